@@ -1,0 +1,1 @@
+"""Sweeps: specification, cells, store, workers, records and the command line."""

@@ -1,0 +1,40 @@
+"""The command line `gexbench`: one module per verb in `gexbench.benchmark.commands`."""
+
+import sys
+
+import typer
+
+from gexbench.benchmark.commands import cohort, ls, report, run, score, status
+from gexbench.tasks.errors import InputError
+
+app = typer.Typer(
+    name="gexbench",
+    help="Benchmark suite for generative models of tumour gene expression.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+app.command("run", epilog=run.EPILOG)(run.run)
+app.command("score", epilog=score.EPILOG)(score.score)
+app.command("report", epilog=report.EPILOG)(report.report)
+app.command("status", epilog=status.EPILOG)(status.status)
+app.command("ls", epilog=ls.EPILOG)(ls.ls)
+app.add_typer(cohort.app, name="cohort")
+
+
+def main() -> None:
+    """Run the command line; bad input ends with one clear message and exit code 2, without a traceback."""
+    try:
+        app()
+    except InputError as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; the same command resumes where it stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

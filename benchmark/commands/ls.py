@@ -1,0 +1,60 @@
+"""`gexbench ls`: what there is, without importing torch."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+EPILOG = """[bold]Examples[/bold]\n
+gexbench ls generators\n
+gexbench ls metrics
+"""
+
+
+def ls(what: Annotated[str, typer.Argument(help="generators, metrics, tasks or cohorts.")]) -> None:
+    """List generators, metrics, tasks or cohorts."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from gexbench.tasks.names import unknown
+
+    listings = {"generators": _generators, "metrics": _metrics, "tasks": _tasks, "cohorts": _cohorts}
+    if what not in listings:
+        raise unknown(what, listings, "listing")
+    rows = listings[what]()
+    table = Table(*next(rows), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _generators() -> Iterator[tuple[str, ...]]:
+    from gexbench.models import registry
+
+    yield "generator", "family", "conditions", "availability", "what it is"
+    for name, entry in registry().items():
+        yield name, entry.family, ", ".join(entry.conditions) or "–", entry.unavailable or "here", entry.summary
+
+
+def _metrics() -> Iterator[tuple[str, ...]]:
+    from gexbench.metrics.catalogue import CATALOGUE
+
+    yield "metric", "family", "panel", "goal", "range", "version", "what it is"
+    for spec in CATALOGUE:
+        low, high = spec.range
+        yield spec.name, spec.family, spec.panel, spec.goal, f"{low:g} … {high:g}", str(spec.version), spec.title
+
+
+def _tasks() -> Iterator[tuple[str, ...]]:
+    from gexbench.tasks.catalogue import TASKS
+
+    yield "task", "families of metrics", "question"
+    for task in TASKS:
+        yield task.name, ", ".join(task.families), task.question
+
+
+def _cohorts() -> Iterator[tuple[str, ...]]:
+    from gexbench.tasks.data_directory import list_cohorts
+
+    yield "cohort", "where"
+    yield from list_cohorts()

@@ -1,0 +1,60 @@
+"""`gexbench report`: rebuild a leaderboard's tables from its records alone."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
+
+EPILOG = """[bold]Examples[/bold]\n
+gexbench report simulated-quick\n
+gexbench report leaderboards/published/tcga/v1
+"""
+
+
+def report(
+    name: Annotated[
+        str, typer.Argument(help="Name of a leaderboard in the results folder, or a folder with records/.")
+    ],
+    note: Annotated[str | None, typer.Option(help="A sentence for the header. [default: the one it has]")] = None,
+    results: Results = DEFAULT_RESULTS,
+) -> None:
+    """Rebuild leaderboard.md and leaderboard.csv from records and print the table."""
+    from rich.console import Console
+
+    write_and_show(Console(), leaderboard_folder(results, name), note)
+
+
+def write_and_show(console: Any, folder: Path, note: str | None) -> None:
+    """Write the tables of a leaderboard folder, print the summary and, last, where the files are.
+
+    The note is kept in `note.json`, so that a later report has the same header.
+    """
+    from rich.table import Table
+
+    from gexbench.benchmark.store import write_text
+    from gexbench.leaderboards.records import RecordError, read_records
+    from gexbench.leaderboards.rendering import write
+    from gexbench.leaderboards.table import leaderboard, summary
+    from gexbench.tasks.errors import InputError
+
+    stored = folder / "note.json"
+    if note is not None:
+        write_text(stored, json.dumps({"note": note}) + "\n")
+    elif stored.exists():
+        note = str(json.loads(stored.read_text())["note"])
+    try:
+        board = leaderboard(read_records(folder / "records"), note)
+    except RecordError as error:
+        raise InputError(error.problems) from None
+    write(board, folder)
+    frame = summary(board)
+    table = Table(*map(str, frame.columns), box=None, pad_edge=False)
+    for row in frame.itertuples(index=False):
+        table.add_row(*(str(value) for value in row))
+    console.print(table)
+    console.print(
+        f"leaderboard: {folder / 'leaderboard.md'} and leaderboard.csv; records: {folder / 'records'}", soft_wrap=True
+    )

@@ -1,0 +1,42 @@
+"""`gexbench status`: how far a sweep is, from its folder alone."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
+
+EPILOG = """[bold]Example[/bold]\n
+gexbench status simulated-quick      while `gexbench run` works in another terminal
+"""
+
+
+def status(
+    name: Annotated[str, typer.Argument(help="Name of a leaderboard in the results folder.")],
+    results: Results = DEFAULT_RESULTS,
+) -> None:
+    """Show which cells of a sweep are done, failed or missing."""
+    from rich.console import Console
+    from rich.table import Table
+
+    folder = leaderboard_folder(results, name)
+    sweep = json.loads((folder / "sweep.json").read_text())
+    states: dict[str, dict[str, int]] = {}
+    for path in sorted((folder / "records").glob("*.json")):
+        record = json.loads(path.read_text())
+        of_generator = states.setdefault(record["generator"]["name"], {})
+        of_generator[record["state"]] = of_generator.get(record["state"], 0) + 1
+    expected = len(sweep["folds"]) * sweep["repeats"]
+    table = Table("generator", "ok", "other", "missing", box=None)
+    done = 0
+    for generator in sweep["generators"]:
+        found = states.get(generator, {})
+        other = {state: count for state, count in found.items() if state != "ok"}
+        missing = expected - sum(found.values())
+        done += expected - missing
+        listed = ", ".join(f"{count} {state}" for state, count in sorted(other.items()))
+        table.add_row(generator, str(found.get("ok", 0)), listed, str(missing))
+    console = Console()
+    console.print(table)
+    console.print(f"{done} of {expected * len(sweep['generators'])} cells have a record in {folder / 'records'}")

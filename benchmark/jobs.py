@@ -1,0 +1,34 @@
+"""Jobs that workers do, and how they end; imports no torch."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gexbench.benchmark.sweep import Cell
+from gexbench.tasks.folds import Fold
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A unit of work: prepare a fold's real side, train and sample a cell, or score its kept rows."""
+
+    kind: Literal["prepare", "train", "score"]
+    fold: Fold
+    cell: Cell | None = None
+
+    @property
+    def name(self) -> str:
+        """A name for progress lines."""
+        return f"{self.kind} {self.cell.slot if self.cell else f'{self.fold.track}-{self.fold.index}'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended: `ok`, or another state with its reason and traceback.
+
+    `recorded` says that the worker itself stored the cell's record.
+    """
+
+    state: str
+    reason: str | None = None
+    traceback: str | None = None
+    recorded: bool = False

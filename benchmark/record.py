@@ -1,0 +1,104 @@
+"""Records: what a cell leaves behind, one complete, self-describing JSON object."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gexbench.benchmark import environment
+from gexbench.benchmark.sweep import Cell, Plan
+from gexbench.metrics.panel import PanelResult
+from gexbench.tasks.cohort import Cohort
+
+SCHEMA = 1
+
+
+def record_of(
+    cell: Cell,
+    plan: Plan,
+    cohort: Cohort,
+    *,
+    state: str,
+    reason: str | None = None,
+    trained: Mapping[str, Any] | None = None,
+    result: PanelResult | None = None,
+    score_times: Mapping[str, float] | None = None,
+    peak_memory_bytes: Mapping[str, int] | None = None,
+    traceback: str | None = None,
+) -> dict[str, Any]:
+    """The record of a cell in any state; everything absent is empty, nothing holds a path, user or host."""
+    trained = trained or {}
+    times, cpu_times = dict(trained.get("times_s", {})), dict(trained.get("cpu_times_s", {}))
+    if score_times:
+        times["score"], cpu_times["score"] = score_times["wall"], score_times["cpu"]
+    content = {
+        "schema": SCHEMA,
+        "state": state,
+        "reason": environment.scrubbed(reason) if reason else None,
+        "traceback": environment.scrubbed(traceback) if traceback else None,
+        "keys": {"rows": cell.train_key, "record": cell.score_key},
+        "suite": environment.suite(),
+        "generator": _generator(cell),
+        "cohort": _cohort(cohort, plan.fingerprint),
+        "fold": {
+            "track": cell.fold.track,
+            "index": cell.fold.index,
+            "hash": cell.fold.hash(),
+            "train": len(cell.fold.train),
+            "validation": len(cell.fold.validation),
+            "test": len(cell.fold.test),
+            "left_out": list(cell.fold.left_out),
+        },
+        "repeat": cell.repeat,
+        "seeds": trained.get("seeds", {}),
+        "budget": plan.sweep.budget,
+        "threads": plan.sweep.threads,
+        "device": plan.sweep.device,
+        "panel": plan.sweep.panel,
+        "curves": trained.get("curves", {}),
+        "diagnostics": trained.get("facts", {}),
+        "warnings": [environment.scrubbed(warning) for warning in trained.get("warnings", [])],
+        "times_s": times,
+        "cpu_times_s": cpu_times,
+        "peak_memory_bytes": dict(peak_memory_bytes or {}),
+        "hardware": environment.hardware(),
+        "versions": environment.versions(),
+        **_scores(result),
+    }
+    return content
+
+
+def _generator(cell: Cell) -> dict[str, Any]:
+    return {
+        "name": cell.entry.name,
+        "version": cell.version,
+        "family": cell.entry.family,
+        "reference": cell.entry.is_reference,
+        "conditions": list(cell.entry.conditions),
+        "settings": dict(cell.settings),
+        "source_hash": environment.source_hash(cell.entry.target),
+        "local": cell.entry.local,
+        "returns_real_rows": cell.entry.returns_real_rows,
+    }
+
+
+def _cohort(cohort: Cohort, fingerprint: str) -> dict[str, Any]:
+    return {
+        "name": cohort.name,
+        "fingerprint": fingerprint,
+        "unit": cohort.unit.name,
+        "samples": len(cohort),
+        "genes": len(cohort.genes),
+        "label_columns": list(cohort.label_columns),
+    }
+
+
+def _scores(result: PanelResult | None) -> dict[str, Any]:
+    if result is None:
+        return {"metrics": {}, "per_class": {}, "reference_values": {}}
+    return {
+        "metrics": {
+            key: {"value": metric.value, "reason": metric.reason, "version": metric.version}
+            for key, metric in result.values.items()
+        },
+        "per_class": result.per_class,
+        "reference_values": result.reference_values,
+    }

@@ -1,0 +1,213 @@
+"""Running a plan: what is already there, what is to do in which order, and the leaderboard of the result."""
+
+import json
+import signal
+from collections import deque
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from gexbench.benchmark.jobs import Job, Outcome
+from gexbench.benchmark.pool import Pool
+from gexbench.benchmark.progress import Display
+from gexbench.benchmark.store import Store, write_text
+from gexbench.benchmark.sweep import Cell, Plan
+from gexbench.tasks.cohort import Cohort
+
+FINAL_STATES = frozenset({"ok", "unavailable"})
+"""States that stand; a cell in any other state is tried again by the next run."""
+
+
+@dataclass(slots=True)
+class Schedule:
+    """Jobs still to do, handed out fold by fold: the real side first, then scores, then trainings.
+
+    Trained families start before the quick references, so that no long job is left for the end.
+    """
+
+    plan: Plan
+    prepare: deque[Job] = field(default_factory=deque)
+    train: deque[Job] = field(default_factory=deque)
+    score: deque[Job] = field(default_factory=deque)
+    prepared: set[str] = field(default_factory=set)
+    unprepared: dict[str, Outcome] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plan: Plan, store: Store, cells: Collection[Cell], train: bool = True) -> "Schedule":
+        """The jobs that `cells` need, given what the store holds; without `train` only kept rows are scored."""
+        schedule = cls(plan)
+        for fold in plan.folds:
+            of_fold = [cell for cell in cells if cell.fold.index == fold.index]
+            if not of_fold:
+                continue
+            if store.read_json("folds", plan.fold_key(fold)) is None:
+                schedule.prepare.append(Job("prepare", fold))
+            else:
+                schedule.prepared.add(fold.hash())
+            for cell in sorted(of_fold, key=lambda cell: cell.entry.is_reference):
+                kept = store.has_rows(cell.train_key)
+                if kept:
+                    schedule.score.append(Job("score", fold, cell))
+                elif train:
+                    schedule.train.append(Job("train", fold, cell))
+        return schedule
+
+    def next_job(self) -> Job | None:
+        """The next job that can start now."""
+        ready = [job for job in self.score if job.fold.hash() in self.prepared]
+        candidates = [*(self.prepare and [self.prepare[0]]), *ready[:1], *(self.train and [self.train[0]])]
+        if not candidates:
+            return None
+        order = {"prepare": 0, "score": 1, "train": 2}
+        position = {fold.hash(): number for number, fold in enumerate(self.plan.folds)}
+        job = min(candidates, key=lambda job: (position[job.fold.hash()], order[job.kind]))
+        {"prepare": self.prepare, "score": self.score, "train": self.train}[job.kind].remove(job)
+        return job
+
+    def ended(self, job: Job, outcome: Outcome) -> list[tuple[Cell, Outcome]]:
+        """Take note of a job's end; returns the cells that ended with it, with their outcomes."""
+        if job.kind == "prepare":
+            if outcome.state == "ok":
+                self.prepared.add(job.fold.hash())
+                return []
+            self.unprepared[job.fold.hash()] = outcome
+            return self._give_up(job)
+        if job.cell is None:
+            raise ValueError(f"{job.name}: no cell")
+        if job.kind == "train" and outcome.state == "ok":
+            lost = self.unprepared.get(job.fold.hash())
+            if lost is not None:
+                return [(job.cell, lost)]
+            self.score.append(Job("score", job.fold, job.cell))
+            return []
+        return [(job.cell, outcome)]
+
+    def _give_up(self, job: Job) -> list[tuple[Cell, Outcome]]:
+        lost = [waiting for waiting in self.score if waiting.fold.index == job.fold.index]
+        for waiting in lost:
+            self.score.remove(waiting)
+        outcome = self.unprepared[job.fold.hash()]
+        return [(waiting.cell, outcome) for waiting in lost if waiting.cell is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """How a run ended: number of cells by state, cells that were there already, and whether it was stopped."""
+
+    states: dict[str, int]
+    cached: int
+    stopped: bool
+    corrupt: tuple[str, ...]
+
+
+class Runner:
+    """Runs a plan in a results folder and keeps its leaderboard's records up to date.
+
+    `results/store` holds rows, records and fold preparations by content key, shared by all sweeps;
+    `results/leaderboards/NAME` holds `sweep.json` and the records of exactly the sweep's cells.
+    """
+
+    def __init__(self, plan: Plan, cohort: Cohort, results: Path, name: str, keep_models: bool = False) -> None:
+        self.plan = plan
+        self.cohort = cohort
+        self.results = results
+        self.folder = results / "leaderboards" / name
+        self.store = Store(results / "store")
+        self.keep_models = keep_models
+
+    def state_of(self, cell: Cell) -> str:
+        """`cached`, `rows kept`, the state of a failed attempt, or `to do`."""
+        record = self.store.read_json("records", cell.score_key)
+        if record is not None and record["state"] in FINAL_STATES:
+            return "cached"
+        if self.store.has_rows(cell.train_key):
+            return "rows kept"
+        return "to do" if record is None else str(record["state"])
+
+    def run(
+        self, workers: int, display: Display, retry: Collection[str] = (), train: bool = True, force: bool = False
+    ) -> RunSummary:
+        """Run what is missing.
+
+        Args:
+            workers: cells side by side.
+            display: where progress goes.
+            retry: with states, only cells whose last attempt ended in one of them.
+            train: False scores kept rows only.
+            force: score again also where a record with this key exists.
+        """
+        self.store.sweep_temporaries()
+        self._begin()
+        cells = []
+        states: dict[str, int] = {}
+        cached = 0
+        for cell in self.plan.cells:
+            record = self.store.read_json("records", cell.score_key)
+            if record is not None and record["state"] in FINAL_STATES and not force:
+                self._publish(cell, record)
+                cached += 1
+            elif not retry or (record is not None and record["state"] in retry):
+                cells.append(cell)
+        schedule = Schedule.of(self.plan, self.store, cells, train)
+
+        def done(job: Job, outcome: Outcome) -> None:
+            for cell, final in schedule.ended(job, outcome):
+                states[final.state] = states.get(final.state, 0) + 1
+                self._finish(cell, final)
+                display.cell_done(cell, final)
+            display.job_done(job, outcome)
+
+        total = len(schedule.prepare) + 2 * len(schedule.train) + len(schedule.score)
+        pool = Pool(self.plan, self.results, min(workers, max(total, 1)), self.keep_models)
+        with Interrupts(display) as interrupts, display.started(total, cached):
+            if total:
+                pool.run(schedule.next_job, done, display.progress, lambda: interrupts.stopping)
+        return RunSummary(states, cached, interrupts.stopping, tuple(self.store.corrupt))
+
+    def _begin(self) -> None:
+        records = self.folder / "records"
+        records.mkdir(parents=True, exist_ok=True)
+        write_text(self.folder / "sweep.json", _json(self.plan.sweep.model_dump(mode="json")))
+        kept = {f"{cell.slot}.json" for cell in self.plan.cells}
+        for path in records.glob("*.json"):
+            if path.name not in kept:
+                path.unlink()
+
+    def _publish(self, cell: Cell, record: dict[str, Any]) -> None:
+        write_text(self.folder / "records" / f"{cell.slot}.json", _json(record))
+
+    def _finish(self, cell: Cell, outcome: Outcome) -> None:
+        record = self.store.read_json("records", cell.score_key)
+        if record is None or not (outcome.state == "ok" or outcome.recorded):
+            from gexbench.benchmark.workspace import failure_record
+
+            record = failure_record(cell, self.plan, self.cohort, outcome)
+            self.store.write_json("records", cell.score_key, record)
+        self._publish(cell, record)
+
+
+class Interrupts:
+    """Ctrl-C once: running jobs end, no new one starts. Twice: stop at once. Both leave a resumable state."""
+
+    def __init__(self, display: Display) -> None:
+        self.display = display
+        self.stopping = False
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.stopping:
+            raise KeyboardInterrupt
+        self.stopping = True
+        self.display.say("stopping after the running cells; press Ctrl-C again to stop at once")
+
+    def __enter__(self) -> "Interrupts":
+        self._before = signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"

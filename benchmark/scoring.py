@@ -1,0 +1,66 @@
+"""The second stage of a cell: score kept rows against the real fold."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gexbench.benchmark.training import Clock, Report
+from gexbench.metrics.panel import PanelResult, PreparedFold, RealFold, SyntheticFold, evaluate, prepare
+from gexbench.tasks.cohort import Cohort
+from gexbench.tasks.device_fold import rows_of
+from gexbench.tasks.folds import Fold, equal_size_rows
+from gexbench.tasks.seeds import derive_seed
+
+
+def real_fold(cohort: Cohort, fold: Fold) -> RealFold:
+    """The real side of a fold as arrays for the metric panel."""
+    rows = {part: rows_of(cohort, getattr(fold, part)) for part in ("train", "validation", "test")}
+    labels = {
+        column: tuple(cohort.labels(column)[rows[part]] for part in ("train", "validation", "test"))
+        for column in cohort.label_columns
+    }
+    finest = cohort.finest_label
+    return RealFold(
+        genes=cohort.genes,
+        train=cohort.expression[rows["train"]],
+        validation=cohort.expression[rows["validation"]],
+        test=cohort.expression[rows["test"]],
+        train_ids=cohort.samples[rows["train"]],
+        validation_ids=cohort.samples[rows["validation"]],
+        test_ids=cohort.samples[rows["test"]],
+        labels=labels,
+        finest=finest,
+        left_out={column: cohort.small_classes(column) for column in cohort.label_columns},
+        set_rows=equal_size_rows(fold, labels[finest][2], labels[finest][1]),
+        floor=cohort.unit.floor,
+    )
+
+
+def prepare_fold(cohort: Cohort, fold: Fold, fingerprint: str, cached: Mapping[str, Any] | None = None) -> PreparedFold:
+    """Work shared by all generators of a fold; `cached` is the stored part of an earlier preparation."""
+    seed = derive_seed(cohort=fingerprint, fold=f"{fold.track}/{fold.index}", purpose="score")
+    return prepare(real_fold(cohort, fold), seed=seed, cached=cached)
+
+
+def score(
+    prepared: PreparedFold, arrays: Mapping[str, NDArray[Any]], panel: str, conditional: bool, report: Report
+) -> tuple[PanelResult, dict[str, float]]:
+    """Scores of kept rows, and the wall and CPU seconds they took.
+
+    Raises:
+        ValueError: kept rows that belong to other patients than the fold's.
+    """
+    for part, ids in (("test", prepared.fold.test_ids), ("train", prepared.fold.train_ids)):
+        if not np.array_equal(arrays[f"{part}_ids"], ids):
+            raise ValueError(f"kept rows '{part}' belong to other patients than the fold's")
+    clock = Clock()
+    synthetic = SyntheticFold(test=arrays["test"], train=arrays["train"], paired=arrays.get("paired"))
+
+    def progress(step: int, steps: int, **values: float) -> None:
+        report("score", step, steps, values)
+
+    result = evaluate(prepared, synthetic, panel=panel, conditional=conditional, progress=progress)
+    wall, cpu = clock.lap()
+    return result, {"wall": wall, "cpu": cpu}

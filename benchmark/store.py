@@ -1,0 +1,135 @@
+"""The store of a results folder: kept rows, records and fold preparations, each written atomically by key."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gexbench.tasks.errors import InputError
+
+SCHEMA = 1
+
+
+class Store:
+    """`rows/KEY/` (npz and JSON), `records/KEY.json` and `folds/KEY.json` under one folder.
+
+    Every entry appears at once or not at all (temporary file, fsync, rename) and holds a checksum; an entry
+    that cannot be read or whose checksum is wrong counts as missing and is listed in `corrupt`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.corrupt: list[str] = []
+        for part in ("rows", "records", "folds"):
+            try:
+                (folder / part).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another --results") from None
+
+    def read_json(self, part: str, key: str) -> dict[str, Any] | None:
+        """The content stored under a key of `records` or `folds`, or None."""
+        path = self.folder / part / f"{key}.json"
+        try:
+            wrapped = json.loads(path.read_text())
+            content: dict[str, Any] = wrapped["content"]
+            if wrapped["schema"] != SCHEMA or wrapped["sha256"] != _checksum(content):
+                raise ValueError("checksum")
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError):
+            self.corrupt.append(f"{part}/{path.name}")
+            return None
+        return content
+
+    def write_json(self, part: str, key: str, content: Mapping[str, Any]) -> None:
+        """Store JSON content under a key; raises ValueError on NaN."""
+        wrapped = {"schema": SCHEMA, "sha256": _checksum(content), "content": content}
+        write_text(self.folder / part / f"{key}.json", json.dumps(wrapped, sort_keys=True, allow_nan=False))
+
+    def has_rows(self, key: str) -> bool:
+        """Whether rows are kept under a key (their checksum is verified when they are read)."""
+        return (self.folder / "rows" / key / "cell.json").is_file()
+
+    def write_rows(self, key: str, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
+        """Keep the rows of a cell with JSON-able facts of its training."""
+        target = self.folder / "rows" / key
+        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=target.parent))
+        try:
+            with (temporary / "rows.npz").open("wb") as file:
+                np.savez(file, **dict(arrays))
+                _sync(file.fileno())
+            content = {**facts, "rows_sha256": _file_checksum(temporary / "rows.npz")}
+            write_text(temporary / "cell.json", json.dumps({"schema": SCHEMA, "content": content}, allow_nan=False))
+            if target.exists():
+                shutil.rmtree(target)
+            temporary.rename(target)
+            _sync_folder(target.parent)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+    def read_rows(self, key: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+        """Arrays and facts kept under a key, or None when missing or corrupt."""
+        folder = self.folder / "rows" / key
+        try:
+            content = json.loads((folder / "cell.json").read_text())["content"]
+            if content.pop("rows_sha256") != _file_checksum(folder / "rows.npz"):
+                raise ValueError("checksum")
+            with np.load(folder / "rows.npz", allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}, content
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError):
+            self.corrupt.append(f"rows/{key}")
+            return None
+
+    def sweep_temporaries(self) -> None:
+        """Remove what an interrupted writer left behind."""
+        for left in self.folder.glob("*/.writing-*"):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file atomically: temporary file beside it, fsync, rename."""
+    handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+            file.flush()
+            _sync(handle)
+        Path(name).replace(path)
+        _sync_folder(path.parent)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def _file_checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(handle: int) -> None:
+    os.fsync(handle)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        _sync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,141 @@
+"""What one worker holds: the cohort, its conditions on the device, and the folds in use; and how it does a job."""
+
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from gexbench.benchmark.jobs import Job, Outcome
+from gexbench.benchmark.memory import PeakMemory
+from gexbench.benchmark.record import record_of
+from gexbench.benchmark.scoring import prepare_fold, score
+from gexbench.benchmark.store import Store
+from gexbench.benchmark.sweep import Cell, Plan
+from gexbench.benchmark.training import Diverged, Report, train_and_sample
+from gexbench.metrics.panel import PreparedFold
+from gexbench.models import checkpoint
+from gexbench.models.contract import Budget, Unavailable
+from gexbench.tasks.cohort import Cohort
+from gexbench.tasks.data_directory import load_cohort
+from gexbench.tasks.device_fold import DeviceFold, all_conditions, put_on_device
+from gexbench.tasks.folds import Fold
+
+FOLDS_HELD = 2
+T = TypeVar("T")
+
+
+class Workspace:
+    """Data of one worker, put on the device once and shared by its jobs."""
+
+    def __init__(self, plan: Plan, results: Path, keep_models: bool = False) -> None:
+        self.plan = plan
+        self.keep_models = keep_models
+        self.results = results
+        self.store = Store(results / "store")
+        self.cohort: Cohort = load_cohort(plan.sweep.cohort)
+        self.device = torch.device(plan.sweep.device)
+        torch.set_num_threads(plan.sweep.threads)
+        if self.device.type == "cuda":
+            torch.use_deterministic_algorithms(True, warn_only=True)
+        self.conditions = all_conditions(self.cohort, self.device)
+        self._folds: dict[str, DeviceFold] = {}
+        self._prepared: dict[str, PreparedFold] = {}
+
+    def do(self, job: Job, report: Report) -> Outcome:
+        """Do a job; a failure of the cell becomes a record, never an exception."""
+        try:
+            if job.kind == "prepare":
+                self._prepare(job.fold)
+            elif job.kind == "train":
+                self._train(_cell_of(job), report)
+            else:
+                self._score(_cell_of(job), report)
+        except Unavailable as error:
+            return self._failed(job, Outcome("unavailable", str(error)))
+        except Diverged as error:
+            return self._failed(job, Outcome("diverged", str(error)))
+        except (MemoryError, torch.cuda.OutOfMemoryError) as error:
+            return self._failed(job, Outcome("out of memory", str(error) or type(error).__name__, _trace()))
+        except Exception as error:  # a cell's failure of any kind costs this cell alone
+            return self._failed(job, Outcome("failed", f"{type(error).__name__}: {error}", _trace()))
+        return Outcome("ok")
+
+    def _failed(self, job: Job, outcome: Outcome) -> Outcome:
+        if job.cell is not None:
+            record = failure_record(job.cell, self.plan, self.cohort, outcome)
+            self.store.write_json("records", job.cell.score_key, record)
+        return replace(outcome, recorded=job.cell is not None)
+
+    def _prepare(self, fold: Fold) -> PreparedFold:
+        return _held(self._prepared, fold.hash(), lambda: self._prepared_fold(fold))
+
+    def _prepared_fold(self, fold: Fold) -> PreparedFold:
+        key = self.plan.fold_key(fold)
+        cached = self.store.read_json("folds", key)
+        prepared = prepare_fold(self.cohort, fold, self.plan.fingerprint, cached)
+        if cached is None:
+            self.store.write_json("folds", key, prepared.cacheable)
+        return prepared
+
+    def _device_fold(self, fold: Fold) -> DeviceFold:
+        def put() -> DeviceFold:
+            return put_on_device(
+                self.cohort, fold, self.device, fingerprint=self.plan.fingerprint, conditions=self.conditions
+            )
+
+        return _held(self._folds, fold.hash(), put)
+
+    def _train(self, cell: Cell, report: Report) -> None:
+        fold = self._device_fold(cell.fold)
+        with PeakMemory(self.device) as peak:
+            trained = train_and_sample(cell, fold, Budget(self.plan.sweep.budget), report)
+        facts = {**trained.facts, "peak_memory_bytes": peak.bytes}
+        if self.keep_models:
+            checkpoint.save(trained.generator, cell.entry.name, self.results / "store" / "models" / cell.train_key)
+        self.store.write_rows(cell.train_key, trained.arrays, facts)
+
+    def _score(self, cell: Cell, report: Report) -> None:
+        kept = self.store.read_rows(cell.train_key)
+        if kept is None:
+            raise FileNotFoundError(f"rows of {cell.slot} are gone or corrupt; run the sweep again")
+        arrays, facts = kept
+        prepared = self._prepare(cell.fold)
+        result, times = score(prepared, arrays, self.plan.sweep.panel, bool(cell.entry.conditions), report)
+        record = record_of(
+            cell,
+            self.plan,
+            self.cohort,
+            state="ok",
+            trained=facts,
+            result=result,
+            score_times=times,
+            peak_memory_bytes=facts["peak_memory_bytes"],
+        )
+        self.store.write_json("records", cell.score_key, record)
+
+
+def failure_record(cell: Cell, plan: Plan, cohort: Cohort, outcome: Outcome) -> dict[str, Any]:
+    """The record of a cell that did not end well."""
+    return record_of(cell, plan, cohort, state=outcome.state, reason=outcome.reason, traceback=outcome.traceback)
+
+
+def _cell_of(job: Job) -> Cell:
+    if job.cell is None:
+        raise ValueError(f"a {job.kind} job needs a cell")
+    return job.cell
+
+
+def _trace() -> str:
+    return traceback.format_exc(limit=-12)
+
+
+def _held(cache: dict[str, T], key: str, make: Callable[[], T]) -> T:
+    """The cached value, made when absent; the oldest leaves when more than `FOLDS_HELD` are held."""
+    if key not in cache:
+        while len(cache) >= FOLDS_HELD:
+            cache.pop(next(iter(cache)))
+        cache[key] = make()
+    return cache[key]

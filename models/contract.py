@@ -1,0 +1,124 @@
+"""The contract of a generator: fit, sample, save, load."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gexbench.models.settings import BudgetName, GeneratorSettings
+from gexbench.tasks.conditions import Conditions
+from gexbench.tasks.split import Split
+
+Condition = Literal["labels", "text", "patches"]
+
+
+class Progress(Protocol):
+    """Called by `fit` a few times a second at most; `values` are floats such as losses."""
+
+    def __call__(self, step: int, steps: int, **values: float) -> None: ...
+
+
+def silent(step: int, steps: int, **values: float) -> None:
+    """A progress callback that shows nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much work a fit may do: `quick` 5 CPU-seconds, `cpu` 240, `full` 10 minutes of one GPU.
+
+    A budget fixes optimiser steps, batch and sizes per family (see `GeneratorSettings.presets`); it never ends a
+    training by the clock, or numbers would depend on the machine's load.
+    """
+
+    name: BudgetName
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Synthetic rows in the cohort's unit.
+
+    Attributes:
+        expression: (n * draws, genes) float32; the draws of a patient stand together.
+        ids: (n * draws,) the sample id of the condition that made each row.
+        genes: gene names, the columns.
+    """
+
+    expression: NDArray[np.float32]
+    ids: NDArray[np.str_]
+    genes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, expression: Tensor | NDArray[Any], conditions: Conditions, draws: int, genes: tuple[str, ...]) -> Self:
+        """Rows of `draws` draws per condition, patient by patient."""
+        if isinstance(expression, Tensor):
+            expression = expression.detach().cpu().numpy()
+        return cls(np.asarray(expression, dtype=np.float32), np.repeat(conditions.ids, draws), genes)
+
+
+class Unavailable(Exception):
+    """A generator cannot work on this cohort or machine; the message is the reason shown in the table."""
+
+
+@dataclass(slots=True)
+class FitReport:
+    """What a fit leaves for the record.
+
+    Attributes:
+        curves: name → values over training, for instance the common validation score at each checkpoint.
+        facts: JSON-able facts: parameters, steps used, best step, mean draws of patches, fallbacks.
+        warnings: sentences shown in the generator's row.
+    """
+
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+class Generator(ABC):
+    """A model of p(expression | conditions).
+
+    A subclass sets the class attributes and implements `fit`, `sample`, `state` and `restore`. All
+    randomness comes from the given seeds (a `torch.Generator`, or `numpy.random.default_rng`); global
+    random state is neither read nor left changed. Inputs are never written to.
+
+    Attributes:
+        Settings: the settings' model, which also declares the version and the budgets' presets.
+        needs: kinds of conditions without which it cannot work.
+    """
+
+    Settings: ClassVar[type[GeneratorSettings]] = GeneratorSettings
+    needs: ClassVar[frozenset[Condition]] = frozenset()
+
+    def __init__(self, settings: GeneratorSettings) -> None:
+        self.settings = settings
+        self.report = FitReport()
+
+    @abstractmethod
+    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
+        """Learn from the training patients; the validation patients serve early stopping and checkpoints.
+
+        Raises:
+            Unavailable: when the cohort lacks what the generator needs.
+        """
+
+    @abstractmethod
+    def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
+        """`draws` rows per condition, in the cohort's unit; the same seed gives the same bits."""
+
+    @abstractmethod
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything `sample` needs, as tensors and JSON-able facts."""
+
+    @abstractmethod
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
+        """The inverse of `state`, onto a device."""
+
+    @classmethod
+    def conditions_used(cls, settings: GeneratorSettings) -> frozenset[Condition]:
+        """The kinds of conditions that influence samples under these settings; empty = unconditional."""
+        return cls.needs

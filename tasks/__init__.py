@@ -1,0 +1,1 @@
+"""Cohorts, folds, device-resident data and downstream tasks."""

@@ -1,0 +1,91 @@
+"""A fold's data on one device, put there once and shared by every cell on that fold."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gexbench.tasks.cohort import Cohort
+from gexbench.tasks.conditions import Conditions, RaggedTensor
+from gexbench.tasks.errors import InputError
+from gexbench.tasks.folds import Fold
+from gexbench.tasks.split import CohortFacts, Split, Standardiser
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeviceFold:
+    """Training and validation splits, and the conditions of the test patients (never their expression)."""
+
+    fold: Fold
+    train: Split
+    validation: Split
+    test_conditions: Conditions
+
+
+def rows_of(cohort: Cohort, ids: tuple[str, ...]) -> NDArray[np.intp]:
+    """Row of each sample id in the cohort.
+
+    Raises:
+        InputError: ids that the cohort does not hold.
+    """
+    position = {name: row for row, name in enumerate(cohort.samples.tolist())}
+    missing = [name for name in ids if name not in position]
+    if missing:
+        raise InputError(f"cohort {cohort.name}: {len(missing)} unknown sample ids ({', '.join(missing[:3])})")
+    return np.asarray([position[name] for name in ids], dtype=np.intp)
+
+
+def put_on_device(
+    cohort: Cohort,
+    fold: Fold,
+    device: torch.device | str = "cpu",
+    *,
+    fingerprint: str = "",
+    conditions: Conditions | None = None,
+) -> DeviceFold:
+    """Expression (z-scored with training statistics), labels, tokens and patches of one fold on the device.
+
+    Args:
+        cohort: the cohort.
+        fold: its ids.
+        device: where the tensors live.
+        fingerprint: the cohort's, when known; else it is computed.
+        conditions: `all_conditions` of the cohort on the device, when other folds already share them.
+    """
+    device = torch.device(device)
+    conditions = conditions or all_conditions(cohort, device)
+    facts = CohortFacts(cohort.name, fingerprint or cohort.fingerprint(), cohort.unit, cohort.provenance)
+    rows = {part: rows_of(cohort, getattr(fold, part)) for part in ("train", "validation", "test")}
+    expression = {
+        part: torch.from_numpy(np.ascontiguousarray(cohort.expression[rows[part]])).to(device)
+        for part in ("train", "validation")
+    }
+    standardiser = Standardiser.fit(expression["train"])
+    train, validation = (
+        Split(
+            expression=values,
+            standardised=standardiser.forward(values),
+            standardiser=standardiser,
+            conditions=conditions.take(rows[part]),
+            genes=cohort.genes,
+            cohort=facts,
+        )
+        for part, values in expression.items()
+    )
+    return DeviceFold(fold, train, validation, conditions.take(rows["test"]))
+
+
+def all_conditions(cohort: Cohort, device: torch.device) -> Conditions:
+    """Conditions of every sample of the cohort, on the device."""
+    classes = {column: tuple(np.unique(cohort.labels(column)).tolist()) for column in cohort.label_columns}
+    codes = [np.searchsorted(classes[column], cohort.labels(column)) for column in cohort.label_columns]
+    return Conditions(
+        ids=cohort.samples,
+        label_columns=cohort.label_columns,
+        classes=classes,
+        labels=torch.from_numpy(np.stack(codes, axis=1).astype(np.int64)).to(device),
+        text={variant: RaggedTensor.of(ragged, device) for variant, ragged in cohort.text.items()},
+        patches=None if cohort.patches is None else RaggedTensor.of(cohort.patches, device),
+        rows=torch.arange(len(cohort), device=device),
+    )

@@ -1,0 +1,21 @@
+"""The one exception for input that a user can mend."""
+
+from collections.abc import Iterable
+
+
+class InputError(Exception):
+    """Bad input: names the value, the place and the mend.
+
+    The command line prints the message without a traceback and exits with code 2.
+    Several problems of one file or specification are collected and raised together.
+    """
+
+    def __init__(self, problems: str | Iterable[str]) -> None:
+        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+def examples(values: Iterable[object], most: int = 3) -> str:
+    """The first `most` values, comma-separated, with an ellipsis where there are more."""
+    listed = [str(value) for value in values]
+    return ", ".join(listed[:most]) + (", …" if len(listed) > most else "")
