@@ -93,7 +93,7 @@ def _cohort(cohort: Cohort, fingerprint: str) -> dict[str, Any]:
 
 def _scores(result: PanelResult | None) -> dict[str, Any]:
     if result is None:
-        return {"metrics": {}, "per_class": {}, "reference_values": {}}
+        return {"metrics": {}, "per_class": {}, "reference_values": {}, "extra": {}, "score_cpu_times_s": {}}
     return {
         "metrics": {
             key: {"value": metric.value, "reason": metric.reason, "version": metric.version}
@@ -101,4 +101,6 @@ def _scores(result: PanelResult | None) -> dict[str, Any]:
         },
         "per_class": result.per_class,
         "reference_values": result.reference_values,
+        "extra": result.extra,
+        "score_cpu_times_s": result.seconds,
     }

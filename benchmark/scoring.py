@@ -58,8 +58,8 @@ def score(
     clock = Clock()
     synthetic = SyntheticFold(test=arrays["test"], train=arrays["train"], paired=arrays.get("paired"))
 
-    def progress(step: int, steps: int, **values: float) -> None:
-        report("score", step, steps, values)
+    def progress(step: int, steps: int) -> None:
+        report("score", step, steps, {})
 
     result = evaluate(prepared, synthetic, panel=panel, conditional=conditional, progress=progress)
     wall, cpu = clock.lap()

@@ -27,6 +27,10 @@ FOLDS_HELD = 2
 T = TypeVar("T")
 
 
+class WroteToInputs(Exception):
+    """A generator changed the tensors that it was given; the fold was put on the device anew."""
+
+
 class Workspace:
     """Data of one worker, put on the device once and shared by its jobs."""
 
@@ -41,7 +45,7 @@ class Workspace:
         if self.device.type == "cuda":
             torch.use_deterministic_algorithms(True, warn_only=True)
         self.conditions = all_conditions(self.cohort, self.device)
-        self._folds: dict[str, DeviceFold] = {}
+        self._folds: dict[str, tuple[DeviceFold, int]] = {}
         self._prepared: dict[str, PreparedFold] = {}
 
     def do(self, job: Job, report: Report) -> Outcome:
@@ -80,18 +84,26 @@ class Workspace:
             self.store.write_json("folds", key, prepared.cacheable)
         return prepared
 
-    def _device_fold(self, fold: Fold) -> DeviceFold:
-        def put() -> DeviceFold:
-            return put_on_device(
+    def _device_fold(self, fold: Fold) -> tuple[DeviceFold, int]:
+        def put() -> tuple[DeviceFold, int]:
+            made = put_on_device(
                 self.cohort, fold, self.device, fingerprint=self.plan.fingerprint, conditions=self.conditions
             )
+            return made, made.checksum()
 
         return _held(self._folds, fold.hash(), put)
 
     def _train(self, cell: Cell, report: Report) -> None:
-        fold = self._device_fold(cell.fold)
-        with PeakMemory(self.device) as peak:
-            trained = train_and_sample(cell, fold, Budget(self.plan.sweep.budget), report)
+        fold, checksum = self._device_fold(cell.fold)
+        try:
+            with PeakMemory(self.device) as peak:
+                trained = train_and_sample(cell, fold, Budget(self.plan.sweep.budget), report)
+        finally:
+            if fold.checksum() != checksum:
+                self._folds.clear()
+                self.cohort = load_cohort(self.plan.sweep.cohort)
+                self.conditions = all_conditions(self.cohort, self.device)
+                raise WroteToInputs(f"{cell.entry.name} wrote to its inputs; copy tensors before changing them")
         facts = {**trained.facts, "peak_memory_bytes": peak.bytes}
         if self.keep_models:
             checkpoint.save(trained.generator, cell.entry.name, self.results / "store" / "models" / cell.train_key)

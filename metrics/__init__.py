@@ -1,1 +1,41 @@
-"""gexbench.metrics"""
+"""gexbench.metrics: pure metric functions, their catalogue, scores and the panel that computes them together.
+
+Names are imported on first use, so that the catalogue costs neither scikit-learn nor XGBoost.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_MODULES = {
+    "catalogue": ("CATALOGUE", "FAMILY_WEIGHTS", "lookup", "panel_specifications", "split_key"),
+    "classifiers": ("Classification", "classification", "majority", "train_and_test"),
+    "detection": ("auc", "auc_null_sd", "detect"),
+    "distribution": ("energy_distance", "frechet", "ks", "mmd", "sliced_wasserstein", "wasserstein_1d"),
+    "fold": ("PreparedFold", "RealFold", "SyntheticFold", "prepare"),
+    "memorisation": ("copy_share", "copy_threshold"),
+    "paired": ("crps", "rank_histogram", "retrieval", "skill", "within_class_correlation"),
+    "panel": ("MetricValue", "PanelResult", "evaluate"),
+    "scores": ("CellScore", "References", "cell_score", "discriminates", "normalise", "undiscriminating"),
+    "specification": ("MetricSpecification",),
+    "structure": (
+        "correlation_gamma",
+        "correlation_matrix",
+        "correlation_mse",
+        "strong_pairs_mae",
+        "variance_ratio",
+        "zero_fraction",
+    ),
+    "support": ("Support", "coverage", "density", "precision", "recall", "support_measures"),
+}
+_OWNER = {name: module for module, names in _MODULES.items() for name in names}
+__all__ = sorted(_OWNER)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OWNER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_OWNER[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -32,9 +32,7 @@ def as_pair(real: Any, synthetic: Any, *, rows: int = 1) -> tuple[Matrix, Matrix
     """Both matrices, checked for the same genes axis."""
     x, y = as_matrix(real, "real", rows=rows), as_matrix(synthetic, "synthetic", rows=rows)
     if x.shape[1] != y.shape[1]:
-        raise ValueError(
-            f"real has {x.shape[1]} genes and synthetic {y.shape[1]}; align both by gene name first"
-        )
+        raise ValueError(f"real has {x.shape[1]} genes and synthetic {y.shape[1]}; align both by gene name first")
     return x, y
 
 

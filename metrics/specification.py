@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Goal = Literal["match", "higher", "lower", "skill", "diagnostic"]
-Family = Literal[
-    "support", "distribution", "structure", "detection", "utility", "biology", "paired", "privacy"
-]
+Family = Literal["support", "distribution", "structure", "detection", "utility", "biology", "paired", "privacy"]
 Panel = Literal["core", "extended"]
 Need = Literal["labels", "pairs", "training"]
 Anchor = Literal["worst-trivial", "real-holdout", "majority", "trtr", "label-draws"]
@@ -67,16 +65,18 @@ def _vocabulary_problems(spec: MetricSpecification) -> list[str]:
         ("goal", spec.goal, get_args(Goal)),
         ("panel", spec.panel, get_args(Panel)),
     )
-    problems += [f"{field} {value!r} is none of {', '.join(known)}" for field, value, known in choices
-                 if value not in known]
+    problems += [
+        f"{field} {value!r} is none of {', '.join(known)}" for field, value, known in choices if value not in known
+    ]
     for field, anchor in (("floor", spec.floor), ("ceiling", spec.ceiling)):
         if isinstance(anchor, str) and anchor not in get_args(Anchor):
             problems.append(f"{field} {anchor!r} is none of {', '.join(get_args(Anchor))}")
     unknown = sorted(set(spec.needs) - set(get_args(Need)))
     if unknown:
         problems.append(f"needs {unknown} are unknown; known: {', '.join(get_args(Need))}")
-    problems += [f"{field} is empty" for field in ("title", "cost", "unit", "reference")
-                 if not getattr(spec, field).strip()]
+    problems += [
+        f"{field} is empty" for field in ("title", "cost", "unit", "reference") if not getattr(spec, field).strip()
+    ]
     if spec.version < 1:
         problems.append(f"version {spec.version} is below 1")
     low, high = spec.range

@@ -1,6 +1,6 @@
 """Gene-gene correlations, within-class spread and zeros."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,51 +27,66 @@ def correlation_matrix(rows: Any) -> Matrix:
     return np.asarray(result)
 
 
-def _upper(rows: Any, correlations: Matrix | None) -> Matrix:
-    matrix = correlation_matrix(rows) if correlations is None else correlations
-    return np.asarray(matrix[np.triu_indices(len(matrix), 1)])
+class CorrelationComparison(NamedTuple):
+    """mse in [0, 4], gamma in [-1, 1]; strong_mae in [0, 2], None when no real pair has |r| > threshold."""
+
+    mse: float
+    gamma: float
+    strong_mae: float | None
 
 
-def _both(real: Any, synthetic: Any, real_correlations: Matrix | None) -> tuple[Matrix, Matrix]:
-    x, y = as_pair(real, synthetic, rows=2)
-    if x.shape[1] < 2:
-        raise ValueError("correlations between genes need at least two genes")
-    return _upper(x, real_correlations), _upper(y, None)
+def compare_correlations(real: Matrix, synthetic: Matrix, *, threshold: float = STRONG) -> CorrelationComparison:
+    """Compare two (genes, genes) correlation matrices over the pairs above the diagonal.
 
-
-def correlation_mse(real: Any, synthetic: Any, *, real_correlations: Matrix | None = None) -> float:
-    """Mean squared difference of the correlations over gene pairs, [0, 4], lower is better (GeMM-GAN's C.MSE).
-
-    real_correlations: ``correlation_matrix(real)``, when it is kept from before. Time O(n · genes²).
+    Raises ValueError when the shapes differ or there are fewer than two genes.
     """
-    a, b = _both(real, synthetic, real_correlations)
-    return float(((a - b) ** 2).mean())
+    if real.shape != synthetic.shape or real.ndim != 2 or len(real) < 2:
+        raise ValueError(f"correlations of {real.shape} and {synthetic.shape}: both need the same, two or more, genes")
+    upper = np.triu_indices(len(real), 1)
+    a, b = real[upper], synthetic[upper]
+    difference = a - b
+    strong = np.abs(a) > threshold
+    strong_mae = float(np.abs(difference)[strong].mean()) if strong.any() else None
+    return CorrelationComparison(float((difference**2).mean()), _pearson(a, b), strong_mae)
 
 
-def correlation_gamma(real: Any, synthetic: Any, *, real_correlations: Matrix | None = None) -> float:
-    """Pearson correlation between the two sets' correlations over gene pairs, [-1, 1], higher is better.
-
-    Gamma of Viñas et al. 2022, equation 11 (correlations in place of 1 - correlations: the same value).
-    0 where one set's correlations are all equal.
-    """
-    a, b = _both(real, synthetic, real_correlations)
+def _pearson(a: Matrix, b: Matrix) -> float:
     a, b = a - a.mean(), b - b.mean()
     scale = float(np.sqrt((a @ a) * (b @ b)))
     return float(np.clip(a @ b / scale, -1.0, 1.0)) if scale > 1e-12 else 0.0
 
 
-def strong_pairs_mae(
-    real: Any, synthetic: Any, *, threshold: float = STRONG, real_correlations: Matrix | None = None
-) -> float:
+def _compared(real: Any, synthetic: Any, threshold: float = STRONG) -> CorrelationComparison:
+    x, y = as_pair(real, synthetic, rows=2)
+    return compare_correlations(correlation_matrix(x), correlation_matrix(y), threshold=threshold)
+
+
+def correlation_mse(real: Any, synthetic: Any) -> float:
+    """Mean squared difference of the correlations over gene pairs, [0, 4], lower is better (GeMM-GAN's C.MSE).
+
+    real (n, genes), synthetic (m, genes). Time O(n · genes²).
+    """
+    return _compared(real, synthetic).mse
+
+
+def correlation_gamma(real: Any, synthetic: Any) -> float:
+    """Pearson correlation between the two sets' correlations over gene pairs, [-1, 1], higher is better.
+
+    Gamma of Viñas et al. 2022, equation 11 (correlations in place of 1 - correlations: the same value).
+    0 where one set's correlations are all equal.
+    """
+    return _compared(real, synthetic).gamma
+
+
+def strong_pairs_mae(real: Any, synthetic: Any, *, threshold: float = STRONG) -> float:
     """Mean absolute difference of the correlation over pairs with real |r| > threshold, [0, 2], lower is better.
 
     Raises ValueError when no pair is that strong.
     """
-    a, b = _both(real, synthetic, real_correlations)
-    strong = np.abs(a) > threshold
-    if not strong.any():
+    result = _compared(real, synthetic, threshold).strong_mae
+    if result is None:
         raise ValueError(f"no gene pair of the real set has |r| > {threshold}")
-    return float(np.abs(a - b)[strong].mean())
+    return result
 
 
 def variance_ratio(real: Any, synthetic: Any, labels: Any) -> float:

@@ -1,5 +1,6 @@
 """A fold's data on one device, put there once and shared by every cell on that fold."""
 
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,20 @@ class DeviceFold:
     train: Split
     validation: Split
     test_conditions: Conditions
+
+    def checksum(self) -> int:
+        """CRC-32 over every tensor of the fold: it changes when a generator writes to its inputs."""
+        conditions = self.train.conditions
+        tensors = [
+            *(tensor for split in (self.train, self.validation) for tensor in (split.expression, split.standardised)),
+            *(given.labels for given in (conditions, self.validation.conditions, self.test_conditions)),
+            *(ragged.values for _, ragged in sorted(conditions.text.items())),
+            *([] if conditions.patches is None else [conditions.patches.values]),
+        ]
+        value = 0
+        for tensor in tensors:
+            value = zlib.crc32(np.ascontiguousarray(tensor.cpu().numpy()).data.cast("B"), value)
+        return value
 
 
 def rows_of(cohort: Cohort, ids: tuple[str, ...]) -> NDArray[np.intp]:

@@ -40,7 +40,8 @@ def in_draw_order(
     elif len(region_ids) != total:
         raise InputError(f"{total} patches have {len(region_ids)} region ids; give one id per patch")
     owner = np.repeat(np.arange(len(counts)), counts)
-    names = [f"{samples[row]}{_SEPARATOR}{region}" for row, region in zip(owner, region_ids, strict=True)]
+    owners = np.asarray(samples, dtype=str)[owner]
+    names = [f"{sample}{_SEPARATOR}{region}" for sample, region in zip(owners, region_ids, strict=True)]
     if len(set(names)) != total:
         first = next(name for name, before in zip(sorted(names)[1:], sorted(names), strict=False) if name == before)
         sample, _, region = first.partition(_SEPARATOR)

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gexbench.tasks.cohort import Cohort, Ragged
+from gexbench.tasks.clinical_text import clinical_texts
+from gexbench.tasks.cohort import TEXT_VARIANTS, Cohort, Ragged
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.folds import assign_parts
 from gexbench.tasks.patches import in_draw_order
@@ -35,6 +36,7 @@ from gexbench.tasks.simulated_world import (
     World,
     simulated_world,
 )
+from gexbench.tasks.text_encoders import encode
 from gexbench.tasks.units import Unit
 
 LABEL_COLUMNS = ("project", "primary_site", "disease_type")
@@ -171,13 +173,18 @@ def _clinical(drawn: _Patients, samples: NDArray[np.str_], rng: np.random.Genera
     frame["age_diagnosed"] = np.asarray(AGE_DECADES)[drawn.age] + rng.integers(0, 10, n).astype(float)
     frame["gender"] = rng.choice(_SEXES, n)
     frame["race"] = rng.choice(_RACES, n, p=_RACE_WEIGHTS)
-    stage_missing, grade_missing = rng.random(n) < STAGE_MISSING, rng.random(n) < GRADE_MISSING
-    frame["ajcc_stage"] = np.where(stage_missing, None, np.asarray(STAGES, dtype=object)[drawn.stage])
-    frame["histological_grade"] = np.where(grade_missing, None, np.asarray(GRADES, dtype=object)[drawn.grade])
+    frame["ajcc_stage"] = _masked(STAGES, drawn.stage, rng.random(n) < STAGE_MISSING)
+    frame["histological_grade"] = _masked(GRADES, drawn.grade, rng.random(n) < GRADE_MISSING)
     frame["tss"] = np.asarray(SITE_CODES)[drawn.kind, drawn.site]
     series = pd.Series(samples, index=frame.index)
     return frame.join(assign_parts(series, frame["project"], frame["tss"]))
 
 
+def _masked(names: tuple[str, ...], codes: Codes, missing: NDArray[np.bool_]) -> NDArray[np.object_]:
+    """The name of each code; None where missing."""
+    shown = np.asarray([*names, None], dtype=object)
+    return np.asarray(shown[np.where(missing, len(names), codes)])
+
+
 def _texts(clinical: pd.DataFrame) -> dict[str, Ragged]:
-    return {}
+    return {variant: encode(clinical_texts(clinical, variant)) for variant in TEXT_VARIANTS}

@@ -8,6 +8,7 @@ weights are computed exactly, a draw takes a hypothesis, then h, then the hidden
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -168,11 +169,12 @@ def oracle(
     problem = why_not_simulated(facts)
     if problem:
         raise InputError(problem)
-    world = simulated_world(facts["seed"], facts["genes"])
+    seed, patients, genes = (int(facts[name]) for name in ("seed", "patients", "genes"))
+    world = simulated_world(seed, genes)
     if isinstance(cohort, Cohort):
         clinical, patches = cohort.clinical, cohort.patches
     else:
-        clinical, patches = simulated_conditions(facts["patients"], facts["genes"], facts["seed"])
+        clinical, patches = simulated_conditions(patients, genes, seed)
     if patches is None and "patches" in conditions:
         raise InputError("the oracle given patches needs a cohort with patches; leave 'patches' out of its conditions")
     codes = _shown_codes(clinical, frozenset(conditions), text)
@@ -189,7 +191,7 @@ def why_not_simulated(provenance: Mapping[str, Any]) -> str | None:
             f"needs the simulated cohort of version {VERSION}, this one has version {provenance.get('version')}; "
             "build it again"
         )
-    wrong = [name for name in ("seed", "patients", "genes") if not isinstance(provenance.get(name), int)]
+    wrong = [name for name in ("seed", "patients", "genes") if not isinstance(provenance.get(name), Integral)]
     if wrong:
         return f"needs the simulated cohort with its provenance: {examples(wrong)} is no integer; build it again"
     return None
@@ -218,7 +220,7 @@ def _codes(values: "pd.Series[Any]", known: Sequence[object]) -> NDArray[np.int6
             f"column {values.name}: {examples(values[wrong].unique())} is no value of the simulated cohort; "
             "build the cohort again"
         )
-    return codes.astype(np.int64)
+    return np.asarray(codes, dtype=np.int64)
 
 
 def _region_sums(world: World, patches: Ragged | None, patients: int) -> tuple[Array, Array]:
@@ -268,4 +270,5 @@ def _draw_rows(weights: Array, draws: int, rng: np.random.Generator) -> NDArray[
     reached /= reached[:, -1:]
     row = np.arange(len(weights))[:, None]
     drawn = np.searchsorted((reached + row).ravel(), (rng.random((len(weights), draws)) + row).ravel(), side="right")
-    return np.minimum(drawn.reshape(len(weights), draws) - row * weights.shape[1], weights.shape[1] - 1)
+    places = drawn.reshape(len(weights), draws) - row * weights.shape[1]
+    return np.asarray(np.minimum(places, weights.shape[1] - 1), dtype=np.intp)

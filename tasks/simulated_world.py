@@ -65,9 +65,9 @@ TYPES = (
     TumourType("SIM-GBM", "simulated glioblastoma multiforme", "Brain", "Gliomas", 0.04),
 )
 SITE_CODES = tuple(
-    tuple(f"{'ABCDEFGH'[kind]}{site + 1}" for site in range(SITES_PER_TYPE)) for kind in range(len(TYPES))
+    tuple(f"{'ABCDEHJK'[kind]}{site + 1}" for site in range(SITES_PER_TYPE)) for kind in range(len(TYPES))
 )
-"""Tissue-source sites, nested in the type."""
+"""Tissue-source sites, nested in the type; no code reads like a grade."""
 
 
 @dataclass(frozen=True)

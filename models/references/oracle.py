@@ -1,38 +1,27 @@
 """The exact conditional of the simulated cohort as a generator: what no model can beat."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from gexbench.models.contract import (
     Budget,
     Condition,
     Generator,
-    GeneratorSettings,
     Progress,
     Samples,
     Unavailable,
     silent,
 )
+from gexbench.models.references.oracle_settings import OracleSettings
+from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.conditions import Conditions
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.simulated_oracle import KINDS, SimulatedOracle, oracle, why_not_simulated
+from gexbench.tasks.simulated import provenance
+from gexbench.tasks.simulated_oracle import SimulatedOracle, oracle, why_not_simulated
 from gexbench.tasks.split import Split
-
-
-class OracleSettings(GeneratorSettings):
-    """Settings of the oracle.
-
-    Attributes:
-        conditions: what it conditions on; an empty list gives the marginal.
-        text: the variant of the clinical text that counts as shown.
-    """
-
-    conditions: list[Condition] = Field(default_factory=lambda: list(KINDS))
-    text: Literal["full", "plain"] = "full"
 
 
 class Oracle(Generator):
@@ -43,7 +32,6 @@ class Oracle(Generator):
     shows to models, and on the site-held-out track it knows the effects of all sites.
     """
 
-    version: ClassVar[str] = "1"
     Settings: ClassVar[type[GeneratorSettings]] = OracleSettings
     settings: OracleSettings
 
@@ -53,7 +41,7 @@ class Oracle(Generator):
         Raises:
             Unavailable: on any cohort but the simulated one, or when its genes were changed.
         """
-        facts = dict(train.cohort.provenance)
+        facts = train.cohort.provenance
         problem = why_not_simulated(facts)
         if problem:
             raise Unavailable(problem)
@@ -80,17 +68,17 @@ class Oracle(Generator):
         Raises:
             InputError: facts of another cohort or of another version of the simulated one.
         """
-        provenance = facts.get("provenance")
-        if not isinstance(provenance, Mapping):
+        saved = facts.get("provenance")
+        if not isinstance(saved, Mapping):
             raise InputError("oracle: the saved facts hold no provenance; fit it again")
-        self._build(dict(provenance))
+        self._build(saved)
 
     @classmethod
     def conditions_used(cls, settings: GeneratorSettings) -> frozenset[Condition]:
         """The kinds of conditions it conditions on."""
         return frozenset(settings.conditions) if isinstance(settings, OracleSettings) else frozenset()
 
-    def _build(self, facts: dict[str, Any]) -> SimulatedOracle:
-        self._facts = facts
+    def _build(self, facts: Mapping[str, Any]) -> SimulatedOracle:
         self._exact = oracle(facts, self.settings.conditions, text=self.settings.text)
+        self._facts = provenance(*(int(facts[name]) for name in ("patients", "genes", "seed")))
         return self._exact

@@ -1,0 +1,76 @@
+"""Numbers and foreign text as they appear in tables."""
+
+import math
+import re
+from collections.abc import Iterable
+
+from gexbench.metrics.specification import MetricSpecification
+
+NOTHING = "–"
+_ARROWS = {"higher": "↑", "lower": "↓", "match": "→", "skill": "↑", "diagnostic": ""}
+_MARKUP = re.compile(r"([\\`*{}\[\]|~$]|(?<!\w)_|_(?!\w)|:(?=//)|^[#+=-])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+_FORMULA = ("=", "+", "-", "@")
+
+
+def arrow(spec: MetricSpecification) -> str:
+    """↑ higher is better, ↓ lower is better, → as close as possible to the real-holdout; else nothing."""
+    return _ARROWS[spec.goal]
+
+
+def decimals(values: Iterable[float]) -> int:
+    """Decimals for a column of values: 3 where the largest is between 0.1 and 10, else about three digits of it."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if largest == 0:
+        return 3
+    size = math.floor(math.log10(largest))
+    return max(3 - size, 0) if size >= 0 else min(max(2 - size, 3), 6)
+
+
+def number(value: float, places: int) -> str:
+    """A number with fixed decimals, never `-0.000`; a dash when there is none."""
+    if not math.isfinite(value):
+        return NOTHING
+    text = f"{value:.{places}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def with_interval(value: float, half_width: float, places: int) -> str:
+    """`mean ± half-width`, the mean alone when there is no interval."""
+    if not math.isfinite(value) or not math.isfinite(half_width):
+        return number(value, places)
+    return f"{number(value, places)} ± {number(half_width, places)}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with one decimal."""
+    return f"{number(100 * share, 1)} %" if math.isfinite(share) else NOTHING
+
+
+def p_text(p: float) -> str:
+    """A p-value with three decimals."""
+    if not math.isfinite(p):
+        return NOTHING
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def mebibytes(count: float) -> str:
+    """Bytes as whole MiB."""
+    return f"{count / 2**20:,.0f}" if math.isfinite(count) else NOTHING
+
+
+def plain(text: str) -> str:
+    """One line without control or text-direction characters."""
+    return _CONTROL.sub(" ", text).strip()
+
+
+def markdown_text(text: str) -> str:
+    """Foreign text that Markdown and HTML show as it is, also inside a table; no link, no markup."""
+    line = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MARKUP.sub(r"\\\1", line)
+
+
+def csv_text(text: str) -> str:
+    """A text cell that no spreadsheet takes for a formula."""
+    line = plain(text)
+    return f"'{line}" if line.startswith(_FORMULA) else line

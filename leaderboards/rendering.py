@@ -1,0 +1,95 @@
+"""A leaderboard as files."""
+
+import csv
+import io
+import math
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from gexbench.leaderboards.formatting import csv_text
+from gexbench.leaderboards.markdown import to_markdown
+from gexbench.leaderboards.statistics import FloatArray
+from gexbench.leaderboards.table import Leaderboard
+from gexbench.metrics.catalogue import lookup
+
+__all__ = ["to_csv", "to_markdown", "wide", "write"]
+
+
+def write(board: Leaderboard, folder: Path) -> None:
+    """Write `leaderboard.md` and `leaderboard.csv`, each at once or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_text(folder / "leaderboard.md", to_markdown(board))
+    _write_text(folder / "leaderboard.csv", to_csv(board))
+
+
+def to_csv(board: Leaderboard) -> str:
+    """`wide` as CSV: nine significant digits, empty where there is no value, no cell that reads as a formula."""
+    frame = wide(board)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([csv_text(column) for column in frame.columns])
+    for row in frame.itertuples(index=False, name=None):
+        writer.writerow([_csv_cell(value) for value in row])
+    return out.getvalue()
+
+
+def wide(board: Leaderboard) -> pd.DataFrame:
+    """One row per generator in table order: standing, scores, every metric's mean and half-width, cost, origin."""
+    metrics: dict[str, FloatArray] = {}
+    for key in dict.fromkeys(board.metrics["key"]):
+        mine = board.metrics[board.metrics["key"] == key].set_index("generator").loc[board.rows["generator"]]
+        name = _with_unit(str(key))
+        metrics |= {f"{name}_mean": mine["value"].to_numpy(), f"{name}_half_width": mine["half_width"].to_numpy()}
+        if mine["score"].notna().any():
+            metrics[f"{key}_score_mean"] = mine["score"].to_numpy()
+    scores = board.rows.drop(columns=["conditional_skill", "conditional_skill_half_width", "copy_share", "notes"])
+    names = ["overall", *board.families]
+    scores = scores.rename(
+        columns={name: f"{name}_score_mean" for name in names}
+        | {f"{name}_half_width": f"{name}_score_half_width" for name in names}
+        | {"with_leader": "not_separable_from_leader"}
+    )
+    texts = ["; ".join(board.notes[int(at) - 1] for at in marks.split(", ") if at) for marks in board.rows["notes"]]
+    settings = board.settings.set_index("generator").loc[board.rows["generator"]].reset_index(drop=True)
+    header = board.header
+    origin = {
+        "cohort": header.cohort,
+        "fingerprint": header.fingerprint,
+        "track": header.track,
+        "budget": header.budget,
+        "panel": header.panel,
+        "folds": " ".join(map(str, header.folds)),
+    }
+    frames = [scores, pd.DataFrame(metrics), board.resources.drop(columns="generator"), settings]
+    return pd.concat([*frames, pd.DataFrame({"notes": texts})], axis=1).assign(**origin)
+
+
+def _with_unit(key: str) -> str:
+    unit: str = lookup(key).unit
+    return key if unit == "1" else f"{key}_in_{unit.replace(' ', '_')}"
+
+
+def _csv_cell(value: object) -> str:
+    if value is None or value is pd.NA:
+        return ""
+    if isinstance(value, str):
+        return csv_text(value)
+    if isinstance(value, float):
+        text: str = "" if math.isnan(value) else f"{value:.9g}"
+        return text
+    return str(value)
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

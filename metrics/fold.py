@@ -1,0 +1,189 @@
+"""The real and the synthetic side of a fold, and the work on the real side that all generators share."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gexbench.metrics import memorisation, paired, support
+from gexbench.metrics.arrays import Matrix
+from gexbench.metrics.space import Space, fit_space
+from gexbench.metrics.structure import correlation_matrix
+
+NEIGHBOURS = 5
+DRAWS = 19
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RealFold:
+    """The real patients of a fold, in the cohort's unit.
+
+    train, validation, test: float32 (n, genes), rows aligned with the ids and labels.
+    labels: label column → (train, validation, test) labels; finest: the finest of these columns.
+    left_out: label column → classes that take no part in its classification (under 25 patients in the cohort).
+    set_rows: indices into test, the rows that set metrics compare (per class min(test, validation)).
+    floor: lowest value of the unit; None = it has none, and no zero fraction.
+    """
+
+    genes: tuple[str, ...]
+    train: NDArray[np.float32]
+    validation: NDArray[np.float32]
+    test: NDArray[np.float32]
+    train_ids: NDArray[np.str_]
+    validation_ids: NDArray[np.str_]
+    test_ids: NDArray[np.str_]
+    labels: Mapping[str, tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_]]]
+    finest: str
+    left_out: Mapping[str, tuple[str, ...]]
+    set_rows: NDArray[np.intp]
+    floor: float | None
+
+    def __post_init__(self) -> None:
+        problems = []
+        for part, name in enumerate(("train", "validation", "test")):
+            rows, ids = getattr(self, name), getattr(self, f"{name}_ids")
+            if rows.shape != (len(ids), len(self.genes)):
+                problems.append(f"{name} is {rows.shape} for {len(ids)} ids and {len(self.genes)} genes")
+            problems += [
+                f"{column}: {len(parts[part])} {name} labels for {len(ids)} ids"
+                for column, parts in self.labels.items()
+                if len(parts[part]) != len(ids)
+            ]
+        if self.finest not in self.labels:
+            problems.append(f"finest {self.finest!r} is none of the label columns {', '.join(self.labels)}")
+        rows = self.set_rows
+        if not len(rows) or rows.min() < 0 or rows.max() >= len(self.test_ids) or len(set(rows.tolist())) < len(rows):
+            problems.append("set_rows must be different rows of test")
+        if problems:
+            raise ValueError("real fold: " + "; ".join(problems))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SyntheticFold:
+    """What a generator made, in the cohort's unit.
+
+    test (n_test, genes) and train (n_train, genes): row i from the condition of the fold's i-th test or training
+    patient; paired (n_test, 19, genes) float16: draws for every test patient, None when they were not kept.
+    """
+
+    test: NDArray[Any]
+    train: NDArray[Any]
+    paired: NDArray[Any] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingRows:
+    """What metrics that need ``training`` read: standardised rows, copy threshold, CRPS of label-matched draws."""
+
+    rows: Matrix
+    copy_threshold: float
+    label_draws_crps: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedFold:
+    """Shared work of a fold.
+
+    real: standardised test rows of ``set_rows``, real_pcs: their components; radii, pc_radii: distances to the
+    k-th neighbour (k = ``neighbours``); correlations: (genes, genes) of ``real``; test: all standardised test rows;
+    training: None where training rows are withheld. reference_values and reference_per_class: ``trtr`` and
+    ``majority`` utilities. cacheable: the part worth keeping as JSON, accepted back by ``prepare(cached=…)``.
+    """
+
+    fold: RealFold
+    seed: int
+    space: Space
+    test: Matrix
+    real: Matrix
+    real_pcs: Matrix
+    neighbours: int
+    radii: Matrix
+    pc_radii: Matrix
+    correlations: Matrix
+    training: TrainingRows | None
+    reference_values: dict[str, dict[str, float]]
+    reference_per_class: dict[str, dict[str, dict[str, float]]]
+    cacheable: dict[str, Any]
+
+
+def prepare(fold: RealFold, *, seed: int, cached: Mapping[str, Any] | None = None) -> PreparedFold:
+    """Do the shared work of a fold; ``cached`` is an earlier ``cacheable``, ignored when it is of other data.
+
+    Scaling, components and kernel width are fitted on real training rows only.
+    """
+    from gexbench.metrics.utility import references
+
+    space = fit_space(fold.train)
+    test = space.standardise(fold.test, "test")
+    real = np.asarray(test[fold.set_rows])
+    pcs = space.project(real)
+    neighbours = min(NEIGHBOURS, len(real) - 1)
+    key = fingerprint(fold, seed)
+    if cached is None or cached.get("fingerprint") != key:
+        cached = {"fingerprint": key, **references(fold, seed)}
+    return PreparedFold(
+        fold=fold,
+        seed=seed,
+        space=space,
+        test=test,
+        real=real,
+        real_pcs=pcs,
+        neighbours=neighbours,
+        radii=support.radii(real, neighbours),
+        pc_radii=support.radii(pcs, neighbours),
+        correlations=correlation_matrix(real),
+        training=_training_rows(fold, space, test, seed),
+        reference_values={name: dict(values) for name, values in cached["values"].items()},
+        reference_per_class={name: dict(values) for name, values in cached["per_class"].items()},
+        cacheable=dict(cached),
+    )
+
+
+def _training_rows(fold: RealFold, space: Space, test: Matrix, seed: int) -> TrainingRows:
+    rows = space.standardise(fold.train, "train")
+    validation = space.standardise(fold.validation, "validation")
+    train_labels, _, test_labels = fold.labels[fold.finest]
+    return TrainingRows(
+        rows=rows,
+        copy_threshold=memorisation.copy_threshold(validation, rows),
+        label_draws_crps=label_draws_crps(rows, train_labels, test, test_labels, seed),
+    )
+
+
+def label_draws_crps(
+    train: Matrix, train_labels: NDArray[Any], test: Matrix, test_labels: NDArray[Any], seed: int
+) -> float:
+    """Fair CRPS of 19 training rows of the patient's class, drawn without replacement, seeded.
+
+    A class with 2 to 18 training rows is drawn whole; a smaller one falls back on all training rows.
+    """
+    generator = np.random.default_rng(seed)
+    total = 0.0
+    for name in np.unique(test_labels):
+        mine = np.flatnonzero(test_labels == name)
+        pool = np.flatnonzero(train_labels == name)
+        if len(pool) < 2:
+            pool = np.arange(len(train))
+        draws = min(DRAWS, len(pool))
+        chosen = np.argsort(generator.random((len(mine), len(pool))), axis=1)[:, :draws]
+        total += float(paired.patient_crps(train[pool[chosen]].astype(np.float32), test[mine]).sum())
+    return total / len(test)
+
+
+def fingerprint(fold: RealFold, seed: int) -> str:
+    """SHA-256 of the data, names, labels and metric versions that the reference values depend on."""
+    from gexbench.metrics.catalogue import CATALOGUE
+
+    digest = hashlib.sha256(repr((seed, fold.genes, fold.finest, sorted(fold.left_out.items()))).encode())
+    digest.update(repr([(spec.name, spec.version) for spec in CATALOGUE if spec.family == "utility"]).encode())
+    for name in ("train", "test"):
+        rows = np.ascontiguousarray(getattr(fold, name))
+        digest.update(repr((name, rows.shape, rows.dtype.str)).encode())
+        digest.update(rows.tobytes())
+        digest.update("\x1f".join(getattr(fold, f"{name}_ids").tolist()).encode())
+    for column, (train, _, test) in sorted(fold.labels.items()):
+        digest.update("\x1f".join([column, *train.tolist(), "", *test.tolist()]).encode())
+    return digest.hexdigest()

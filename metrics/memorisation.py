@@ -1,0 +1,39 @@
+"""Are synthetic rows copies of training rows?"""
+
+from typing import Any
+
+import numpy as np
+
+from gexbench.metrics.arrays import Matrix, as_pair, row_chunks, squared_distances
+
+COPY_PERCENTILE = 1.0
+
+
+def nearest_ratios(rows: Any, training: Any, *, chunk: int = 512) -> Matrix:
+    """d1 / d2, the distances to the nearest and second nearest training row, shape (n,), each in [0, 1].
+
+    0 where the row equals a training row. Needs two training rows. Time O(n · training · genes).
+    """
+    t, x = as_pair(training, rows)
+    if len(t) < 2:
+        raise ValueError(f"{len(t)} training rows are too few for a second nearest one")
+    result = np.empty(len(x))
+    for part in row_chunks(len(x), chunk):
+        two = np.sort(np.partition(squared_distances(x[part], t), 1, axis=1)[:, :2], axis=1)
+        # Distances below the rounding of the matrix product are those of equal rows.
+        size = 1e-12 * np.maximum((x[part] ** 2).sum(axis=1), 1e-300)
+        result[part] = np.where(two[:, 0] <= size, 0.0, np.sqrt(two[:, 0] / np.maximum(two[:, 1], size)))
+    return result
+
+
+def copy_threshold(validation: Any, training: Any) -> float:
+    """1st percentile of the validation rows' ratios: what real rows that are no copies stay above."""
+    return float(np.percentile(nearest_ratios(validation, training), COPY_PERCENTILE))
+
+
+def copy_share(synthetic: Any, training: Any, threshold: float) -> float:
+    """Share of synthetic rows whose ratio of nearest distances lies below ``copy_threshold``, [0, 1].
+
+    About 0.01 for rows that remember nothing, 1 for copies; rows standardised by the training statistics.
+    """
+    return float((nearest_ratios(synthetic, training) < threshold).mean())

@@ -1,0 +1,143 @@
+"""All metrics of a cell, with the work that every generator of a fold shares done once.
+
+``prepare`` once per fold, ``evaluate`` once per generator. Only metrics whose specification needs ``training`` get
+training rows: the others see the prepared fold without them.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import cast, get_args
+
+import numpy as np
+
+from gexbench.metrics.catalogue import lookup, panel_specifications, split_key
+from gexbench.metrics.fold import PreparedFold, RealFold, SyntheticFold, prepare
+from gexbench.metrics.specification import MetricSpecification, Panel
+from gexbench.metrics.steps import Comparison, Step, steps
+
+__all__ = ["MetricValue", "PanelResult", "PreparedFold", "RealFold", "SyntheticFold", "evaluate", "prepare"]
+
+UNCONDITIONAL = "not applicable: the generator is unconditional, so its rows have no labels"
+NO_DRAWS = "not applicable: no paired draws were kept"
+NO_FLOOR = "not applicable: the cohort's unit has no floor"
+NO_TRAINING = "not applicable: training rows are withheld"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValue:
+    """A value, or the reason why there is none. version: of the metric that made it."""
+
+    value: float | None
+    reason: str | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PanelResult:
+    """values: by key ``name`` or ``name[label]``, in the catalogue's order.
+
+    per_class: ``tstr_lr_recall[project]`` → class → recall, and the like. reference_values: ``trtr`` and
+    ``majority`` → key → value: the ceilings and floors of the utility metrics. extra: figures beside a metric
+    (``detection_null_sd``, ``copy_threshold``, ``rank_share_0`` …). seconds: CPU time of this process by step.
+    """
+
+    values: dict[str, MetricValue]
+    per_class: dict[str, dict[str, float]]
+    reference_values: dict[str, dict[str, float]]
+    extra: dict[str, float]
+    seconds: dict[str, float]
+
+
+def evaluate(
+    prepared: PreparedFold,
+    synthetic: SyntheticFold,
+    *,
+    panel: str = "core",
+    conditional: bool = True,
+    progress: Callable[[int, int], object] | None = None,
+) -> PanelResult:
+    """Every metric of a panel on one generator's rows.
+
+    conditional: False for a generator whose rows do not depend on labels: TSTR is then not applicable.
+    progress: called with (steps done, steps) after every step.
+    A metric that cannot be computed gets the reason in place of a value. Raises ValueError for an unknown panel
+    and for rows of the wrong shape or with non-finite values.
+    """
+    if panel not in get_args(Panel):
+        raise ValueError(f"panel {panel!r} is none of {', '.join(get_args(Panel))}")
+    _check_rows(prepared.fold, synthetic)
+    available = tuple(steps(prepared))
+    keys = _ordered_keys(cast(Panel, panel), available)
+    reasons = {
+        key: reason
+        for key in keys
+        if (reason := _inapplicable(lookup(key), prepared, synthetic, conditional)) is not None
+    }
+    chosen = [step for step in available if any(key in keys and key not in reasons for key in step.keys)]
+    given = Comparison(prepared, synthetic, prepared.space.standardise(synthetic.test, "synthetic test"))
+    result = PanelResult({}, {}, prepared.reference_values, {}, {})
+    found: dict[str, float] = {}
+    for done, step in enumerate(chosen, start=1):
+        reasons |= _take(step, given, found, result)
+        if progress is not None:
+            progress(done, len(chosen))
+    result.values.update({key: _value(key, found.get(key), reasons.get(key)) for key in keys})
+    return result
+
+
+def _take(step: Step, given: Comparison, found: dict[str, float], result: PanelResult) -> dict[str, str]:
+    """Run a step, without training rows unless its metrics need them; the reasons of a failure by key."""
+    start = time.process_time()
+    if not any("training" in lookup(key).needs for key in step.keys):
+        given = replace(given, fold=replace(given.fold, training=None))
+    try:
+        findings = step.compute(given)
+    except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+        return dict.fromkeys(step.keys, f"failed: {error}")
+    finally:
+        result.seconds[step.name] = time.process_time() - start
+    found.update(findings.values)
+    result.per_class.update({key: dict(values) for key, values in findings.per_class.items()})
+    result.extra.update(findings.extra)
+    return {}
+
+
+def _check_rows(fold: RealFold, synthetic: SyntheticFold) -> None:
+    for name, rows, real in (("test", synthetic.test, fold.test), ("train", synthetic.train, fold.train)):
+        if rows.shape != real.shape:
+            raise ValueError(f"synthetic {name} rows have shape {rows.shape}; the fold needs {real.shape}")
+    if synthetic.paired is not None:
+        shape = synthetic.paired.shape
+        if len(shape) != 3 or (shape[0], shape[2]) != fold.test.shape:
+            raise ValueError(f"paired draws have shape {shape}; the fold needs patients × draws × genes")
+
+
+def _ordered_keys(panel: Panel, available: tuple[Step, ...]) -> list[str]:
+    """Keys of a panel that some step computes, in the catalogue's order."""
+    by_name: dict[str, list[str]] = {}
+    for step in available:
+        for key in step.keys:
+            by_name.setdefault(split_key(key)[0], []).append(key)
+    return [key for spec in panel_specifications(panel) for key in by_name.get(spec.name, ())]
+
+
+def _inapplicable(
+    spec: MetricSpecification, prepared: PreparedFold, synthetic: SyntheticFold, conditional: bool
+) -> str | None:
+    if spec.family == "utility" and not conditional:
+        return UNCONDITIONAL
+    if spec.family == "paired" and synthetic.paired is None:
+        return NO_DRAWS
+    if spec.name == "zero_fraction" and prepared.fold.floor is None:
+        return NO_FLOOR
+    if "training" in spec.needs and prepared.training is None:
+        return NO_TRAINING
+    return None
+
+
+def _value(key: str, value: float | None, reason: str | None) -> MetricValue:
+    version = lookup(key).version
+    if value is not None and np.isfinite(value):
+        return MetricValue(float(value), None, version)
+    return MetricValue(None, reason or f"failed: the value is {value}", version)

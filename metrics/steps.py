@@ -1,0 +1,205 @@
+"""The steps of the panel: each computes the metrics that share work, from one generator's rows."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gexbench.metrics import detection, distribution, memorisation, paired, structure, support
+from gexbench.metrics.arrays import Matrix
+from gexbench.metrics.fold import PreparedFold, SyntheticFold
+from gexbench.metrics.utility import CLASSIFIERS, MEASURES, tasks, tstr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """What a step reads: the prepared fold, synthetic rows, ``test``: all their standardised test rows."""
+
+    fold: PreparedFold
+    synthetic: SyntheticFold
+    test: Matrix
+
+    @property
+    def set_rows(self) -> Matrix:
+        """The standardised synthetic rows that set metrics compare."""
+        return np.asarray(self.test[self.fold.fold.set_rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """What a step leaves: metric values, per-class values, figures that stand beside a metric."""
+
+    values: Mapping[str, float]
+    per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    extra: Mapping[str, float] = field(default_factory=dict)
+
+
+Compute = Callable[[Comparison], Findings]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Metric keys that share work. All of them need training rows, or none does."""
+
+    name: str
+    keys: tuple[str, ...]
+    compute: Compute
+
+
+def steps(fold: PreparedFold) -> Iterator[Step]:
+    """All steps of a fold, cheap ones first."""
+    measures = support.Support._fields
+    for space in ("genes", "pcs"):
+        yield Step(f"support_{space}", tuple(f"{name}_{space}" for name in measures), _support(space))
+    yield Step("distances", ("frechet", "mmd", "energy", "sliced_wasserstein"), _distances)
+    yield Step("marginals", ("wasserstein_mean", "wasserstein_max", "ks_mean", "ks_max"), _marginals)
+    yield Step("correlations", ("correlation_mse", "correlation_gamma"), _correlations)
+    yield Step("strong_pairs", ("strong_pairs_mae",), _strong_pairs)
+    yield Step("variance_ratio", ("variance_ratio",), _variance_ratio)
+    yield Step("zero_fraction", ("zero_fraction",), _zero_fraction)
+    yield Step("copy_share", ("copy_share",), _copy_share)
+    yield Step("calibration", ("interval_coverage", "rank_nonuniformity"), _calibration)
+    yield Step("within_class", ("within_class_correlation", "retrieval"), _within_class)
+    yield Step("crps", ("crps",), _crps)
+    yield Step("conditional_skill", ("conditional_skill",), _conditional_skill)
+    for detector in ("lr", "xgb"):
+        yield Step(f"detection_{detector}", (f"detection_{detector}",), _detection(detector))
+    for classifier in CLASSIFIERS:
+        for label in tasks(fold.fold, classifier):
+            keys = tuple(f"tstr_{classifier}_{measure}[{label}]" for measure in MEASURES)
+            yield Step(f"tstr_{classifier}[{label}]", keys, _tstr(classifier, label))
+
+
+def _support(space: str) -> Compute:
+    def compute(given: Comparison) -> Findings:
+        fold, rows = given.fold, given.set_rows
+        if space == "genes":
+            found = support.support_measures(fold.real, rows, fold.neighbours, real_radii=fold.radii)
+        else:
+            projected = fold.space.project(rows)
+            found = support.support_measures(fold.real_pcs, projected, fold.neighbours, real_radii=fold.pc_radii)
+        return Findings({f"{name}_{space}": value for name, value in found._asdict().items()})
+
+    return compute
+
+
+def _distances(given: Comparison) -> Findings:
+    real, synthetic = given.fold.real, given.set_rows
+    return Findings(
+        {
+            "frechet": distribution.frechet(real, synthetic),
+            "mmd": distribution.mmd(real, synthetic, given.fold.space.width),
+            "energy": distribution.energy_distance(real, synthetic),
+            "sliced_wasserstein": distribution.sliced_wasserstein(real, synthetic),
+        }
+    )
+
+
+def _marginals(given: Comparison) -> Findings:
+    values = {}
+    for name, metric in (("wasserstein", distribution.wasserstein_1d), ("ks", distribution.ks)):
+        per_gene: NDArray[np.float64] = metric(given.fold.real, given.set_rows)
+        values |= {f"{name}_mean": float(per_gene.mean()), f"{name}_max": float(per_gene.max())}
+    return Findings(values)
+
+
+def _compared(given: Comparison) -> structure.CorrelationComparison:
+    return structure.compare_correlations(given.fold.correlations, structure.correlation_matrix(given.set_rows))
+
+
+def _correlations(given: Comparison) -> Findings:
+    found = _compared(given)
+    return Findings({"correlation_mse": found.mse, "correlation_gamma": found.gamma})
+
+
+def _strong_pairs(given: Comparison) -> Findings:
+    found = _compared(given).strong_mae
+    if found is None:
+        raise ValueError(f"no gene pair of the real set has |r| > {structure.STRONG}")
+    return Findings({"strong_pairs_mae": found})
+
+
+def _variance_ratio(given: Comparison) -> Findings:
+    fold = given.fold.fold
+    labels = fold.labels[fold.finest][2][fold.set_rows]
+    return Findings({"variance_ratio": structure.variance_ratio(given.fold.real, given.set_rows, labels)})
+
+
+def _zero_fraction(given: Comparison) -> Findings:
+    fold = given.fold.fold
+    if fold.floor is None:
+        raise ValueError("the cohort's unit has no floor")
+    return Findings({"zero_fraction": structure.zero_fraction(given.synthetic.test[fold.set_rows], fold.floor)})
+
+
+def _copy_share(given: Comparison) -> Findings:
+    training = given.fold.training
+    if training is None:
+        raise ValueError("the copy gate needs training rows")
+    share = memorisation.copy_share(given.test, training.rows, training.copy_threshold)
+    return Findings({"copy_share": share}, extra={"copy_threshold": training.copy_threshold})
+
+
+def _draws(given: Comparison) -> NDArray[np.float32]:
+    """Draws in units of the training sd, float32 (n_test, draws, genes)."""
+    space = given.fold.space
+    raw, _ = paired.checked_draws(given.synthetic.paired, given.fold.fold.test)
+    return np.asarray((raw.astype(np.float32) - space.mean.astype(np.float32)) / space.sd.astype(np.float32))
+
+
+def _calibration(given: Comparison) -> Findings:
+    histogram = paired.rank_histogram(given.synthetic.paired, given.fold.fold.test)
+    values = {"rank_nonuniformity": paired.rank_nonuniformity(histogram)}
+    values["interval_coverage"] = paired.interval_coverage(histogram)
+    return Findings(values, extra={f"rank_share_{rank}": float(share) for rank, share in enumerate(histogram)})
+
+
+def _within_class(given: Comparison) -> Findings:
+    fold = given.fold.fold
+    mean, labels = _draws(given).mean(axis=1, dtype=np.float64), fold.labels[fold.finest][2]
+    return Findings(
+        {
+            "within_class_correlation": paired.within_class_correlation(mean, given.fold.test, labels),
+            "retrieval": paired.retrieval(mean, given.fold.test, labels),
+        }
+    )
+
+
+def _crps(given: Comparison) -> Findings:
+    return Findings({"crps": paired.crps(_draws(given), given.fold.test)})
+
+
+def _conditional_skill(given: Comparison) -> Findings:
+    training = given.fold.training
+    if training is None:
+        raise ValueError("the skill needs training rows")
+    score = paired.crps(_draws(given), given.fold.test)
+    return Findings(
+        {"conditional_skill": paired.skill(score, training.label_draws_crps)},
+        extra={"label_draws_crps": training.label_draws_crps},
+    )
+
+
+def _detection(name: str) -> Compute:
+    def compute(given: Comparison) -> Findings:
+        fold = given.fold.fold
+        found = detection.detect(
+            given.fold.real,
+            given.set_rows,
+            fold.test_ids[fold.set_rows],
+            detector=cast(detection.Detector, name),
+            seed=given.fold.seed,
+        )
+        return Findings({f"detection_{name}": found.auc}, extra={"detection_null_sd": found.null_sd})
+
+    return compute
+
+
+def _tstr(classifier: str, label: str) -> Compute:
+    def compute(given: Comparison) -> Findings:
+        found = tstr(given.fold.fold, given.synthetic.train, classifier, label, given.fold.seed)
+        return Findings(found.values, found.per_class)
+
+    return compute

@@ -1,0 +1,59 @@
+"""Downstream disease-type classification: TSTR, TRTR and the majority class, by label column and classifier."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from gexbench.metrics.classifiers import Classification, Classifier, majority, train_and_test
+from gexbench.metrics.fold import RealFold
+
+CLASSIFIERS: tuple[Classifier, ...] = ("lr", "xgb")
+MEASURES = ("accuracy", "balanced_accuracy", "macro_f1")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Utility:
+    """values: ``tstr_lr_accuracy[project]`` and the like → value; per_class: ``tstr_lr_recall[project]`` → recalls."""
+
+    values: dict[str, float]
+    per_class: dict[str, dict[str, float]]
+
+
+def tasks(fold: RealFold, classifier: str) -> tuple[str, ...]:
+    """Label columns that a classifier is asked: all by logistic regression, the finest by XGBoost (the dear one)."""
+    return tuple(fold.labels) if classifier == "lr" else (fold.finest,)
+
+
+def tstr(fold: RealFold, rows: Any, classifier: str, label: str, seed: int) -> Utility:
+    """Train on ``rows``, one per training patient with that patient's label, test on all real test rows."""
+    train_labels, _, test_labels = fold.labels[label]
+    found = train_and_test(
+        cast(Classifier, classifier),
+        rows,
+        train_labels,
+        fold.test,
+        test_labels,
+        left_out=fold.left_out.get(label, ()),
+        seed=seed,
+    )
+    return _keyed(found, classifier, label)
+
+
+def references(fold: RealFold, seed: int) -> dict[str, Any]:
+    """``values`` and ``per_class`` of TRTR (ceiling) and of the majority class (floor), keyed like TSTR; JSON-able."""
+    values: dict[str, dict[str, float]] = {"trtr": {}, "majority": {}}
+    per_class: dict[str, dict[str, dict[str, float]]] = {"trtr": {}, "majority": {}}
+    for classifier in CLASSIFIERS:
+        for label in tasks(fold, classifier):
+            train_labels, _, test_labels = fold.labels[label]
+            left_out = fold.left_out.get(label, ())
+            frequent = _keyed(majority(train_labels, test_labels, left_out=left_out), classifier, label)
+            real = tstr(fold, fold.train, classifier, label, seed)
+            for name, found in (("trtr", real), ("majority", frequent)):
+                values[name] |= found.values
+                per_class[name] |= found.per_class
+    return {"values": values, "per_class": per_class}
+
+
+def _keyed(found: Classification, classifier: str, label: str) -> Utility:
+    values = {f"tstr_{classifier}_{measure}[{label}]": float(getattr(found, measure)) for measure in MEASURES}
+    return Utility(values, {f"tstr_{classifier}_recall[{label}]": found.recall})

@@ -1,0 +1,171 @@
+"""One normal distribution per finest label: full (Ledoit-Wolf), diagonal, and its mean alone.
+
+All are fitted on z-scored training rows; samples are returned in the cohort's unit, values below the unit's floor
+set to the floor. A class of one training patient has that patient's row as mean and takes the variances from the
+pooled within-class variances of all classes; the report's facts name such classes.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gexbench.models.contract import Budget, Progress, Samples, silent
+from gexbench.models.references.labelled import LabelReference
+from gexbench.tasks.conditions import Conditions
+from gexbench.tasks.split import Split, Standardiser
+
+CHUNK = 4096
+"""Rows sampled at once."""
+
+
+def ledoit_wolf(centred: Tensor) -> tuple[float, float]:
+    """Shrinkage s in [0, 1] and target variance μ: Σ = (1 − s) · XᵀX / n + s · μ · I.
+
+    Args:
+        centred: (n, genes) rows with mean 0, float64.
+
+    Source: Ledoit & Wolf 2004, "A well-conditioned estimator for large-dimensional covariance matrices", lemma 3.2
+    to 3.4. Norms of the covariance are taken from the smaller of the two Gram matrices.
+    """
+    n, genes = centred.shape
+    gram = centred @ centred.T if n <= genes else centred.T @ centred
+    covariance_norm = float(gram.square().sum()) / n**2
+    target = float(centred.square().sum()) / (n * genes)
+    distance = covariance_norm / genes - target**2
+    fourth = float(centred.square().sum(1).square().sum())
+    error = (fourth / n - covariance_norm) / (n * genes)
+    return (min(error, distance) / distance if distance > 0 else 1.0), target
+
+
+class _PerLabel(LabelReference):
+    """Class means (classes, genes) in z-scores, and what a subclass adds to them."""
+
+    kept: ClassVar[tuple[str, ...]] = ("means", "gene_mean", "gene_sd")
+    means: Tensor
+    gene_mean: Tensor
+    gene_sd: Tensor
+
+    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
+        """Estimate on the training rows; budget and seed have no effect."""
+        self.remember(train)
+        self.gene_mean, self.gene_sd = train.standardiser.mean.clone(), train.standardiser.sd.clone()
+        rows, codes = train.standardised.double(), train.conditions.finest
+        counts = torch.as_tensor(self.pools.counts, device=rows.device).double()
+        sums = rows.new_zeros((len(counts), rows.shape[1])).index_add_(0, codes, rows)
+        means = sums / counts.clamp(min=1)[:, None]
+        self.means = means.float()
+        centred = rows - means[codes]
+        degrees = max(len(rows) - int((counts > 0).sum()), 1)
+        pooled = centred.square().sum(0) / degrees
+        lone = [self.pools.classes[code] for code in np.flatnonzero(self.pools.counts == 1)]
+        self.report.facts["classes of one patient, with pooled variances"] = lone
+        self.estimate(centred, codes, counts, pooled)
+
+    @abstractmethod
+    def estimate(self, centred: Tensor, codes: Tensor, counts: Tensor, pooled: Tensor) -> None:
+        """Spread around the means from centred rows (n, genes) float64, class sizes and pooled variances (genes,)."""
+
+    @abstractmethod
+    def deviations(self, codes: Tensor, generator: torch.Generator) -> Tensor:
+        """Deviations (B, genes) from the means, for class codes (B,), in z-scores."""
+
+    def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
+        """Rows (n * draws, genes) in the cohort's unit.
+
+        Raises:
+            InputError: a class without training patients.
+        """
+        device = self.means.device
+        generator = torch.Generator(device).manual_seed(seed)
+        codes = torch.as_tensor(np.repeat(self.pools.wanted(conditions), draws), device=device)
+        inverse = Standardiser(self.gene_mean, self.gene_sd).inverse
+        expression = np.empty((len(codes), len(self.genes)), dtype=np.float32)
+        for start in range(0, len(codes), CHUNK):
+            part = codes[start : start + CHUNK]
+            rows = self.floored(inverse(self.means[part] + self.deviations(part, generator)))
+            expression[start : start + CHUNK] = rows.cpu().numpy()
+        return Samples.of(expression, conditions, draws, self.genes)
+
+
+class ClassMean(_PerLabel):
+    """The mean of the finest label; the seed has no effect."""
+
+    def estimate(self, centred: Tensor, codes: Tensor, counts: Tensor, pooled: Tensor) -> None:
+        """Nothing beyond the means."""
+
+    def deviations(self, codes: Tensor, generator: torch.Generator) -> Tensor:
+        """Zero."""
+        return self.means.new_zeros(())
+
+
+class ClassDiagonal(_PerLabel):
+    """Independent normal genes per finest label, with unbiased variances."""
+
+    kept: ClassVar[tuple[str, ...]] = (*_PerLabel.kept, "sds")
+    sds: Tensor
+
+    def estimate(self, centred: Tensor, codes: Tensor, counts: Tensor, pooled: Tensor) -> None:
+        """Standard deviations (classes, genes)."""
+        squares = centred.new_zeros(self.means.shape).index_add_(0, codes, centred.square())
+        variances = squares / (counts - 1).clamp(min=1)[:, None]
+        self.sds = torch.where(counts[:, None] > 1, variances, pooled).sqrt().float()
+
+    def deviations(self, codes: Tensor, generator: torch.Generator) -> Tensor:
+        """Independent normal deviations."""
+        shape = (len(codes), self.means.shape[1])
+        return self.sds[codes] * torch.randn(shape, generator=generator, device=self.means.device)
+
+
+class ClassGaussian(_PerLabel):
+    """A normal distribution with Ledoit-Wolf covariance per finest label.
+
+    With shrinkage s, target variance μ and XᵀX/n = RᵀR (R triangular, from a QR factorisation), a deviation is
+    Rᵀw · √(1 − s) + ε · √(s μ), w and ε standard normal: the covariance exactly, without a genes × genes matrix.
+    """
+
+    kept: ClassVar[tuple[str, ...]] = (*_PerLabel.kept, "factors", "factor_rows", "noise")
+    factors: Tensor
+    factor_rows: Tensor
+    noise: Tensor
+
+    def estimate(self, centred: Tensor, codes: Tensor, counts: Tensor, pooled: Tensor) -> None:
+        """Factors √(1 − s) · R, one below the other, their numbers of rows, and sds √(s μ) (classes, 1 or genes)."""
+        factors: list[Tensor] = []
+        sizes = [0] * len(counts)
+        self.noise = pooled.sqrt().float().repeat(len(counts), 1)
+        shrinkages: dict[str, float] = {}
+        for code, rows in self._classes(centred):
+            shrinkage, target = ledoit_wolf(rows)
+            shrinkages[self.pools.classes[code]] = round(shrinkage, 4)
+            triangle = torch.linalg.qr(rows, mode="r").R
+            factors.append((triangle * ((1 - shrinkage) / len(rows)) ** 0.5).float())
+            self.noise[code] = (shrinkage * target) ** 0.5
+            sizes[code] = len(triangle)
+        self.factors = torch.cat(factors) if factors else self.means[:0]
+        self.factor_rows = torch.as_tensor(sizes, device=centred.device)
+        self.report.facts["shrinkage"] = shrinkages
+
+    def _classes(self, centred: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Code and centred rows of each class of at least two patients."""
+        for code in np.flatnonzero(self.pools.counts > 1):
+            start = self.pools.starts[code]
+            rows = self.pools.rows[start : start + self.pools.counts[code]]
+            yield int(code), centred[torch.as_tensor(rows, device=centred.device)]
+
+    def deviations(self, codes: Tensor, generator: torch.Generator) -> Tensor:
+        """Correlated normal deviations."""
+        sizes: list[Any] = self.factor_rows.tolist()
+        device = self.means.device
+        drawn = torch.randn((len(codes), self.means.shape[1]), generator=generator, device=device) * self.noise[codes]
+        weights = torch.randn((len(codes), max(sizes)), generator=generator, device=device)
+        start = 0
+        for code, size in enumerate(sizes):
+            rows = (codes == code).nonzero()[:, 0] if size else codes[:0]
+            if len(rows):
+                drawn[rows] += weights[rows, :size] @ self.factors[start : start + size]
+            start += size
+        return drawn

@@ -1,0 +1,117 @@
+"""References made of real rows: held-out rows, copies, mixtures and shuffled genes."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gexbench.models.contract import Budget, Generator, Progress, Samples, silent
+from gexbench.models.references.labelled import LabelReference
+from gexbench.tasks.conditions import Conditions
+from gexbench.tasks.split import Split
+
+
+class _RealRows(LabelReference):
+    """Gives out real rows of the finest label, without replacement as far as they go (`LabelPools.assigned`)."""
+
+    kept: ClassVar[tuple[str, ...]] = ("rows",)
+    rows: Tensor
+
+    def keep(self, split: Split) -> None:
+        """Keep the split's rows."""
+        self.remember(split)
+        self.rows = split.expression.clone()
+
+    def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
+        """Real rows (n * draws, genes) of each condition's finest label.
+
+        Raises:
+            InputError: a class without rows.
+        """
+        chosen = self.pools.assigned(conditions, draws, np.random.default_rng(seed)).reshape(-1)
+        rows = self.rows[torch.as_tensor(chosen, device=self.rows.device)]
+        return Samples.of(rows, conditions, draws, self.genes)
+
+
+class RealHoldout(_RealRows):
+    """Real validation patients of the same finest label: the real-vs-real point of every set metric.
+
+    On the equal-size rows of a fold (`tasks.folds.equal_size_rows`) no row repeats.
+    """
+
+    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
+        """Keep the validation rows; budget and seed have no effect."""
+        self.keep(validation)
+
+
+class TrainCopy(_RealRows):
+    """Training rows permuted within the finest label.
+
+    Sampled for the training patients themselves it is exactly a permutation within each label.
+    """
+
+    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
+        """Keep the training rows; budget and seed have no effect."""
+        self.keep(train)
+
+
+class Mixup(LabelReference):
+    """a · x₁ + (1 − a) · x₂ with a ~ U(0, 1) and two different training rows of the finest label.
+
+    A class of one training patient gives that patient's row. Source: Zhang et al. 2018 (mixup), within labels.
+    """
+
+    kept: ClassVar[tuple[str, ...]] = ("rows",)
+    rows: Tensor
+
+    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
+        """Keep the training rows; budget and seed have no effect."""
+        self.remember(train)
+        self.rows = train.expression.clone()
+
+    def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
+        """Mixtures (n * draws, genes) in the cohort's unit.
+
+        Raises:
+            InputError: a class without training patients.
+        """
+        generator = torch.Generator(self.rows.device).manual_seed(seed)
+        first, second = self.pools.pairs(conditions, draws, generator)
+        weight = torch.rand((len(first), 1), generator=generator, device=self.rows.device)
+        mixed = weight * self.rows[first] + (1 - weight) * self.rows[second]
+        return Samples.of(self.floored(mixed), conditions, draws, self.genes)
+
+
+class GeneShuffle(Generator):
+    """Every gene permuted over the training patients, by itself: all marginals right, no structure at all.
+
+    Unconditional. When more rows are asked for than there are training patients, each further block of rows is
+    permuted afresh.
+    """
+
+    rows: Tensor
+
+    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
+        """Keep the training rows; budget and seed have no effect."""
+        self.rows, self.genes = train.expression.clone(), train.genes
+        self.report.facts = {"parameters": 0}
+
+    def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
+        """Shuffled rows (n * draws, genes) in the cohort's unit."""
+        generator = torch.Generator(self.rows.device).manual_seed(seed)
+        total, blocks = len(conditions) * draws, []
+        for start in range(0, total, len(self.rows)):
+            priority = torch.rand(self.rows.shape, generator=generator, device=self.rows.device)
+            blocks.append(self.rows.gather(0, priority.argsort(dim=0)[: total - start]))
+        expression = torch.cat(blocks) if blocks else self.rows[:0]
+        return Samples.of(expression, conditions, draws, self.genes)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The training rows and the genes."""
+        return {"rows": self.rows}, {"genes": list(self.genes)}
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
+        """The inverse of `state`."""
+        self.rows, self.genes = tensors["rows"].to(device), tuple(facts["genes"])

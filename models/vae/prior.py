@@ -1,0 +1,117 @@
+"""Latent distributions to sample from, fitted to the posterior of the training rows.
+
+The posterior of a row is N(m, diag(s²)). The aggregate posterior of a group of rows has the mean of the m and the
+covariance of the m plus the mean of the s². Its use in place of N(0, I): Ghosh et al. 2020, "From variational to
+deterministic autoencoders", section 4 (ex-post density estimation).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+SWEEPS = 30
+"""Expectation-maximisation sweeps of the mixture."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LatentMixture:
+    """Normal distributions over latents.
+
+    Attributes:
+        weights: (k,) probabilities of the components.
+        means: (k, latents).
+        factors: (k, latents, latents) lower triangular; covariance = F Fᵀ.
+    """
+
+    weights: Tensor
+    means: Tensor
+    factors: Tensor
+
+    def draw(self, components: Tensor, generator: torch.Generator) -> Tensor:
+        """One latent for each component index (B,), shape (B, latents)."""
+        shape = (len(components), self.means.shape[1])
+        drawn = torch.randn(shape, generator=generator, device=self.means.device)
+        latent = self.means[components]
+        for component in torch.unique(components).tolist():
+            rows = (components == component).nonzero()[:, 0]
+            latent[rows] += drawn[rows] @ self.factors[component].T
+        return latent
+
+    def choose(self, count: int, generator: torch.Generator) -> Tensor:
+        """Component indices (count,) drawn by their weights."""
+        return torch.multinomial(self.weights, count, replacement=True, generator=generator)
+
+
+def of_labels(mean: Tensor, scale: Tensor, codes: Tensor, classes: int) -> LatentMixture:
+    """One normal distribution per class code; a class without rows takes the pooled one.
+
+    Args:
+        mean, scale: (n, latents) of the rows' posteriors.
+        codes: (n,) int64.
+        classes: number of classes.
+    """
+    shares = torch.nn.functional.one_hot(codes, classes).to(mean.dtype)
+    return _weighted(mean, scale, shares)
+
+
+def of_mixture(mean: Tensor, scale: Tensor, components: int, generator: torch.Generator) -> LatentMixture:
+    """A mixture of normal distributions by expectation-maximisation over the posteriors' means.
+
+    Args:
+        mean, scale: (n, latents) of the rows' posteriors.
+        components: at most n are used.
+        generator: draws the first centres, by k-means++.
+    """
+    centres = _spread_centres(mean, min(components, len(mean)), generator)
+    nearest = torch.cdist(mean, centres).argmin(1)
+    shares = torch.nn.functional.one_hot(nearest, len(centres)).to(mean.dtype)
+    for _ in range(SWEEPS):
+        mixture = _weighted(mean, scale, shares)
+        shares = _log_densities(mixture, mean).add(mixture.weights.log()).softmax(1)
+    return _weighted(mean, scale, shares)
+
+
+def _weighted(mean: Tensor, scale: Tensor, shares: Tensor) -> LatentMixture:
+    """Components from rows with weights (n, k); covariances are shrunk to the pooled one by latents / rows."""
+    latents = mean.shape[1]
+    counts = shares.sum(0)
+    safe = counts.clamp(min=1e-6)
+    centres = torch.where(counts[:, None] > 1e-6, (shares.T @ mean) / safe[:, None], mean.mean(0))
+    own = (shares.T @ scale.square()) / safe[:, None]
+    pooled = torch.zeros((latents, latents), dtype=mean.dtype, device=mean.device)
+    scatter = []
+    for component in range(len(counts)):
+        centred = (mean - centres[component]) * shares[:, component, None].sqrt()
+        scatter.append(centred.T @ centred)
+        pooled += scatter[-1]
+    pooled /= counts.sum()
+    average = scale.square().mean(0)
+    factors = []
+    for component, total in enumerate(scatter):
+        count = counts[component]
+        kept = count / (count + 0.1 * latents)
+        covariance = kept * (total / safe[component]) + (1 - kept) * pooled
+        covariance += torch.diag(kept * own[component] + (1 - kept) * average)
+        factors.append(torch.linalg.cholesky(covariance + 1e-6 * torch.eye(latents, device=mean.device)))
+    return LatentMixture((counts / counts.sum()).clamp(min=1e-12), centres, torch.stack(factors))
+
+
+def _log_densities(mixture: LatentMixture, rows: Tensor) -> Tensor:
+    """log N(row; component) (n, k), up to a constant."""
+    columns = []
+    for centre, factor in zip(mixture.means, mixture.factors, strict=True):
+        solved = torch.linalg.solve_triangular(factor, (rows - centre).T, upper=False)
+        columns.append(-0.5 * solved.square().sum(0) - factor.diagonal().log().sum())
+    return torch.stack(columns, dim=1)
+
+
+def _spread_centres(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """k-means++ centres (count, latents): each new one drawn by squared distance to the nearest so far."""
+    first = int(torch.randint(len(rows), (1,), generator=generator, device=rows.device))
+    chosen, nearest = [first], (rows - rows[first]).square().sum(1)
+    while len(chosen) < count:
+        following = int(torch.multinomial(nearest + 1e-12, 1, generator=generator))
+        chosen.append(following)
+        nearest = torch.minimum(nearest, (rows - rows[following]).square().sum(1))
+    return rows[chosen]

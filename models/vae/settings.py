@@ -1,0 +1,60 @@
+"""Settings of the VAE family; imports no torch."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from gexbench.models.settings import GeneratorSettings
+
+
+class VaeSettings(GeneratorSettings):
+    """Settings of the variational autoencoders.
+
+    The plain form of the paper is `prior="standard", scale="gene", beta=1.0`.
+
+    Attributes:
+        conditioning: `labels` gives encoder and decoder the embedded label columns (CVAE).
+        hidden: width of the two hidden layers of encoder and decoder.
+        latent: width of the latent; None takes 64 without conditions, 256 with labels.
+        prior: what latents are drawn from when sampling. `standard`: N(0, I). `aggregate`: normal distributions
+            fitted after training to the posterior of the training rows, one per finest label with labels, else a
+            mixture of `components`. Training uses N(0, I) in both cases.
+        components: components of the unconditional aggregate prior.
+        scale: standard deviation of the likelihood: one learned number per `gene`, or decoded from the `latent`.
+        beta: weight of the KL term after the warm-up; 1 is the evidence lower bound.
+        warm_up: share of the steps over which the weight of the KL term rises from 0.
+        dropout: of the hidden layers, in training.
+        steps, batch: optimiser steps and rows per step.
+        learning_rate: of Adam; falls to 0 by a cosine over the steps.
+        weight_decay: of AdamW.
+        ema: decay of the exponential moving average of the weights that samples; 0 = the weights themselves.
+        checkpoints: how often over the training the common validation score is taken.
+    """
+
+    conditioning: Literal["none", "labels"] = "none"
+    hidden: int = Field(default=256, ge=1)
+    latent: int | None = Field(default=None, ge=1)
+    prior: Literal["standard", "aggregate"] = "aggregate"
+    components: int = Field(default=32, ge=1)
+    scale: Literal["gene", "latent"] = "gene"
+    beta: float = Field(default=1.0, gt=0)
+    warm_up: float = Field(default=0.2, ge=0, le=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    steps: int = Field(default=4000, ge=1)
+    batch: int = Field(default=128, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    checkpoints: int = Field(default=20, ge=1)
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "quick": {"steps": 300, "checkpoints": 5},
+        "cpu": {},
+        "full": {},
+    }
+
+    @property
+    def latents(self) -> int:
+        """Width of the latent."""
+        return self.latent or (64 if self.conditioning == "none" else 256)

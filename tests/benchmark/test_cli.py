@@ -1,0 +1,102 @@
+"""The command line as a user meets it."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "gexbench.benchmark.cli"]
+
+
+def gexbench(*arguments, cwd, check=None):
+    ended = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, cwd=cwd, check=False)
+    if check is not None:
+        assert ended.returncode == check, ended.stdout + ended.stderr
+    return ended
+
+
+def test_help_has_examples(tmp_path):
+    for verb in ("run", "report", "score", "status", "ls"):
+        assert "Example" in gexbench(verb, "--help", cwd=tmp_path, check=0).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--generators", "gem-gan"], "did you mean 'gemm-gan'"),
+        (["run", "--cohort", "nowhere"], "nowhere"),
+        (["run", "--settings", "batch=3"], "GENERATOR.SETTING=VALUE"),
+        (["run", "--settings", "gemm-gan.bach=3"], "did you mean 'batch'"),
+        (["run", "--budget", "big"], "budget"),
+        (["run", "--folds", "0,9"], "folds 0 to 4"),
+        (["run", "--folds", "missing.json"], "missing.json"),
+        (["run", "--name", "../up"], "leaderboard name"),
+        (["run", "--device", "tpu"], "device"),
+        (["report", "nothing"], "no leaderboard 'nothing'"),
+        (["status", "nothing"], "no leaderboard 'nothing'"),
+        (["ls", "generator"], "did you mean 'generators'"),
+    ],
+)
+def test_bad_input_is_one_clear_error(tmp_path, arguments, message):
+    ended = gexbench(*arguments, cwd=tmp_path, check=2)
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def numbers(results):
+    found = {}
+    for path in sorted((results / "leaderboards" / "test" / "records").glob("*.json")):
+        record = json.loads(path.read_text())
+        found[path.name] = (record["state"], record["metrics"], record["per_class"], record["reference_values"])
+    return found
+
+
+RUN = ["run", "--cohort", "small", "--folds", "0", "--generators", "class-diagonal,mixup", "--name", "test"]
+
+
+def test_a_run_ends_with_the_table_and_the_place_of_the_files(workbench, tmp_path):
+    ended = gexbench(*RUN, "--note", "for tests", cwd=tmp_path, check=0)
+    folder = tmp_path / "gexbench-results" / "leaderboards" / "test"
+    last = ended.stdout.strip().splitlines()[-1]
+    assert "leaderboard.md" in last
+    assert "class-diagonal" in ended.stdout
+    assert "for tests" in (folder / "leaderboard.md").read_text()
+    before = {name: (folder / name).read_bytes() for name in ("leaderboard.md", "leaderboard.csv")}
+    for name in before:
+        (folder / name).unlink()
+    gexbench("report", "test", cwd=tmp_path, check=0)
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    assert "6 of 6 cells" in gexbench("status", "test", cwd=tmp_path, check=0).stdout
+    assert '"ok": 6' in gexbench("score", "test", "--force", cwd=tmp_path, check=0).stdout
+
+
+@pytest.mark.slow  # starts and kills a sweep three times: about a minute
+def test_killed_at_any_moment_the_same_command_gives_the_same_numbers(workbench, tmp_path):
+    gexbench(*RUN, "--results", str(tmp_path / "undisturbed"), cwd=tmp_path, check=0)
+    disturbed = tmp_path / "disturbed"
+    chance = random.Random(os.urandom(8))
+    for _ in range(3):
+        process = subprocess.Popen([*COMMAND, *RUN, "--results", str(disturbed)], cwd=tmp_path, stdout=subprocess.PIPE)
+        time.sleep(chance.uniform(3, 12))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    gexbench(*RUN, "--results", str(disturbed), cwd=tmp_path, check=0)
+    assert numbers(disturbed) == numbers(tmp_path / "undisturbed")
+
+
+def test_an_interrupt_lets_running_cells_end_and_resumes(workbench, tmp_path):
+    process = subprocess.Popen([*COMMAND, *RUN], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    time.sleep(7)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    if process.returncode != 0:
+        assert process.returncode == 130
+        assert "resumes" in output
+    gexbench(*RUN, cwd=tmp_path, check=0)
+    assert all(state == "ok" for state, *_ in numbers(tmp_path / "gexbench-results").values())

@@ -1,0 +1,56 @@
+"""Listing, planning and reporting import no torch, and listing is quick."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAVY = ("torch", "sklearn", "xgboost", "pyro", "anndata")
+CODE = """
+import json, sys
+from gexbench.benchmark.cli import app
+sys.argv = ["gexbench", *json.loads(sys.argv[1])]
+try:
+    app()
+except SystemExit as error:
+    assert not error.code, error.code
+print("LOADED", json.dumps([name for name in json.loads(sys.stdin.read()) if name in sys.modules]))
+"""
+
+
+def loaded(arguments, heavy=HEAVY):
+    ended = subprocess.run(
+        [sys.executable, "-c", CODE, json.dumps(arguments)],
+        input=json.dumps(heavy),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout.rsplit("LOADED", 1)[1]), ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [("generators", "gemm-gan"), ("metrics", "coverage"), ("tasks", "classification"), ("cohorts", "simulated")],
+)
+def test_ls_imports_nothing_heavy(what, expected):
+    began = time.monotonic()
+    found, output = loaded(["ls", what])
+    assert found == []
+    assert expected in output
+    assert time.monotonic() - began < 60  # a hang, not a speed: timings are in tests/benchmarks
+
+
+def test_a_dry_run_imports_no_torch(tmp_path):
+    found, output = loaded(["run", "--dry-run", "--results", str(tmp_path / "results")], ("torch", "xgboost", "pyro"))
+    assert found == []
+    assert "gemm-gan.random-0.0" in output
+    assert "to do" in output
+
+
+def test_metrics_catalogue_imports_no_torch():
+    code = "import sys, gexbench.metrics.catalogue, gexbench.metrics.scores; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

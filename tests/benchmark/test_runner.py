@@ -1,0 +1,125 @@
+"""Sweeps with real processes: a bad cell costs itself, what exists is skipped, nothing is lost."""
+
+import json
+
+import pytest
+
+from gexbench.benchmark.sweep import ANCHORS
+
+BAD = {
+    "raise": ("failed", "RuntimeError: no luck"),
+    "exit": ("failed", "worker process ended (exit code 7)"),
+    "segfault": ("failed", "worker process ended (signal 11)"),
+    "nan": ("diverged", "not finite"),
+    "shape": ("failed", "rows of shape"),
+    "genes": ("failed", "other gene names"),
+    "unavailable": ("unavailable", "needs something else"),
+}
+
+
+def records(runner):
+    found = {}
+    for path in (runner.folder / "records").glob("*.json"):
+        record = json.loads(path.read_text())
+        found[record["generator"]["name"]] = record
+    return found
+
+
+@pytest.mark.parametrize("group", [("raise", "exit", "nan", "shape"), ("segfault", "genes", "unavailable", "well")])
+def test_a_bad_generator_costs_its_own_cell(workbench, group):
+    names = dict(zip(("one", "two", "three", "four"), ({"how": how} for how in group), strict=True))
+    runner = workbench.runner(names)
+    runner.run(2, workbench.display())
+    found = records(runner)
+    for name in ANCHORS:
+        assert found[name]["state"] == "ok", found[name]["reason"]
+    for name, given in names.items():
+        state, reason = BAD.get(given["how"], ("ok", ""))
+        assert found[name]["state"] == state
+        assert reason in (found[name]["reason"] or "")
+        assert "someone" not in json.dumps(found[name])
+
+
+def test_a_hanging_generator_is_killed_at_its_limit(workbench):
+    runner = workbench.runner({"one": {"how": "hang"}, "two": {}}, time_limit_s=20.0)
+    runner.run(2, workbench.display())
+    found = records(runner)
+    assert found["one"]["state"] == "timeout"
+    assert found["two"]["state"] == "ok"
+
+
+def test_what_exists_is_skipped_failures_are_tried_again_and_numbers_repeat(workbench):
+    generators = {"one": {"shift": 0.5}, "two": {"how": "raise"}}
+    first = workbench.runner(generators)
+    summary = first.run(2, workbench.display())
+    assert summary.cached == 0
+    assert summary.states == {"ok": len(ANCHORS) + 1, "failed": 1}
+    before = records(first)
+    again = workbench.runner(generators).run(2, workbench.display())
+    assert again.cached == len(ANCHORS) + 1
+    assert again.states == {"failed": 1}
+    for path in (workbench.results / "store").glob("r*/*"):
+        if path.is_file():
+            path.unlink()
+        else:
+            (path / "cell.json").unlink()
+    anew = workbench.runner(generators)
+    anew.run(1, workbench.display())
+    for name, record in records(anew).items():
+        assert record["metrics"] == before[name]["metrics"], name
+
+
+def test_changed_settings_train_again_and_others_do_not(workbench):
+    workbench.runner({"one": {"shift": 0.5}}).run(2, workbench.display())
+    changed = workbench.runner({"one": {"shift": 1.5}})
+    states = {cell.entry.name: changed.state_of(cell) for cell in changed.plan.cells}
+    assert states == {**dict.fromkeys(ANCHORS, "cached"), "one": "to do"}
+
+
+def test_kept_rows_are_scored_again_without_training(workbench):
+    runner = workbench.runner({"one": {}})
+    runner.run(2, workbench.display())
+    before = records(runner)
+    for path in (workbench.results / "store" / "records").glob("*.json"):
+        path.unlink()
+    summary = workbench.runner({"one": {}}).run(2, workbench.display(), train=False)
+    assert summary.states == {"ok": len(ANCHORS) + 1}
+    after = records(runner)
+    for name in before:
+        assert after[name]["metrics"] == before[name]["metrics"]
+        assert after[name]["times_s"]["fit"] == before[name]["times_s"]["fit"]
+
+
+def test_retry_takes_only_the_named_states(workbench):
+    generators = {"one": {"how": "raise"}, "two": {"how": "nan"}}
+    workbench.runner(generators).run(2, workbench.display())
+    summary = workbench.runner(generators).run(2, workbench.display(), retry=("diverged",))
+    assert summary.states == {"diverged": 1}
+
+
+def test_a_corrupt_record_is_made_again_and_reported(workbench):
+    runner = workbench.runner({"one": {}})
+    runner.run(2, workbench.display())
+    path = workbench.results / "store" / "records" / f"{runner.plan.cells[0].score_key}.json"
+    path.write_text(path.read_text()[:50])
+    again = workbench.runner({"one": {}})
+    summary = again.run(2, workbench.display())
+    assert summary.states == {"ok": 1}
+    assert any(runner.plan.cells[0].score_key in place for place in summary.corrupt)
+
+
+def test_a_generator_that_writes_to_its_inputs_spoils_no_other_cell(workbench):
+    alone = workbench.runner({"two": {}})
+    alone.run(1, workbench.display())
+    expected = records(alone)["two"]["metrics"]
+    for path in (workbench.results / "store").glob("*/*"):
+        if path.is_file():
+            path.unlink()
+    for path in (workbench.results / "store" / "rows").iterdir():
+        (path / "cell.json").unlink()
+    runner = workbench.runner({"one": {"how": "write"}, "two": {}})
+    runner.run(1, workbench.display())
+    found = records(runner)
+    assert found["one"]["state"] == "failed"
+    assert "wrote to its inputs" in found["one"]["reason"]
+    assert found["two"]["metrics"] == expected

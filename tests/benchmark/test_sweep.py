@@ -1,0 +1,77 @@
+"""The specification, its cells and their keys."""
+
+import pytest
+from pydantic import ValidationError
+
+from gexbench.benchmark.sweep import ANCHORS, Sweep, leaderboard_name, parse_settings, plan, sweep_of
+from gexbench.models import registry
+from gexbench.tasks.errors import InputError
+
+
+def keys(cohort, **values):
+    made = sweep_of(registry(), **{"generators": ("class-mean",), "cohort": cohort.name, "folds": (0,), **values})
+    return {cell.entry.name: cell for cell in plan(made, registry(), cohort, "print").cells}["class-mean"]
+
+
+def test_anchors_are_always_there():
+    assert set(sweep_of(registry(), generators=("vae",)).generators) == {"vae", *ANCHORS}
+
+
+def test_every_problem_is_reported_at_once():
+    with pytest.raises(InputError) as caught:
+        sweep_of(registry(), generators=("gem-gan",), settings={"cvae": {"batch": 3}}, budget="tiny", threads=0)
+    text = str(caught.value)
+    assert "did you mean 'gemm-gan'" in text
+    assert "settings of 'cvae'" in text
+    assert "budget = 'tiny'" in text
+    assert "threads = 0" in text
+
+
+def test_misspelt_settings_get_a_suggestion(small_cohort):
+    made = sweep_of(registry(), generators=("gemm-gan",), cohort="small", settings={"gemm-gan": {"bach": 3}})
+    with pytest.raises(InputError, match="did you mean 'batch'"):
+        plan(made, registry(), small_cohort, "print")
+
+
+def test_unknown_folds_are_refused(small_cohort):
+    made = sweep_of(registry(), generators=("class-mean",), cohort="small", folds=(0, 7))
+    with pytest.raises(InputError, match="folds 0 to 4"):
+        plan(made, registry(), small_cohort, "print")
+
+
+@pytest.mark.parametrize("change", [{"folds": (1,)}, {"budget": "cpu"}, {"threads": 2}, {"track": "site"}])
+def test_keys_hold_what_changes_numbers(small_cohort, change):
+    assert keys(small_cohort).train_key != keys(small_cohort, **change).train_key
+
+
+def test_a_key_holds_the_metrics_versions_and_the_rows_key_does_not(small_cohort, monkeypatch):
+    before = keys(small_cohort)
+    monkeypatch.setattr("gexbench.benchmark.sweep.metric_versions", lambda panel: {"precision_genes": 99})
+    after = keys(small_cohort)
+    assert before.train_key == after.train_key
+    assert before.score_key != after.score_key
+
+
+def test_other_generators_change_no_key(small_cohort):
+    assert keys(small_cohort).score_key == keys(small_cohort, generators=("class-mean", "mixup")).score_key
+
+
+def test_settings_options():
+    assert parse_settings(["gemm-gan.batch=32", "vae.x=low", "gemm-gan.lr=1e-3"]) == {
+        "gemm-gan": {"batch": 32, "lr": 1e-3},
+        "vae": {"x": "low"},
+    }
+    with pytest.raises(InputError, match=r"'a=1'(.|\n)*'b.c'"):
+        parse_settings(["a=1", "b.c"])
+
+
+def test_leaderboard_names():
+    sweep = Sweep(generators=("vae",))
+    assert leaderboard_name(sweep, None) == "simulated-quick"
+    with pytest.raises(InputError):
+        leaderboard_name(sweep, "../up")
+
+
+def test_unknown_keys_are_refused():
+    with pytest.raises(ValidationError):
+        Sweep(generators=("vae",), foldz=(1,))

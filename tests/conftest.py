@@ -1,0 +1,24 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gexbench.tasks.cohort import Cohort
+from gexbench.tasks.simulated import simulated_cohort
+
+
+@pytest.fixture(scope="session")
+def small_cohort() -> Cohort:
+    """A simulated cohort of 240 patients and 40 genes."""
+    return simulated_cohort(patients=240, genes=40, seed=1, name="small")
+
+
+@pytest.fixture(scope="session")
+def tcga_source() -> Path:
+    """The folder with the TCGA files, from GEXBENCH_TCGA_SOURCE."""
+    folder = os.environ.get("GEXBENCH_TCGA_SOURCE")
+    if not folder:
+        pytest.skip("GEXBENCH_TCGA_SOURCE names no folder with the TCGA files")
+    return Path(folder)

@@ -1,0 +1,267 @@
+"""The table as a function of records, against a slow implementation of the protocol in plain Python."""
+
+import json
+import random
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from gexbench.leaderboards.records import Record, RecordError, read_records
+from gexbench.leaderboards.rendering import to_csv, to_markdown
+from gexbench.leaderboards.table import Leaderboard, leaderboard, summary
+
+Contents = list[dict[str, Any]]
+Make = Callable[..., dict[str, Any]]
+Parsed = Callable[[Contents], list[Record]]
+References = Callable[[int], Contents]
+
+T_975 = {3: 4.302652729911275, 5: 2.7764451051977987}
+FAMILY = {
+    "recall_genes": "support", "frechet": "distribution", "correlation_mse": "structure",
+    "variance_ratio": "structure", "detection_xgb": "detection", "tstr_lr_accuracy[project]": "utility",
+}  # fmt: skip
+MODEL = {
+    "recall_genes": 0.45, "frechet": 380.0, "correlation_mse": 0.027, "variance_ratio": 0.8,
+    "detection_xgb": 0.9, "tstr_lr_accuracy[project]": 0.55, "copy_share": 0.0, "conditional_skill": 0.1,
+}  # fmt: skip
+
+
+def row(board: Leaderboard, generator: str) -> Any:
+    return board.rows.set_index("generator").loc[generator]
+
+
+def models(make: Make, name: str, folds: int, **changes: Any) -> Contents:
+    return [make(name, fold, {**MODEL, **changes}) for fold in range(folds)]
+
+
+def slow_overall(contents: Contents, generator: str) -> tuple[float, float]:
+    """Mean overall score and half-width by the book: loops over folds, seeds and metrics."""
+    folds = sorted({each["fold"]["index"] for each in contents})
+    seeds = sorted({each["repeat"] for each in contents if each["generator"]["name"] == generator})
+
+    def value(name: str, fold: int, key: str) -> float | None:
+        cells = [c for c in contents if c["generator"]["name"] == name and c["fold"]["index"] == fold]
+        found = [c["metrics"][key]["value"] for c in cells if key in c["metrics"]]
+        known = [v for v in found if v is not None]
+        return sum(known) / len(known) if known else None
+
+    def score(key: str, fold: int, v: float | None) -> float:
+        if v is None:
+            return 0.0
+        ceiling = value("real-holdout", fold, key)
+        trivial = [value(name, fold, key) for name in ("gene-shuffle", "class-mean")]
+        if key == "variance_ratio":
+            return max(0.0, 1 - abs(v - ceiling) / ceiling)
+        if key == "recall_genes":
+            floor = min(trivial)
+        elif key == "detection_xgb":
+            return 1 - 2 * min(max(v - 0.5, 0), 0.5)
+        elif key.startswith("tstr"):
+            floor, ceiling = 0.15, 0.95
+        else:
+            floor = max(trivial)
+        return min(1.0, max(0.0, (v - floor) / (ceiling - floor)))
+
+    fold_means = []
+    for fold in folds:
+        by_seed = []
+        for seed in seeds:
+            cells = [
+                c
+                for c in contents
+                if (c["generator"]["name"], c["fold"]["index"], c["repeat"]) == (generator, fold, seed)
+            ]
+            metrics = cells[0]["metrics"] if cells and cells[0]["state"] == "ok" else {}
+            families: dict[str, list[float]] = {}
+            for key, family in FAMILY.items():
+                families.setdefault(family, []).append(score(key, fold, metrics.get(key, {"value": None})["value"]))
+            by_seed.append(statistics.mean(statistics.mean(scores) for scores in families.values()))
+        fold_means.append(statistics.mean(by_seed))
+    spread = statistics.stdev(fold_means)
+    return statistics.mean(fold_means), T_975[len(folds)] * spread * (1 / len(folds) + 80 / 240) ** 0.5
+
+
+def noisy(contents: Contents, seed: int) -> Contents:
+    rng = random.Random(seed)
+    for each in contents:
+        for key, entry in each["metrics"].items():
+            if entry["value"] is not None and key != "copy_share":
+                entry["value"] *= rng.uniform(0.97, 1.03)
+    return contents
+
+
+@pytest.mark.parametrize(("folds", "seed"), [(3, 0), (5, 1)])
+def test_scores_and_intervals_agree_with_the_slow_implementation(
+    make: Make, references: References, parsed: Parsed, folds: int, seed: int
+) -> None:
+    contents = references(folds) + models(make, "vae", folds)
+    for repeat in (0, 1):
+        contents += [make("cvae", fold, {**MODEL, "recall_genes": 0.7}, repeat) for fold in range(folds)]
+    contents.append(make("broken", 0, MODEL))
+    contents += [make("broken", fold, {}, state="failed", reason="ValueError") for fold in range(1, folds)]
+    contents += [make("gap", fold, MODEL) for fold in range(folds - 1)]
+    board = leaderboard(parsed(noisy(contents, seed)))
+    for generator in board.rows["generator"]:
+        mean, half_width = slow_overall(contents, generator)
+        found = row(board, generator)
+        assert found["overall"] == pytest.approx(mean, abs=1e-12), generator
+        assert found["overall_half_width"] == pytest.approx(half_width, abs=1e-9), generator
+
+
+def test_scores_by_hand(make: Make, references: References, parsed: Parsed) -> None:
+    board = leaderboard(parsed(references(3) + models(make, "vae", 3)))
+    found = row(board, "vae")
+    # floors: recall 0 (class-mean), Fréchet 680 and C.MSE .052 (gene-shuffle); AUC 1; majority .15, TRTR .95
+    assert found["support"] == pytest.approx(0.45 / 0.9)
+    assert found["distribution"] == pytest.approx(300 / 600)
+    assert found["structure"] == pytest.approx((0.025 / 0.05 + 0.8) / 2)
+    assert found["detection"] == pytest.approx(0.2)
+    assert found["utility"] == pytest.approx(0.5)
+    assert found["overall"] == pytest.approx((0.5 + 0.5 + 0.65 + 0.2 + 0.5) / 5)
+    assert found["conditional_skill"] == pytest.approx(0.1)
+    assert (found["rank"], found["overall_half_width"]) == (1, 0)
+    ceiling = row(board, "real-holdout")
+    assert ceiling["standing"] == "reference"
+    assert pd.isna(ceiling["rank"])
+    assert ceiling[["support", "distribution", "structure", "detection"]].tolist() == [1, 1, 1, 1]
+
+
+def test_scores_do_not_depend_on_who_else_is_there(make: Make, references: References, parsed: Parsed) -> None:
+    alone = leaderboard(parsed(references(3) + models(make, "vae", 3)))
+    crowd = leaderboard(parsed(references(3) + models(make, "vae", 3) + models(make, "cvae", 3, frechet=85.0)))
+    assert row(alone, "vae")["overall"] == row(crowd, "vae")["overall"]
+    assert (row(crowd, "cvae")["rank"], row(crowd, "vae")["rank"]) == (1, 2)
+
+
+def test_a_failed_and_a_missing_cell_score_zero_and_are_shown(
+    make: Make, references: References, parsed: Parsed
+) -> None:
+    contents = references(3) + models(make, "whole", 3) + models(make, "gap", 2)
+    failed = make("crash", 2, {}, state="timeout", reason="killed after 60 s")
+    board = leaderboard(parsed(contents + models(make, "crash", 2) + [failed]))
+    whole = row(board, "whole")["overall"]
+    for name in ("gap", "crash"):
+        assert row(board, name)["overall"] == pytest.approx(whole * 2 / 3)
+        assert not row(board, name)["with_leader"]
+    assert "1 of 3 cells missing and scored 0: fold 2 seed 0" in board.notes
+    assert "1 of 3 cells timeout and scored 0: fold 2 seed 0 (killed after 60 s)" in board.notes
+    raw = board.metrics.set_index(["generator", "key"]).loc[("gap", "recall_genes")]
+    assert (raw["folds"], raw["value"]) == (2, pytest.approx(0.45))
+
+
+def test_a_second_seed_that_failed_halves_its_fold(make: Make, references: References, parsed: Parsed) -> None:
+    contents = references(3) + models(make, "vae", 3)
+    contents += [make("vae", fold, {} if fold else MODEL, 1, state="failed" if fold else "ok") for fold in range(3)]
+    board = leaderboard(parsed(contents))
+    assert row(board, "vae")["overall"] == pytest.approx(0.47 * (1 + 0.5 + 0.5) / 3)
+
+
+def test_an_unconditional_generator_scores_zero_in_utility_with_the_reason(
+    make: Make, references: References, parsed: Parsed
+) -> None:
+    contents = models(make, "wgan-gp", 3, **{"tstr_lr_accuracy[project]": None})
+    board = leaderboard(parsed(references(3) + contents))
+    found = row(board, "wgan-gp")
+    assert found["utility"] == 0
+    assert found["overall"] == pytest.approx((0.5 + 0.5 + 0.65 + 0.2 + 0) / 5)
+    notes = [board.notes[int(number) - 1] for number in found["notes"].split(", ")]
+    assert "utility scored 0: not applicable: the generator is unconditional" in notes
+
+
+@pytest.mark.parametrize(("share", "standing"), [(0.05, "ranked"), (0.051, "below the line"), (None, "below the line")])
+def test_the_copy_gate(make: Make, references: References, parsed: Parsed, share: float | None, standing: str) -> None:
+    contents = references(3) + models(make, "vae", 3) + models(make, "copier", 3, frechet=81.0, copy_share=share)
+    board = leaderboard(parsed(contents))
+    found = row(board, "copier")
+    assert found["standing"] == standing
+    ranked = standing == "ranked"
+    assert (board.rows["generator"].iloc[-1] == "copier") != ranked
+    assert pd.isna(found["rank"]) != ranked
+    assert row(board, "vae")["rank"] == (2 if ranked else 1)
+    assert any(note.startswith("below the line") for note in board.notes) != ranked
+    assert ("copier" in set(board.comparisons["generator"])) == ranked
+
+
+def test_unavailable_generators_are_listed_and_not_scored(make: Make, references: References, parsed: Parsed) -> None:
+    contents = [make("oracle", fold, {}, state="unavailable", reason="no true world") for fold in range(3)]
+    board = leaderboard(parsed(references(3) + models(make, "vae", 3) + contents))
+    assert "oracle" not in set(board.rows["generator"])
+    assert board.absent.to_dict("records") == [{"generator": "oracle", "reason": "no true world"}]
+
+
+def test_a_metric_that_does_not_discriminate_is_left_out_and_named(
+    make: Make, references: References, parsed: Parsed
+) -> None:
+    contents = references(3) + models(make, "vae", 3)
+    for each in contents:
+        if each["generator"]["name"] == "real-holdout":  # ceiling 500 ± 60 against a floor of 680: 3 sds
+            each["metrics"]["frechet"]["value"] = 500.0 + 60 * (each["fold"]["index"] - 1)
+    board = leaderboard(parsed(contents))
+    assert "distribution" not in board.families
+    assert row(board, "vae")["overall"] == pytest.approx((0.5 + 0.65 + 0.2 + 0.5) / 4)
+    assert any("does not discriminate on this cohort: frechet " in remark for remark in board.remarks)
+
+
+def test_a_fold_without_an_anchor_is_left_out_for_all(make: Make, references: References, parsed: Parsed) -> None:
+    contents = references(3) + models(make, "vae", 3)
+    kept = [c for c in contents if (c["generator"]["name"], c["fold"]["index"]) != ("class-mean", 1)]
+    board = leaderboard(parsed(kept))
+    assert board.header.folds == (0, 2)
+    assert row(board, "vae")["overall"] == pytest.approx(0.47)
+    assert any("Fold 1 is left out" in remark and "class-mean" in remark for remark in board.remarks)
+
+
+def test_without_any_anchor_values_are_shown_without_scores(make: Make, parsed: Parsed) -> None:
+    board = leaderboard(parsed(models(make, "vae", 3)))
+    assert board.families == ()
+    assert pd.isna(row(board, "vae")["overall"])
+    assert "0.450" in to_markdown(board)
+    assert any("No scores and no ranks" in remark for remark in board.remarks)
+
+
+def test_one_fold_gives_scores_without_intervals(make: Make, references: References, parsed: Parsed) -> None:
+    board = leaderboard(parsed(references(1) + models(make, "vae", 1)))
+    assert row(board, "vae")["overall"] == pytest.approx(0.47)
+    assert pd.isna(row(board, "vae")["overall_half_width"])
+    assert "One fold: no interval and no test of a difference." in board.remarks
+    assert summary(board)["95 % interval"].eq("–").all()
+
+
+def test_collapse_and_truncation_are_noted_on_the_row(make: Make, references: References, parsed: Parsed) -> None:
+    contents = [
+        make("vae", fold, {**MODEL, "variance_ratio": 0.5}, warnings=[f"truncated to the budget: {300 + fold} steps"])
+        for fold in range(3)
+    ]
+    notes = leaderboard(parsed(references(3) + contents)).notes
+    assert sum("truncated to the budget" in note for note in notes) == 1
+    assert "under-dispersed: the variance within classes is 0.50 times the real one" in notes
+
+
+def test_nothing_but_unavailable_generators(make: Make, parsed: Parsed) -> None:
+    board = leaderboard(parsed([make("oracle", 0, {}, state="skipped", reason="no text")]))
+    assert board.rows.empty
+    assert "no text" in to_markdown(board)
+    assert len(to_csv(board).splitlines()) == 1
+
+
+def test_no_records_is_an_error() -> None:
+    with pytest.raises(RecordError, match="no records"):
+        leaderboard([])
+
+
+def test_a_thousand_records_take_less_than_three_seconds_of_processor_time(
+    tmp_path: Path, make: Make, references: References
+) -> None:
+    contents = references(5) + [
+        make(f"model-{number}", fold, MODEL, repeat) for number in range(98) for fold in range(5) for repeat in range(2)
+    ]
+    for number, each in enumerate(contents):
+        (tmp_path / f"{number}.json").write_text(json.dumps(each))
+    start = time.process_time()
+    leaderboard(read_records(tmp_path))
+    assert time.process_time() - start < 3

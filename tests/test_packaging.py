@@ -1,0 +1,89 @@
+"""The layout: `X/` imports as `gexbench.X`, from a checkout and from the built wheel."""
+
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("benchmark", "leaderboards", "metrics", "models", "tasks")
+
+pytestmark = pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="needs the source tree")
+
+
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def packages_on_disk():
+    found = set()
+    for part in PARTS:
+        for path in (ROOT / part).rglob("*.py"):
+            found.add("gexbench." + ".".join(path.parent.relative_to(ROOT).parts))
+    return found
+
+
+def test_the_list_of_packages_is_the_folders():
+    assert set(project()["tool"]["setuptools"]["packages"]) == packages_on_disk()
+
+
+def test_every_package_is_typed_and_has_an_init():
+    for package in packages_on_disk():
+        folder = ROOT.joinpath(*package.split(".")[1:])
+        assert (folder / "py.typed").exists(), package
+        assert (folder / "__init__.py").exists(), package
+
+
+def test_constraints_pin_torch_and_every_dependency():
+    pinned = {
+        line.split("==")[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if "==" in line
+    }
+    assert "torch==2.13.0" in (ROOT / "constraints.txt").read_text().splitlines()
+    for requirement in project()["project"]["dependencies"]:
+        if "Darwin'" in requirement and "==" in requirement:
+            continue
+        name = requirement.split(";")[0].split("[")[0]
+        for mark in "<>=~! ":
+            name = name.split(mark)[0]
+        assert name.lower().replace("_", "-") in pinned, requirement
+
+
+def test_the_readmes_first_two_code_blocks_are_one_line_each():
+    blocks = (ROOT / "README.md").read_text().split("```")[1::2]
+    for block in blocks[:2]:
+        lines = block.strip().splitlines()[1:]
+        assert len(lines) == 1
+        assert "-c constraints.txt" in lines[0]
+
+
+@pytest.mark.slow  # builds a wheel and starts interpreters: about 15 s
+def test_the_wheel_works_beside_a_strangers_models_and_metrics(tmp_path):
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "dist"), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert all(name.startswith(("gexbench/", "gexbench-")) for name in names)
+    target = tmp_path / "site"
+    for stranger in ("models", "metrics"):
+        (target / stranger).mkdir(parents=True)
+        (target / stranger / "__init__.py").write_text("STRANGER = True\n")
+    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(target), str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "sys.meta_path = [finder for finder in sys.meta_path if 'editable' not in repr(finder).lower()]\n"
+        "import models, metrics, gexbench.models, gexbench.metrics\n"
+        "assert models.STRANGER and metrics.STRANGER\n"
+        "assert gexbench.models.__file__.startswith(sys.argv[1]), gexbench.models.__file__\n"
+        "assert len(gexbench.models.registry()) >= 14\n"
+        "from gexbench.metrics import precision\n"
+        "import numpy\n"
+        "x = numpy.random.default_rng(0).random((20, 3))\n"
+        "assert precision(x, x) == 1.0\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(target)], check=True, cwd=tmp_path)
