@@ -62,7 +62,7 @@ class Schedule:
             return None
         order = {"prepare": 0, "score": 1, "train": 2}
         position = {fold.hash(): number for number, fold in enumerate(self.plan.folds)}
-        job = min(candidates, key=lambda job: (position[job.fold.hash()], order[job.kind]))
+        job: Job = min(candidates, key=lambda job: (position[job.fold.hash()], order[job.kind]))
         {"prepare": self.prepare, "score": self.score, "train": self.train}[job.kind].remove(job)
         return job
 

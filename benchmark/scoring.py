@@ -17,10 +17,10 @@ from gexbench.tasks.seeds import derive_seed
 def real_fold(cohort: Cohort, fold: Fold) -> RealFold:
     """The real side of a fold as arrays for the metric panel."""
     rows = {part: rows_of(cohort, getattr(fold, part)) for part in ("train", "validation", "test")}
-    labels = {
-        column: tuple(cohort.labels(column)[rows[part]] for part in ("train", "validation", "test"))
-        for column in cohort.label_columns
-    }
+    labels = {}
+    for column in cohort.label_columns:
+        names = cohort.labels(column)
+        labels[column] = (names[rows["train"]], names[rows["validation"]], names[rows["test"]])
     finest = cohort.finest_label
     return RealFold(
         genes=cohort.genes,

@@ -63,7 +63,7 @@ class Store:
         temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=target.parent))
         try:
             with (temporary / "rows.npz").open("wb") as file:
-                np.savez(file, **dict(arrays))
+                np.savez(file, allow_pickle=False, **dict(arrays))
                 _sync(file.fileno())
             content = {**facts, "rows_sha256": _file_checksum(temporary / "rows.npz")}
             write_text(temporary / "cell.json", json.dumps({"schema": SCHEMA, "content": content}, allow_nan=False))

@@ -30,6 +30,7 @@ KEY_METRICS = (
 )
 """Metrics shown beside the scores in the main table; of a metric per label, the finest label."""
 
+WIDEST = 6
 OPTIONAL = ("conditional skill ↑", "mean rank ↓", "win rate ↑")
 """Columns that are left out where no row has a value."""
 
@@ -156,9 +157,9 @@ def _comparison_legend(board: Leaderboard) -> str:
 
 
 def _family_tables(board: Leaderboard, family: str) -> list[str]:
-    """One table per family; one per classifier measure where a metric has a value per label."""
+    """A family's raw values in tables of at most `WIDEST` metrics, about equally wide, and what they are."""
     keys = list(dict.fromkeys(board.metrics.loc[board.metrics["family"] == family, "key"]))
-    width = 6
+    width = -(-len(keys) // -(-len(keys) // WIDEST))
     tables = []
     for start in range(0, len(keys), width):
         part = keys[start : start + width]

@@ -58,7 +58,7 @@ def mean_rank(scores: FloatArray) -> FloatArray:
     Returns:
         (generators,), NaN when nothing was scored.
     """
-    flat = scores.reshape(len(scores), -1)
+    flat = scores.reshape(len(scores), scores.shape[1] * scores.shape[2])
     flat = flat[:, ~np.isnan(flat).any(axis=0)]
     if flat.size == 0:
         return np.full(len(scores), np.nan)

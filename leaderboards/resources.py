@@ -16,19 +16,18 @@ def resources_of(grid: Grid) -> pd.DataFrame:
 
     Means and maxima are over finished cells; NaN where there is none.
     """
-    columns: dict[str, list[object]] = {"generator": list(grid.generators), "cells": [], "cells_ok": []}
-    for number in range(len(grid.generators)):
-        cells = np.flatnonzero(grid.generator == number)
-        finished = [record for cell in cells if (record := grid.records[cell]) is not None and record.state == "ok"]
-        columns["cells"].append(len(cells))
-        columns["cells_ok"].append(len(finished))
-        for phase in _PHASES:
-            for kind, field in (("cpu", "cpu_times_s"), ("wall", "times_s")):
-                columns.setdefault(f"{phase}_{kind}_s", []).append(_summary(finished, field, phase, np.mean))
-        for side in ("host", "device"):
-            columns.setdefault(f"peak_{side}_memory_bytes", []).append(
-                _summary(finished, "peak_memory_bytes", side, np.max)
-            )
+    cells = [np.flatnonzero(grid.generator == number) for number in range(len(grid.generators))]
+    finished = [[r for cell in mine if (r := grid.records[cell]) is not None and r.state == "ok"] for mine in cells]
+    columns: dict[str, list[object]] = {
+        "generator": list(grid.generators),
+        "cells": [len(mine) for mine in cells],
+        "cells_ok": [len(mine) for mine in finished],
+    }
+    for phase in _PHASES:
+        for kind, field in (("cpu", "cpu_times_s"), ("wall", "times_s")):
+            columns[f"{phase}_{kind}_s"] = [_summary(mine, field, phase, np.mean) for mine in finished]
+    for side in ("host", "device"):
+        columns[f"peak_{side}_memory_bytes"] = [_summary(mine, "peak_memory_bytes", side, np.max) for mine in finished]
     return pd.DataFrame(columns)
 
 

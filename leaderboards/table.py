@@ -140,7 +140,7 @@ def _references(grid: Grid) -> NDArray[np.bool_]:
 
 def _fails_gate(grid: Grid, copies: FloatArray) -> NDArray[np.bool_]:
     """Copy gate on the mean over folds; a generator without a finished cell has no rows to judge."""
-    share = fold_mean(copies)
+    share = np.round(fold_mean(copies), 12)  # the mean of equal shares is that share
     finished = np.zeros(len(grid.generators), dtype=bool)
     for cell in range(len(grid.records)):
         finished[grid.generator[cell]] |= grid.state(cell) == "ok"

@@ -117,13 +117,13 @@ def prepare(fold: RealFold, *, seed: int, cached: Mapping[str, Any] | None = Non
     from gexbench.metrics.utility import references
 
     space = fit_space(fold.train)
-    test = space.standardise(fold.test, "test")
+    train, test = space.standardise(fold.train, "train"), space.standardise(fold.test, "test")
     real = np.asarray(test[fold.set_rows])
     pcs = space.project(real)
     neighbours = min(NEIGHBOURS, len(real) - 1)
     key = fingerprint(fold, seed)
     if cached is None or cached.get("fingerprint") != key:
-        cached = {"fingerprint": key, **references(fold, seed)}
+        cached = {"fingerprint": key, **references(fold, train, test, seed)}
     return PreparedFold(
         fold=fold,
         seed=seed,
@@ -135,15 +135,14 @@ def prepare(fold: RealFold, *, seed: int, cached: Mapping[str, Any] | None = Non
         radii=support.radii(real, neighbours),
         pc_radii=support.radii(pcs, neighbours),
         correlations=correlation_matrix(real),
-        training=_training_rows(fold, space, test, seed),
+        training=_training_rows(fold, space, train, test, seed),
         reference_values={name: dict(values) for name, values in cached["values"].items()},
         reference_per_class={name: dict(values) for name, values in cached["per_class"].items()},
         cacheable=dict(cached),
     )
 
 
-def _training_rows(fold: RealFold, space: Space, test: Matrix, seed: int) -> TrainingRows:
-    rows = space.standardise(fold.train, "train")
+def _training_rows(fold: RealFold, space: Space, rows: Matrix, test: Matrix, seed: int) -> TrainingRows:
     validation = space.standardise(fold.validation, "validation")
     train_labels, _, test_labels = fold.labels[fold.finest]
     return TrainingRows(

@@ -15,7 +15,7 @@ from gexbench.metrics.utility import CLASSIFIERS, MEASURES, tasks, tstr
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """What a step reads: the prepared fold, synthetic rows, ``test``: all their standardised test rows."""
+    """What a step reads: the prepared fold, the synthetic rows, and their test rows standardised."""
 
     fold: PreparedFold
     synthetic: SyntheticFold
@@ -98,7 +98,7 @@ def _distances(given: Comparison) -> Findings:
 
 
 def _marginals(given: Comparison) -> Findings:
-    values = {}
+    values: dict[str, float] = {}
     for name, metric in (("wasserstein", distribution.wasserstein_1d), ("ks", distribution.ks)):
         per_gene: NDArray[np.float64] = metric(given.fold.real, given.set_rows)
         values |= {f"{name}_mean": float(per_gene.mean()), f"{name}_max": float(per_gene.max())}
@@ -199,7 +199,8 @@ def _detection(name: str) -> Compute:
 
 def _tstr(classifier: str, label: str) -> Compute:
     def compute(given: Comparison) -> Findings:
-        found = tstr(given.fold.fold, given.synthetic.train, classifier, label, given.fold.seed)
+        rows = given.fold.space.standardise(given.synthetic.train, "synthetic train")
+        found = tstr(given.fold.fold, rows, given.fold.test, classifier, label, given.fold.seed)
         return Findings(found.values, found.per_class)
 
     return compute

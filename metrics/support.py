@@ -82,20 +82,20 @@ def support_measures(
 
 
 def precision(real: Any, synthetic: Any, k: int = 5) -> float:
-    """Share of synthetic rows within a real ball, [0, 1], higher is better; see ``support_measures``."""
+    """Share of synthetic rows within a real ball, [0, 1], higher is better."""
     return support_measures(real, synthetic, k).precision
 
 
 def recall(real: Any, synthetic: Any, k: int = 5) -> float:
-    """Share of real rows within a synthetic ball, [0, 1], higher is better; low on collapse; see ``support_measures``."""
+    """Share of real rows within a synthetic ball, [0, 1], higher is better; low on collapse."""
     return support_measures(real, synthetic, k).recall
 
 
 def density(real: Any, synthetic: Any, k: int = 5) -> float:
-    """Mean number of real balls around a synthetic row over k; 1 is right, more rewards blur; see ``support_measures``."""
+    """Mean number of real balls around a synthetic row over k; 1 is right, more rewards blur."""
     return support_measures(real, synthetic, k).density
 
 
 def coverage(real: Any, synthetic: Any, k: int = 5) -> float:
-    """Share of real balls that hold a synthetic row, [0, 1], higher is better; see ``support_measures``."""
+    """Share of real balls that hold a synthetic row, [0, 1], higher is better."""
     return support_measures(real, synthetic, k).coverage

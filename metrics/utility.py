@@ -23,14 +23,17 @@ def tasks(fold: RealFold, classifier: str) -> tuple[str, ...]:
     return tuple(fold.labels) if classifier == "lr" else (fold.finest,)
 
 
-def tstr(fold: RealFold, rows: Any, classifier: str, label: str, seed: int) -> Utility:
-    """Train on ``rows``, one per training patient with that patient's label, test on all real test rows."""
+def tstr(fold: RealFold, rows: Any, test: Any, classifier: str, label: str, seed: int) -> Utility:
+    """Train on ``rows``, one per training patient with that patient's label, test on all real test rows.
+
+    rows (n_train, genes) and test (n_test, genes) are standardised by the fold's space.
+    """
     train_labels, _, test_labels = fold.labels[label]
     found = train_and_test(
         cast(Classifier, classifier),
         rows,
         train_labels,
-        fold.test,
+        test,
         test_labels,
         left_out=fold.left_out.get(label, ()),
         seed=seed,
@@ -38,8 +41,11 @@ def tstr(fold: RealFold, rows: Any, classifier: str, label: str, seed: int) -> U
     return _keyed(found, classifier, label)
 
 
-def references(fold: RealFold, seed: int) -> dict[str, Any]:
-    """``values`` and ``per_class`` of TRTR (ceiling) and of the majority class (floor), keyed like TSTR; JSON-able."""
+def references(fold: RealFold, train: Any, test: Any, seed: int) -> dict[str, Any]:
+    """``values`` and ``per_class`` of TRTR (ceiling) and of the majority class (floor), keyed like TSTR; JSON-able.
+
+    train, test: the fold's real rows, standardised.
+    """
     values: dict[str, dict[str, float]] = {"trtr": {}, "majority": {}}
     per_class: dict[str, dict[str, dict[str, float]]] = {"trtr": {}, "majority": {}}
     for classifier in CLASSIFIERS:
@@ -47,7 +53,7 @@ def references(fold: RealFold, seed: int) -> dict[str, Any]:
             train_labels, _, test_labels = fold.labels[label]
             left_out = fold.left_out.get(label, ())
             frequent = _keyed(majority(train_labels, test_labels, left_out=left_out), classifier, label)
-            real = tstr(fold, fold.train, classifier, label, seed)
+            real = tstr(fold, train, test, classifier, label, seed)
             for name, found in (("trtr", real), ("majority", frequent)):
                 values[name] |= found.values
                 per_class[name] |= found.per_class

@@ -11,7 +11,8 @@ from gexbench.tasks.errors import InputError
 from gexbench.tasks.names import checked_name, unknown
 
 if TYPE_CHECKING:
-    from gexbench.models.contract import Generator, GeneratorSettings
+    from gexbench.models.contract import Generator
+    from gexbench.models.settings import GeneratorSettings
 
 ENTRY_POINT_GROUP = "gexbench.generators"
 

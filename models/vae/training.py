@@ -4,7 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from pyro.infer import TraceMeanField_ELBO
@@ -61,13 +61,14 @@ class _Training:
         self, train: Split, validation: Split, combinations: LabelCombinations, settings: VaeSettings, seed: int
     ) -> None:
         device = train.expression.device
-        self.settings, self.train, self.validation, self.seed = settings, train, validation, seed
+        self.settings, self.train, self.seed = settings, train, seed
+        self.validation = _known(combinations, validation)
         with torch.device(device):
             self.network = VaeNetwork(len(train.genes), combinations.sizes, settings)
         self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.labels = combinations.checked(train.conditions)
-        self.wanted = _known(combinations, validation)
-        self.score = ValidationScore(train, validation)
+        self.wanted = combinations.checked(self.validation.conditions)
+        self.score = ValidationScore(train, self.validation)
         self.best, self.best_score, self.best_step = LatentSource(self.averaged, None, settings.conditioning), 0.0, 0
 
     def run(self, progress: Progress) -> Trained:
@@ -119,12 +120,23 @@ class _Training:
 
     @torch.no_grad()
     def _checkpoint(self, step: int) -> float:
-        source = LatentSource(self.averaged, self._mixture(), self.settings.conditioning)
+        network = copy.deepcopy(self.averaged)
+        if self.settings.calibrated:
+            self._calibrate(network)
+        source = LatentSource(network, self._mixture(), self.settings.conditioning)
         score = self.score(self._rows(source))
         if not self.best_step or score < self.best_score:
-            self.best = LatentSource(copy.deepcopy(self.averaged), source.mixture, source.conditioning)
-            self.best_score, self.best_step = score, step
+            self.best, self.best_score, self.best_step = source, score, step
         return score
+
+    def _calibrate(self, network: VaeNetwork) -> None:
+        """Stretch each gene's scale so that the validation rows' residuals have unit variance under it."""
+        generator = torch.Generator(self.wanted.device).manual_seed(derive_seed(purpose="calibration"))
+        mean, spread = network.encode(self.validation.standardised, self.wanted)
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+        centre, scale = network.decode(mean + spread * noise, self.wanted)
+        residual = ((self.validation.standardised - centre) / scale).square().mean(0).sqrt()
+        network.log_scale += residual.clamp(0.5, 2.0).log()
 
     def _mixture(self) -> LatentMixture | None:
         if self.settings.prior == "standard":
@@ -168,6 +180,16 @@ def _spread(rows: Tensor, split: Split) -> float:
     return float((rows - (sums / count[:, None])[codes]).double().square().sum())
 
 
-def _known(combinations: LabelCombinations, validation: Split) -> Tensor:
-    """Validation label codes to condition on."""
-    return combinations.checked(validation.conditions)
+def _known(combinations: LabelCombinations, validation: Split) -> Split:
+    """The validation patients whose combination of labels some training patient shows."""
+    labels = validation.conditions.labels
+    known = (labels[:, None, :] == combinations.codes).all(-1).any(1)
+    if bool(known.all()):
+        return validation
+    rows = known.nonzero()[:, 0]
+    return replace(
+        validation,
+        expression=validation.expression[rows],
+        standardised=validation.standardised[rows],
+        conditions=validation.conditions.take(rows),
+    )

@@ -142,7 +142,7 @@ def test_a_failed_and_a_missing_cell_score_zero_and_are_shown(
     make: Make, references: References, parsed: Parsed
 ) -> None:
     contents = references(3) + models(make, "whole", 3) + models(make, "gap", 2)
-    failed = make("crash", 2, {}, state="timeout", reason="killed after 60 s")
+    failed = make("crash", 2, MODEL, state="timeout", reason="killed after 60 s")
     board = leaderboard(parsed(contents + models(make, "crash", 2) + [failed]))
     whole = row(board, "whole")["overall"]
     for name in ("gap", "crash"):

@@ -1,0 +1,170 @@
+"""Training loops of the WGAN-GP: `standard` (ours) and `reference` (the authors' of GeMM-GAN)."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from gexbench.models.conditioning.batch import ConditionBatch, ConditionReader
+from gexbench.models.contract import Progress
+from gexbench.models.wgan_gp.conditional import ConditionalCritic, ConditionalGenerator
+from gexbench.models.wgan_gp.networks import critic_loss
+from gexbench.models.wgan_gp.settings import WganGpSettings
+from gexbench.models.wgan_gp.steps import generator_loss, judged
+
+_SECONDS_BETWEEN_CALLS = 0.3
+_REFERENCE_CLIPS = (10.0, 2.0)
+# Epochs after which the authors halve the rate: their proposed model and their baselines.
+_REFERENCE_HALVING = {True: 100, False: 50}
+
+
+class AfterStep(Protocol):
+    """Called after every generator update, with the number of updates made."""
+
+    def __call__(self, done: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Training:
+    """What both loops work on.
+
+    Attributes:
+        generator, critic: the networks.
+        rows: (n, genes) z-scored training expression; reader: conditions of the same patients.
+        settings: of the family.
+        random: source of mini-batches, patch draws, z and mixtures, on the device.
+    """
+
+    generator: ConditionalGenerator
+    critic: ConditionalCritic
+    rows: Tensor
+    reader: ConditionReader
+    settings: WganGpSettings
+    random: torch.Generator
+
+    def drawn(self) -> Tensor:
+        """Rows of a mini-batch, (batch,) int64, drawn with replacement."""
+        return torch.randint(len(self.rows), (self.settings.batch,), generator=self.random, device=self.random.device)
+
+    def noise(self) -> Tensor:
+        """Input noise of one mini-batch."""
+        return self.generator.head.noise(self.settings.batch, self.random)
+
+    def critic_objective(self, real: Tensor, fake: Tensor, batch: ConditionBatch, *, separate: bool = False) -> Tensor:
+        """Loss of one critic update with a fresh mixture."""
+        mix = torch.rand((len(real), 1), generator=self.random, device=self.random.device)
+        return critic_loss(judged(self.critic, real, fake, batch, mix, separate=separate), self.settings.penalty)
+
+
+def train_standard(training: Training, after: AfterStep, progress: Progress) -> None:
+    """Adam (0, .9) with both rates falling to 0 by a cosine; every critic update sees a fresh mini-batch.
+
+    The generator's update takes the last of them, and the same pass of its encoder.
+    """
+    settings, generator, critic = training.settings, training.generator, training.critic
+    rates = (settings.learning_rate, settings.critic_learning_rate)
+    optimisers = tuple(
+        torch.optim.Adam(network.parameters(), lr=rate, betas=(0.0, 0.9), fused=True)
+        for network, rate in zip((generator, critic), rates, strict=True)
+    )
+    parameters = list(generator.parameters())
+    show = _throttled(progress, settings.steps)
+    for step in range(settings.steps):
+        for optimiser, rate in zip(optimisers, rates, strict=True):
+            optimiser.param_groups[0]["lr"] = rate * 0.5 * (1.0 + math.cos(math.pi * step / settings.steps))
+        for update in range(settings.critic_steps):
+            index = training.drawn()
+            batch = training.reader.batch(index, training.random)
+            with torch.set_grad_enabled(update == settings.critic_steps - 1):
+                condition = generator.encoder(batch)
+            with torch.no_grad():
+                fake = generator.head(training.noise(), condition)
+            objective = training.critic_objective(training.rows[index], fake, batch)
+            optimisers[1].zero_grad()
+            objective.backward()
+            optimisers[1].step()
+        loss = generator_loss(generator, critic, training.noise(), condition, batch)
+        optimisers[0].zero_grad()
+        loss.backward(inputs=parameters)
+        optimisers[0].step()
+        after(step + 1)
+        show(step + 1, objective)
+
+
+def train_reference(training: Training, after: AfterStep, progress: Progress) -> None:
+    """As the authors of GeMM-GAN train: RMSprop, all updates of a step on one mini-batch, epochs without replacement.
+
+    With dropout every use of an encoder draws its own masks; without it each condition is computed once. The
+    rate is halved every 100 epochs and gradients are clipped for the fusion model, every 50 and not clipped for the
+    baselines, as published. A last mini-batch of one patient is left out.
+    """
+    settings, generator, critic = training.settings, training.generator, training.critic
+    fusion = settings.conditioning == "fusion"
+    rates = (settings.learning_rate, settings.critic_learning_rate)
+    parameters = (list(generator.parameters()), list(critic.parameters()))
+    optimisers = tuple(
+        torch.optim.RMSprop(each, lr=rate, foreach=True) for each, rate in zip(parameters, rates, strict=True)
+    )
+    separate = settings.dropout > 0 and generator.training
+    show = _throttled(progress, settings.steps)
+    for step, (epoch, index) in enumerate(_epochs(training)):
+        for optimiser, rate in zip(optimisers, rates, strict=True):
+            optimiser.param_groups[0]["lr"] = rate * 0.5 ** (epoch // _REFERENCE_HALVING[fusion])
+        batch = training.reader.batch(index, training.random)
+        condition = generator.encoder(batch)
+        for _ in range(settings.critic_steps):
+            with torch.no_grad():
+                fixed = generator.encoder(batch) if separate else condition
+                fake = generator.head(generator.head.noise(len(index), training.random), fixed)
+            objective = training.critic_objective(training.rows[index], fake, batch, separate=separate)
+            optimisers[1].zero_grad()
+            objective.backward()
+            if fusion:
+                nn.utils.clip_grad_norm_(parameters[1], _REFERENCE_CLIPS[0])
+            optimisers[1].step()
+        noise = generator.head.noise(len(index), training.random)
+        loss = generator_loss(generator, critic, noise, condition, batch)
+        optimisers[0].zero_grad()
+        loss.backward(inputs=parameters[0])
+        if fusion:
+            nn.utils.clip_grad_norm_(parameters[0], _REFERENCE_CLIPS[1])
+        optimisers[0].step()
+        after(step + 1)
+        show(step + 1, objective)
+
+
+def epochs_of(steps: int, patients: int, batch: int) -> float:
+    """Epochs that `steps` mini-batches of a training set make up."""
+    return steps / max(1, math.ceil(patients / batch))
+
+
+def _epochs(training: Training) -> Iterator[tuple[int, Tensor]]:
+    """(epoch, mini-batch) for `steps` mini-batches, each epoch a permutation."""
+    done, epoch = 0, 0
+    while True:
+        order = torch.randperm(len(training.rows), generator=training.random, device=training.random.device)
+        parts = [part for part in order.split(training.settings.batch) if len(part) > 1 or len(order) == 1]
+        for index in parts:
+            if done == training.settings.steps:
+                return
+            done += 1
+            yield epoch, index
+        epoch += 1
+
+
+def _throttled(progress: Progress, steps: int) -> Callable[[int, Tensor], None]:
+    """Pass the critic's loss on a few times a second at most: reading it makes a GPU wait."""
+    last = time.monotonic()
+
+    def show(step: int, objective: Tensor) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if step == steps or now - last >= _SECONDS_BETWEEN_CALLS:
+            last = now
+            progress(step, steps, critic_loss=float(objective.detach()))
+
+    return show

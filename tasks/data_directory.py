@@ -1,0 +1,63 @@
+"""Where cohorts live: `$GEXBENCH_DATA`, else the user's data directory; and loading them by name."""
+
+import os
+from pathlib import Path
+
+from gexbench.tasks.cohort import Cohort
+from gexbench.tasks.errors import InputError
+from gexbench.tasks.names import checked_name, unknown
+
+VARIABLE = "GEXBENCH_DATA"
+SIMULATED = "simulated"
+_TABLE = "cohort.h5ad"
+
+
+def data_directory() -> Path:
+    """`$GEXBENCH_DATA` where it is set, else the user's data directory of the platform."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named).expanduser().resolve()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("gexbench", appauthor=False))
+
+
+def cohort_folder(name: str) -> Path:
+    """The folder of a cohort, existing or not.
+
+    Raises:
+        InputError: a name that is none, or the name of the built-in cohort.
+    """
+    if checked_name(name, "cohort") == SIMULATED:
+        raise InputError(f"cohort name {name!r} is taken by the built-in cohort; choose another")
+    return data_directory() / "cohorts" / name
+
+
+def list_cohorts() -> list[tuple[str, str]]:
+    """Name and place of every cohort: the built-in one first. Reads no data."""
+    folder = data_directory() / "cohorts"
+    names = sorted(path.parent.name for path in folder.glob(f"*/{_TABLE}") if not path.parent.name.startswith("."))
+    return [(SIMULATED, "built in"), *((name, str(folder / name)) for name in names)]
+
+
+def load_cohort(name: str, *, verify: bool = True) -> Cohort:
+    """A cohort by name: `simulated` is built in, others were built with `gexbench cohort build`.
+
+    Args:
+        name: its name.
+        verify: compare the fingerprint of a stored cohort with its data.
+
+    Raises:
+        InputError: an unknown cohort, or a damaged folder.
+    """
+    if name == SIMULATED:
+        from gexbench.tasks.simulated import simulated_cohort
+
+        return simulated_cohort()
+    known = [found for found, _ in list_cohorts()]
+    if name not in known:
+        error = unknown(name, known, "cohort")
+        raise InputError(f"{error} (in {data_directory()}; build one with `gexbench cohort build`)")
+    from gexbench.tasks.cohort_folder import read_cohort
+
+    return read_cohort(cohort_folder(name), verify=verify)

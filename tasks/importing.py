@@ -1,0 +1,288 @@
+"""Building a cohort from a user's files."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from gexbench.tasks.alignment import BARCODE, FOLD_COLUMNS, Aligned, Missing, align, combine, dropped_as_json
+from gexbench.tasks.card import label_leak
+from gexbench.tasks.clinical_text import FIELDS, clinical_texts, text_columns
+from gexbench.tasks.cohort import MINIMUM_CLASS_SIZE, TEXT_VARIANTS, Cohort, Ragged
+from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.names import checked_name
+from gexbench.tasks.patch_files import PatchFile, read_patches
+from gexbench.tasks.reading import ExpressionFile, read_clinical, read_expression
+from gexbench.tasks.text_encoders import checked_encoder, encode
+from gexbench.tasks.units import Unit
+
+Duplicates = Literal["error", "first", "mean"]
+DEFAULT_LABELS = ("project", "primary_site", "disease_type")
+DEFAULT_SITE = "tss"
+NO_TEXT = "none"
+Report = Callable[[str, int, int], None]
+"""Called with the stage, the work done in it and its total."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What to build a cohort from.
+
+    Attributes:
+        name: name of the cohort.
+        expression: .parquet, .csv or .h5ad, samples × genes.
+        unit: unit of the expression; None takes the one an .h5ad states in `uns["unit"]`.
+        clinical: table of samples or patients, or None when the labels are columns of the expression file.
+        patches: .npz or a folder of .h5 files, or None.
+        labels: label columns; None takes those of `project`, `primary_site`, `disease_type` that exist.
+        group: None (a sample is a patient), `barcode12`, or the column that names the patient.
+        duplicates: what to do with an id that a file lists twice: `error`, keep the `first`, or the `mean` of the
+            expression (of other files the first).
+        missing: `drop` samples without patches, or keep them with everything masked.
+        site_column: column of the tissue-source site; None takes `tss` where it exists.
+        text_encoder: see `text_encoders.encode`; `none` for no text.
+    """
+
+    name: str
+    expression: Path
+    unit: str | None = None
+    clinical: Path | None = None
+    patches: Path | None = None
+    labels: tuple[str, ...] | None = None
+    group: str | None = None
+    duplicates: Duplicates = "error"
+    missing: Missing = "drop"
+    site_column: str | None = None
+    text_encoder: str = "hashed"
+
+
+def build_cohort(sources: Sources, report: Report | None = None) -> Cohort:
+    """Read, check and align the files, deal the folds, encode the texts. Nothing is written.
+
+    Raises:
+        InputError: everything that is wrong with the files, with counts and examples.
+    """
+    say = report or (lambda stage, done, total: None)
+    problems: list[str] = []
+    _try(lambda: checked_name(sources.name, "cohort"), problems)
+    if sources.text_encoder != NO_TEXT:
+        _try(lambda: checked_encoder(sources.text_encoder), problems)
+    stated = sources.unit
+    unit = None if stated is None else _try(lambda: Unit(stated), problems)
+    expression, clinical, patches = _read(sources, say, problems)
+    if expression is not None and stated is None:
+        unit = _try(lambda: _stated_unit(expression), problems)
+    if expression is not None:
+        problems += expression_problems(expression, unit)
+    if problems or expression is None or unit is None:
+        raise InputError(problems)
+    say("align", 0, 1)
+    aligned, site = _aligned(sources, expression, clinical, patches)
+    say("align", 1, 1)
+    text = _encoded(aligned, sources, say)
+    cohort = Cohort(
+        name=sources.name,
+        unit=unit,
+        expression=aligned.expression,
+        genes=aligned.genes,
+        samples=aligned.samples,
+        groups=aligned.groups,
+        clinical=aligned.clinical,
+        label_columns=aligned.label_columns,
+        patches=aligned.patches,
+        text=text,
+        site_column=site,
+        provenance={},
+    )
+    leak = label_leak(cohort, lambda done, total: say("label leak of the texts", done, total))
+    return replace(cohort, provenance=_provenance(sources, cohort, aligned, leak))
+
+
+def expression_problems(expression: ExpressionFile, unit: Unit | None) -> list[str]:
+    """Missing, infinite and too low values, with counts and examples."""
+    values, name = expression.values, expression.name
+    problems = []
+    finite = np.isfinite(values)
+    if not finite.all():
+        rows, genes = np.flatnonzero(~finite.all(axis=1)), np.flatnonzero(~finite.all(axis=0))
+        problems.append(
+            f"{name}: {int((~finite).sum())} values are missing or infinite, in {len(rows)} samples "
+            f"({examples(expression.samples[rows])}) and {len(genes)} genes "
+            f"({examples(expression.genes[gene] for gene in genes)}); fill them in or leave these out"
+        )
+    floor = None if unit is None else unit.floor
+    if unit is not None and floor is not None:
+        low = values < np.float32(floor)
+        if low.any():
+            rows = np.flatnonzero(low.any(axis=1))
+            problems.append(
+                f"{name}: {int(low.sum())} values in {len(rows)} samples ({examples(expression.samples[rows])}) are "
+                f"below {floor:g}, the floor of {unit.name} (lowest {float(values[low].min()):g}); name their unit with --unit"
+            )
+    return problems
+
+
+def _try(make: Callable[[], T], problems: list[str]) -> T | None:
+    try:
+        return make()
+    except InputError as error:
+        problems += error.problems
+        return None
+
+
+def _stated_unit(expression: ExpressionFile) -> Unit:
+    if expression.unit is None:
+        raise InputError(f"{expression.name}: the unit is not known; give it, for example --unit 'log2(rsem+1)'")
+    return Unit(expression.unit)
+
+
+def _read(
+    sources: Sources, say: Report, problems: list[str]
+) -> tuple[ExpressionFile | None, pd.DataFrame | None, PatchFile | None]:
+    labels = sources.labels or DEFAULT_LABELS
+    fields = [column for variant in FIELDS.values() for field in variant for column in field.columns]
+    others = {*labels, *fields, *FOLD_COLUMNS, sources.site_column or DEFAULT_SITE, sources.group or ""}
+    say("read expression", 0, 1)
+    expression = _try(lambda: _unique_expression(read_expression(sources.expression, others), sources), problems)
+    say("read expression", 1, 1)
+    clinical, patches = None, None
+    if sources.clinical is not None:
+        path = sources.clinical
+        say("read clinical table", 0, 1)
+        clinical = _try(lambda: _unique_clinical(read_clinical(path), path.name, sources), problems)
+        say("read clinical table", 1, 1)
+    if sources.patches is not None:
+        path = sources.patches
+        say("read patches", 0, 1)
+        patches = _try(lambda: read_patches(path, sources.duplicates), problems)
+        say("read patches", 1, 1)
+    return expression, clinical, patches
+
+
+def _repeated(ids: pd.Index, name: str, kind: str) -> InputError:
+    twice = ids[ids.duplicated()].unique()
+    return InputError(
+        f"{name}: {len(twice)} {kind} appear more than once ({examples(twice)}); keep one row each, or use "
+        "--duplicates first or --duplicates mean"
+    )
+
+
+def _unique_expression(given: ExpressionFile, sources: Sources) -> ExpressionFile:
+    ids = pd.Index(given.samples)
+    if ids.is_unique:
+        return given
+    if sources.duplicates == "error":
+        raise _repeated(ids, given.name, "samples")
+    first = ~ids.duplicated()
+    values = given.values[first]
+    if sources.duplicates == "mean":
+        codes, _ = pd.factorize(ids)
+        order = np.argsort(codes, kind="stable")
+        starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+        sums = np.add.reduceat(given.values[order].astype(np.float64), starts, axis=0)
+        values = (sums / np.diff(np.append(starts, len(codes)))[:, None]).astype(np.float32)
+    return replace(given, samples=given.samples[first], values=values, columns=given.columns[first])
+
+
+def _unique_clinical(table: pd.DataFrame, name: str, sources: Sources) -> pd.DataFrame:
+    if not table.index.is_unique and sources.duplicates == "error":
+        raise _repeated(table.index, name, "ids")
+    reserved = [column for column in FOLD_COLUMNS if column in table]
+    if reserved:
+        raise InputError(f"{name}: columns {examples(reserved)} are reserved for the folds; rename them")
+    return table[~table.index.duplicated()]
+
+
+def _aligned(
+    sources: Sources, expression: ExpressionFile, clinical: pd.DataFrame | None, patches: PatchFile | None
+) -> tuple[Aligned, str | None]:
+    clinical_name = sources.clinical.name if sources.clinical else expression.name
+    tables = combine(expression, clinical, sources.group, clinical_name)
+    columns = tables.clinical.columns
+    labels = sources.labels or tuple(label for label in DEFAULT_LABELS if label in columns)
+    site = sources.site_column or (DEFAULT_SITE if DEFAULT_SITE in columns else None)
+    missing = [label for label in labels if label not in columns]
+    problems = []
+    if missing or not labels:
+        problems.append(
+            f"{clinical_name}: no label column {examples(missing or DEFAULT_LABELS)}; name columns with --labels "
+            f"(there: {examples(columns, 12) or 'none'})"
+        )
+    if len(set(labels)) != len(labels):
+        problems.append(f"--labels {','.join(labels)}: a column is named twice")
+    if site is not None and site not in columns:
+        problems.append(f"{clinical_name}: no site column {site!r} (there: {examples(columns, 12) or 'none'})")
+    if problems:
+        raise InputError(problems)
+    aligned = align(tables, labels, patches, site, sources.missing)
+    if problems := _class_problems(aligned, sources):
+        raise InputError(problems)
+    return aligned, site
+
+
+def _class_problems(aligned: Aligned, sources: Sources) -> list[str]:
+    problems = []
+    owners = pd.Series(aligned.groups, index=aligned.clinical.index)
+    for label in aligned.label_columns:
+        sizes = owners.groupby(aligned.clinical[label]).nunique().sort_values(ascending=False)
+        usable = int((sizes >= MINIMUM_CLASS_SIZE).sum())
+        if usable < 2:
+            found = examples((f"{name}: {size}" for name, size in sizes.items()), 5)
+            problems.append(
+                f"{sources.name}: label {label!r} has {usable} classes of at least {MINIMUM_CLASS_SIZE} patients "
+                f"({found or 'no samples left'}); a label needs two: leave it out of --labels or merge its classes"
+            )
+    return problems
+
+
+def _encoded(aligned: Aligned, sources: Sources, say: Report) -> dict[str, Ragged]:
+    encoded: dict[str, Ragged] = {}
+    if sources.text_encoder == NO_TEXT:
+        return encoded
+    for variant in TEXT_VARIANTS:
+        if text_columns(aligned.clinical, variant):
+            stage = f"encode text ({variant})"
+            texts = clinical_texts(aligned.clinical, variant)
+            encoded[variant] = encode(texts, sources.text_encoder, lambda done, total, of=stage: say(of, done, total))
+    return encoded
+
+
+def _provenance(
+    sources: Sources, cohort: Cohort, aligned: Aligned, leak: dict[str, dict[str, float]]
+) -> dict[str, Any]:
+    """JSON-able facts; file names without their folders."""
+    files = {"expression": sources.expression, "clinical": sources.clinical, "patches": sources.patches}
+    return {
+        "kind": "imported",
+        "version": version("gexbench"),
+        "files": {role: _file_facts(path) for role, path in files.items() if path is not None},
+        "group": sources.group,
+        "duplicates": sources.duplicates,
+        "missing": sources.missing,
+        "dropped": dropped_as_json(aligned.dropped),
+        "text": {
+            "encoder": sources.text_encoder if cohort.text else None,
+            "columns": {variant: list(text_columns(cohort.clinical, variant)) for variant in cohort.text},
+            "label_leak": leak,
+        },
+    }
+
+
+def _file_facts(path: Path) -> dict[str, Any]:
+    paths = sorted(path.glob("*.h5")) if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    for part in paths:
+        with part.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    sha256 = digest.hexdigest()
+    if not path.is_dir():
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"name": path.name, "bytes": sum(part.stat().st_size for part in paths), "sha256": sha256}

@@ -1,0 +1,76 @@
+"""Reading npz archives that others made: no pickles, and no header is believed that promises more than the file holds."""
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from gexbench.tasks.errors import InputError, examples
+
+_DEFLATE_LIMIT = 1032
+"""Deflate cannot shrink data by more than this factor."""
+_BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError, NotImplementedError)
+
+
+def read_npz(path: Path, keys: Sequence[str], optional: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
+    """The named arrays of an npz archive; optional ones that are absent are left out.
+
+    Raises:
+        InputError: no such file, not an archive, truncated, arrays missing, pickled (object) arrays, or headers that
+            promise more than the file holds.
+    """
+    if not path.is_file():
+        raise InputError(f"{path.name}: no such file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+            missing = [key for key in keys if key not in members]
+            if missing:
+                raise InputError(
+                    f"{path.name}: array {examples(missing)} is missing (there: {examples(sorted(members), 10)})"
+                )
+            wanted = [key for key in [*keys, *optional] if key in members]
+            for key in wanted:
+                _check(archive, members[key], path.name, key)
+            return {key: _read(archive, members[key]) for key in wanted}
+    except _BROKEN as error:
+        raise InputError(f"{path.name}: not a readable npz archive, perhaps truncated ({error}); copy it anew") from None
+
+
+def write_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write arrays uncompressed; object arrays are refused."""
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def _check(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: str, key: str) -> None:
+    with archive.open(member) as stream:
+        shape, dtype = _header(stream)
+        header = stream.tell()
+    if dtype.hasobject:
+        raise InputError(f"{file}: array {key!r} is pickled; save it with a numeric or string type")
+    promised = header + dtype.itemsize * int(np.prod([int(size) for size in shape], dtype=object))
+    stored = member.compress_type == zipfile.ZIP_STORED
+    most = member.compress_size * (1 if stored else _DEFLATE_LIMIT) + (0 if stored else 1024)
+    if promised > member.file_size or member.file_size > most:
+        raise InputError(
+            f"{file}: the header of array {key!r} promises {promised} bytes, the file holds "
+            f"{min(member.file_size, most)}; copy the file anew"
+        )
+
+
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(member) as stream:
+        return np.asarray(npy_format.read_array(stream, allow_pickle=False))
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = npy_format.read_magic(stream)
+    read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    return shape, dtype

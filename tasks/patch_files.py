@@ -1,0 +1,165 @@
+"""Image patch embeddings from files: one npz archive, or a folder with one HDF5 file per slide."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gexbench.tasks.cohort import Ragged
+from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.hdf5_files import check_promises
+from gexbench.tasks.npz_files import read_npz
+
+_BARCODE = 12
+_LARGEST = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatchFile:
+    """Patches as read: `ids` (n,) unique sample or patient ids, their rows (float16), and (total rows,) region ids."""
+
+    name: str
+    ids: NDArray[np.str_]
+    patches: Ragged
+    region_ids: NDArray[np.str_] | None
+
+
+def read_patches(path: Path, duplicates: str = "error") -> PatchFile:
+    """Patch embeddings of an npz archive or of a folder of HDF5 files.
+
+    The archive holds `patient` (n,), `n_regions` (n,) and `features` (sum of n_regions, width), the patients' rows one
+    after another, and optionally `region` (rows,), ids that are unique within a patient. In a folder each `*.h5` is
+    one slide with `features` (regions, width) or (1, regions, width) and `coords` (regions, 2), as TRIDENT and CLAM
+    write them; the patient is the first 12 characters of a TCGA file name, else the name up to the first dot. Slides
+    of a patient are joined.
+
+    Args:
+        path: the archive or the folder.
+        duplicates: `error`, or else the first entry of a patient that an archive lists twice counts.
+
+    Raises:
+        InputError: anything that is not as above; values that are not finite or do not fit float16.
+    """
+    if path.is_dir():
+        return _read_folder(path)
+    if path.suffix != ".npz":
+        raise InputError(f"{path.name}: patches come as .npz or as a folder of .h5 files, one per slide")
+    arrays = read_npz(path, ("patient", "n_regions", "features"), optional=("region",))
+    problems = _archive_problems(path.name, arrays)
+    if problems:
+        raise InputError(problems)
+    ids, offsets = arrays["patient"].astype(str), _offsets(arrays["n_regions"])
+    patches = Ragged(_as_half(arrays["features"], path.name), offsets)
+    regions = arrays["region"].astype(str) if "region" in arrays else None
+    _, first = np.unique(ids, return_index=True)
+    if len(first) == len(ids):
+        return PatchFile(path.name, ids, patches, regions)
+    if duplicates == "error":
+        repeated = sorted(set(np.delete(ids, first).tolist()))
+        raise InputError(
+            f"{path.name}: {len(repeated)} patients appear more than once ({examples(repeated)}); "
+            "keep one entry per patient, or use --duplicates first"
+        )
+    rows = np.sort(first)
+    return PatchFile(path.name, ids[rows], patches.take(rows), take_rows(regions, patches, rows))
+
+
+def take_rows(regions: NDArray[np.str_] | None, patches: Ragged, rows: NDArray[np.intp]) -> NDArray[np.str_] | None:
+    """Region ids of the given patients, in their order, as `Ragged.take` takes the rows."""
+    if regions is None:
+        return None
+    places = Ragged(np.arange(len(regions), dtype=np.float64)[:, None], patches.offsets).take(rows).values[:, 0]
+    return np.asarray(regions[places.astype(np.intp)], dtype=str)
+
+
+def _archive_problems(name: str, arrays: dict[str, NDArray[Any]]) -> list[str]:
+    ids, counts, features = arrays["patient"], arrays["n_regions"], arrays["features"]
+    problems = []
+    if ids.ndim != 1 or ids.dtype.kind not in "US":
+        problems.append(f"{name}: 'patient' must be a list of ids, it is {ids.dtype} of shape {ids.shape}")
+    if features.ndim != 2 or features.dtype.kind != "f" or (features.ndim == 2 and not features.shape[1]):
+        problems.append(
+            f"{name}: 'features' must be floats of one width (regions, width), they are {features.dtype} of shape "
+            f"{features.shape}"
+        )
+    if counts.ndim != 1 or counts.dtype.kind not in "iu" or len(counts) != len(ids) or (counts < 0).any():
+        problems.append(f"{name}: 'n_regions' must hold one count per patient ({len(ids)}), it has shape {counts.shape}")
+    elif int(counts.sum(dtype=np.int64)) != len(features):
+        problems.append(
+            f"{name}: 'n_regions' sums to {int(counts.sum(dtype=np.int64))}, 'features' has {len(features)} rows"
+        )
+    if "region" in arrays and arrays["region"].shape != (len(features),):
+        problems.append(f"{name}: 'region' must hold one id per row of 'features' ({len(features)})")
+    return problems
+
+
+def _offsets(counts: NDArray[Any]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
+
+
+def _as_half(features: NDArray[Any], name: str) -> NDArray[np.float16]:
+    finite = np.isfinite(features)
+    if not finite.all():
+        rows = np.flatnonzero(~finite.all(axis=1))
+        raise InputError(f"{name}: {len(rows)} regions hold NaN or infinite values (rows {examples(rows)})")
+    largest = float(np.abs(features).max(initial=0))
+    if largest > _LARGEST:
+        raise InputError(f"{name}: values up to {largest:g} do not fit float16 (most {_LARGEST:g}); scale them")
+    return np.ascontiguousarray(features, dtype=np.float16)
+
+
+def _read_folder(folder: Path) -> PatchFile:
+    paths = sorted(folder.glob("*.h5"))
+    if not paths:
+        raise InputError(f"{folder.name}: the folder holds no .h5 file")
+    slides: dict[str, list[tuple[NDArray[np.float16], list[str]]]] = {}
+    widths: dict[int, list[str]] = {}
+    problems: list[str] = []
+    for path in paths:
+        try:
+            features, regions = _read_slide(path)
+        except InputError as error:
+            problems += error.problems
+            continue
+        widths.setdefault(features.shape[1], []).append(path.name)
+        slides.setdefault(_patient(path), []).append((features, regions))
+    if len(widths) > 1:
+        found = "; ".join(f"{width} in {len(names)} ({examples(names)})" for width, names in sorted(widths.items()))
+        problems.append(f"{folder.name}: patches of unequal width: {found}; use one encoder for all slides")
+    if problems:
+        raise InputError(problems)
+    ids = sorted(slides)
+    parts = [part for patient in ids for part in slides[patient]]
+    counts = np.asarray([sum(len(features) for features, _ in slides[patient]) for patient in ids])
+    regions = [region for _, names in parts for region in names]
+    patches = Ragged(np.concatenate([features for features, _ in parts]), _offsets(counts))
+    return PatchFile(folder.name, np.asarray(ids), patches, np.asarray(regions, dtype=str))
+
+
+def _read_slide(path: Path) -> tuple[NDArray[np.float16], list[str]]:
+    """Features (regions, width) and region ids, made of the slide's name and the coordinates, of one slide."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            check_promises(file, path.name)
+            missing = [key for key in ("features", "coords") if key not in file]
+            if missing:
+                raise InputError(f"{path.name}: dataset {examples(missing)} is missing")
+            features, coords = np.asarray(file["features"]), np.asarray(file["coords"])
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(f"{path.name}: not a readable HDF5 file, perhaps truncated ({error})") from None
+    features = features[0] if features.ndim == 3 and len(features) == 1 else features
+    coords = coords[0] if coords.ndim == 3 and len(coords) == 1 else coords
+    if features.ndim != 2 or features.dtype.kind != "f" or len(coords) != len(features):
+        raise InputError(
+            f"{path.name}: 'features' {features.shape} and 'coords' {coords.shape} must have one row per region"
+        )
+    regions = [f"{path.stem}@{','.join(map(str, place))}" for place in coords.tolist()]
+    return _as_half(features, path.name), regions
+
+
+def _patient(path: Path) -> str:
+    return path.stem[:_BARCODE] if path.stem.startswith("TCGA-") else path.name.split(".")[0]

@@ -1,0 +1,190 @@
+"""Reading the tables of a cohort: .parquet, .csv and .h5ad."""
+
+import csv
+import warnings
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.hdf5_files import check_promises
+
+TABLE_TYPES = (".parquet", ".csv", ".h5ad")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExpressionFile:
+    """Expression as read: `samples` (n,) may repeat; `values` (n, genes) float32 may hold anything.
+
+    `columns` are the file's columns that are no genes (n rows, in the order of `samples`); `unit` is the unit that an
+    .h5ad states in `uns["unit"]`.
+    """
+
+    name: str
+    samples: NDArray[np.str_]
+    genes: tuple[str, ...]
+    values: NDArray[np.float32]
+    columns: pd.DataFrame
+    unit: str | None = None
+
+
+def read_expression(path: Path, clinical_columns: Collection[str] = ()) -> ExpressionFile:
+    """Expression, samples × genes: the first column (or the index) holds the sample ids, every other one is a gene.
+
+    Args:
+        path: .parquet, .csv or .h5ad (X dense or sparse; layers and raw are not read).
+        clinical_columns: columns that are no genes where they occur.
+
+    Raises:
+        InputError: an unreadable file, duplicate gene names, values that are no numbers, missing sample ids.
+    """
+    _check_file(path)
+    if path.suffix == ".h5ad":
+        return _expression_of_h5ad(path)
+    frame = _read_frame(path)
+    genes = [column for column in frame.columns if column not in set(clinical_columns)]
+    if not genes:
+        raise InputError(f"{path.name}: no gene columns; rows are samples, columns are genes")
+    problems = _text_columns(frame, genes, path.name)
+    if problems:
+        raise InputError(problems)
+    values = frame[genes].to_numpy(dtype=np.float32, na_value=np.nan)
+    columns = frame[[column for column in frame.columns if column in set(clinical_columns)]]
+    return ExpressionFile(path.name, frame.index.to_numpy(dtype=str), tuple(genes), values, columns)
+
+
+def read_clinical(path: Path) -> pd.DataFrame:
+    """A clinical table indexed by sample or patient id, which may repeat; of an .h5ad the `obs`.
+
+    Raises:
+        InputError: an unreadable file, duplicate column names, missing ids.
+    """
+    _check_file(path)
+    return _open_h5ad(path)[0] if path.suffix == ".h5ad" else _read_frame(path)
+
+
+def _check_file(path: Path) -> None:
+    if path.suffix not in TABLE_TYPES:
+        raise InputError(f"{path.name}: tables come as {', '.join(TABLE_TYPES)}, not as {path.suffix or 'this'}")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    if not path.stat().st_size:
+        raise InputError(f"{path.name}: the file is empty")
+
+
+def _read_frame(path: Path) -> pd.DataFrame:
+    frame = _read_csv(path) if path.suffix == ".csv" else _read_parquet(path)
+    if not len(frame):
+        raise InputError(f"{path.name}: the table has no rows")
+    return _with_string_index(frame, path.name)
+
+
+def _with_string_index(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    missing = int(frame.index.isna().sum() + (frame.index.astype(str).str.strip() == "").sum())
+    if missing:
+        raise InputError(f"{name}: {missing} rows have no id in the first column")
+    return frame.set_axis(frame.index.astype(str).rename("sample"), axis=0)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header = next(csv.reader(file), [])
+        if len(header) < 2:
+            raise InputError(f"{path.name}: the header has {len(header)} fields; separate fields by commas")
+        _check_columns(header[1:], path.name)
+        frame = pd.read_csv(
+            path, header=None, skiprows=1, names=range(len(header)), dtype={0: str}, encoding="utf-8-sig",
+            float_precision="round_trip", low_memory=False,
+        )  # fmt: skip
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path.name}: not a csv file in UTF-8 ({error})") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{path.name}: {' '.join(str(error).split())}") from None
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise InputError(f"{path.name}: rows have more fields than the header ({len(header)}); name every column")
+    return frame.set_index(0).set_axis(pd.Index(header[1:]), axis=1)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read()
+        _check_columns(table.column_names, path.name)
+        frame = table.to_pandas()
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(f"{path.name}: not a readable parquet file, perhaps truncated ({problem})") from None
+    if isinstance(frame.index, pd.RangeIndex):
+        first = frame.columns[0]
+        if pd.api.types.is_numeric_dtype(frame[first]):
+            raise InputError(f"{path.name}: no sample ids: neither an index nor a first column of text")
+        frame = frame.set_index(first)
+    return frame
+
+
+def _check_columns(names: Sequence[str], file: str) -> None:
+    columns = pd.Index(names)
+    repeated = columns[columns.duplicated()].unique()
+    if len(repeated):
+        raise InputError(
+            f"{file}: {len(repeated)} column names appear more than once ({examples(repeated)}); keep one column per gene"
+        )
+    blank = sum(not str(name).strip() for name in names)
+    if blank:
+        raise InputError(f"{file}: {blank} columns have no name")
+
+
+def _text_columns(frame: pd.DataFrame, genes: Sequence[str], file: str) -> list[str]:
+    """Problems with columns that should be genes and hold no numbers."""
+    wrong = [gene for gene in genes if not pd.api.types.is_numeric_dtype(frame[gene])]
+    if not wrong:
+        return []
+    values = frame[wrong[0]].dropna()
+    bad = values[pd.to_numeric(values, errors="coerce").isna()]
+    return [
+        f"{file}: {len(wrong)} columns hold values that are no numbers ({examples(wrong)}; in {wrong[0]}: "
+        f"{examples(bad)}); mend them, or name label columns with --labels and move others to --clinical"
+    ]
+
+
+def _expression_of_h5ad(path: Path) -> ExpressionFile:
+    obs, values, genes, unit = _open_h5ad(path)
+    if values is None or not len(genes):
+        raise InputError(f"{path.name}: X is empty")
+    if not len(obs):
+        raise InputError(f"{path.name}: the table has no rows")
+    _check_columns(genes, path.name)
+    return ExpressionFile(path.name, obs.index.to_numpy(dtype=str), tuple(genes), values, obs, unit)
+
+
+def _open_h5ad(path: Path) -> tuple[pd.DataFrame, NDArray[np.float32] | None, list[str], str | None]:
+    """obs, X (dense), gene names and the stated unit."""
+    import anndata
+    import h5py
+    import scipy.sparse
+
+    try:
+        with h5py.File(path, "r") as file:
+            check_promises(file, path.name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data: Any = anndata.read_h5ad(path)
+        dense = data.X.toarray() if scipy.sparse.issparse(data.X) else data.X
+        values = None if dense is None else np.asarray(dense, dtype=np.float32)
+    except InputError:
+        raise
+    except Exception as error:  # anndata raises many kinds for a damaged file
+        problem = " ".join(str(error).split())[:200]
+        raise InputError(f"{path.name}: not a readable .h5ad file, perhaps truncated ({problem})") from None
+    obs = _with_string_index(data.obs, path.name)
+    unit = data.uns.get("unit")
+    return obs, values, data.var_names.astype(str).tolist(), unit if isinstance(unit, str) else None
