@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from gexbench.benchmark.commands import options
+
 EPILOG = """[bold]Examples[/bold]\n
 gexbench ls generators\n
 gexbench ls metrics
@@ -13,7 +15,6 @@ gexbench ls metrics
 
 def ls(what: Annotated[str, typer.Argument(help="generators, metrics, tasks or cohorts.")]) -> None:
     """List generators, metrics, tasks or cohorts."""
-    from rich.console import Console
     from rich.table import Table
 
     from gexbench.tasks.names import unknown
@@ -25,7 +26,7 @@ def ls(what: Annotated[str, typer.Argument(help="generators, metrics, tasks or c
     table = Table(*next(rows), box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    options.console().print(table)
 
 
 def _generators() -> Iterator[tuple[str, ...]]:

@@ -1,15 +1,27 @@
 """Options that several verbs share."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Results = Annotated[
     Path,
     typer.Option("--results", help="Results folder: store/ and leaderboards/.", file_okay=False, show_default=True),
 ]
 DEFAULT_RESULTS = Path("gexbench-results")
+WIDE = 150
+
+
+def console() -> "Console":
+    """A console of the terminal's width; output that goes to a file or a pipe is not cut at 80 columns."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=WIDE)
 
 
 def leaderboard_folder(results: Path, name: str) -> Path:

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
 
-WIDE, NARROW = 150, 115
+NARROW = 115
 EPILOG = """[bold]Examples[/bold]\n
 gexbench report simulated-quick\n
 gexbench report leaderboards/published/tcga/v1
@@ -23,9 +24,7 @@ def report(
     results: Results = DEFAULT_RESULTS,
 ) -> None:
     """Rebuild leaderboard.md and leaderboard.csv from records and print the table."""
-    from rich.console import Console
-
-    write_and_show(Console(), leaderboard_folder(results, name), note)
+    write_and_show(options.console(), leaderboard_folder(results, name), note)
 
 
 def write_and_show(console: Any, folder: Path, note: str | None) -> None:
@@ -50,9 +49,7 @@ def write_and_show(console: Any, folder: Path, note: str | None) -> None:
         raise InputError(error.problems) from None
     write(board, folder)
     frame = summary(board)
-    console.print(
-        _table(frame, console.width if console.is_terminal else WIDE), width=None if console.is_terminal else WIDE
-    )
+    console.print(_table(frame, console.width))
     console.print(
         f"leaderboard: {folder / 'leaderboard.md'} and leaderboard.csv; records: {folder / 'records'}", soft_wrap=True
     )

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
 
 EPILOG = """[bold]Examples[/bold]\n
@@ -53,14 +54,12 @@ def run(
     What exists under the same key is skipped, so the same command resumes after an interrupt. Floors, ceilings
     and the baseline (real-holdout, class-mean, gene-shuffle, class-gaussian) are part of every sweep.
     """
-    from rich.console import Console
-
     from gexbench.benchmark.runner import Runner
     from gexbench.benchmark.sweep import leaderboard_name, parse_settings, plan, sweep_of
     from gexbench.models import registry
     from gexbench.tasks.data_directory import load_cohort
 
-    console = Console()
+    console = options.console()
     entries = registry()
     folds_file = Path(folds) if folds and not _is_index_list(folds) else None
     if not console.is_terminal:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
 
 EPILOG = """[bold]Examples[/bold]\n
@@ -20,8 +21,6 @@ def score(
     results: Results = DEFAULT_RESULTS,
 ) -> None:
     """Score the kept rows of a leaderboard again and rewrite it: a new or mended metric needs no retraining."""
-    from rich.console import Console
-
     from gexbench.benchmark.commands.report import write_and_show
     from gexbench.benchmark.progress import Display
     from gexbench.benchmark.runner import Runner
@@ -30,7 +29,7 @@ def score(
     from gexbench.tasks.data_directory import load_cohort
     from gexbench.tasks.errors import InputError, examples
 
-    console = Console()
+    console = options.console()
     folder = leaderboard_folder(results, name)
     try:
         sweep = Sweep.model_validate_json((folder / "sweep.json").read_text())

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
 
 EPILOG = """[bold]Example[/bold]\n
@@ -17,7 +18,6 @@ def status(
     results: Results = DEFAULT_RESULTS,
 ) -> None:
     """Show which cells of a sweep are done, failed or missing."""
-    from rich.console import Console
     from rich.table import Table
 
     folder = leaderboard_folder(results, name)
@@ -37,6 +37,6 @@ def status(
         done += expected - missing
         listed = ", ".join(f"{count} {state}" for state, count in sorted(other.items()))
         table.add_row(generator, str(found.get("ok", 0)), listed, str(missing))
-    console = Console()
+    console = options.console()
     console.print(table)
     console.print(f"{done} of {expected * len(sweep['generators'])} cells have a record in {folder / 'records'}")

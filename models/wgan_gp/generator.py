@@ -105,7 +105,7 @@ class WganGp(Generator):
         self._generator.eval()
         parts = []
         with torch.no_grad():
-            for index in torch.arange(len(reader), device=conditions.device).split(max(1, _CHUNK // draws)):
+            for index in torch.split(torch.arange(len(reader), device=conditions.device), max(1, _CHUNK // draws)):
                 condition = self._generator.encoder(reader.batch(index)).repeat_interleave(draws, dim=0)
                 noise = self._noise(head.latent, len(condition), random).to(conditions.device)
                 rows = self._standardiser.inverse(head(noise, condition))
@@ -199,7 +199,7 @@ class WganGp(Generator):
         self._generator.eval()
         parts = [
             self._generator(noise[index], reader.batch(index))
-            for index in torch.arange(len(reader), device=noise.device).split(_CHUNK)
+            for index in torch.split(torch.arange(len(reader), device=noise.device), _CHUNK)
         ]
         self._generator.train(was_training)
         return torch.cat(parts)

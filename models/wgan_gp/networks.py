@@ -104,7 +104,8 @@ class Critic(nn.Module):
         scores = self._upper(torch.cat([plain_real + shifts[0], plain_fake + shifts[1]]))
         mixed = torch.lerp(plain_fake, plain_real, mix) + shifts[2]
         gradient = self._closed_form(mixed, weight) if detach else self._traced(mixed, weight)
-        return Judged(*scores.chunk(2), gradient.norm(dim=1))
+        of_real, of_fake = scores.chunk(2)
+        return Judged(of_real, of_fake, gradient.norm(dim=1))
 
     def _upper(self, before: Tensor) -> Tensor:
         scores: Tensor = self.output(self.activation(self.second(self.activation(before))))

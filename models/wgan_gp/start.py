@@ -8,7 +8,7 @@ x = f(c) + R z + noise, inside the same architecture, and adversarial training r
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from gexbench.models.conditioning.batch import ConditionReader
@@ -60,7 +60,7 @@ def conditional_mean(generator: ConditionalGenerator, reader: ConditionReader) -
     width = head.latent + (0 if head.log_scale is None else head.genes)
     parts = [
         generator(torch.zeros((len(index), width), device=device), reader.batch(index))
-        for index in torch.arange(len(reader), device=device).split(_CHUNK)
+        for index in torch.split(torch.arange(len(reader), device=device), _CHUNK)
     ]
     generator.train(was_training)
     return torch.cat(parts)
@@ -97,7 +97,7 @@ def _fit_mean(
 ) -> None:
     """Least squares of G(0, c) on the expression over the encoder and the first layer."""
     head = generator.head
-    parameters: list[nn.Parameter] = [*generator.encoder.parameters(), head.first.weight, head.first.bias]
+    parameters: list[Tensor] = [*generator.encoder.parameters(), head.first.weight, head.first.bias]
     optimiser = torch.optim.Adam(parameters, lr=_RATE)
     width = head.latent + (0 if head.log_scale is None else head.genes)
     zeros = torch.zeros((batch, width), device=rows.device)
@@ -106,7 +106,7 @@ def _fit_mean(
         index = torch.randint(len(rows), (batch,), generator=random, device=random.device).to(rows.device)
         loss = functional.mse_loss(generator(zeros, reader.batch(index, random)), rows[index])
         optimiser.zero_grad()
-        loss.backward(inputs=parameters)
+        torch.autograd.backward(loss, inputs=parameters)
         optimiser.step()
 
 

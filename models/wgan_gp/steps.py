@@ -43,4 +43,5 @@ def generator_loss(
     """
     with torch.no_grad():
         seen = critic.encoder(batch)
-    return -critic.head(generator.head(noise, condition), seen).mean()
+    scores: Tensor = critic.head(generator.head(noise, condition), seen)
+    return -scores.mean()

@@ -85,11 +85,11 @@ def train_standard(training: Training, after: AfterStep, progress: Progress) -> 
                 fake = generator.head(training.noise(), condition)
             objective = training.critic_objective(training.rows[index], fake, batch)
             optimisers[1].zero_grad()
-            objective.backward()
+            torch.autograd.backward(objective)
             optimisers[1].step()
         loss = generator_loss(generator, critic, training.noise(), condition, batch)
         optimisers[0].zero_grad()
-        loss.backward(inputs=parameters)
+        torch.autograd.backward(loss, inputs=parameters)
         optimisers[0].step()
         after(step + 1)
         show(step + 1, objective)
@@ -122,14 +122,14 @@ def train_reference(training: Training, after: AfterStep, progress: Progress) ->
                 fake = generator.head(generator.head.noise(len(index), training.random), fixed)
             objective = training.critic_objective(training.rows[index], fake, batch, separate=separate)
             optimisers[1].zero_grad()
-            objective.backward()
+            torch.autograd.backward(objective)
             if fusion:
                 nn.utils.clip_grad_norm_(parameters[1], _REFERENCE_CLIPS[0])
             optimisers[1].step()
         noise = generator.head.noise(len(index), training.random)
         loss = generator_loss(generator, critic, noise, condition, batch)
         optimisers[0].zero_grad()
-        loss.backward(inputs=parameters[0])
+        torch.autograd.backward(loss, inputs=parameters[0])
         if fusion:
             nn.utils.clip_grad_norm_(parameters[0], _REFERENCE_CLIPS[1])
         optimisers[0].step()
@@ -147,7 +147,7 @@ def _epochs(training: Training) -> Iterator[tuple[int, Tensor]]:
     done, epoch = 0, 0
     while True:
         order = torch.randperm(len(training.rows), generator=training.random, device=training.random.device)
-        parts = [part for part in order.split(training.settings.batch) if len(part) > 1 or len(order) == 1]
+        parts = [part for part in torch.split(order, training.settings.batch) if len(part) > 1 or len(order) == 1]
         for index in parts:
             if done == training.settings.steps:
                 return
