@@ -1,5 +1,6 @@
 """Bringing expression, clinical table and patches together by name, and saying what had to be left out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,11 +14,12 @@ from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.folds import assign_parts
 from gexbench.tasks.patch_files import PatchFile, take_rows
 from gexbench.tasks.patches import in_draw_order
-from gexbench.tasks.reading import ExpressionFile
+from gexbench.tasks.reading import FOLD_COLUMNS, ExpressionFile
 
 Missing = Literal["drop", "mask"]
+NO_PATCHES: Mapping[Missing, str] = {"drop": "no patches", "mask": "no patches (kept, masked)"}
 BARCODE = "barcode12"
-FOLD_COLUMNS = ("fold_random", "fold_site")
+BARCODE_LENGTH = len("TCGA-XX-XXXX")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,31 +83,40 @@ def combine(expression: ExpressionFile, clinical: pd.DataFrame | None, group: st
     Raises:
         InputError: no such column, ids too short for a barcode, samples that the clinical table does not know.
     """
+    for frame, name in [
+        (expression.columns, expression.name),
+        *([] if clinical is None else [(clinical, clinical_name)]),
+    ]:
+        wrong = [column for column in frame if "/" in str(column) or column == "_index"]
+        if wrong:
+            raise InputError(f"{name}: column names may not hold '/' nor be '_index' ({examples(wrong)}); rename them")
     own = _plain(expression.columns).set_axis(pd.Index(expression.samples, name="sample"), axis=0)
     if clinical is None:
         groups = _groups(expression.samples, own, group, expression.name)
         return Tables(expression, groups, own, own, groups)
     table = _plain(clinical)
-    by_column = group not in (None, BARCODE)
-    given = own if by_column and group in own and group not in table else table.reindex(expression.samples)
+    given = own if group in own and group not in table else table.reindex(expression.samples)
     groups = _groups(expression.samples, given, group, clinical_name)
-    keys = np.where(np.isin(expression.samples, table.index.to_numpy(dtype=str)), expression.samples, groups)
-    unknown = expression.samples[~np.isin(keys, table.index.to_numpy(dtype=str))]
+    ids = table.index.to_numpy(dtype=str)
+    keys = np.where(np.isin(expression.samples, ids), expression.samples, groups)
+    unknown = expression.samples[~np.isin(keys, ids)]
     if len(unknown):
         raise InputError(_unknown_samples(expression, table, unknown, clinical_name))
-    joined = table.loc[keys].set_axis(pd.Index(expression.samples, name="sample"), axis=0)
-    joined = joined.join(own[[column for column in own if column not in joined]])
-    extra = joined[[column for column in own if column not in table]]
+    extra = own[[column for column in own if column not in table]]
+    joined = table.loc[keys].set_axis(own.index, axis=0).join(extra)
     people = table.join(extra.set_axis(keys, axis=0)[~pd.Index(keys).duplicated()])
-    by_key = dict(zip(keys, groups, strict=True))
+    return Tables(expression, groups, joined, people, _owners(people, group, dict(zip(keys, groups, strict=True))))
+
+
+def _owners(people: pd.DataFrame, group: str | None, known: Mapping[str, str]) -> NDArray[np.str_]:
+    """Patient of every clinical row: that of its sample, or what the row itself says where no sample has it."""
     ids = people.index.to_numpy(dtype=str)
-    if group is None:
-        owners = ids
-    elif group == BARCODE:
-        owners = np.asarray([name[:12] for name in ids], dtype=str)
-    else:
-        owners = people[group].where(people[group].notna(), pd.Series(by_key)).astype(str).to_numpy(dtype=str)
-    return Tables(expression, groups, joined, people, owners)
+    said = ids.tolist()
+    if group == BARCODE:
+        said = [name[:BARCODE_LENGTH] for name in said]
+    elif group in people:
+        said = [str(value) for value in people[group]]
+    return np.asarray([known.get(name, value) for name, value in zip(ids.tolist(), said, strict=True)], dtype=str)
 
 
 def align(
@@ -139,7 +150,7 @@ def align(
         if missing == "drop":
             keep &= has
         if lacking.any():
-            dropped.append(Dropped.of("no patches" + ("" if missing == "drop" else " (kept, masked)"), samples[lacking]))
+            dropped.append(Dropped.of(NO_PATCHES[missing], samples[lacking]))
     rows = np.flatnonzero(keep)
     clinical = clinical.iloc[rows]
     clinical = clinical.assign(**{label: clinical[label].astype(str) for label in labels})
@@ -182,16 +193,16 @@ def _groups(samples: NDArray[np.str_], given: pd.DataFrame, group: str | None, n
     if group is None:
         return samples.copy()
     if group == BARCODE:
-        short = [sample for sample in samples if len(sample) < len("TCGA-XX-XXXX")]
+        short = [sample for sample in samples if len(sample) < BARCODE_LENGTH]
         if short:
             raise InputError(f"--group barcode12: {len(short)} ids have fewer than 12 characters ({examples(short)})")
-        return np.asarray([sample[:12] for sample in samples], dtype=str)
+        return np.asarray([sample[:BARCODE_LENGTH] for sample in samples], dtype=str)
     if group not in given:
         raise InputError(f"{name}: no column {group!r} for --group (there: {examples(given.columns, 10)})")
     absent = is_absent(given[group]).to_numpy()
     if absent.any():
         raise InputError(f"{name}: {absent.sum()} samples have no {group} ({examples(samples[absent])})")
-    return given[group].to_numpy(dtype=str)
+    return np.asarray(given[group], dtype=str)
 
 
 def _unknown_samples(expression: ExpressionFile, table: pd.DataFrame, unknown: NDArray[np.str_], name: str) -> str:

@@ -10,9 +10,9 @@ import pandas as pd
 from gexbench.tasks.clinical_text import is_absent, text_columns
 from gexbench.tasks.cohort import MINIMUM_CLASS_SIZE, Cohort, Ragged
 from gexbench.tasks.folds import FOLD_SEED, PARTS, deal_patients
+from gexbench.tasks.reading import FOLD_COLUMNS
 
 Leak = dict[str, dict[str, float]]
-_FOLD_COLUMNS = ("fold_random", "fold_site")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def card(cohort: Cohort, fingerprint: str | None = None, progress: Callable[[int
         missing={
             str(column): int(is_absent(cohort.clinical[column]).sum())
             for column in cohort.clinical
-            if column not in _FOLD_COLUMNS
+            if column not in FOLD_COLUMNS
         },
         modalities={name: _size(given) for name, given in ragged.items() if given is not None},
         text_columns={variant: text_columns(cohort.clinical, variant) for variant in cohort.text},

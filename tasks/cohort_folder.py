@@ -113,7 +113,7 @@ def _write_table(cohort: Cohort, fingerprint: str, path: Path) -> None:
     }
     data = anndata.AnnData(
         X=cohort.expression,
-        obs=cohort.clinical.set_axis(pd.Index(cohort.samples.astype(object), name="sample"), axis=0),
+        obs=cohort.clinical.set_axis(pd.Index(cohort.samples.astype(object)), axis=0),
         var=pd.DataFrame(index=pd.Index(cohort.genes, name="gene", dtype=object)),
         uns={
             "unit": cohort.unit.name,
@@ -140,7 +140,8 @@ def _read_table(
         groups = np.asarray(data.uns["groups"], dtype=str)
     except Exception as error:  # anndata raises many kinds for a damaged file
         raise _damaged(path.parent, f"{path.name}: {' '.join(str(error).split())[:200]}") from None
-    clinical = data.obs.apply(lambda column: column.astype(object) if column.dtype == "category" else column, axis=0)
+    obs = data.obs.set_axis(pd.Index(data.obs_names.astype(str), name="sample"), axis=0)
+    clinical = obs.apply(lambda column: column.astype(object) if column.dtype == "category" else column, axis=0)
     expression = np.ascontiguousarray(data.X, dtype=np.float32)
     return expression, clinical, tuple(data.var_names.astype(str)), groups, header
 

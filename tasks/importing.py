@@ -1,28 +1,28 @@
 """Building a cohort from a user's files."""
 
 import hashlib
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from gexbench.tasks.alignment import BARCODE, FOLD_COLUMNS, Aligned, Missing, align, combine, dropped_as_json
+from gexbench.tasks.alignment import Aligned, Missing, align, combine, dropped_as_json
 from gexbench.tasks.card import label_leak
 from gexbench.tasks.clinical_text import FIELDS, clinical_texts, text_columns
 from gexbench.tasks.cohort import MINIMUM_CLASS_SIZE, TEXT_VARIANTS, Cohort, Ragged
+from gexbench.tasks.duplicates import Duplicates, unique_clinical, unique_expression
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.names import checked_name
 from gexbench.tasks.patch_files import PatchFile, read_patches
-from gexbench.tasks.reading import ExpressionFile, read_clinical, read_expression
-from gexbench.tasks.text_encoders import checked_encoder, encode
+from gexbench.tasks.reading import FOLD_COLUMNS, ExpressionFile, read_clinical, read_expression
+from gexbench.tasks.text_encoders import checked_encoder, encode, public_name
 from gexbench.tasks.units import Unit
 
-Duplicates = Literal["error", "first", "mean"]
 DEFAULT_LABELS = ("project", "primary_site", "disease_type")
 DEFAULT_SITE = "tss"
 NO_TEXT = "none"
@@ -101,7 +101,7 @@ def build_cohort(sources: Sources, report: Report | None = None) -> Cohort:
         site_column=site,
         provenance={},
     )
-    leak = label_leak(cohort, lambda done, total: say("label leak of the texts", done, total))
+    leak = label_leak(cohort, partial(say, "label leak of the texts"))
     return replace(cohort, provenance=_provenance(sources, cohort, aligned, leak))
 
 
@@ -124,7 +124,8 @@ def expression_problems(expression: ExpressionFile, unit: Unit | None) -> list[s
             rows = np.flatnonzero(low.any(axis=1))
             problems.append(
                 f"{name}: {int(low.sum())} values in {len(rows)} samples ({examples(expression.samples[rows])}) are "
-                f"below {floor:g}, the floor of {unit.name} (lowest {float(values[low].min()):g}); name their unit with --unit"
+                f"below {floor:g}, the floor of {unit.name} (lowest {float(values[low].min()):g}); "
+                f"check --unit"
             )
     return problems
 
@@ -150,13 +151,15 @@ def _read(
     fields = [column for variant in FIELDS.values() for field in variant for column in field.columns]
     others = {*labels, *fields, *FOLD_COLUMNS, sources.site_column or DEFAULT_SITE, sources.group or ""}
     say("read expression", 0, 1)
-    expression = _try(lambda: _unique_expression(read_expression(sources.expression, others), sources), problems)
+    expression = _try(
+        lambda: unique_expression(read_expression(sources.expression, others), sources.duplicates), problems
+    )
     say("read expression", 1, 1)
     clinical, patches = None, None
     if sources.clinical is not None:
         path = sources.clinical
         say("read clinical table", 0, 1)
-        clinical = _try(lambda: _unique_clinical(read_clinical(path), path.name, sources), problems)
+        clinical = _try(lambda: unique_clinical(read_clinical(path), path.name, sources.duplicates), problems)
         say("read clinical table", 1, 1)
     if sources.patches is not None:
         path = sources.patches
@@ -164,40 +167,6 @@ def _read(
         patches = _try(lambda: read_patches(path, sources.duplicates), problems)
         say("read patches", 1, 1)
     return expression, clinical, patches
-
-
-def _repeated(ids: pd.Index, name: str, kind: str) -> InputError:
-    twice = ids[ids.duplicated()].unique()
-    return InputError(
-        f"{name}: {len(twice)} {kind} appear more than once ({examples(twice)}); keep one row each, or use "
-        "--duplicates first or --duplicates mean"
-    )
-
-
-def _unique_expression(given: ExpressionFile, sources: Sources) -> ExpressionFile:
-    ids = pd.Index(given.samples)
-    if ids.is_unique:
-        return given
-    if sources.duplicates == "error":
-        raise _repeated(ids, given.name, "samples")
-    first = ~ids.duplicated()
-    values = given.values[first]
-    if sources.duplicates == "mean":
-        codes, _ = pd.factorize(ids)
-        order = np.argsort(codes, kind="stable")
-        starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-        sums = np.add.reduceat(given.values[order].astype(np.float64), starts, axis=0)
-        values = (sums / np.diff(np.append(starts, len(codes)))[:, None]).astype(np.float32)
-    return replace(given, samples=given.samples[first], values=values, columns=given.columns[first])
-
-
-def _unique_clinical(table: pd.DataFrame, name: str, sources: Sources) -> pd.DataFrame:
-    if not table.index.is_unique and sources.duplicates == "error":
-        raise _repeated(table.index, name, "ids")
-    reserved = [column for column in FOLD_COLUMNS if column in table]
-    if reserved:
-        raise InputError(f"{name}: columns {examples(reserved)} are reserved for the folds; rename them")
-    return table[~table.index.duplicated()]
 
 
 def _aligned(
@@ -250,7 +219,7 @@ def _encoded(aligned: Aligned, sources: Sources, say: Report) -> dict[str, Ragge
         if text_columns(aligned.clinical, variant):
             stage = f"encode text ({variant})"
             texts = clinical_texts(aligned.clinical, variant)
-            encoded[variant] = encode(texts, sources.text_encoder, lambda done, total, of=stage: say(of, done, total))
+            encoded[variant] = encode(texts, sources.text_encoder, partial(say, stage))
     return encoded
 
 
@@ -268,7 +237,7 @@ def _provenance(
         "missing": sources.missing,
         "dropped": dropped_as_json(aligned.dropped),
         "text": {
-            "encoder": sources.text_encoder if cohort.text else None,
+            "encoder": public_name(sources.text_encoder) if cohort.text else None,
             "columns": {variant: list(text_columns(cohort.clinical, variant)) for variant in cohort.text},
             "label_leak": leak,
         },
@@ -276,13 +245,11 @@ def _provenance(
 
 
 def _file_facts(path: Path) -> dict[str, Any]:
-    paths = sorted(path.glob("*.h5")) if path.is_dir() else [path]
-    digest = hashlib.sha256()
-    for part in paths:
+    """Name, size and SHA-256 of a file; of a folder of slides the SHA-256 over those of its files."""
+    parts = sorted(path.glob("*.h5")) if path.is_dir() else [path]
+    digests = []
+    for part in parts:
         with part.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    sha256 = digest.hexdigest()
-    if not path.is_dir():
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"name": path.name, "bytes": sum(part.stat().st_size for part in paths), "sha256": sha256}
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    whole = hashlib.sha256("".join(digests).encode()).hexdigest() if path.is_dir() else digests[0]
+    return {"name": path.name, "bytes": sum(part.stat().st_size for part in parts), "sha256": whole}

@@ -1,4 +1,4 @@
-"""Reading npz archives that others made: no pickles, and no header is believed that promises more than the file holds."""
+"""Reading npz archives that others made: no pickles, no trust in headers that promise more than the file holds."""
 
 import zipfile
 import zlib
@@ -39,7 +39,9 @@ def read_npz(path: Path, keys: Sequence[str], optional: Sequence[str] = ()) -> d
                 _check(archive, members[key], path.name, key)
             return {key: _read(archive, members[key]) for key in wanted}
     except _BROKEN as error:
-        raise InputError(f"{path.name}: not a readable npz archive, perhaps truncated ({error}); copy it anew") from None
+        raise InputError(
+            f"{path.name}: not a readable npz archive, perhaps truncated ({error}); copy it anew"
+        ) from None
 
 
 def write_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:

@@ -85,7 +85,9 @@ def _archive_problems(name: str, arrays: dict[str, NDArray[Any]]) -> list[str]:
             f"{features.shape}"
         )
     if counts.ndim != 1 or counts.dtype.kind not in "iu" or len(counts) != len(ids) or (counts < 0).any():
-        problems.append(f"{name}: 'n_regions' must hold one count per patient ({len(ids)}), it has shape {counts.shape}")
+        problems.append(
+            f"{name}: 'n_regions' must hold one count per patient ({len(ids)}), it has shape {counts.shape}"
+        )
     elif int(counts.sum(dtype=np.int64)) != len(features):
         problems.append(
             f"{name}: 'n_regions' sums to {int(counts.sum(dtype=np.int64))}, 'features' has {len(features)} rows"

@@ -15,6 +15,8 @@ from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.hdf5_files import check_promises
 
 TABLE_TYPES = (".parquet", ".csv", ".h5ad")
+FOLD_COLUMNS = ("fold_random", "fold_site")
+"""Columns of a cohort's clinical table that hold the part of every patient."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,8 +138,12 @@ def _check_columns(names: Sequence[str], file: str) -> None:
     repeated = columns[columns.duplicated()].unique()
     if len(repeated):
         raise InputError(
-            f"{file}: {len(repeated)} column names appear more than once ({examples(repeated)}); keep one column per gene"
+            f"{file}: {len(repeated)} column names appear more than once ({examples(repeated)}); "
+            "keep one column per gene"
         )
+    reserved = [name for name in names if str(name) in FOLD_COLUMNS]
+    if reserved:
+        raise InputError(f"{file}: columns {examples(reserved)} are reserved for the folds; rename them")
     blank = sum(not str(name).strip() for name in names)
     if blank:
         raise InputError(f"{file}: {blank} columns have no name")
@@ -185,6 +191,6 @@ def _open_h5ad(path: Path) -> tuple[pd.DataFrame, NDArray[np.float32] | None, li
     except Exception as error:  # anndata raises many kinds for a damaged file
         problem = " ".join(str(error).split())[:200]
         raise InputError(f"{path.name}: not a readable .h5ad file, perhaps truncated ({problem})") from None
-    obs = _with_string_index(data.obs, path.name)
+    obs = _with_string_index(data.obs.drop(columns=[*FOLD_COLUMNS], errors="ignore"), path.name)
     unit = data.uns.get("unit")
     return obs, values, data.var_names.astype(str).tolist(), unit if isinstance(unit, str) else None

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,12 @@ def checked_encoder(encoder: str) -> str:
             f"unknown text encoder {encoder!r}; use {', '.join(ENCODERS)} or {TRANSFORMERS_PREFIX}NAME_OR_FOLDER"
         )
     return encoder
+
+
+def public_name(encoder: str) -> str:
+    """The encoder's name without the folders of a local model, for records."""
+    name = encoder.removeprefix(TRANSFORMERS_PREFIX)
+    return f"{TRANSFORMERS_PREFIX}{Path(name).name}" if name != encoder and Path(name).exists() else encoder
 
 
 def _require(module: str, extra: str) -> None:

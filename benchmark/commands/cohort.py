@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +28,7 @@ gexbench cohort info simulated
 """
 
 
-class Duplicates(str, Enum):
+class Duplicates(StrEnum):
     """What to do with an id that a file lists twice."""
 
     error = "error"
@@ -36,7 +36,7 @@ class Duplicates(str, Enum):
     mean = "mean"
 
 
-class Missing(str, Enum):
+class Missing(StrEnum):
     """What to do with samples that have no patches."""
 
     drop = "drop"
@@ -166,6 +166,8 @@ def _rendered(card: "Card") -> "Iterator[RenderableType]":
     from rich.table import Table
 
     facts = Table.grid(padding=(0, 2))
+    facts.add_column()
+    facts.add_column(overflow="fold")
     facts.title, facts.title_justify = f"cohort {card.name}", "left"
     facts.add_row("samples", f"{card.samples:,} of {card.patients:,} patients")
     facts.add_row("genes", f"{card.genes:,}")

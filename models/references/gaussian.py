@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from sklearn.covariance import ledoit_wolf_shrinkage
 from torch import Tensor
 
 from gexbench.models.contract import Budget, Progress, Samples, silent
@@ -20,25 +21,6 @@ from gexbench.tasks.split import Split, Standardiser
 
 CHUNK = 4096
 """Rows sampled at once."""
-
-
-def ledoit_wolf(centred: Tensor) -> tuple[float, float]:
-    """Shrinkage s in [0, 1] and target variance μ: Σ = (1 − s) · XᵀX / n + s · μ · I.
-
-    Args:
-        centred: (n, genes) rows with mean 0, float64.
-
-    Source: Ledoit & Wolf 2004, "A well-conditioned estimator for large-dimensional covariance matrices", lemma 3.2
-    to 3.4. Norms of the covariance are taken from the smaller of the two Gram matrices.
-    """
-    n, genes = centred.shape
-    gram = centred @ centred.T if n <= genes else centred.T @ centred
-    covariance_norm = float(gram.square().sum()) / n**2
-    target = float(centred.square().sum()) / (n * genes)
-    distance = covariance_norm / genes - target**2
-    fourth = float(centred.square().sum(1).square().sum())
-    error = (fourth / n - covariance_norm) / (n * genes)
-    return (min(error, distance) / distance if distance > 0 else 1.0), target
 
 
 class _PerLabel(LabelReference):
@@ -121,10 +103,12 @@ class ClassDiagonal(_PerLabel):
 
 
 class ClassGaussian(_PerLabel):
-    """A normal distribution with Ledoit-Wolf covariance per finest label.
+    """A normal distribution with Ledoit-Wolf correlation and the class's own variances per finest label.
 
-    With shrinkage s, target variance μ and XᵀX/n = RᵀR (R triangular, from a QR factorisation), a deviation is
-    Rᵀw · √(1 − s) + ε · √(s μ), w and ε standard normal: the covariance exactly, without a genes × genes matrix.
+    Rows X are scaled to unit variance within the class, so that shrinkage s towards the identity (Ledoit & Wolf
+    2004, scikit-learn) keeps every gene's variance. With XᵀX/n = RᵀR (R triangular, from a QR factorisation), a
+    deviation is sd · (Rᵀw · √(1 − s) + ε · √s), w and ε standard normal: the covariance exactly, without a
+    genes × genes matrix.
     """
 
     kept: ClassVar[tuple[str, ...]] = (*_PerLabel.kept, "factors", "factor_rows", "noise")
@@ -133,17 +117,19 @@ class ClassGaussian(_PerLabel):
     noise: Tensor
 
     def estimate(self, centred: Tensor, codes: Tensor, counts: Tensor, pooled: Tensor) -> None:
-        """Factors √(1 − s) · R, one below the other, their numbers of rows, and sds √(s μ) (classes, 1 or genes)."""
+        """Factors sd · √(1 − s) · R, one below the other, their numbers of rows, and sds sd · √s (classes, genes)."""
         factors: list[Tensor] = []
         sizes = [0] * len(counts)
         self.noise = pooled.sqrt().float().repeat(len(counts), 1)
         shrinkages: dict[str, float] = {}
         for code, rows in self._classes(centred):
-            shrinkage, target = ledoit_wolf(rows)
+            sd = rows.square().mean(0).sqrt()
+            scaled = rows / sd.where(sd > 0, 1.0)
+            shrinkage = float(ledoit_wolf_shrinkage(scaled.cpu().numpy(), assume_centered=True))
             shrinkages[self.pools.classes[code]] = round(shrinkage, 4)
-            triangle = torch.linalg.qr(rows, mode="r").R
-            factors.append((triangle * ((1 - shrinkage) / len(rows)) ** 0.5).float())
-            self.noise[code] = (shrinkage * target) ** 0.5
+            triangle = torch.linalg.qr(scaled, mode="r").R
+            factors.append((triangle * ((1 - shrinkage) / len(rows)) ** 0.5 * sd).float())
+            self.noise[code] = shrinkage**0.5 * sd
             sizes[code] = len(triangle)
         self.factors = torch.cat(factors) if factors else self.means[:0]
         self.factor_rows = torch.as_tensor(sizes, device=centred.device)
