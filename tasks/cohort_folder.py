@@ -113,7 +113,7 @@ def _write_table(cohort: Cohort, fingerprint: str, path: Path) -> None:
     }
     data = anndata.AnnData(
         X=cohort.expression,
-        obs=cohort.clinical.set_axis(pd.Index(cohort.samples.astype(object)), axis=0),
+        obs=_storable(cohort.clinical).set_axis(pd.Index(cohort.samples.astype(object)), axis=0),
         var=pd.DataFrame(index=pd.Index(cohort.genes, name="gene", dtype=object)),
         uns={
             "unit": cohort.unit.name,
@@ -122,6 +122,19 @@ def _write_table(cohort: Cohort, fingerprint: str, path: Path) -> None:
         },
     )
     data.write_h5ad(path)
+
+
+def _storable(clinical: pd.DataFrame) -> pd.DataFrame:
+    """Text columns as categories, which hold missing values; HDF5 strings do not."""
+
+    def stored(column: pd.Series) -> pd.Series:
+        if column.dtype != object:
+            return column
+        text = column.map(str, na_action="ignore").astype(object)
+        categories = pd.Index(sorted(text.dropna().unique()), dtype=object)
+        return text.astype(pd.CategoricalDtype(categories))
+
+    return pd.DataFrame({column: stored(clinical[column]) for column in clinical}, index=clinical.index)
 
 
 def _read_table(

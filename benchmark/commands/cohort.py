@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gexbench.benchmark.commands import options
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -92,8 +94,6 @@ def build(
 
     Files are checked before anything is written; every problem is named with counts and examples.
     """
-    from rich.console import Console
-
     from gexbench.tasks.card import card
     from gexbench.tasks.cohort_folder import save_cohort
     from gexbench.tasks.data_directory import cohort_folder
@@ -116,7 +116,7 @@ def build(
         site_column=site_column,
         text_encoder=text_encoder,
     )
-    console = Console()
+    console = options.console()
     with _progress(console) as report:
         cohort = build_cohort(sources, report)
         report("write", 0, 1)
@@ -130,12 +130,10 @@ def build(
 @app.command("info", epilog=INFO_EPILOG)
 def info(name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench ls cohorts` lists them.")]) -> None:
     """Show the card of a cohort: sizes, unit, classes, missing values, modalities, label leak, fingerprint."""
-    from rich.console import Console
-
     from gexbench.tasks.card import card
     from gexbench.tasks.data_directory import load_cohort
 
-    console = Console()
+    console = options.console()
     for part in _rendered(card(load_cohort(name))):
         console.print(part)
 

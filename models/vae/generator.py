@@ -35,9 +35,7 @@ class Vae(Generator):
 
     def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
         """Train with the settings' steps; the weights with the best common validation score are kept."""
-        self._remember(
-            train.standardiser, train.genes, train.cohort.unit.floor, LabelCombinations.of(train.conditions)
-        )
+        self._remember(train.standardiser, train.genes, train.cohort.unit.floor, LabelCombinations.of(train.conditions))
         best = train_vae(train, validation, self._combinations, self.settings, seed, progress)
         self._source, self.report = best.source, best.report
         self.report.facts["label combinations with a stand-in"] = (

@@ -22,7 +22,6 @@ class VaeSettings(GeneratorSettings):
             mixture of `components`. Training uses N(0, I) in both cases.
         components: components of the unconditional aggregate prior.
         scale: standard deviation of the likelihood: one learned number per `gene`, or decoded from the `latent`.
-        calibrated: stretch each gene's scale to the residuals of the validation patients.
         beta: weight of the KL term after the warm-up; 1 is the evidence lower bound.
         warm_up: share of the steps over which the weight of the KL term rises from 0.
         dropout: of the hidden layers, in training.
@@ -38,8 +37,7 @@ class VaeSettings(GeneratorSettings):
     latent: int | None = Field(default=None, ge=1)
     prior: Literal["standard", "aggregate"] = "aggregate"
     components: int = Field(default=32, ge=1)
-    scale: Literal["gene", "latent"] = "gene"
-    calibrated: bool = False
+    scale: Literal["gene", "latent"] = "latent"
     beta: float = Field(default=1.0, gt=0)
     warm_up: float = Field(default=0.2, ge=0, le=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -51,9 +49,9 @@ class VaeSettings(GeneratorSettings):
     checkpoints: int = Field(default=20, ge=1)
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "quick": {"steps": 300, "checkpoints": 5},
-        "cpu": {},
-        "full": {},
+        "quick": {"hidden": 128, "steps": 300, "checkpoints": 5},
+        "cpu": {"steps": 4000},
+        "full": {"steps": 4000},
     }
 
     @property

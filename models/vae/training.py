@@ -12,11 +12,11 @@ from torch import Tensor
 
 from gexbench.models.conditioning.labels import LabelCombinations
 from gexbench.models.contract import FitReport, Progress
-from gexbench.models.validation_score import ValidationScore
 from gexbench.models.vae.networks import VaeNetwork
 from gexbench.models.vae.prior import LatentMixture, of_labels, of_mixture
 from gexbench.models.vae.sampling import LatentSource, decoded
 from gexbench.models.vae.settings import VaeSettings
+from gexbench.models.validation_score import ValidationScore
 from gexbench.tasks.seeds import derive_seed
 from gexbench.tasks.split import Split
 
@@ -121,22 +121,11 @@ class _Training:
     @torch.no_grad()
     def _checkpoint(self, step: int) -> float:
         network = copy.deepcopy(self.averaged)
-        if self.settings.calibrated:
-            self._calibrate(network)
         source = LatentSource(network, self._mixture(), self.settings.conditioning)
         score = self.score(self._rows(source))
         if not self.best_step or score < self.best_score:
             self.best, self.best_score, self.best_step = source, score, step
         return score
-
-    def _calibrate(self, network: VaeNetwork) -> None:
-        """Stretch each gene's scale so that the validation rows' residuals have unit variance under it."""
-        generator = torch.Generator(self.wanted.device).manual_seed(derive_seed(purpose="calibration"))
-        mean, spread = network.encode(self.validation.standardised, self.wanted)
-        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
-        centre, scale = network.decode(mean + spread * noise, self.wanted)
-        residual = ((self.validation.standardised - centre) / scale).square().mean(0).sqrt()
-        network.log_scale += residual.clamp(0.5, 2.0).log()
 
     def _mixture(self) -> LatentMixture | None:
         if self.settings.prior == "standard":
@@ -156,9 +145,7 @@ class _Training:
         return rows if floor is None else standardiser.forward(standardiser.inverse(rows).clamp(min=floor))
 
     def _describe(self, report: FitReport) -> None:
-        ratio = _spread(self._rows(self.best), self.validation) / _spread(
-            self.validation.standardised, self.validation
-        )
+        ratio = _spread(self._rows(self.best), self.validation) / _spread(self.validation.standardised, self.validation)
         report.facts = {
             "parameters": sum(weights.numel() for weights in self.network.parameters()),
             "steps": self.settings.steps,

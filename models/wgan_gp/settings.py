@@ -18,13 +18,25 @@ _TRANSFORMERS = frozenset({"image-transformer", "film", "cross-attention", "fusi
 
 _STANDARD: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "quick": {"width": 64, "hidden": 128, "latent": 128, "patches": 8, "tokens": 32, "steps": 150},
+        "quick": {
+            "width": 64,
+            "hidden": 128,
+            "latent": 128,
+            "patches": 8,
+            "tokens": 32,
+            "steps": 150,
+            "warm_start_steps": 60,
+        },
         "cpu": {"width": 128, "patches": 16, "tokens": 32, "steps": 2500},
         "full": {"steps": 20_000},
     }
 )
 _STANDARD_TRANSFORMER: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {"quick": {"steps": 60}, "cpu": {"steps": 500}, "full": {"steps": 6_000}}
+    {
+        "quick": {"steps": 150, "head_steps": 135},
+        "cpu": {"steps": 2000, "head_steps": 1900},
+        "full": {"steps": 12_000, "head_steps": 8_000},
+    }
 )
 _REFERENCE: Mapping[str, Any] = MappingProxyType(
     {
@@ -55,6 +67,8 @@ class WganGpSettings(GeneratorSettings):
         hidden, latent: two hidden layers of generator and critic; width of z.
         patches, tokens: most patches and tokens shown per patient.
         steps: generator updates; critic_steps: critic updates before each.
+        head_steps: the last of `steps`, in which both encoders stay fixed and only the heads are trained; `standard`
+            only.
         batch: patients per mini-batch.
         learning_rate, critic_learning_rate: of generator and critic.
         penalty: weight of the gradient penalty.
@@ -85,6 +99,7 @@ class WganGpSettings(GeneratorSettings):
     patches: Positive = 256
     tokens: Positive = 300
     steps: Positive = 20_000
+    head_steps: Annotated[int, Field(ge=0)] = 0
     critic_steps: Positive = 5
     batch: Annotated[int, Field(ge=2)] = 64
     learning_rate: Rate = 2e-4
@@ -93,7 +108,7 @@ class WganGpSettings(GeneratorSettings):
     critic_activation: Literal["relu", "leaky_relu", "silu"] = "relu"
     ema: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
     component_start: bool = True
-    warm_start_steps: Annotated[int, Field(ge=0)] = 0
+    warm_start_steps: Annotated[int, Field(ge=0)] = 300
     gene_noise: bool = True
     checkpoints: Positive = 10
 

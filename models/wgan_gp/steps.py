@@ -5,7 +5,6 @@ batch. While the critic is trained the generator is fixed: its condition is comp
 pass, with its graph, serves the generator's own update.
 """
 
-import torch
 from torch import Tensor
 
 from gexbench.models.conditioning.batch import ConditionBatch
@@ -35,13 +34,15 @@ def judged(
 
 
 def generator_loss(
-    generator: ConditionalGenerator, critic: ConditionalCritic, noise: Tensor, condition: Tensor, batch: ConditionBatch
+    generator: ConditionalGenerator, critic: ConditionalCritic, noise: Tensor, condition: Tensor, seen: Tensor
 ) -> Tensor:
-    """−mean D(G(z, c)); the critic's condition carries no gradient, as only the generator is updated by it.
+    """−mean D(G(z, c), c').
 
-    `condition` (B, c) is the generator's own, with its graph.
+    Args:
+        generator, critic: the networks.
+        noise: of `head.noise`.
+        condition: (B, c) the generator's own, with its graph.
+        seen: (B, c) the critic's, without one: only the generator is updated by this loss.
     """
-    with torch.no_grad():
-        seen = critic.encoder(batch)
     scores: Tensor = critic.head(generator.head(noise, condition), seen)
     return -scores.mean()

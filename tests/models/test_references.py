@@ -63,7 +63,9 @@ def without(data: DeviceFold, name: str, kept: int) -> Split:
 
 
 def test_holdout_gives_validation_rows_of_the_label(data: DeviceFold, fitted: Make) -> None:
-    owner = dict(zip(keys(data.validation.expression.numpy()), data.validation.conditions.names("project"), strict=True))
+    owner = dict(
+        zip(keys(data.validation.expression.numpy()), data.validation.conditions.names("project"), strict=True)
+    )
     samples = fitted("real-holdout").sample(data.test_conditions, 2, seed=3)
     wanted = np.repeat(data.test_conditions.names("project"), 2)
     assert [owner[key] for key in keys(samples.expression)] == wanted.tolist()
@@ -86,7 +88,9 @@ def test_holdout_draws_of_a_patient_differ_while_the_class_lasts(data: DeviceFol
 
 def test_holdout_cycles_evenly_for_the_training_patients(data: DeviceFold, fitted: Make) -> None:
     used = Counter(keys(fitted("real-holdout").sample(data.train.conditions, seed=0).expression))
-    wanted, there = (Counter(given.names("project").tolist()) for given in (data.train.conditions, data.validation.conditions))
+    wanted, there = (
+        Counter(given.names("project").tolist()) for given in (data.train.conditions, data.validation.conditions)
+    )
     owner = zip(keys(data.validation.expression.numpy()), data.validation.conditions.names("project"), strict=True)
     for key, name in owner:
         assert used[key] in {wanted[name] // there[name], -(-wanted[name] // there[name])}

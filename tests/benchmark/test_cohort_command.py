@@ -1,0 +1,107 @@
+"""`gexbench cohort`: build and info as a user types them."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gexbench.benchmark import cli
+from gexbench.tasks.data_directory import load_cohort
+
+PATIENTS = [f"TCGA-{row % 5:02d}-{row:04d}" for row in range(80)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GEXBENCH_DATA", str(tmp_path / "data"))
+    values = np.random.default_rng(0).gamma(2, 2, (80, 3))
+    pd.DataFrame(values, index=PATIENTS, columns=["TP53", "KRAS", "CD3E"]).to_csv(tmp_path / "expression.csv")
+    clinical = {
+        "project": ["LUAD", "GBM"] * 40,
+        "age": [61, None] * 40,
+        "gender": ["Male"] * 80,
+        "tss": ["05", "06"] * 40,
+    }
+    pd.DataFrame(clinical, index=PATIENTS).to_csv(tmp_path / "clinical.csv")
+    features = np.ones((160, 4), np.float16)
+    np.savez(tmp_path / "regions.npz", patient=PATIENTS, n_regions=np.full(80, 2), features=features)
+    return tmp_path
+
+
+def gexbench(*words: object) -> int:
+    """Exit code of the command line."""
+    before, sys.argv = sys.argv, ["gexbench", *map(str, words)]
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    finally:
+        sys.argv = before
+    return 0
+
+
+def build(folder: Path, *more: object, name: str = "mine", unit: str = "log2(tpm+1)") -> int:
+    given = ("--expression", folder / "expression.csv", "--clinical", folder / "clinical.csv", "--unit", unit)
+    return gexbench("cohort", "build", name, *given, "--patches", folder / "regions.npz", *more)
+
+
+def test_build_says_where_the_cohort_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build(folder, "--labels", "project") == 0
+    output = capsys.readouterr().out
+    assert output.strip().splitlines()[-1] == f"cohort mine is in {folder / 'data' / 'cohorts' / 'mine'}"
+    cohort = load_cohort("mine")
+    assert len(cohort) == 80
+    assert cohort.fingerprint()[:40] in output
+
+    assert gexbench("cohort", "info", "mine") == 0
+    card = capsys.readouterr().out
+    for part in ("80 of 80 patients", "log2(tpm+1)", "LUAD 40", "age 40 (50 %)", "majority class", "plain", "rows × 4"):
+        assert part in card
+    assert gexbench("ls", "cohorts") == 0
+    assert "mine" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--labels", "subtype"), "no label column subtype"),
+        (("--labels", "project", "--group", "case"), "no column 'case'"),
+        (("--labels", "tss,gender"), "label 'gender' has 1 classes"),
+        (("--text-encoder", "bert"), "unknown text encoder"),
+    ],
+)
+def test_bad_input_ends_with_code_2_and_writes_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], message: str
+) -> None:
+    assert build(folder, *more) == 2
+    captured = capsys.readouterr().err
+    assert message in captured
+    assert "Traceback" not in captured
+    assert not list((folder / "data").rglob("*"))
+
+
+def test_an_existing_cohort_needs_force(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build(folder, "--labels", "project") == 0
+    before = load_cohort("mine").fingerprint()
+    assert build(folder, "--labels", "project", unit="other") == 2
+    assert "--force" in capsys.readouterr().err
+    assert load_cohort("mine").fingerprint() == before
+    assert build(folder, "--labels", "project", "--force", unit="other") == 0
+    assert load_cohort("mine").unit.name == "other"
+
+
+def test_names(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build(folder, name="simulated") == 2
+    assert "built-in" in capsys.readouterr().err
+    assert build(folder, name="../up") == 2
+    assert gexbench("cohort", "info", "absent") == 2
+    assert "unknown cohort 'absent'" in capsys.readouterr().err
+
+
+def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    assert gexbench("cohort", "build", "--help") == 0
+    output = capsys.readouterr().out
+    assert "Examples" in output
+    assert "gexbench cohort build tcga" in output
