@@ -49,14 +49,15 @@ def read_expression(path: Path, clinical_columns: Collection[str] = ()) -> Expre
     if path.suffix == ".h5ad":
         return _expression_of_h5ad(path)
     frame = _read_frame(path)
-    genes = [column for column in frame.columns if column not in set(clinical_columns)]
+    others = set(clinical_columns)
+    genes = [column for column in frame.columns if column not in others]
     if not genes:
         raise InputError(f"{path.name}: no gene columns; rows are samples, columns are genes")
     problems = _text_columns(frame, genes, path.name)
     if problems:
         raise InputError(problems)
     values = frame[genes].to_numpy(dtype=np.float32, na_value=np.nan)
-    columns = frame[[column for column in frame.columns if column in set(clinical_columns)]]
+    columns = frame[[column for column in frame.columns if column in others]]
     return ExpressionFile(path.name, frame.index.to_numpy(dtype=str), tuple(genes), values, columns)
 
 
@@ -151,7 +152,8 @@ def _check_columns(names: Sequence[str], file: str) -> None:
 
 def _text_columns(frame: pd.DataFrame, genes: Sequence[str], file: str) -> list[str]:
     """Problems with columns that should be genes and hold no numbers."""
-    wrong = [gene for gene in genes if not pd.api.types.is_numeric_dtype(frame[gene])]
+    types = frame.dtypes
+    wrong = [gene for gene in genes if not pd.api.types.is_numeric_dtype(types[gene])]
     if not wrong:
         return []
     values = frame[wrong[0]].dropna()
