@@ -17,7 +17,6 @@ from gexbench.tasks.patches import in_draw_order
 from gexbench.tasks.reading import FOLD_COLUMNS, ExpressionFile
 
 Missing = Literal["drop", "mask"]
-NO_PATCHES: Mapping[Missing, str] = {"drop": "no patches", "mask": "no patches (kept, masked)"}
 BARCODE = "barcode12"
 BARCODE_LENGTH = len("TCGA-XX-XXXX")
 
@@ -32,6 +31,7 @@ class Tables:
         clinical: n rows in the order of the samples.
         people: clinical rows over which the folds are dealt (all of them, with or without expression), with their
             patient in `groups_of_people`.
+        without_clinical: (n,) True for samples without a clinical row.
     """
 
     expression: ExpressionFile
@@ -39,6 +39,7 @@ class Tables:
     clinical: pd.DataFrame
     people: pd.DataFrame
     groups_of_people: NDArray[np.str_]
+    without_clinical: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,13 @@ class Aligned:
     dropped: tuple[Dropped, ...]
 
 
-def combine(expression: ExpressionFile, clinical: pd.DataFrame | None, group: str | None, clinical_name: str) -> Tables:
+def combine(
+    expression: ExpressionFile,
+    clinical: pd.DataFrame | None,
+    group: str | None,
+    clinical_name: str,
+    labels: tuple[str, ...] = (),
+) -> Tables:
     """Look up each sample's clinical row, by sample id or else by patient, and each sample's patient.
 
     A column that both files have is taken from the clinical table.
@@ -79,6 +86,7 @@ def combine(expression: ExpressionFile, clinical: pd.DataFrame | None, group: st
         clinical: one row per sample or patient, or None when the labels are in the expression file.
         group: None (a sample is a patient), `barcode12` (the first 12 characters of the id) or a column.
         clinical_name: name of the clinical file, for messages.
+        labels: where all of them are columns of the expression file, samples may lack a clinical row.
 
     Raises:
         InputError: no such column, ids too short for a barcode, samples that the clinical table does not know.
@@ -93,19 +101,21 @@ def combine(expression: ExpressionFile, clinical: pd.DataFrame | None, group: st
     own = _plain(expression.columns).set_axis(pd.Index(expression.samples, name="sample"), axis=0)
     if clinical is None:
         groups = _groups(expression.samples, own, group, expression.name)
-        return Tables(expression, groups, own, own, groups)
+        return Tables(expression, groups, own, own, groups, np.zeros(len(groups), dtype=bool))
     table = _plain(clinical)
     given = own if group in own and group not in table else table.reindex(expression.samples)
     groups = _groups(expression.samples, given, group, clinical_name)
     ids = table.index.to_numpy(dtype=str)
     keys = np.where(np.isin(expression.samples, ids), expression.samples, groups)
-    unknown = expression.samples[~np.isin(keys, ids)]
-    if len(unknown):
-        raise InputError(_unknown_samples(expression, table, unknown, clinical_name))
+    unknown = ~np.isin(keys, ids)
+    if unknown.all() or (unknown.any() and not (labels and set(labels) <= set(own))):
+        raise InputError(_unknown_samples(expression, table, expression.samples[unknown], clinical_name))
+    table = table.reindex([*ids, *dict.fromkeys(keys[unknown].tolist())])
     extra = own[[column for column in own if column not in table]]
     joined = table.loc[keys].set_axis(own.index, axis=0).join(extra)
     people = table.join(extra.set_axis(keys, axis=0)[~pd.Index(keys).duplicated()])
-    return Tables(expression, groups, joined, people, _owners(people, group, dict(zip(keys, groups, strict=True))))
+    owners = _owners(people, group, dict(zip(keys, groups, strict=True)))
+    return Tables(expression, groups, joined, people, owners, unknown)
 
 
 def _owners(people: pd.DataFrame, group: str | None, known: Mapping[str, str]) -> NDArray[np.str_]:
@@ -126,7 +136,7 @@ def align(
     site_column: str | None,
     missing: Missing,
 ) -> Aligned:
-    """Deal the folds over the whole table, then leave out samples without a label or (`missing="drop"`) patches.
+    """Deal the folds over the whole table, then leave out samples without a label or (`missing="drop"`) a modality.
 
     The label with the most classes comes first: it is the finest; the others keep their order.
 
@@ -142,31 +152,37 @@ def align(
     without = np.setdiff1d(tables.groups_of_people, groups)
     if len(without):
         dropped.append(Dropped.of("in the clinical table, without expression", without))
+    lacking = {"no clinical row": tables.without_clinical}
     aligned = None
     if patches is not None:
         aligned, has, found = _align_patches(patches, tables)
         dropped += found
-        lacking = keep & ~has
+        lacking["no patches"] = ~has
+    for reason, places in lacking.items():
+        if (keep & places).any():
+            said = reason if missing == "drop" else f"{reason} (kept, masked)"
+            dropped.append(Dropped.of(said, samples[keep & places]))
         if missing == "drop":
-            keep &= has
-        if lacking.any():
-            dropped.append(Dropped.of(NO_PATCHES[missing], samples[lacking]))
+            keep &= ~places
     rows = np.flatnonzero(keep)
-    clinical = clinical.iloc[rows]
-    clinical = clinical.assign(**{label: clinical[label].astype(str) for label in labels})
-    for column in FOLD_COLUMNS:
-        if column in clinical:
-            clinical[column] = clinical[column].astype(np.int8)
     return Aligned(
         samples=samples[rows],
         groups=groups[rows],
         genes=tables.expression.genes,
         expression=np.ascontiguousarray(tables.expression.values[rows]),
-        clinical=clinical,
+        clinical=_final(clinical.iloc[rows], labels),
         label_columns=labels,
         patches=None if aligned is None else aligned.take(rows),
         dropped=tuple(dropped),
     )
+
+
+def _final(clinical: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:
+    """Labels as text, parts as small integers: rows without either are gone."""
+    types: dict[str, type] = dict.fromkeys(labels, str) | {
+        column: np.int8 for column in FOLD_COLUMNS if column in clinical
+    }
+    return clinical.astype(types)
 
 
 def finest_first(clinical: pd.DataFrame, labels: tuple[str, ...]) -> tuple[str, ...]:

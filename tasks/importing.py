@@ -45,7 +45,8 @@ class Sources:
         group: None (a sample is a patient), `barcode12`, or the column that names the patient.
         duplicates: what to do with an id that a file lists twice: `error`, keep the `first`, or the `mean` of the
             expression (of other files the first).
-        missing: `drop` samples without patches, or keep them with everything masked.
+        missing: `drop` samples without patches (or, with labels in the expression file, without a clinical row), or
+            keep them with everything masked (every field of the text not recorded).
         site_column: column of the tissue-source site; None takes `tss` where it exists.
         text_encoder: see `text_encoders.encode`; `none` for no text.
     """
@@ -173,7 +174,7 @@ def _aligned(
     sources: Sources, expression: ExpressionFile, clinical: pd.DataFrame | None, patches: PatchFile | None
 ) -> tuple[Aligned, str | None]:
     clinical_name = sources.clinical.name if sources.clinical else expression.name
-    tables = combine(expression, clinical, sources.group, clinical_name)
+    tables = combine(expression, clinical, sources.group, clinical_name, sources.labels or ())
     columns = tables.clinical.columns
     labels = sources.labels or tuple(label for label in DEFAULT_LABELS if label in columns)
     site = sources.site_column or (DEFAULT_SITE if DEFAULT_SITE in columns else None)

@@ -60,8 +60,9 @@ class WganGp(Generator):
         settings, device = self.settings, train.expression.device
         self._describe(train)
         readers = self._reader(train.conditions), self._reader(validation.conditions)
-        self._generator = ConditionalGenerator(settings, self._sizes, len(train.genes)).to(device)
-        critic = ConditionalCritic(settings, self._sizes, len(train.genes)).to(device)
+        with device:
+            self._generator = ConditionalGenerator(settings, self._sizes, len(train.genes))
+            critic = ConditionalCritic(settings, self._sizes, len(train.genes))
         random = torch.Generator(device=device).manual_seed(derive_seed(seed=seed, purpose="training"))
         if settings.component_start:
             start_from_components(
@@ -107,10 +108,10 @@ class WganGp(Generator):
         with torch.no_grad():
             for index in torch.split(torch.arange(len(reader), device=conditions.device), max(1, _CHUNK // draws)):
                 condition = self._generator.encoder(reader.batch(index)).repeat_interleave(draws, dim=0)
-                noise = self._noise(head.latent, len(condition), random).to(conditions.device)
+                noise = head.noise(len(condition), random).to(conditions.device)
                 rows = self._standardiser.inverse(head(noise, condition))
                 parts.append((rows if self._floor is None else rows.clamp_min(self._floor)).cpu())
-        expression = torch.cat(parts) if parts else torch.zeros((0, len(self._genes)))
+        expression = torch.cat(parts) if parts else torch.zeros((0, len(self._genes)), device="cpu")
         return Samples.of(expression, conditions, draws, self._genes)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -135,8 +136,8 @@ class WganGp(Generator):
         self._standardiser = Standardiser(tensors["mean"], tensors["sd"])
         self._labels = LabelCombinations.restored(tensors, facts)
         self._sizes = self._encoder_sizes(facts["patch_width"], facts["token_width"])
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            self._generator = ConditionalGenerator(self.settings, self._sizes, len(self._genes)).to(device)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), device:
+            self._generator = ConditionalGenerator(self.settings, self._sizes, len(self._genes))
         prefix = "generator."
         self._generator.load_state_dict(
             {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
@@ -188,9 +189,6 @@ class WganGp(Generator):
             tokens=settings.tokens,
             patches=settings.patches,
         )
-
-    def _noise(self, latent: int, rows: int, random: torch.Generator) -> Tensor:
-        return torch.randn((rows, latent + (len(self._genes) if self.settings.gene_noise else 0)), generator=random)
 
     @torch.no_grad()
     def _rows(self, reader: ConditionReader, noise: Tensor) -> Tensor:

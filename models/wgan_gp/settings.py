@@ -13,6 +13,9 @@ Training = Literal["standard", "reference"]
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
+# Fewer critic updates at a higher rate than Gulrajani et al. 2017: on TCGA the same quality at half the cost.
+_TWO_RATES: Mapping[str, Any] = MappingProxyType({"critic_steps": 3, "critic_learning_rate": 1e-3})
+
 # Conditioning networks with a transformer cost far more per step than those without.
 _TRANSFORMERS = frozenset({"image-transformer", "film", "cross-attention", "fusion"})
 
@@ -26,15 +29,16 @@ _STANDARD: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "tokens": 32,
             "steps": 150,
             "warm_start_steps": 60,
+            **_TWO_RATES,
         },
-        "cpu": {"width": 128, "patches": 16, "tokens": 32, "steps": 2500},
-        "full": {"steps": 20_000},
+        "cpu": {"width": 128, "patches": 16, "tokens": 32, "steps": 3000, **_TWO_RATES},
+        "full": {"steps": 20_000, **_TWO_RATES},
     }
 )
 _STANDARD_TRANSFORMER: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "quick": {"steps": 150, "head_steps": 135},
-        "cpu": {"steps": 2000, "head_steps": 1900},
+        "cpu": {"steps": 3000, "head_steps": 2800},
         "full": {"steps": 12_000, "head_steps": 8_000},
     }
 )
@@ -44,6 +48,8 @@ _REFERENCE: Mapping[str, Any] = MappingProxyType(
         "learning_rate": 5e-4,
         "critic_learning_rate": 5e-4,
         "dropout": 0.1,
+        "critic_steps": 5,
+        "head_steps": 0,
         "ema": 0.0,
         "warm_start_steps": 0,
         "component_start": False,
@@ -103,7 +109,7 @@ class WganGpSettings(GeneratorSettings):
     critic_steps: Positive = 5
     batch: Annotated[int, Field(ge=2)] = 64
     learning_rate: Rate = 2e-4
-    critic_learning_rate: Rate = 6e-4
+    critic_learning_rate: Rate = 2e-4
     penalty: Rate = 10.0
     critic_activation: Literal["relu", "leaky_relu", "silu"] = "relu"
     ema: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999

@@ -241,6 +241,19 @@ def test_unknown_patients(tmp_path: Path, expression: pd.DataFrame, clinical: pd
         build_cohort(sources(tmp_path, expression=expression, clinical=clinical, patches=given))
 
 
+@pytest.mark.parametrize("missing", ["drop", "mask"])
+def test_samples_without_a_clinical_row_when_labels_are_in_the_expression_file(
+    tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame, missing: str
+) -> None:
+    given = expression.assign(project=clinical["project"])
+    table = clinical[["age_diagnosed", "gender"]][4:]
+    cohort = build_cohort(sources(tmp_path, expression=given, clinical=table, labels=("project",), missing=missing))
+    assert len(cohort) == (PATIENTS if missing == "mask" else PATIENTS - 4)
+    assert cohort.provenance["dropped"][0]["count"] == 4
+    assert cohort.clinical["age_diagnosed"].isna().sum() == (4 if missing == "mask" else 0)
+    assert (cohort.text["plain"].counts > 0).all()
+
+
 def test_a_turned_table_is_named(tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame) -> None:
     with pytest.raises(InputError, match=r"columns are samples .* turn it"):
         build_cohort(sources(tmp_path, expression=expression.T, clinical=clinical))
