@@ -103,7 +103,7 @@ class Conditions:
     def names(self, column: str) -> NDArray[np.str_]:
         """(n,) class names of one label column."""
         names: NDArray[np.str_] = np.asarray(self.classes[column], dtype=str)
-        return names[self.codes(column).cpu().numpy()]
+        return np.asarray(names[self.codes(column).cpu().numpy()])
 
     def take(self, rows: Tensor | NDArray[np.intp] | Sequence[int]) -> "Conditions":
         """Conditions of the given patients, in their order; the large tensors are shared."""

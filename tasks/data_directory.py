@@ -2,10 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.names import checked_name, unknown
+
+if TYPE_CHECKING:
+    from gexbench.tasks.cohort import Cohort
 
 VARIABLE = "GEXBENCH_DATA"
 SIMULATED = "simulated"
@@ -40,7 +43,7 @@ def list_cohorts() -> list[tuple[str, str]]:
     return [(SIMULATED, "built in"), *((name, str(folder / name)) for name in names)]
 
 
-def load_cohort(name: str, *, verify: bool = True) -> Cohort:
+def load_cohort(name: str, *, verify: bool = True) -> "Cohort":
     """A cohort by name: `simulated` is built in, others were built with `gexbench cohort build`.
 
     Args:

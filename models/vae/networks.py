@@ -82,4 +82,5 @@ def _joined(values: Tensor, condition: Tensor | None) -> Tensor:
 
 
 def _normal(mean: Tensor, scale: Tensor) -> dist.TorchDistribution:
-    return dist.Normal(mean, scale, validate_args=False).to_event(1)
+    normal: dist.TorchDistribution = dist.Normal(mean, scale, validate_args=False).to_event(1)  # type: ignore[no-untyped-call]
+    return normal

@@ -76,7 +76,7 @@ class _Training:
         optimiser = torch.optim.AdamW(
             self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
-        bound = TraceMeanField_ELBO()
+        bound = TraceMeanField_ELBO()  # type: ignore[no-untyped-call]
         every = max(1, settings.steps // settings.checkpoints)
         scores: list[float] = []
         shown = -math.inf
@@ -85,9 +85,10 @@ class _Training:
             for group in optimiser.param_groups:
                 group["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / settings.steps))
             batch = (self.train.standardised[rows], self.labels[rows], beta)
-            loss = bound.differentiable_loss(self.network.model, self.network.guide, *batch) / len(rows)
+            total: Tensor = bound.differentiable_loss(self.network.model, self.network.guide, *batch)  # type: ignore[no-untyped-call]
+            loss = total / len(rows)
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             self._average(step)
             if step % every == 0 or step == settings.steps:
@@ -115,7 +116,8 @@ class _Training:
     def _average(self, step: int) -> None:
         """Move the average towards the weights; early steps count less, so that it forgets the start."""
         decay = min(self.settings.ema, step / (step + 10))
-        averaged, weights = list(self.averaged.parameters()), list(self.network.parameters())
+        averaged: list[Tensor] = list(self.averaged.parameters())
+        weights: list[Tensor] = list(self.network.parameters())
         torch._foreach_lerp_(averaged, weights, 1 - decay)
 
     @torch.no_grad()

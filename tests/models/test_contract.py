@@ -159,7 +159,7 @@ class DeviceGuard(TorchFunctionMode):
 
 
 def test_the_device_guard_notices() -> None:
-    with pytest.raises(AssertionError, match="torch.zeros without a device"), DeviceGuard():
+    with pytest.raises(AssertionError, match=r"torch.zeros without a device"), DeviceGuard():
         torch.zeros(3)
     with DeviceGuard(), torch.device("cpu"):
         torch.zeros(3)
