@@ -62,7 +62,7 @@ class _PerLabel(LabelReference):
             InputError: a class without training patients.
         """
         device = self.means.device
-        generator = torch.Generator(device).manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)  # on the CPU: the same rows on any device up to rounding
         codes = torch.as_tensor(np.repeat(self.pools.wanted(conditions), draws), device=device)
         inverse = Standardiser(self.gene_mean, self.gene_sd).inverse
         expression = np.empty((len(codes), len(self.genes)), dtype=np.float32)
@@ -99,7 +99,7 @@ class ClassDiagonal(_PerLabel):
     def deviations(self, codes: Tensor, generator: torch.Generator) -> Tensor:
         """Independent normal deviations."""
         shape = (len(codes), self.means.shape[1])
-        return self.sds[codes] * torch.randn(shape, generator=generator, device=self.means.device)
+        return self.sds[codes] * torch.randn(shape, generator=generator, device="cpu").to(codes.device)
 
 
 class ClassGaussian(_PerLabel):

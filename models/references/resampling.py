@@ -77,9 +77,10 @@ class Mixup(LabelReference):
         Raises:
             InputError: a class without training patients.
         """
-        generator = torch.Generator(self.rows.device).manual_seed(seed)
-        first, second = self.pools.pairs(conditions, draws, generator)
-        weight = torch.rand((len(first), 1), generator=generator, device=self.rows.device)
+        device = self.rows.device
+        generator = torch.Generator().manual_seed(seed)
+        first, second = (rows.to(device) for rows in self.pools.pairs(conditions, draws, generator))
+        weight = torch.rand((len(first), 1), generator=generator, device="cpu").to(device)
         mixed = weight * self.rows[first] + (1 - weight) * self.rows[second]
         return Samples.of(self.floored(mixed), conditions, draws, self.genes)
 
@@ -100,11 +101,12 @@ class GeneShuffle(Generator):
 
     def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
         """Shuffled rows (n * draws, genes) in the cohort's unit."""
-        generator = torch.Generator(self.rows.device).manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
         total, blocks = len(conditions) * draws, []
         for start in range(0, total, len(self.rows)):
-            priority = torch.rand(self.rows.shape, generator=generator, device=self.rows.device)
-            blocks.append(self.rows.gather(0, priority.argsort(dim=0)[: total - start]))
+            priority = torch.rand(self.rows.shape, generator=generator, device="cpu")
+            order = priority.argsort(dim=0)[: total - start]
+            blocks.append(self.rows.gather(0, order.to(self.rows.device)))
         expression = torch.cat(blocks) if blocks else self.rows[:0]
         return Samples.of(expression, conditions, draws, self.genes)
 

@@ -48,8 +48,7 @@ class Vae(Generator):
         Raises:
             InputError: with labels, a combination of them that no training patient shows.
         """
-        device = self._standardiser.mean.device
-        generator = torch.Generator(device).manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
         labels = self._labels(conditions).repeat_interleave(draws, dim=0)
         expression = np.empty((len(labels), len(self._genes)), dtype=np.float32)
         for start in range(0, len(labels), CHUNK):

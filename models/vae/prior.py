@@ -29,9 +29,9 @@ class LatentMixture:
     factors: Tensor
 
     def draw(self, components: Tensor, generator: torch.Generator) -> Tensor:
-        """One latent for each component index (B,), shape (B, latents)."""
+        """One latent for each component index (B,), shape (B, latents); the generator is on the CPU."""
         shape = (len(components), self.means.shape[1])
-        drawn = torch.randn(shape, generator=generator, device=self.means.device)
+        drawn = torch.randn(shape, generator=generator, device="cpu").to(self.means.device)
         latent = self.means[components]
         for component in torch.unique(components).tolist():
             rows = (components == component).nonzero()[:, 0]
@@ -39,8 +39,9 @@ class LatentMixture:
         return latent
 
     def choose(self, count: int, generator: torch.Generator) -> Tensor:
-        """Component indices (count,) drawn by their weights."""
-        return torch.multinomial(self.weights, count, replacement=True, generator=generator)
+        """Component indices (count,) drawn by their weights; the generator is on the CPU."""
+        drawn = torch.multinomial(self.weights.cpu(), count, replacement=True, generator=generator)
+        return drawn.to(self.weights.device)
 
 
 def of_labels(mean: Tensor, scale: Tensor, codes: Tensor, classes: int) -> LatentMixture:
@@ -61,7 +62,7 @@ def of_mixture(mean: Tensor, scale: Tensor, components: int, generator: torch.Ge
     Args:
         mean, scale: (n, latents) of the rows' posteriors.
         components: at most n are used.
-        generator: draws the first centres, by k-means++.
+        generator: on the CPU; draws the first centres, by k-means++.
     """
     centres = _spread_centres(mean, min(components, len(mean)), generator)
     nearest = torch.cdist(mean, centres).argmin(1)
@@ -108,10 +109,10 @@ def _log_densities(mixture: LatentMixture, rows: Tensor) -> Tensor:
 
 def _spread_centres(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """k-means++ centres (count, latents): each new one drawn by squared distance to the nearest so far."""
-    first = int(torch.randint(len(rows), (1,), generator=generator, device=rows.device))
+    first = int(torch.randint(len(rows), (1,), generator=generator, device="cpu"))
     chosen, nearest = [first], (rows - rows[first]).square().sum(1)
     while len(chosen) < count:
-        following = int(torch.multinomial(nearest + 1e-12, 1, generator=generator))
+        following = int(torch.multinomial(nearest.cpu() + 1e-12, 1, generator=generator))
         chosen.append(following)
         nearest = torch.minimum(nearest, (rows - rows[following]).square().sum(1))
     return rows[chosen]

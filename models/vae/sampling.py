@@ -22,7 +22,7 @@ class LatentSource:
         """One latent per row of label codes (B, columns); with labels, component = finest label."""
         if self.mixture is None:
             shape = (len(labels), self.network.latents)
-            return torch.randn(shape, generator=generator, device=labels.device)
+            return torch.randn(shape, generator=generator, device="cpu").to(labels.device)
         if self.conditioning == "labels":
             return self.mixture.draw(labels[:, 0], generator)
         return self.mixture.draw(self.mixture.choose(len(labels), generator), generator)
@@ -30,7 +30,10 @@ class LatentSource:
 
 @torch.no_grad()
 def decoded(source: LatentSource, labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Draws from the likelihood at drawn latents: z-scores (B, genes) for label codes (B, columns)."""
+    """Draws from the likelihood at drawn latents: z-scores (B, genes) for label codes (B, columns).
+
+    The generator is on the CPU, so that the same model gives the same rows on any device up to rounding.
+    """
     mean, scale = source.network.decode(source.latents(labels, generator), labels)
-    noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+    noise = torch.randn(mean.shape, generator=generator, device="cpu").to(mean.device)
     return mean + scale * noise

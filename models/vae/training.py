@@ -136,12 +136,12 @@ class _Training:
         if self.settings.conditioning == "labels":
             classes = len(self.train.conditions.classes[self.train.conditions.label_columns[0]])
             return of_labels(mean, scale, self.labels[:, 0], classes)
-        generator = torch.Generator(mean.device).manual_seed(derive_seed(seed=self.seed, purpose="mixture"))
+        generator = torch.Generator().manual_seed(derive_seed(seed=self.seed, purpose="mixture"))
         return of_mixture(mean, scale, self.settings.components, generator)
 
     def _rows(self, source: LatentSource) -> Tensor:
         """z-scored rows for the validation patients, floored as samples are."""
-        generator = torch.Generator(self.wanted.device).manual_seed(derive_seed(purpose="validation rows"))
+        generator = torch.Generator().manual_seed(derive_seed(purpose="validation rows"))
         rows = decoded(source, self.wanted, generator)
         floor, standardiser = self.train.cohort.unit.floor, self.train.standardiser
         return rows if floor is None else standardiser.forward(standardiser.inverse(rows).clamp(min=floor))
