@@ -145,9 +145,9 @@ class ClassGaussian(_PerLabel):
     def deviations(self, codes: Tensor, generator: torch.Generator) -> Tensor:
         """Correlated normal deviations."""
         sizes: list[Any] = self.factor_rows.tolist()
-        device = self.means.device
-        drawn = torch.randn((len(codes), self.means.shape[1]), generator=generator, device=device) * self.noise[codes]
-        weights = torch.randn((len(codes), max(sizes)), generator=generator, device=device)
+        noise = torch.randn((len(codes), self.means.shape[1]), generator=generator, device="cpu")
+        drawn = noise.to(codes.device) * self.noise[codes]
+        weights = torch.randn((len(codes), max(sizes)), generator=generator, device="cpu").to(codes.device)
         start = 0
         for code, size in enumerate(sizes):
             rows = (codes == code).nonzero()[:, 0] if size else codes[:0]

@@ -56,7 +56,13 @@ _REFERENCE: Mapping[str, Any] = MappingProxyType(
         "gene_noise": False,
     }
 )
-_REFERENCE_STEPS: Mapping[str, int] = MappingProxyType({"quick": 40, "cpu": 400, "full": 15_000})
+_REFERENCE_BUDGETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "quick": {"width": 64, "hidden": 128, "latent": 128, "patches": 8, "tokens": 32, "steps": 50},
+        "cpu": {"steps": 250},
+        "full": {"steps": 15_000},
+    }
+)
 
 
 class WganGpSettings(GeneratorSettings):
@@ -129,6 +135,6 @@ class WganGpSettings(GeneratorSettings):
         if preset not in _STANDARD:
             return given
         if given.get("training") == "reference":
-            return {**_REFERENCE, "steps": _REFERENCE_STEPS[preset], **given}
+            return {**_REFERENCE, **_REFERENCE_BUDGETS[preset], **given}
         special = _STANDARD_TRANSFORMER[preset] if conditioning in _TRANSFORMERS else {}
         return {**_STANDARD[preset], **special, **given}

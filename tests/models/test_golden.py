@@ -1,0 +1,53 @@
+"""Golden numbers: a generator whose numbers change needs a new declared version.
+
+After a wanted change raise the generator's version in its settings and write the numbers anew:
+`GEXBENCH_WRITE_GOLDEN=1 python -m pytest tests/models/test_golden.py`
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gexbench.models import BUILT_IN, registry
+from gexbench.models.contract import Budget
+from gexbench.models.registry import create
+from gexbench.tasks.cohort import Cohort
+from gexbench.tasks.device_fold import DeviceFold, put_on_device
+from gexbench.tasks.folds import folds
+
+VALUES = Path(__file__).parent / "golden_values.json"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Other numbers of threads give other bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def data(small_cohort: Cohort) -> DeviceFold:
+    return put_on_device(small_cohort, folds(small_cohort)[0])
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in BUILT_IN])
+def test_numbers_are_those_of_the_declared_version(name: str, data: DeviceFold) -> None:
+    entry = registry()[name]
+    steps = {"steps": 20} if "steps" in entry.settings_class().model_fields else {}
+    generator = create(entry, "quick", steps)
+    generator.fit(data.train, data.validation, budget=Budget("quick"), seed=11)
+    rows = generator.sample(data.test_conditions.take([0, 7]), 2, seed=12).expression
+    found = {"version": entry.settings_class().version, "values": rows[:, ::13].round(6).tolist()}
+    if os.environ.get("GEXBENCH_WRITE_GOLDEN"):
+        known = json.loads(VALUES.read_text()) if VALUES.exists() else {}
+        VALUES.write_text(json.dumps({**known, name: found}, indent=1, sort_keys=True) + "\n")
+    golden = json.loads(VALUES.read_text())[name]
+    assert found["version"] == golden["version"], "write the numbers of the new version"
+    np.testing.assert_allclose(found["values"], golden["values"], atol=1e-5, rtol=0)
