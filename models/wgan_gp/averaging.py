@@ -58,6 +58,11 @@ class Checkpoints:
             self.best_step = done
         self.scores.append(score)
 
+    def keep_last(self) -> None:
+        """Take the last averaged weights for the best."""
+        self.best = [average.clone() for average in self.weights.average]
+        self.best_step = self.weights.updates
+
     @torch.no_grad()
     def restore_best(self) -> None:
         """Put the best averaged weights into the network."""

@@ -32,7 +32,9 @@ class WganGp(Generator):
     """Conditional Wasserstein GAN with gradient penalty on z-scored expression.
 
     Sources: Gulrajani et al. 2017 (penalty); Panaccione et al., GeMM-GAN, arXiv 2601.15392 (networks, `reference`).
-    See `WganGpSettings` for what can be chosen, and `start_from_components` for where `standard` starts.
+    `standard` keeps the averaged weights of the best checkpoint by the common validation score; `reference` and
+    unconditional generators keep the last ones. See `WganGpSettings` for what can be chosen, and
+    `start_from_components` for where `standard` starts.
     """
 
     Settings: ClassVar[type[GeneratorSettings]] = WganGpSettings
@@ -87,8 +89,11 @@ class WganGp(Generator):
         training = Training(self._generator, critic, train.standardised, readers[0], settings, random)
         reference = settings.training == "reference"
         (train_reference if reference else train_standard)(training, checkpoints, progress)
-        if not reference:
-            checkpoints.restore_best()
+        # The common score rates a row by its condition's label too, which an unconditional generator never sees:
+        # it would prefer rows without classes.
+        if reference or not self._needs:
+            checkpoints.keep_last()
+        checkpoints.restore_best()
         self._report(checkpoints, critic, validation, self._rows(readers[1], noise), len(train))
 
     def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
@@ -214,7 +219,7 @@ class WganGp(Generator):
             "critic_parameters": parameter_count(critic),
             "training": settings.training,
             "steps": settings.steps,
-            "best_step": settings.steps if settings.training == "reference" else checkpoints.best_step,
+            "best_step": checkpoints.best_step,
             "epochs": round(epochs, 2),
             "validation_score": ValidationScore.name,
             "within_class_variance_ratio": round(ratio, 4),

@@ -30,6 +30,7 @@ _STANDARD: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "steps": 150,
             "warm_start_steps": 60,
             **_TWO_RATES,
+            "learning_rate": 2e-5,
         },
         "cpu": {"width": 128, "patches": 16, "tokens": 32, "steps": 3000, **_TWO_RATES},
         "full": {"steps": 20_000, **_TWO_RATES},
@@ -37,11 +38,13 @@ _STANDARD: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 _STANDARD_TRANSFORMER: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "quick": {"steps": 150, "head_steps": 135},
+        "quick": {"steps": 150, "head_steps": 135, "warm_start_steps": 150},
         "cpu": {"steps": 3000, "head_steps": 2800},
         "full": {"steps": 12_000, "head_steps": 8_000},
     }
 )
+# Its start is one Gaussian over all classes, further from the data than a conditional one.
+_UNCONDITIONAL: Mapping[str, Any] = MappingProxyType({"learning_rate": 4e-4})
 _REFERENCE: Mapping[str, Any] = MappingProxyType(
     {
         "batch": 8,
@@ -137,4 +140,6 @@ class WganGpSettings(GeneratorSettings):
         if given.get("training") == "reference":
             return {**_REFERENCE, **_REFERENCE_BUDGETS[preset], **given}
         special = _STANDARD_TRANSFORMER[preset] if conditioning in _TRANSFORMERS else {}
+        if conditioning == "none" and preset != "quick":
+            special = _UNCONDITIONAL
         return {**_STANDARD[preset], **special, **given}
