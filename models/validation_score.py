@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from gexbench.tasks.seeds import derive_seed
 from gexbench.tasks.split import Split
 
 COMPONENTS = 50
@@ -16,25 +15,26 @@ class ValidationScore:
     median squared distance between real validation rows, so that ignoring the condition costs: synthetic rows
     carry the label of their condition. Energy distance 2E‖X−Y‖ − E‖X−X'‖ − E‖Y−Y'‖ (Székely & Rizzo 2013),
     in the U-statistic form, so it can fall slightly below 0. Components are fitted on training rows.
+
+    An unconditional generator is scored on expression alone (`labelled=False`): its rows carry labels that it never
+    saw, and the joint score would prefer rows without classes.
     """
 
-    name = "energy distance on 50 principal components and the finest label"
-
-    def __init__(self, train: Split, validation: Split) -> None:
+    def __init__(self, train: Split, validation: Split, *, labelled: bool) -> None:
+        self.name = f"energy distance on {COMPONENTS} principal components{' and the finest label' if labelled else ''}"
         values = train.standardised
         self.center = values.mean(0)
         components = min(COMPONENTS, *values.shape)
         _, _, basis = torch.linalg.svd(values - self.center, full_matrices=False)
         self.basis = basis[:components].T.contiguous()
         real = self._project(validation.standardised)
-        distances = torch.pdist(real)
-        one_hot = torch.nn.functional.one_hot(
-            validation.conditions.finest, len(validation.conditions.classes[validation.conditions.label_columns[0]])
-        )
-        self.labels = one_hot.to(real.dtype) * (distances.square().median() / 2).sqrt()
+        self.labels = real.new_zeros((len(real), 0))
+        if labelled:
+            classes = len(validation.conditions.classes[validation.conditions.label_columns[0]])
+            one_hot = torch.nn.functional.one_hot(validation.conditions.finest, classes)
+            self.labels = one_hot.to(real.dtype) * (torch.pdist(real).square().median() / 2).sqrt()
         self.real = torch.cat([real, self.labels], dim=1)
         self.within_real = torch.pdist(self.real).mean()
-        self.seed = derive_seed(purpose="validation-score")
 
     def _project(self, standardised: Tensor) -> Tensor:
         projected: Tensor = (standardised - self.center) @ self.basis

@@ -38,7 +38,7 @@ class Vae(Generator):
         self._remember(train.standardiser, train.genes, train.cohort.unit.floor, LabelCombinations.of(train.conditions))
         best = train_vae(train, validation, self._combinations, self.settings, seed, progress)
         self._source, self.report = best.source, best.report
-        self.report.facts["label combinations with a stand-in"] = (
+        self.report.facts["label_fallbacks"] = (
             self._combinations.fallbacks() if self.settings.conditioning == "labels" else []
         )
 

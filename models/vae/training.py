@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gexbench.models.conditioning.labels import LabelCombinations
 from gexbench.models.contract import FitReport, Progress
+from gexbench.models.dispersion import report_dispersion
 from gexbench.models.vae.networks import VaeNetwork
 from gexbench.models.vae.prior import LatentMixture, of_labels, of_mixture
 from gexbench.models.vae.sampling import LatentSource, decoded
@@ -21,7 +22,6 @@ from gexbench.tasks.seeds import derive_seed
 from gexbench.tasks.split import Split
 
 PROGRESS_SECONDS = 0.25
-SPREAD_WARNING = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class _Training:
         self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.labels = combinations.checked(train.conditions)
         self.wanted = combinations.checked(self.validation.conditions)
-        self.score = ValidationScore(train, self.validation)
+        self.score = ValidationScore(train, self.validation, labelled=self.settings.conditioning == "labels")
         self.best, self.best_score, self.best_step = LatentSource(self.averaged, None, settings.conditioning), 0.0, 0
 
     def run(self, progress: Progress) -> Trained:
@@ -96,7 +96,7 @@ class _Training:
             if time.monotonic() - shown > PROGRESS_SECONDS or step == settings.steps:
                 shown = time.monotonic()
                 progress(step, settings.steps, loss=float(loss.detach()), score=scores[-1] if scores else math.nan)
-        report.curves["validation score"] = scores
+        report.curves["validation_score"] = scores
         self._describe(report)
         return Trained(self.best, report)
 
@@ -147,26 +147,14 @@ class _Training:
         return rows if floor is None else standardiser.forward(standardiser.inverse(rows).clamp(min=floor))
 
     def _describe(self, report: FitReport) -> None:
-        ratio = _spread(self._rows(self.best), self.validation) / _spread(self.validation.standardised, self.validation)
         report.facts = {
             "parameters": sum(weights.numel() for weights in self.network.parameters()),
+            "latent": self.settings.latents,
             "steps": self.settings.steps,
-            "best step": self.best_step,
-            "validation score": self.best_score,
-            "within-class variance ratio": ratio,
+            "best_step": self.best_step,
+            "validation_score": self.score.name,
         }
-        if ratio < SPREAD_WARNING:
-            report.warnings.append(
-                f"within-class variance ratio {ratio:.2f} on validation: samples vary too little within a class"
-            )
-
-
-def _spread(rows: Tensor, split: Split) -> float:
-    """Sum over genes of squared deviations (n, genes) from the finest label's mean."""
-    codes = split.conditions.finest
-    count = torch.bincount(codes).clamp(min=1)
-    sums = rows.new_zeros((len(count), rows.shape[1])).index_add_(0, codes, rows)
-    return float((rows - (sums / count[:, None])[codes]).double().square().sum())
+        report_dispersion(report, self._rows(self.best), self.validation)
 
 
 def _known(combinations: LabelCombinations, validation: Split) -> Split:

@@ -11,6 +11,7 @@ from gexbench.models.conditioning.encoders import ENCODERS, EncoderSizes
 from gexbench.models.conditioning.fusion import FusionSizes
 from gexbench.models.conditioning.labels import LabelCombinations
 from gexbench.models.contract import Budget, Condition, Generator, Progress, Samples, silent
+from gexbench.models.dispersion import report_dispersion
 from gexbench.models.settings import GeneratorSettings
 from gexbench.models.validation_score import ValidationScore
 from gexbench.models.wgan_gp.averaging import AveragedWeights, Checkpoints
@@ -23,7 +24,6 @@ from gexbench.tasks.seeds import derive_seed
 from gexbench.tasks.split import Split, Standardiser
 
 _CHUNK = 1024
-_LEAST_VARIANCE_RATIO = 0.7
 _REFERENCE_EPOCHS = 500
 _REFERENCE_COLUMNS = ("disease_type", "primary_site")
 
@@ -32,8 +32,8 @@ class WganGp(Generator):
     """Conditional Wasserstein GAN with gradient penalty on z-scored expression.
 
     Sources: Gulrajani et al. 2017 (penalty); Panaccione et al., GeMM-GAN, arXiv 2601.15392 (networks, `reference`).
-    `standard` keeps the averaged weights of the best checkpoint by the common validation score; `reference` and
-    unconditional generators keep the last ones. See `WganGpSettings` for what can be chosen, and
+    `standard` keeps the averaged weights of the best checkpoint by the common validation score, `reference` the
+    last ones. See `WganGpSettings` for what can be chosen, and
     `start_from_components` for where `standard` starts.
     """
 
@@ -76,7 +76,7 @@ class WganGp(Generator):
                 random=random,
             )
             critic.encoder.load_state_dict(self._generator.encoder.state_dict())
-        score = ValidationScore(train, validation)
+        score = ValidationScore(train, validation, labelled=bool(self._needs))
         noise = self._generator.head.noise(
             len(validation), torch.Generator().manual_seed(derive_seed(seed=seed, purpose="checkpoints"))
         ).to(device)
@@ -89,12 +89,11 @@ class WganGp(Generator):
         training = Training(self._generator, critic, train.standardised, readers[0], settings, random)
         reference = settings.training == "reference"
         (train_reference if reference else train_standard)(training, checkpoints, progress)
-        # The common score rates a row by its condition's label too, which an unconditional generator never sees:
-        # it would prefer rows without classes.
-        if reference or not self._needs:
+        if reference:
             checkpoints.keep_last()
         checkpoints.restore_best()
-        self._report(checkpoints, critic, validation, self._rows(readers[1], noise), len(train))
+        self._report(checkpoints, critic, score.name, len(train))
+        report_dispersion(self.report, self._rows(readers[1], noise), validation)
 
     def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
         """`draws` rows per condition in the cohort's unit, not below its floor; the same seed gives the same bits.
@@ -207,12 +206,9 @@ class WganGp(Generator):
         self._generator.train(was_training)
         return torch.cat(parts)
 
-    def _report(
-        self, checkpoints: Checkpoints, critic: ConditionalCritic, validation: Split, rows: Tensor, patients: int
-    ) -> None:
+    def _report(self, checkpoints: Checkpoints, critic: ConditionalCritic, score_name: str, patients: int) -> None:
         settings, report = self.settings, self.report
         epochs = epochs_of(settings.steps, patients, settings.batch)
-        ratio = variance_ratio(rows, validation.standardised, validation.conditions.finest)
         report.curves = {"validation_score": checkpoints.scores}
         report.facts = {
             "parameters": parameter_count(self._generator),
@@ -221,32 +217,12 @@ class WganGp(Generator):
             "steps": settings.steps,
             "best_step": checkpoints.best_step,
             "epochs": round(epochs, 2),
-            "validation_score": ValidationScore.name,
-            "within_class_variance_ratio": round(ratio, 4),
+            "validation_score": score_name,
         }
         if "labels" in self._needs:
             report.facts["label_fallbacks"] = self._labels.fallbacks()
-        if ratio < _LEAST_VARIANCE_RATIO:
-            report.warnings.append(
-                f"within-class variance is {ratio:.2f} of the real one on validation patients: samples collapse "
-                "towards the mean of their condition"
-            )
         if settings.training == "reference" and epochs < _REFERENCE_EPOCHS:
             report.warnings.append(
                 f"reference training cut to {settings.steps} mini-batches of {settings.batch}: {epochs:.1f} of the "
                 f"authors' {_REFERENCE_EPOCHS} epochs"
             )
-
-
-def variance_ratio(synthetic: Tensor, real: Tensor, classes: Tensor) -> float:
-    """Within-class variance of synthetic over real rows, both summed over genes; 1 is right, 0 is collapse.
-
-    synthetic and real are (n, genes), row i of each of class `classes[i]`; classes of one row add nothing.
-    """
-
-    def within(values: Tensor) -> Tensor:
-        indicator = torch.nn.functional.one_hot(classes).to(values.dtype)
-        means = (indicator.T @ values) / indicator.sum(0).clamp_min(1.0)[:, None]
-        return (values - means[classes]).square().sum()
-
-    return float(within(synthetic) / within(real).clamp_min(1e-12))

@@ -171,10 +171,10 @@ def test_a_fit_does_not_depend_on_global_random_state_or_earlier_fits(data: Devi
 @pytest.mark.parametrize("prior", ["standard", "aggregate"])
 def test_training_lowers_the_validation_score_and_keeps_the_best(data: DeviceFold, prior: str) -> None:
     generator = fitted(data, steps=200, checkpoints=10, prior=prior)
-    curve, facts = generator.report.curves["validation score"], generator.report.facts
+    curve, facts = generator.report.curves["validation_score"], generator.report.facts
     assert len(curve) == 10
-    assert min(curve) == facts["validation score"] < curve[0]
-    assert facts["best step"] == 20 * (1 + int(np.argmin(curve)))
+    assert min(curve) < curve[0]
+    assert facts["best_step"] == 20 * (1 + int(np.argmin(curve)))
     assert facts["parameters"] == sum(value.numel() for value in generator.state()[0].values()) - sum(
         value.numel() for name, value in generator.state()[0].items() if not name.startswith("network.")
     )
@@ -182,7 +182,7 @@ def test_training_lowers_the_validation_score_and_keeps_the_best(data: DeviceFol
 
 def test_collapse_is_a_warning(data: DeviceFold) -> None:
     generator = fitted(data, prior="standard", steps=200)
-    ratio = generator.report.facts["within-class variance ratio"]
+    ratio = generator.report.facts["within_class_variance_ratio"]
     assert bool(generator.report.warnings) == (ratio < 0.7)
 
 
