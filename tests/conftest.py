@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# Before NumPy and torch read it: two threads per test on two cores cost several times the time of one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 
 from gexbench.tasks.cohort import Cohort

@@ -1,6 +1,5 @@
 """A small stored cohort and generators that misbehave, for tests of the runner with real processes."""
 
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -91,6 +90,3 @@ def workbench(tmp_path: Path, small_cohort: Cohort, monkeypatch: pytest.MonkeyPa
     ]
     yield Workbench(tmp_path / "results", small_cohort, Registry((*BUILT_IN, *entries)), tmp_path / "log.txt")
     sys.modules.pop("gexbench_test_generators", None)
-
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -94,7 +94,7 @@ def test_start_is_a_gaussian_around_the_conditional_mean(data: DeviceFold) -> No
     for code in data.train.conditions.finest.unique():
         rows = data.train.conditions.finest == code
         of_class[rows] -= of_class[rows].mean(0)
-    assert residuals.square().mean() < 1.15 * of_class.square().mean() < 0.9 * before
+    assert residuals.square().mean() < 1.04 * of_class.square().mean() < 0.93 * before
     index = torch.zeros(4000, dtype=torch.int64)
     with torch.no_grad():
         rows = generator(generator.head.noise(4000, random), readers[0].batch(index))
