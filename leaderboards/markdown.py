@@ -99,7 +99,7 @@ def _main_table(board: Leaderboard) -> str:
     lines = [list(line) for line in zip(*(columns[at] for at in kept), strict=True)]
     below = [at for at, kind in enumerate(rows["standing"]) if kind == BELOW]
     if below:
-        lines.insert(below[0], ["", "**below the line**: copies of training rows", *[""] * (len(heads) - 2)])
+        lines.insert(below[0], ["", "**below the line**: copies of rows that the fit saw", *[""] * (len(heads) - 2)])
     return _table(heads, lines, text_columns=2)
 
 
@@ -114,7 +114,7 @@ def _legend(board: Leaderboard) -> str:
         "● every cell finished and not separable from the leader (Holm-adjusted p ≥ .05). Mean rank: over metrics "
         "and folds by score; win rate: over opponents and folds by overall score; both among ranked generators.",
         "Conditional skill: 1 - CRPS / CRPS of training draws of the same label, beside the overall score. Copies: "
-        "share of rows that the copy gate (5 %) takes for copies of training rows.",
+        "share of rows that the copy gate (5 %) takes for copies of training or validation rows.",
     ]
     if references:
         sentences.append("References are in italics, stand where they would rank, and take no rank.")

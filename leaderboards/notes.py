@@ -86,7 +86,8 @@ def _gate(below: bool, share: float) -> Iterable[str]:
         yield "below the line: the share of copied training rows is unknown"
     elif below:
         gate = percent(COPY_GATE)
-        yield f"below the line: {percent(share)} of the rows are copies of training rows (copy gate: {gate})"
+        copied = f"{percent(share)} of the rows are copies of training or validation rows"
+        yield f"below the line: {copied} (copy gate: {gate})"
 
 
 def _failures(grid: Grid, cells: Sequence[int]) -> Iterable[str]:

@@ -29,7 +29,7 @@ from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 from gexbench.metrics.scores import copy_gate_passed
 
 RANKED, REFERENCE, BELOW = "ranked", "reference", "below the line"
-SKILL, COPIES = "conditional_skill", "copy_share"
+SKILL, COPIES, VALIDATION_COPIES = "conditional_skill", "copy_share", "validation_copy_share"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,8 +85,8 @@ def leaderboard(records: Sequence[Record], note: str | None = None) -> Leaderboa
     seeds = [int((grid.generator == number).sum()) // len(grid.folds) for number in range(len(names))]
     header = header_of(records, grid.folds, seeds, note)
     means = grid.by_fold(grid.values)
-    copies = _column(grid, means, COPIES)
     reference = _references(grid)
+    copies = _copies(grid, means, reference)
     below = ~reference & _fails_gate(grid, copies)
     place = standing(fold_mean(points.overall), ~reference & ~below, below, names)
     comparisons = _comparisons(grid, points, means, place, header.share)
@@ -136,6 +136,15 @@ def _references(grid: Grid) -> NDArray[np.bool_]:
         if record is not None:
             found[grid.generator[cell]] = record.reference
     return found
+
+
+def _copies(grid: Grid, means: FloatArray, reference: NDArray[np.bool_]) -> FloatArray:
+    """(generators, folds) share of copies of training or, where larger, of validation rows.
+
+    Of references only training rows count: `real-holdout` consists of validation rows.
+    """
+    training, validation = _column(grid, means, COPIES), _column(grid, means, VALIDATION_COPIES)
+    return np.where(reference[:, None], training, np.fmax(training, validation))
 
 
 def _fails_gate(grid: Grid, copies: FloatArray) -> NDArray[np.bool_]:
@@ -198,7 +207,7 @@ def _rows(
     ):
         columns[name] = np.full(len(names), np.nan)
         columns[name][competing] = values
-    columns[COPIES] = fold_mean(_column(grid, means, COPIES))
+    columns[COPIES] = fold_mean(_copies(grid, means, _references(grid)))
     return pd.DataFrame(columns)
 
 

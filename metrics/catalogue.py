@@ -365,7 +365,16 @@ def _privacy() -> list[MetricSpecification]:
             (0.0, 1.0),
             ("training",),
             "Lowe 2004, section 7.1 (ratio of the two nearest distances)",
-        )
+        ),
+        _beside(
+            "validation_copy_share",
+            "Share of rows closer to one validation row than 99 % of test rows are",
+            "privacy",
+            "diagnostic",
+            (0.0, 1.0),
+            ("training",),
+            "Lowe 2004, section 7.1; fit sees validation rows, which set the ceiling",
+        ),
     ]
 
 

@@ -76,10 +76,16 @@ class SyntheticFold:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingRows:
-    """What metrics that need ``training`` read: standardised rows, copy threshold, CRPS of label-matched draws."""
+    """What metrics that need ``training`` read: the rows that ``fit`` saw, and what depends on them.
+
+    rows, validation: standardised; copy_threshold: of validation rows against training rows;
+    validation_copy_threshold: of test rows against validation rows; label_draws_crps: CRPS of label-matched draws.
+    """
 
     rows: Matrix
+    validation: Matrix
     copy_threshold: float
+    validation_copy_threshold: float
     label_draws_crps: float
 
 
@@ -147,7 +153,9 @@ def _training_rows(fold: RealFold, space: Space, rows: Matrix, test: Matrix, see
     train_labels, _, test_labels = fold.labels[fold.finest]
     return TrainingRows(
         rows=rows,
+        validation=validation,
         copy_threshold=memorisation.copy_threshold(validation, rows),
+        validation_copy_threshold=memorisation.copy_threshold(test, validation),
         label_draws_crps=label_draws_crps(rows, train_labels, test, test_labels, seed),
     )
 

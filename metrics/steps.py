@@ -59,7 +59,7 @@ def steps(fold: PreparedFold) -> Iterator[Step]:
     yield Step("strong_pairs", ("strong_pairs_mae",), _strong_pairs)
     yield Step("variance_ratio", ("variance_ratio",), _variance_ratio)
     yield Step("zero_fraction", ("zero_fraction",), _zero_fraction)
-    yield Step("copy_share", ("copy_share",), _copy_share)
+    yield Step("copy_share", ("copy_share", "validation_copy_share"), _copy_share)
     yield Step("calibration", ("interval_coverage", "rank_nonuniformity"), _calibration)
     yield Step("within_class", ("within_class_correlation", "retrieval"), _within_class)
     yield Step("crps", ("crps",), _crps)
@@ -138,8 +138,17 @@ def _copy_share(given: Comparison) -> Findings:
     training = given.fold.training
     if training is None:
         raise ValueError("the copy gate needs training rows")
-    share = memorisation.copy_share(given.test, training.rows, training.copy_threshold)
-    return Findings({"copy_share": share}, extra={"copy_threshold": training.copy_threshold})
+    found = {
+        "copy_share": memorisation.copy_share(given.test, training.rows, training.copy_threshold),
+        "validation_copy_share": memorisation.copy_share(
+            given.test, training.validation, training.validation_copy_threshold
+        ),
+    }
+    thresholds = {
+        "copy_threshold": training.copy_threshold,
+        "validation_copy_threshold": training.validation_copy_threshold,
+    }
+    return Findings(found, extra=thresholds)
 
 
 def _draws(given: Comparison) -> NDArray[np.float32]:

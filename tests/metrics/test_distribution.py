@@ -120,7 +120,7 @@ def test_identity_and_permutations(seed):
     rows, genes = rng.permutation(20), rng.permutation(5)
     for metric in ALL:
         assert metric(x, x[rows]) <= 1e-7
-        assert metric(x, y) > 0
+        assert metric(x, y + 2.0) > 0  # far apart: the unbiased MMD of near sets may fall below 0
         assert metric(x[rows], y) == pytest.approx(metric(x, y))
         if metric is not sliced_wasserstein:
             assert metric(x[:, genes], y[:, genes]) == pytest.approx(metric(x, y))

@@ -118,7 +118,13 @@ def test_only_metrics_that_say_so_see_training_rows(prepared, oracle, result):
             assert blind.values[key].reason == "not applicable: training rows are withheld"
         else:
             assert blind.values[key] == metric
-    training = replace(prepared.training, rows=prepared.training.rows[:9], label_draws_crps=1.0, copy_threshold=0.9)
+    training = replace(
+        prepared.training,
+        rows=prepared.training.rows[:9],
+        label_draws_crps=1.0,
+        copy_threshold=0.9,
+        validation_copy_threshold=0.9,
+    )
     other = evaluate(replace(prepared, fold=poisoned, training=training), oracle)
     changed = {key for key in result.values if other.values[key] != result.values[key]}
     assert changed == {key for key in result.values if "training" in lookup(key).needs}
