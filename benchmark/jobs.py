@@ -6,6 +6,9 @@ from typing import Literal
 from gexbench.benchmark.sweep import Cell
 from gexbench.tasks.folds import Fold
 
+STATES = ("ok", "failed", "timeout", "out of memory", "diverged", "unavailable")
+"""How a cell can end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

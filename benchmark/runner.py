@@ -15,6 +15,7 @@ from gexbench.benchmark.progress import Display
 from gexbench.benchmark.store import Store, write_text
 from gexbench.benchmark.sweep import Cell, Plan
 from gexbench.tasks.cohort import Cohort
+from gexbench.tasks.errors import InputError, examples
 
 FINAL_STATES = frozenset({"ok", "unavailable"})
 """States that stand; a cell in any other state is tried again by the next run."""
@@ -106,16 +107,27 @@ class Runner:
     """Runs a plan in a results folder and keeps its leaderboard's records up to date.
 
     `results/store` holds rows, records and fold preparations by content key, shared by all sweeps;
-    `results/leaderboards/NAME` holds `sweep.json` and the records of exactly the sweep's cells.
+    `results/leaderboards/NAME` holds `sweep.json` and the records of exactly the sweep's cells; records of other
+    cells are dropped only with `replace`.
     """
 
-    def __init__(self, plan: Plan, cohort: Cohort, results: Path, name: str, keep_models: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        cohort: Cohort,
+        results: Path,
+        name: str,
+        *,
+        keep_models: bool = False,
+        replace: bool = False,
+    ) -> None:
         self.plan = plan
         self.cohort = cohort
         self.results = results
         self.folder = results / "leaderboards" / name
         self.store = Store(results / "store")
         self.keep_models = keep_models
+        self.replace = replace
 
     def state_of(self, cell: Cell) -> str:
         """`cached`, `rows kept`, the state of a failed attempt, or `to do`."""
@@ -138,6 +150,7 @@ class Runner:
             train: False scores kept rows only.
             force: score again also where a record with this key exists.
         """
+        self.store.make()
         self.store.sweep_temporaries()
         self._begin()
         cells = []
@@ -169,11 +182,17 @@ class Runner:
     def _begin(self) -> None:
         records = self.folder / "records"
         records.mkdir(parents=True, exist_ok=True)
-        write_text(self.folder / "sweep.json", _json(self.plan.sweep.model_dump(mode="json")))
         kept = {f"{cell.slot}.json" for cell in self.plan.cells}
-        for path in records.glob("*.json"):
-            if path.name not in kept:
-                path.unlink()
+        dropped = sorted(path for path in records.glob("*.json") if path.name not in kept)
+        if dropped and not self.replace:
+            raise InputError(
+                f"leaderboard {self.folder.name!r} holds {len(dropped)} records that are not in this sweep "
+                f"({examples(path.stem for path in dropped)}); give this sweep another --name, run --generators all "
+                "(what exists is skipped), or drop them with --replace"
+            )
+        for path in dropped:
+            path.unlink()
+        write_text(self.folder / "sweep.json", _json(self.plan.sweep.model_dump(mode="json")))
 
     def _publish(self, cell: Cell, record: dict[str, Any]) -> None:
         write_text(self.folder / "records" / f"{cell.slot}.json", _json(record))

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from gexbench.tasks.errors import InputError
 
 SCHEMA = 1
+_WRITING = ".writing-"
 
 
 class Store:
@@ -27,11 +29,20 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.corrupt: list[str] = []
+
+    def make(self) -> None:
+        """Make the folders.
+
+        Raises:
+            InputError: when they cannot be made.
+        """
         for part in ("rows", "records", "folds"):
             try:
-                (folder / part).mkdir(parents=True, exist_ok=True)
+                (self.folder / part).mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another --results") from None
+                raise InputError(
+                    f"{self.folder}: cannot be made ({error.strerror}); choose another --results"
+                ) from None
 
     def read_json(self, part: str, key: str) -> dict[str, Any] | None:
         """The content stored under a key of `records` or `folds`, or None."""
@@ -60,7 +71,7 @@ class Store:
     def write_rows(self, key: str, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
         """Keep the rows of a cell with JSON-able facts of its training."""
         target = self.folder / "rows" / key
-        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=target.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f"{_WRITING}{os.getpid()}-", dir=target.parent))
         try:
             with (temporary / "rows.npz").open("wb") as file:
                 np.savez(file, allow_pickle=False, **dict(arrays))
@@ -68,8 +79,13 @@ class Store:
             content = {**facts, "rows_sha256": _file_checksum(temporary / "rows.npz")}
             write_text(temporary / "cell.json", json.dumps({"schema": SCHEMA, "content": content}, allow_nan=False))
             if target.exists():
-                shutil.rmtree(target)
-            temporary.rename(target)
+                shutil.rmtree(target, ignore_errors=True)
+            try:
+                temporary.rename(target)
+            except OSError:
+                if not self.has_rows(key):  # else another process has just kept the same rows
+                    raise
+                shutil.rmtree(temporary, ignore_errors=True)
             _sync_folder(target.parent)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -91,8 +107,11 @@ class Store:
             return None
 
     def sweep_temporaries(self) -> None:
-        """Remove what an interrupted writer left behind."""
-        for left in self.folder.glob("*/.writing-*"):
+        """Remove what an interrupted writer left behind; what a living process is writing stays."""
+        for left in self.folder.glob(f"*/{_WRITING}*"):
+            writer = left.name.removeprefix(_WRITING).partition("-")[0]
+            if writer.isdigit() and psutil.pid_exists(int(writer)):
+                continue
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
@@ -101,7 +120,7 @@ class Store:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file atomically: temporary file beside it, fsync, rename."""
-    handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{_WRITING}{os.getpid()}-", dir=path.parent)
     try:
         with os.fdopen(handle, "w") as file:
             file.write(text)

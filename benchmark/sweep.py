@@ -79,6 +79,19 @@ def sweep_of(registry: Registry, **values: Any) -> Sweep:
     return sweep
 
 
+def read_sweep(folder: Path) -> Sweep:
+    """The sweep stored in a leaderboard folder.
+
+    Raises:
+        InputError: a missing or damaged `sweep.json`.
+    """
+    try:
+        return Sweep.model_validate_json((folder / "sweep.json").read_text())
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{folder.name}/sweep.json: cannot be read ({reason}); run the sweep again") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One generator × fold × repeat.

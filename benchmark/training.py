@@ -36,7 +36,7 @@ class TrainedCell:
 
     Attributes:
         arrays: `test` (n_test, genes) and `train` (n_train, genes) float32; `paired` (n_test, 19, genes)
-            float16; `privacy` (members + non-members, genes) float32; and their ids.
+            float16 (float32 where float16 overflows); `privacy` (members + non-members, genes) float32; and their ids.
         facts: JSON-able facts for the record.
         generator: the fitted generator.
     """
@@ -83,7 +83,7 @@ def train_and_sample(cell: Cell, fold: DeviceFold, budget: Budget, report: Repor
         report("sample", number, len(requests), {})
         samples = generator.sample(conditions, draws, seed=seeds[name])
         rows = checked_samples(samples, conditions, draws, fold.train.genes, cell.entry.name)
-        shaped = rows.reshape(len(conditions), draws, -1).astype(np.float16) if draws > 1 else rows
+        shaped = compact(rows.reshape(len(conditions), draws, -1)) if draws > 1 else rows
         arrays[name], arrays[f"{name}_ids"] = shaped, conditions.ids
     times["sample"] = clock.lap()
     facts = {
@@ -144,6 +144,11 @@ def checked_samples(
     if bad:
         raise Diverged(f"{name} returned {bad} values that are not finite")
     return samples.expression
+
+
+def compact(rows: NDArray[np.float32]) -> NDArray[np.float16] | NDArray[np.float32]:
+    """Rows as float16, or as they are when a value lies beyond float16's range (counts do)."""
+    return rows.astype(np.float16) if np.abs(rows).max(initial=0.0) < np.finfo(np.float16).max else rows
 
 
 class Clock:

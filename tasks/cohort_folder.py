@@ -36,7 +36,12 @@ def save_cohort(cohort: Cohort, folder: Path, *, replace: bool = False) -> str:
     """
     if folder.exists() and not replace:
         raise InputError(f"cohort {cohort.name}: {folder} exists; use --force to replace it")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder.parent}: cannot be made ({error.strerror}); set GEXBENCH_DATA to a folder that can be written"
+        ) from None
     fingerprint = cohort.fingerprint()
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
         written, former = Path(temporary) / "new", Path(temporary) / "former"

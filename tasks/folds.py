@@ -18,6 +18,7 @@ from gexbench.tasks.seeds import hash_order
 Track = Literal["random", "site"]
 PARTS = 5
 FOLD_SEED = 0
+SMALLEST_PART = 20
 SITE_MINIMUM = {"test": 8, "validation": 8, "train": 10}
 
 
@@ -171,7 +172,19 @@ def _fold_problems(item: Any, cohort: Cohort) -> list[str]:
             group = str(cohort.groups[position[name]])
             if owner.setdefault(group, part) != part:
                 crossing.add(group)
-    return [f"{len(crossing)} patients are in two parts ({examples(sorted(crossing))})"] if crossing else []
+    if crossing:
+        return [f"{len(crossing)} patients are in two parts ({examples(sorted(crossing))})"]
+    labels = cohort.labels(cohort.finest_label)
+    found = {part: {str(labels[position[name]]) for name in ids} for part, ids in zip(parts, lists, strict=True)}
+    problems = [
+        f"classes of {cohort.finest_label} in test but not in {part}: {examples(missing)}; leave their patients out"
+        for part in ("train", "validation")
+        if (missing := sorted(found["test"] - found[part]))
+    ]
+    smallest = min(len(item["test"]), len(item["validation"]))
+    if smallest < SMALLEST_PART:
+        problems.append(f"test and validation need at least {SMALLEST_PART} samples each, here {smallest}")
+    return problems
 
 
 def equal_size_rows(fold: Fold, test_labels: NDArray[np.str_], validation_labels: NDArray[np.str_]) -> NDArray[np.intp]:

@@ -123,7 +123,7 @@ def build(
         fingerprint = save_cohort(cohort, folder, replace=force)
         report("write", 1, 1)
     for part in _rendered(card(cohort, fingerprint)):
-        console.print(part)
+        console.print(part, markup=False)
     console.print(f"\ncohort [bold]{name}[/bold] is in {folder}", highlight=False, soft_wrap=True)
 
 
@@ -135,7 +135,7 @@ def info(name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench l
 
     console = options.console()
     for part in _rendered(card(load_cohort(name))):
-        console.print(part)
+        console.print(part, markup=False)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def ls(what: Annotated[str, typer.Argument(help="generators, metrics, tasks or c
     table = Table(*next(rows), box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    options.console().print(table)
+    options.console().print(table, markup=False)
 
 
 def _generators() -> Iterator[tuple[str, ...]]:

@@ -42,7 +42,7 @@ def write_and_show(console: Any, folder: Path, note: str | None) -> None:
     if note is not None:
         write_text(stored, json.dumps({"note": note}) + "\n")
     elif stored.exists():
-        note = str(json.loads(stored.read_text())["note"])
+        note = _stored_note(stored)
     try:
         board = leaderboard(read_records(folder / "records"), note)
     except RecordError as error:
@@ -53,6 +53,15 @@ def write_and_show(console: Any, folder: Path, note: str | None) -> None:
     console.print(
         f"leaderboard: {folder / 'leaderboard.md'} and leaderboard.csv; records: {folder / 'records'}", soft_wrap=True
     )
+
+
+def _stored_note(path: Path) -> str:
+    from gexbench.tasks.errors import InputError
+
+    try:
+        return str(json.loads(path.read_text())["note"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path.parent.name}/{path.name}: cannot be read ({error}); give the --note again") from None
 
 
 def _table(frame: Any, width: int) -> Any:

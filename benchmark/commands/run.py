@@ -46,6 +46,9 @@ def run(
         bool, typer.Option("--dry-run", help="List the cells and what is there already; run nothing.")
     ] = False,
     name: Annotated[str | None, typer.Option(help="Name of the leaderboard. [default: COHORT-BUDGET]")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Drop records of the leaderboard that are not in this sweep.")
+    ] = False,
     note: Annotated[str | None, typer.Option(help="A sentence for the leaderboard's header.")] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
@@ -63,7 +66,7 @@ def run(
     entries = registry()
     folds_file = Path(folds) if folds and not _is_index_list(folds) else None
     if not console.is_terminal:
-        console.print(f"loading cohort {cohort}")
+        console.print(f"loading cohort {cohort}", markup=False)
     loaded = load_cohort(cohort)
     fingerprint = loaded.fingerprint()
     sweep = sweep_of(
@@ -72,7 +75,7 @@ def run(
         track="custom" if folds_file else track,
         folds=_fold_indices(folds, budget, folds_file),
         repeats=seeds,
-        generators=tuple(entries) if generators == "all" else tuple(part.strip() for part in generators.split(",")),
+        generators=tuple(entries) if generators == "all" else _listed(generators),
         settings=parse_settings(settings or []),
         budget=budget,
         threads=threads,
@@ -80,7 +83,7 @@ def run(
         time_limit_s=time_limit,
     )
     made = plan(sweep, entries, loaded, fingerprint, folds_file)
-    runner = Runner(made, loaded, results, leaderboard_name(sweep, name), keep_models)
+    runner = Runner(made, loaded, results, leaderboard_name(sweep, name), keep_models=keep_models, replace=replace)
     if dry_run:
         _show_plan(console, runner)
         return
@@ -89,9 +92,14 @@ def run(
 
 def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) -> None:
     from gexbench.benchmark.commands.report import write_and_show
+    from gexbench.benchmark.jobs import STATES
     from gexbench.benchmark.progress import Display
+    from gexbench.tasks.names import unknown
 
-    states = tuple(part.strip() for part in retry.split(",") if part.strip())
+    states = _listed(retry)
+    for state in states:
+        if state not in STATES:
+            raise unknown(state, STATES, "state of --retry")
     summary = runner.run(workers, Display(console), retry=states)
     for place in summary.corrupt:
         console.print(f"corrupt entry was made again: {place}", markup=False)
@@ -108,8 +116,12 @@ def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) 
         raise typer.Exit(1)
 
 
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def _is_index_list(folds: str) -> bool:
-    return folds == "all" or all(part.strip().isdigit() for part in folds.split(","))
+    return folds == "all" or all(part.isascii() and part.isdigit() for part in _listed(folds))
 
 
 def _fold_indices(folds: str, budget: str, folds_file: Path | None) -> tuple[int, ...]:
@@ -128,7 +140,7 @@ def _fold_indices(folds: str, budget: str, folds_file: Path | None) -> tuple[int
             ) from None
     if folds in {"", "all"}:
         return (0, 1, 2) if budget == "quick" and not folds else tuple(range(PARTS))
-    return tuple(dict.fromkeys(int(part) for part in folds.split(",")))
+    return tuple(dict.fromkeys(int(part) for part in _listed(folds)))
 
 
 def _device(wanted: str) -> str:
@@ -150,6 +162,6 @@ def _show_plan(console: Any, runner: Any) -> None:
         state = runner.state_of(cell)
         counts[state] = counts.get(state, 0) + 1
         table.add_row(cell.slot, state, cell.score_key[:12])
-    console.print(table)
+    console.print(table, markup=False)
     total = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     console.print(f"{len(runner.plan.cells)} cells: {total}; nothing was run")

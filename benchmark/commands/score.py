@@ -24,27 +24,28 @@ def score(
     from gexbench.benchmark.commands.report import write_and_show
     from gexbench.benchmark.progress import Display
     from gexbench.benchmark.runner import Runner
-    from gexbench.benchmark.sweep import Sweep, plan
+    from gexbench.benchmark.sweep import plan, read_sweep
     from gexbench.models import registry
     from gexbench.tasks.data_directory import load_cohort
     from gexbench.tasks.errors import InputError, examples
 
     console = options.console()
     folder = leaderboard_folder(results, name)
-    try:
-        sweep = Sweep.model_validate_json((folder / "sweep.json").read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder.name}/sweep.json: cannot be read ({error})") from None
+    sweep = read_sweep(folder)
     if sweep.track == "custom":
         raise InputError(f"{name}: its folds are a user's file; score it with `gexbench run --folds FILE`")
     cohort = load_cohort(sweep.cohort)
     made = plan(sweep, registry(), cohort, cohort.fingerprint())
     runner = Runner(made, cohort, results, folder.name)
-    gone = [cell.slot for cell in made.cells if runner.state_of(cell) not in {"cached", "rows kept"}]
-    if gone:
+    gone = [cell.slot for cell in made.cells if not runner.store.has_rows(cell.train_key)]
+    unscored = [cell.slot for cell in made.cells if runner.state_of(cell) not in {"cached", "rows kept"}]
+    if unscored or (force and gone):
+        lost = gone if force else unscored
         raise InputError(
-            f"{len(gone)} cells have no kept rows under this version ({examples(gone)}); `gexbench run` trains them"
+            f"{len(lost)} cells have no kept rows under this version ({examples(lost)}); `gexbench run` trains them"
         )
+    if gone:
+        console.print(f"{len(gone)} cells have a record but no kept rows any more ({examples(gone)})", markup=False)
     summary = runner.run(workers, Display(console), train=False, force=force)
     console.print(f"scored: {json.dumps(summary.states)}; unchanged: {summary.cached}", markup=False)
     write_and_show(console, runner.folder, None)

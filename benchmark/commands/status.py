@@ -1,6 +1,5 @@
 """`gexbench status`: how far a sweep is, from its folder alone."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -20,17 +19,24 @@ def status(
     """Show which cells of a sweep are done, failed or missing."""
     from rich.table import Table
 
+    from gexbench.benchmark.sweep import read_sweep
+    from gexbench.leaderboards.records import RecordError, read_records
+    from gexbench.tasks.errors import InputError
+
     folder = leaderboard_folder(results, name)
-    sweep = json.loads((folder / "sweep.json").read_text())
+    sweep = read_sweep(folder)
+    try:
+        records = read_records(folder / "records") if any((folder / "records").iterdir()) else []
+    except RecordError as error:
+        raise InputError(error.problems) from None
     states: dict[str, dict[str, int]] = {}
-    for path in sorted((folder / "records").glob("*.json")):
-        record = json.loads(path.read_text())
-        of_generator = states.setdefault(record["generator"]["name"], {})
-        of_generator[record["state"]] = of_generator.get(record["state"], 0) + 1
-    expected = len(sweep["folds"]) * sweep["repeats"]
+    for record in records:
+        of_generator = states.setdefault(record.generator, {})
+        of_generator[record.state] = of_generator.get(record.state, 0) + 1
+    expected = len(sweep.folds) * sweep.repeats
     table = Table("generator", "ok", "other", "missing", box=None)
     done = 0
-    for generator in sweep["generators"]:
+    for generator in sweep.generators:
         found = states.get(generator, {})
         other = {state: count for state, count in found.items() if state != "ok"}
         missing = expected - sum(found.values())
@@ -39,4 +45,4 @@ def status(
         table.add_row(generator, str(found.get("ok", 0)), listed, str(missing))
     console = options.console()
     console.print(table)
-    console.print(f"{done} of {expected * len(sweep['generators'])} cells have a record in {folder / 'records'}")
+    console.print(f"{done} of {expected * len(sweep.generators)} cells have a record in {folder / 'records'}")

@@ -100,3 +100,20 @@ def test_an_interrupt_lets_running_cells_end_and_resumes(workbench, tmp_path):
         assert "resumes" in output
     gexbench(*RUN, cwd=tmp_path, check=0)
     assert all(state == "ok" for state, *_ in numbers(tmp_path / "gexbench-results").values())
+
+
+def test_a_smaller_sweep_does_not_shrink_a_leaderboard_unasked(workbench, tmp_path):
+    gexbench(*RUN, cwd=tmp_path, check=0)
+    records = tmp_path / "gexbench-results" / "leaderboards" / "test" / "records"
+    before = sorted(path.name for path in records.iterdir())
+    smaller = ["run", "--cohort", "small", "--folds", "0", "--generators", "mixup", "--name", "test"]
+    assert "--name" in gexbench(*smaller, cwd=tmp_path, check=2).stderr
+    assert sorted(path.name for path in records.iterdir()) == before
+    gexbench(*smaller, "--replace", cwd=tmp_path, check=0)
+    assert len(list(records.iterdir())) == len(before) - 1
+    (records / before[0]).write_text("{")
+    for verb in ("status", "report"):
+        assert before[0] in gexbench(verb, "test", cwd=tmp_path, check=2).stderr
+    (records.parent / "sweep.json").write_text("{")
+    for verb in ("status", "score"):
+        assert "sweep.json" in gexbench(verb, "test", cwd=tmp_path, check=2).stderr

@@ -12,7 +12,9 @@ from gexbench.benchmark.store import Store, write_text
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "store")
+    made = Store(tmp_path / "store")
+    made.make()
+    return made
 
 
 def test_json_comes_back(store):
@@ -80,11 +82,15 @@ def test_a_failed_write_keeps_the_old_content(store, monkeypatch):
 
 
 def test_leftovers_of_a_kill_are_swept(store):
-    (store.folder / "rows" / ".writing-x").mkdir()
+    (store.folder / "rows" / ".writing-999999999-x").mkdir()
     (store.folder / "records" / ".writing-y").write_text("half")
+    (store.folder / "records" / f".writing-{os.getpid()}-z").write_text("being written")
     store.write_json("records", "k", {})
     store.sweep_temporaries()
-    assert sorted(path.name for path in store.folder.glob("*/*")) == ["k.json"]
+    assert sorted(path.name for path in store.folder.glob("*/*")) == [
+        f".writing-{os.getpid()}-z",
+        "k.json",
+    ]
 
 
 def test_pickled_arrays_are_not_read(store):

@@ -104,12 +104,12 @@ def test_equal_size_rows_take_the_smaller_of_test_and_validation():
 
 
 def test_folds_of_a_file(tmp_path):
-    cohort = make_cohort(n=10)
+    cohort = make_cohort(n=100)
     ids = cohort.samples.tolist()
     path = tmp_path / "folds.json"
-    path.write_text(json.dumps([{"train": ids[:6], "validation": ids[6:8], "test": ids[8:]}]))
+    path.write_text(json.dumps([{"train": ids[:50], "validation": ids[50:75], "test": ids[75:]}]))
     (fold,) = read_folds(path, cohort)
-    assert fold.test == tuple(ids[8:])
+    assert fold.test == tuple(ids[75:])
     assert fold.hash() != folds(cohort)[0].hash()
 
 
@@ -164,3 +164,16 @@ def test_a_swap_of_genes_or_patients_changes_the_fingerprint():
     prints = {cohort.fingerprint(), swapped.fingerprint(), cohort.take(order).fingerprint()}
     assert len(prints) == 3
     assert cohort.fingerprint() == make_cohort().fingerprint()
+
+
+def test_a_class_that_only_test_has_and_tiny_parts_are_refused(tmp_path):
+    cohort = make_cohort(n=100)
+    ids, labels = cohort.samples, cohort.labels("project")
+    rest = ids[labels != "A"].tolist()
+    path = tmp_path / "folds.json"
+    path.write_text(json.dumps([{"train": rest[:20], "validation": rest[20:22], "test": ids[labels == "A"].tolist()}]))
+    with pytest.raises(InputError) as caught:
+        read_folds(path, cohort)
+    assert len(caught.value.problems) == 3
+    assert "in test but not in train: A" in str(caught.value)
+    assert "at least 20 samples" in str(caught.value)
