@@ -1,7 +1,8 @@
 """From metric values to normalised scores, family means and the overall score.
 
 A value becomes a score in [0, 1] between a floor (a trivial generator) and a ceiling (real rows). The overall score
-of a cell depends on its cohort, fold and generator only, never on who else is in the table.
+of a cell depends on its cohort, fold and generator, never on who else is in the table, and on the folds at hand only
+through the metrics that do not discriminate on them, which are left out.
 """
 
 import math

@@ -84,7 +84,8 @@ class Generator(ABC):
 
     A subclass sets the class attributes and implements `fit`, `sample`, `state` and `restore`. All
     randomness comes from the given seeds (a `torch.Generator`, or `numpy.random.default_rng`); global
-    random state is neither read nor left changed. Inputs are never written to.
+    random state is neither read nor left changed. Inputs are never written to. The tensors behind a split's text
+    and patches are shared by all patients of the cohort: read them through the split's own conditions.
 
     Attributes:
         Settings: the settings' model, which also declares the version and the budgets' presets.

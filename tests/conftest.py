@@ -7,9 +7,14 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import settings
 
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.simulated import simulated_cohort
+
+# The same examples every time: a red test means a change, not a draw.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
