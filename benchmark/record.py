@@ -36,7 +36,8 @@ def record_of(
         "traceback": environment.scrubbed(traceback) if traceback else None,
         "keys": {"rows": cell.train_key, "record": cell.score_key},
         "suite": environment.suite(),
-        "generator": _generator(cell),
+        "generator": _generator(cell, trained),
+        "trained_by": trained.get("trained_by"),
         "cohort": _cohort(cohort, plan.fingerprint),
         "fold": {
             "track": cell.fold.track,
@@ -66,7 +67,7 @@ def record_of(
     return content
 
 
-def _generator(cell: Cell) -> dict[str, Any]:
+def _generator(cell: Cell, trained: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": cell.entry.name,
         "version": cell.version,
@@ -74,7 +75,7 @@ def _generator(cell: Cell) -> dict[str, Any]:
         "reference": cell.entry.is_reference,
         "conditions": list(cell.entry.conditions),
         "settings": dict(cell.settings),
-        "source_hash": environment.source_hash(cell.entry.target),
+        "source_hash": trained.get("source_hash") or environment.source_hash(cell.entry.target),
         "local": cell.entry.local,
         "returns_real_rows": cell.entry.returns_real_rows,
     }

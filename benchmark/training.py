@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gexbench.benchmark import environment
 from gexbench.benchmark.sweep import Cell
 from gexbench.models.contract import Budget, Generator, Samples
 from gexbench.tasks.conditions import Conditions
@@ -87,6 +88,8 @@ def train_and_sample(cell: Cell, fold: DeviceFold, budget: Budget, report: Repor
         arrays[name], arrays[f"{name}_ids"] = shaped, conditions.ids
     times["sample"] = clock.lap()
     facts = {
+        "source_hash": environment.source_hash(cell.entry.target),
+        "trained_by": environment.suite(),
         "seeds": seeds,
         "times_s": {phase: wall for phase, (wall, _) in times.items()},
         "cpu_times_s": {phase: cpu for phase, (_, cpu) in times.items()},
