@@ -1,12 +1,15 @@
 """Listing, planning and reporting import no torch, and listing is quick."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+PUBLISHED = Path(__file__).resolve().parents[2] / "leaderboards" / "published"
 HEAVY = ("torch", "sklearn", "xgboost", "pyro", "anndata")
 CODE = """
 import json, sys
@@ -54,3 +57,17 @@ def test_a_dry_run_imports_no_torch(tmp_path):
 def test_metrics_catalogue_imports_no_torch():
     code = "import sys, gexbench.metrics.catalogue, gexbench.metrics.scores; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="needs the source tree")
+def test_report_imports_no_torch_and_rebuilds_the_published_tables(tmp_path):
+    folders = sorted(path.parent for path in PUBLISHED.glob("*/*/records"))
+    assert folders
+    for folder in folders:
+        copy = shutil.copytree(folder, tmp_path / folder.parent.name / folder.name)
+        for name in ("leaderboard.md", "leaderboard.csv"):
+            (copy / name).unlink()
+        found, _ = loaded(["report", str(copy)], ("torch", "xgboost", "sklearn", "pyro"))
+        assert found == []
+        for name in ("leaderboard.md", "leaderboard.csv"):
+            assert (copy / name).read_bytes() == (folder / name).read_bytes()
