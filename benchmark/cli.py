@@ -1,5 +1,6 @@
 """The command line `gexbench`: one module per verb in `gexbench.benchmark.commands`."""
 
+import errno
 import sys
 
 import typer
@@ -31,6 +32,14 @@ def main() -> None:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(
+            "error: the disk is full; what was written whole is kept: free some space, then the same command resumes",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         print("stopped; the same command resumes where it stopped", file=sys.stderr)
         sys.exit(130)

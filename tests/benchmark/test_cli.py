@@ -1,5 +1,6 @@
 """The command line as a user meets it."""
 
+import errno
 import json
 import os
 import random
@@ -9,6 +10,8 @@ import sys
 import time
 
 import pytest
+
+from gexbench.benchmark import cli
 
 COMMAND = [sys.executable, "-m", "gexbench.benchmark.cli"]
 
@@ -117,3 +120,14 @@ def test_a_smaller_sweep_does_not_shrink_a_leaderboard_unasked(workbench, tmp_pa
     (records.parent / "sweep.json").write_text("{")
     for verb in ("status", "score"):
         assert "sweep.json" in gexbench(verb, "test", cwd=tmp_path, check=2).stderr
+
+
+def test_a_full_disk_is_one_clear_error(monkeypatch, capsys):
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cli, "app", full)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert "the disk is full" in capsys.readouterr().err
