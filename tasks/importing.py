@@ -37,7 +37,7 @@ class Sources:
 
     Attributes:
         name: name of the cohort.
-        expression: .parquet, .csv or .h5ad, samples × genes.
+        expression: .parquet, .csv or .h5ad, samples × genes; None where `assemble` is given the tables.
         unit: unit of the expression; None takes the one an .h5ad states in `uns["unit"]`.
         clinical: table of samples or patients, or None when the labels are columns of the expression file.
         patches: .npz or a folder of .h5 files, or None.
@@ -52,7 +52,7 @@ class Sources:
     """
 
     name: str
-    expression: Path
+    expression: Path | None
     unit: str | None = None
     clinical: Path | None = None
     patches: Path | None = None
@@ -84,6 +84,31 @@ def build_cohort(sources: Sources, report: Report | None = None) -> Cohort:
         problems += expression_problems(expression, unit)
     if problems or expression is None or unit is None:
         raise InputError(problems)
+    return assemble(sources, unit, expression, clinical, patches, report)
+
+
+def assemble(
+    sources: Sources,
+    unit: Unit,
+    expression: ExpressionFile,
+    clinical: pd.DataFrame | None = None,
+    patches: PatchFile | None = None,
+    report: Report | None = None,
+) -> Cohort:
+    """The cohort of tables that were read and checked: align them, deal the folds, encode the texts.
+
+    Args:
+        sources: the rules; of its files only the names count, and those that are None are not in the provenance.
+        unit: unit of the expression.
+        expression: each sample once, values finite and not below the unit's floor.
+        clinical: see `alignment.combine`.
+        patches: of patients that the expression or the clinical table knows.
+        report: called with the stages.
+
+    Raises:
+        InputError: labels, sites or groups that are not there, too small classes.
+    """
+    say = report or (lambda stage, done, total: None)
     say("align", 0, 1)
     aligned, site = _aligned(sources, expression, clinical, patches)
     say("align", 1, 1)
@@ -151,12 +176,14 @@ def _read(
     labels = sources.labels or DEFAULT_LABELS
     fields = [column for variant in FIELDS.values() for field in variant for column in field.columns]
     others = {*labels, *fields, *FOLD_COLUMNS, sources.site_column or DEFAULT_SITE, sources.group or ""}
-    say("read expression", 0, 1)
-    expression = _try(
-        lambda: unique_expression(read_expression(sources.expression, others), sources.duplicates), problems
-    )
-    say("read expression", 1, 1)
-    clinical, patches = None, None
+    expression, clinical, patches = None, None, None
+    if sources.expression is None:
+        problems.append(f"cohort {sources.name}: no expression file is given")
+    else:
+        path = sources.expression
+        say("read expression", 0, 1)
+        expression = _try(lambda: unique_expression(read_expression(path, others), sources.duplicates), problems)
+        say("read expression", 1, 1)
     if sources.clinical is not None:
         path = sources.clinical
         say("read clinical table", 0, 1)

