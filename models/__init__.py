@@ -3,15 +3,37 @@
 `BUILT_IN` is the one table of built-in generators; it imports no model, so listing costs no torch import.
 """
 
-from gexbench.models.registry import Entry, registry
+from functools import partial
+from typing import Any
+
+from gexbench.models.registry import Condition, Entry, registry
 
 __all__ = ["BUILT_IN", "Entry", "registry"]
 
 _REFERENCES = "gexbench.models.references"
 _REFERENCE_SETTINGS = "gexbench.models.settings:GeneratorSettings"
 _ORACLE_SETTINGS = "gexbench.models.references.oracle_settings:OracleSettings"
-_WGAN, _WGAN_SETTINGS = "gexbench.models.wgan_gp.generator:WganGp", "gexbench.models.wgan_gp.settings:WganGpSettings"
-_VAE, _VAE_SETTINGS = "gexbench.models.vae.generator:Vae", "gexbench.models.vae.settings:VaeSettings"
+
+
+def _entry(
+    name: str, conditions: tuple[Condition, ...], summary: str, *, target: str, family: str, of: str, **settings: Any
+) -> Entry:
+    """An entry of a trained family: its class, the module of its settings, and settings unlike its defaults."""
+    return Entry(name, target, family, conditions, summary, settings=settings, settings_target=of)
+
+
+_gan = partial(
+    _entry,
+    target="gexbench.models.wgan_gp.generator:WganGp",
+    family="wgan-gp",
+    of="gexbench.models.wgan_gp.settings:WganGpSettings",
+)
+_vae = partial(
+    _entry,
+    target="gexbench.models.vae.generator:Vae",
+    family="vae",
+    of="gexbench.models.vae.settings:VaeSettings",
+)
 
 BUILT_IN: tuple[Entry, ...] = (
     Entry(
@@ -80,49 +102,62 @@ BUILT_IN: tuple[Entry, ...] = (
         "simulated cohort only: exact draws from the true conditional",
         settings_target=_ORACLE_SETTINGS,
     ),
-    Entry(
-        "wgan-gp",
-        _WGAN,
-        "wgan-gp",
-        (),
-        "unconditional Wasserstein GAN with gradient penalty",
-        settings_target=_WGAN_SETTINGS,
+    _gan("wgan-gp", (), "unconditional Wasserstein GAN with gradient penalty"),
+    _gan("wgan-gp-label", ("labels",), "WGAN-GP with a learned embedding of each label column", conditioning="labels"),
+    _gan("wgan-gp-text", ("text",), "WGAN-GP on a linear map of the text's summary token", conditioning="text"),
+    _gan("wgan-gp-image", ("patches",), "WGAN-GP on the mean of linearly mapped patches", conditioning="image"),
+    _gan(
+        "wgan-gp-image-transformer",
+        ("patches",),
+        "WGAN-GP on patches read by a transformer; no text",
+        conditioning="image-transformer",
     ),
-    Entry(
-        "wgan-gp-label",
-        _WGAN,
-        "wgan-gp",
-        ("labels",),
-        "WGAN-GP with a learned embedding of each label column",
-        settings={"conditioning": "labels"},
-        settings_target=_WGAN_SETTINGS,
+    _gan(
+        "wgan-gp-film",
+        ("text", "patches"),
+        "GeMM-GAN without attention between text and image: patches modulated by the text (FiLM), transformer",
+        conditioning="film",
     ),
-    Entry(
+    _gan(
+        "wgan-gp-cross-attention",
+        ("text", "patches"),
+        "GeMM-GAN without FiLM: attention between text and image",
+        conditioning="cross-attention",
+    ),
+    _gan(
         "gemm-gan",
-        _WGAN,
-        "wgan-gp",
         ("text", "patches"),
         "GeMM-GAN: WGAN-GP on the fusion of H&E patches and clinical text, standard training",
-        settings={"conditioning": "fusion"},
-        settings_target=_WGAN_SETTINGS,
+        conditioning="fusion",
     ),
-    Entry(
+    _gan(
+        "gemm-gan-parallel",
+        ("text", "patches"),
+        "GeMM-GAN wired as in the paper's figure: the text is asked by the encoder's summary",
+        conditioning="fusion",
+        wiring="parallel",
+    ),
+    _gan(
+        "gemm-gan-plain",
+        ("text", "patches"),
+        "GeMM-GAN on a text without the words that name the diagnosis",
+        conditioning="fusion",
+        text="plain",
+    ),
+    _gan(
         "gemm-gan-reference",
-        _WGAN,
-        "wgan-gp",
         ("text", "patches"),
         "GeMM-GAN as its authors trained it, within the budget's steps",
-        settings={"conditioning": "fusion", "training": "reference"},
-        settings_target=_WGAN_SETTINGS,
+        conditioning="fusion",
+        training="reference",
     ),
-    Entry("vae", _VAE, "vae", (), "variational autoencoder", settings_target=_VAE_SETTINGS),
-    Entry(
-        "cvae",
-        _VAE,
-        "vae",
-        ("labels",),
-        "conditional variational autoencoder on the label columns",
-        settings={"conditioning": "labels"},
-        settings_target=_VAE_SETTINGS,
+    _vae("vae", (), "variational autoencoder"),
+    _vae("cvae", ("labels",), "conditional variational autoencoder on the label columns", conditioning="labels"),
+    _vae(
+        "cvae-gemm",
+        ("text", "patches"),
+        "conditional variational autoencoder on GeMM-GAN's fusion of H&E patches and clinical text",
+        conditioning="fusion",
+        head_steps=4000,
     ),
 )

@@ -3,18 +3,17 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gexbench.models.registry import Condition
 from gexbench.models.settings import BudgetName, GeneratorSettings
 from gexbench.tasks.conditions import Conditions
 from gexbench.tasks.split import Split
-
-Condition = Literal["labels", "text", "patches"]
 
 
 class Progress(Protocol):
@@ -60,6 +59,10 @@ class Samples:
         return cls(np.asarray(expression, dtype=np.float32), np.repeat(conditions.ids, draws), genes)
 
 
+class Diverged(Exception):
+    """A training left the finite numbers or collapsed; the message says where."""
+
+
 class Unavailable(Exception):
     """A generator cannot work on this cohort or machine; the message is the reason shown in the table."""
 
@@ -70,11 +73,13 @@ class FitReport:
 
     Attributes:
         curves: name → values over training, for instance the common validation score at each checkpoint.
+        log: columns of equal length: `step`, losses, gradient norms, `validation_score`; NaN where not taken.
         facts: JSON-able facts: parameters, steps used, best step, mean draws of patches, fallbacks.
         warnings: sentences shown in the generator's row.
     """
 
     curves: dict[str, list[float]] = field(default_factory=dict)
+    log: dict[str, list[float]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -105,6 +110,7 @@ class Generator(ABC):
 
         Raises:
             Unavailable: when the cohort lacks what the generator needs.
+            Diverged: when the training left the finite numbers or collapsed.
         """
 
     @abstractmethod

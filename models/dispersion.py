@@ -3,11 +3,14 @@
 import torch
 from torch import Tensor
 
-from gexbench.models.contract import FitReport
+from gexbench.models.contract import Diverged, FitReport
 from gexbench.tasks.split import Split
 
 LEAST_VARIANCE_RATIO = 0.7
 """Below it the generator's row carries a warning."""
+
+COLLAPSED_VARIANCE_RATIO = 1e-3
+"""Below it the rows of a condition are one and the same: the cell fails."""
 
 
 def variance_ratio(synthetic: Tensor, real: Tensor, classes: Tensor) -> float:
@@ -28,8 +31,16 @@ def report_dispersion(report: FitReport, synthetic: Tensor, validation: Split) -
     """Put the ratio on validation patients into the facts, and a warning where samples collapse.
 
     synthetic: (n, genes) z-scores, row i made from the condition of validation patient i.
+
+    Raises:
+        Diverged: samples do not vary at all, or are not finite.
     """
     ratio = variance_ratio(synthetic, validation.standardised, validation.conditions.finest)
+    if not ratio >= COLLAPSED_VARIANCE_RATIO:
+        raise Diverged(
+            f"samples collapsed: their within-class variance on validation patients is {ratio:.2g} of the real one, "
+            f"under {COLLAPSED_VARIANCE_RATIO:g}"
+        )
     report.facts["within_class_variance_ratio"] = round(ratio, 4)
     if ratio < LEAST_VARIANCE_RATIO:
         report.warnings.append(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gexbench.models.contract import Generator
     from gexbench.models.settings import GeneratorSettings
 
+Condition = Literal["labels", "text", "patches"]
 ENTRY_POINT_GROUP = "gexbench.generators"
 
 
@@ -39,7 +40,7 @@ class Entry:
     name: str
     target: str
     family: str
-    conditions: tuple[Literal["labels", "text", "patches"], ...]
+    conditions: tuple[Condition, ...]
     summary: str
     settings_target: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -76,6 +76,10 @@ class LabelCombinations:
             )
         return self.codes[self.stand_in[equal.int().argmax(1)]]
 
+    def finest(self, conditions: Conditions) -> Tensor:
+        """Finest label codes, (n,) int64: a stand-in has the same."""
+        return conditions.labels[:, 0]
+
     def fallbacks(self) -> list[str]:
         """Names of the combinations that another one stands in for."""
         itself = torch.arange(len(self.codes), device=self.codes.device)

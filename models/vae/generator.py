@@ -7,23 +7,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gexbench.models.conditioning.labels import LabelCombinations
+from gexbench.models.conditioning.conditioner import Conditioner, needs_of
 from gexbench.models.contract import Budget, Condition, Generator, Progress, Samples, silent
+from gexbench.models.expression_scale import ExpressionScale
 from gexbench.models.settings import GeneratorSettings
 from gexbench.models.vae.networks import VaeNetwork
-from gexbench.models.vae.prior import LatentMixture
-from gexbench.models.vae.sampling import LatentSource, decoded
+from gexbench.models.vae.sampling import LatentSource, decoded, prior_state, restored_prior
 from gexbench.models.vae.settings import VaeSettings
 from gexbench.models.vae.training import train_vae
 from gexbench.tasks.conditions import Conditions
-from gexbench.tasks.split import Split, Standardiser
+from gexbench.tasks.split import Split
 
 CHUNK = 4096
 """Rows sampled at once."""
 
 
 class Vae(Generator):
-    """Variational autoencoder, unconditional or on the embedded label columns (CVAE).
+    """Variational autoencoder, unconditional or on any encoder of conditions (CVAE).
 
     Normal likelihood in z-scores with a learned scale. A sample is a draw from the likelihood at a drawn latent,
     never the likelihood's mean; values below the unit's floor are set to it. Sources: Kingma & Welling 2014;
@@ -34,72 +34,61 @@ class Vae(Generator):
     settings: VaeSettings
 
     def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
-        """Train with the settings' steps; the weights with the best common validation score are kept."""
-        self._remember(train.standardiser, train.genes, train.cohort.unit.floor, LabelCombinations.of(train.conditions))
-        best = train_vae(train, validation, self._combinations, self.settings, seed, progress)
-        self._source, self.report = best.source, best.report
-        self.report.facts["label_fallbacks"] = (
-            self._combinations.fallbacks() if self.settings.conditioning == "labels" else []
-        )
+        """Train with the settings' steps; the weights with the best common validation score are kept.
 
+        Raises:
+            Unavailable: when the cohort lacks text (in the wanted variant) or patches that the encoder needs.
+            Diverged: when the loss is not finite, or samples collapse.
+        """
+        self._scale = ExpressionScale.of(train)
+        self._conditioner = Conditioner.of(train, self.settings)
+        best = train_vae(train, validation, self._conditioner, self.settings, seed, progress)
+        self._source, self.report = best.source, best.report
+        self.report.facts |= self._conditioner.facts()
+
+    @torch.no_grad()
     def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
         """Rows (n * draws, genes) in the cohort's unit.
 
         Raises:
+            Unavailable: without the text or patches it needs.
             InputError: with labels, a combination of them that no training patient shows.
         """
         generator = torch.Generator().manual_seed(seed)
-        labels = self._labels(conditions).repeat_interleave(draws, dim=0)
-        expression = np.empty((len(labels), len(self._genes)), dtype=np.float32)
-        for start in range(0, len(labels), CHUNK):
-            scores = decoded(self._source, labels[start : start + CHUNK], generator)
-            rows = self._standardiser.inverse(scores)
-            rows = rows if self._floor is None else rows.clamp(min=self._floor)
-            expression[start : start + CHUNK] = rows.cpu().numpy()
-        return Samples.of(expression, conditions, draws, self._genes)
+        reader, network = self._conditioner.reader(conditions), self._source.network
+        finest = self._conditioner.labels.finest(conditions)
+        expression = np.empty((len(reader) * draws, len(self._scale.genes)), dtype=np.float32)
+        for index in torch.split(torch.arange(len(reader), device=conditions.device), max(1, CHUNK // draws)):
+            condition = network.conditioner(reader.batch(index)).repeat_interleave(draws, dim=0)
+            rows = decoded(self._source, finest[index].repeat_interleave(draws), condition, generator)
+            start = int(index[0]) * draws if len(index) else 0
+            expression[start : start + len(rows)] = self._scale.rows(rows).cpu().numpy()
+        return Samples.of(expression, conditions, draws, self._scale.genes)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Weights, latent distribution, standardiser, label combinations."""
-        labels, facts = self._combinations.state()
+        """Weights, latent distribution, statistics of the z-scores, label combinations."""
         tensors = {f"network.{name}": value for name, value in self._source.network.state_dict().items()}
-        if self._source.mixture is not None:
-            for name in ("weights", "means", "factors"):
-                tensors[f"prior.{name}"] = getattr(self._source.mixture, name)
-        tensors |= {"mean": self._standardiser.mean, "sd": self._standardiser.sd, **labels}
-        return tensors, {"genes": list(self._genes), "floor": self._floor, **facts}
+        tensors |= prior_state(self._source.prior)
+        facts: dict[str, Any] = {}
+        for part in (self._scale, self._conditioner):
+            of_part = part.state()
+            tensors |= of_part[0]
+            facts |= of_part[1]
+        return tensors, facts
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
         """The inverse of `state`."""
         held = {name: value.to(device) for name, value in tensors.items()}
-        self._remember(
-            Standardiser(held["mean"], held["sd"]),
-            tuple(facts["genes"]),
-            facts["floor"],
-            LabelCombinations.restored(held, facts),
-        )
+        self._scale = ExpressionScale.restored(held, facts)
+        self._conditioner = Conditioner.restored(held, facts, self.settings)
         with torch.device("meta"):
-            network = VaeNetwork(len(self._genes), self._combinations.sizes, self.settings)
+            network = VaeNetwork(len(self._scale.genes), self._conditioner.encoder(), self.settings)
         weights = {name.removeprefix("network."): held[name] for name in held if name.startswith("network.")}
         network.load_state_dict(weights, assign=True)
-        mixture = None
-        if "prior.means" in held:
-            mixture = LatentMixture(held["prior.weights"], held["prior.means"], held["prior.factors"])
-        self._source = LatentSource(network.eval().requires_grad_(False), mixture, self.settings.conditioning)
+        network.eval().requires_grad_(False)
+        self._source = LatentSource(network, restored_prior(held), "labels" in self._conditioner.needs)
 
     @classmethod
     def conditions_used(cls, settings: GeneratorSettings) -> frozenset[Condition]:
-        """Labels, when conditioned on them."""
-        conditional = isinstance(settings, VaeSettings) and settings.conditioning == "labels"
-        return frozenset({"labels"}) if conditional else frozenset()
-
-    def _remember(
-        self, standardiser: Standardiser, genes: tuple[str, ...], floor: float | None, combinations: LabelCombinations
-    ) -> None:
-        self._standardiser = Standardiser(standardiser.mean.clone(), standardiser.sd.clone())
-        self._genes, self._floor, self._combinations = genes, floor, combinations
-
-    def _labels(self, conditions: Conditions) -> Tensor:
-        """Label codes (n, columns) to condition on; zeros where they have no influence."""
-        if self.settings.conditioning == "labels":
-            return self._combinations.checked(conditions)
-        return torch.zeros_like(conditions.labels)
+        """The kinds of conditions that the encoder uses."""
+        return needs_of(settings)

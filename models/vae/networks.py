@@ -1,14 +1,11 @@
 """Encoder, decoder, and the Pyro model and guide made of them."""
 
-from collections.abc import Sequence
-from typing import cast
-
 import pyro
 import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
-from gexbench.models.conditioning.labels import LabelEmbedding
+from gexbench.models.conditioning.conditioner import width_of
 from gexbench.models.vae.settings import VaeSettings
 
 SMALLEST_SCALE = 0.01
@@ -20,13 +17,19 @@ class VaeNetwork(nn.Module):
 
     `model` and `guide` are Pyro programs. They hold their parameters as this module's own, not in Pyro's global
     parameter store.
+
+    Args:
+        genes: number of genes.
+        conditioner: encoder of the conditions: `ConditionBatch` → (B, c), c = 0 without conditions. It belongs to the
+            network, and its output is handed in, so that one pass serves encoder and decoder.
+        settings: of the family.
     """
 
-    def __init__(self, genes: int, sizes: Sequence[int], settings: VaeSettings) -> None:
+    def __init__(self, genes: int, conditioner: nn.Module, settings: VaeSettings) -> None:
         super().__init__()
         self.latents = settings.latents
-        self.embedding = LabelEmbedding(sizes) if settings.conditioning == "labels" else None
-        width = self.embedding.out_features if self.embedding else 0
+        self.conditioner = conditioner
+        width = width_of(conditioner)
         hidden = settings.hidden
         self.encoder = _layers(genes + width, hidden, 2 * self.latents, settings.dropout)
         decoded = 2 * genes if settings.scale == "latent" else genes
@@ -34,35 +37,31 @@ class VaeNetwork(nn.Module):
         self.log_scale = nn.Parameter(torch.zeros(genes))
         self.decodes_scale = settings.scale == "latent"
 
-    def condition(self, labels: Tensor) -> Tensor | None:
-        """Label codes (B, columns) → condition (B, width); None without conditions."""
-        return None if self.embedding is None else cast(Tensor, self.embedding(labels))
-
-    def encode(self, expression: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, expression: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation (B, latents) of the posterior of expression (B, genes)."""
-        mean, log_variance = self.encoder(_joined(expression, self.condition(labels))).chunk(2, dim=1)
+        mean, log_variance = self.encoder(torch.cat([expression, condition], dim=1)).chunk(2, dim=1)
         return mean, (0.5 * log_variance.clamp(-12, 8)).exp()
 
-    def decode(self, latent: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def decode(self, latent: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (B, genes) and standard deviation (genes,) or (B, genes) of expression given latents (B, latents)."""
-        decoded = self.decoder(_joined(latent, self.condition(labels)))
+        decoded = self.decoder(torch.cat([latent, condition], dim=1))
         if not self.decodes_scale:
             return decoded, self.log_scale.exp() + SMALLEST_SCALE
         mean, log_scale = decoded.chunk(2, dim=1)
         return mean, (self.log_scale + log_scale.clamp(-3, 3)).exp() + SMALLEST_SCALE
 
-    def model(self, expression: Tensor, labels: Tensor, beta: float) -> None:
-        """p(z) p(x | z, y), z ~ N(0, I), the term of z weighted by `beta`; reconstruction is summed over genes."""
+    def model(self, expression: Tensor, condition: Tensor, beta: float) -> None:
+        """p(z) p(x | z, c), z ~ N(0, I), the term of z weighted by `beta`; reconstruction is summed over genes."""
         with pyro.plate("rows", len(expression)):
             with pyro.poutine.scale(scale=beta):
                 zero = expression.new_zeros(len(expression), self.latents)
                 latent = pyro.sample("latent", _normal(zero, torch.ones_like(zero)))
-            pyro.sample("expression", _normal(*self.decode(latent, labels)), obs=expression)
+            pyro.sample("expression", _normal(*self.decode(latent, condition)), obs=expression)
 
-    def guide(self, expression: Tensor, labels: Tensor, beta: float) -> None:
-        """q(z | x, y), diagonal normal."""
+    def guide(self, expression: Tensor, condition: Tensor, beta: float) -> None:
+        """q(z | x, c), diagonal normal."""
         with pyro.plate("rows", len(expression)), pyro.poutine.scale(scale=beta):
-            pyro.sample("latent", _normal(*self.encode(expression, labels)))
+            pyro.sample("latent", _normal(*self.encode(expression, condition)))
 
 
 def _layers(inputs: int, hidden: int, outputs: int, dropout: float) -> nn.Sequential:
@@ -75,10 +74,6 @@ def _layers(inputs: int, hidden: int, outputs: int, dropout: float) -> nn.Sequen
         nn.Dropout(dropout),
         nn.Linear(hidden, outputs),
     )
-
-
-def _joined(values: Tensor, condition: Tensor | None) -> Tensor:
-    return values if condition is None else torch.cat([values, condition], dim=1)
 
 
 def _normal(mean: Tensor, scale: Tensor) -> dist.TorchDistribution:

@@ -5,10 +5,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from gexbench.models.settings import GeneratorSettings
+from gexbench.models.conditioning.settings import CONDITIONING_SIZES, ConditioningSettings
+from gexbench.models.search_space import Choice, LogRange, SearchSpace
 
 
-class VaeSettings(GeneratorSettings):
+class VaeSettings(ConditioningSettings):
     """Settings of the variational autoencoders.
 
     The plain form of the paper is `prior="standard", scale="gene", beta=1.0`, latents 64 and 256. The defaults
@@ -16,12 +17,13 @@ class VaeSettings(GeneratorSettings):
     per gene makes all patients of a gene equally noisy.
 
     Attributes:
-        conditioning: `labels` gives encoder and decoder the embedded label columns (CVAE).
+        conditioning and its sizes: see `ConditioningSettings`. Encoder and decoder see the same condition (CVAE). The
+            networks that read patches and text are first fitted to the conditional mean (`warm_start_steps`).
         hidden: width of the two hidden layers of encoder and decoder.
         latent: width of the latent; None takes 64 without conditions, 256 with labels.
         prior: what latents are drawn from when sampling. `standard`: N(0, I). `aggregate`: normal distributions
-            fitted after training to the posterior of the training rows, one per finest label with labels, else a
-            mixture of `components`. Training uses N(0, I) in both cases.
+            fitted after training to the posterior of the training rows, one per finest label where the condition says
+            it, else a mixture of `components`. Training uses N(0, I) in both cases.
         components: components of the unconditional aggregate prior.
         scale: standard deviation of the likelihood: one learned number per `gene`, or decoded from the `latent`.
         beta: weight of the KL term after the warm-up; 1 is the evidence lower bound.
@@ -34,7 +36,6 @@ class VaeSettings(GeneratorSettings):
         checkpoints: how often over the training the common validation score is taken.
     """
 
-    conditioning: Literal["none", "labels"] = "none"
     hidden: int = Field(default=256, ge=1)
     latent: int | None = Field(default=None, ge=1)
     prior: Literal["standard", "aggregate"] = "aggregate"
@@ -42,7 +43,6 @@ class VaeSettings(GeneratorSettings):
     scale: Literal["gene", "latent"] = "latent"
     beta: float = Field(default=1.0, gt=0)
     warm_up: float = Field(default=0.2, ge=0, le=1)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
     steps: int = Field(default=4000, ge=1)
     batch: int = Field(default=128, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -50,8 +50,10 @@ class VaeSettings(GeneratorSettings):
     ema: float = Field(default=0.0, ge=0, lt=1)
     checkpoints: int = Field(default=20, ge=1)
 
+    version: ClassVar[str] = "2"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {
+            **CONDITIONING_SIZES["quick"],
             "hidden": 128,
             "latent": 32,
             "beta": 0.1,
@@ -60,8 +62,17 @@ class VaeSettings(GeneratorSettings):
             "learning_rate": 3e-3,
             "checkpoints": 5,
         },
-        "cpu": {"steps": 4000},
-        "full": {"steps": 4000},
+        "cpu": {**CONDITIONING_SIZES["cpu"], "steps": 4000},
+        "full": {**CONDITIONING_SIZES["full"], "steps": 4000},
+    }
+
+    search_space: ClassVar[SearchSpace] = {
+        "hidden": Choice((128, 256, 512)),
+        "latent": Choice((32, 64, 128, 256)),
+        "beta": LogRange(0.05, 2.0),
+        "dropout": Choice((0.0, 0.1, 0.2)),
+        "learning_rate": LogRange(3e-4, 5e-3),
+        "ema": Choice((0.0, 0.99, 0.999)),
     }
 
     @property

@@ -1,27 +1,28 @@
 """Training of the VAE family by the evidence lower bound."""
 
-import copy
 import math
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from pyro.infer import TraceMeanField_ELBO
 from torch import Tensor
 
-from gexbench.models.conditioning.labels import LabelCombinations
+from gexbench.models.conditioning.conditioner import Conditioner
+from gexbench.models.conditioning.drawn import DrawnConditions, Encoded, Tabled, encoded
 from gexbench.models.contract import FitReport, Progress
 from gexbench.models.dispersion import report_dispersion
+from gexbench.models.expression_scale import ExpressionScale
+from gexbench.models.training.averaging import AveragedWeights
+from gexbench.models.training.latent_mixture import of_conditions, of_labels, of_mixture
+from gexbench.models.training.pretraining import fit_conditional_mean
+from gexbench.models.training.run import TrainingRun, gradient_norm
 from gexbench.models.vae.networks import VaeNetwork
-from gexbench.models.vae.prior import LatentMixture, of_labels, of_mixture
-from gexbench.models.vae.sampling import LatentSource, decoded
+from gexbench.models.vae.sampling import LatentSource, Prior, decoded
 from gexbench.models.vae.settings import VaeSettings
 from gexbench.models.validation_score import ValidationScore
 from gexbench.tasks.seeds import derive_seed
 from gexbench.tasks.split import Split
-
-PROGRESS_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Trained:
 def train_vae(
     train: Split,
     validation: Split,
-    combinations: LabelCombinations,
+    conditioner: Conditioner,
     settings: VaeSettings,
     seed: int,
     progress: Progress,
@@ -43,62 +44,95 @@ def train_vae(
     """Train on the training rows; all randomness follows from `seed`, global random state is restored.
 
     Pyro draws from torch's global generators, so these are seeded inside `fork_rng`.
+
+    Raises:
+        Diverged: when the loss is not finite, or samples collapse.
     """
     device = train.expression.device
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
-        torch.default_generator.manual_seed(derive_seed(seed=seed, purpose="weights and latents"))
-        if cuda:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(derive_seed(seed=seed, purpose="latents on the device"))
-        return _Training(train, validation, combinations, settings, seed).run(progress)
+        torch.manual_seed(derive_seed(seed=seed, purpose="weights and latents"))
+        return _Training(train, validation, conditioner, settings, seed).run(progress)
 
 
 class _Training:
     """One training: network, its moving average, data, and the best checkpoint so far."""
 
     def __init__(
-        self, train: Split, validation: Split, combinations: LabelCombinations, settings: VaeSettings, seed: int
+        self, train: Split, validation: Split, conditioner: Conditioner, settings: VaeSettings, seed: int
     ) -> None:
         device = train.expression.device
         self.settings, self.train, self.seed = settings, train, seed
-        self.validation = _known(combinations, validation)
+        self.scale = ExpressionScale.of(train)
+        self.validation = conditioner.known(validation)
         with torch.device(device):
-            self.network = VaeNetwork(len(train.genes), combinations.sizes, settings)
-        self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self.labels = combinations.checked(train.conditions)
-        self.wanted = combinations.checked(self.validation.conditions)
-        self.score = ValidationScore(train, self.validation, labelled=self.settings.conditioning == "labels")
-        self.best, self.best_score, self.best_step = LatentSource(self.averaged, None, settings.conditioning), 0.0, 0
+            self.network = VaeNetwork(len(train.genes), conditioner.encoder(), settings)
+        self.weights = AveragedWeights(self.network, settings.ema)
+        self.by_label = "labels" in conditioner.needs
+        self.readers = conditioner.reader(train.conditions), conditioner.reader(self.validation.conditions)
+        self.finest = tuple(conditioner.labels.finest(split.conditions) for split in (train, self.validation))
+        self.score = ValidationScore(train, self.validation, labelled=bool(conditioner.needs))
+        self.random = torch.Generator(device).manual_seed(derive_seed(seed=seed, purpose="conditions"))
+        self.fixed: tuple[Tensor, Tensor] | None = None
+        self.prior: Prior = None
+        self.best_prior: Prior = None
 
     def run(self, progress: Progress) -> Trained:
-        settings, report = self.settings, FitReport()
+        settings, network, report = self.settings, self.network, FitReport()
+        if settings.reads_text_or_patches:
+            fit_conditional_mean(
+                network.conditioner,
+                self.train.standardised,
+                self.readers[0],
+                steps=settings.warm_start_steps,
+                batch=settings.batch,
+                random=self.random,
+            )
+        run = TrainingRun(
+            settings.steps,
+            checkpoints=settings.checkpoints,
+            score=self._score,
+            keep=self._keep,
+            progress=progress,
+        )
+        self._train(run)
+        self.weights.restore()
+        network.eval().requires_grad_(False)
+        self.prior = self.best_prior
+        run.describe(report)
+        report.facts |= {
+            "parameters": sum(weights.numel() for weights in network.parameters()),
+            "latent": settings.latents,
+            "validation_score": self.score.name,
+        }
+        report_dispersion(report, self._rows(), self.validation)
+        return Trained(LatentSource(network, self.prior, self.by_label), report)
+
+    def _train(self, run: TrainingRun) -> None:
+        settings, network = self.settings, self.network
         optimiser = torch.optim.AdamW(
-            self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+            network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
         bound = TraceMeanField_ELBO()  # type: ignore[no-untyped-call]
-        every = max(1, settings.steps // settings.checkpoints)
-        scores: list[float] = []
-        shown = -math.inf
+        conditions: DrawnConditions = Encoded(self.readers[0], [network.conditioner], self.random)
         for step, rows in enumerate(self._batches(), start=1):
+            if step == 1 + max(0, settings.steps - settings.head_steps):
+                conditions = Tabled(self.readers[0], [network.conditioner], self.random)
+                network.conditioner.requires_grad_(False)
+                self.fixed = self._conditions()
             beta = settings.beta * min(1.0, step / max(1.0, settings.warm_up * settings.steps))
             for group in optimiser.param_groups:
                 group["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / settings.steps))
-            batch = (self.train.standardised[rows], self.labels[rows], beta)
-            total: Tensor = bound.differentiable_loss(self.network.model, self.network.guide, *batch)  # type: ignore[no-untyped-call]
+            conditions.draw(rows)
+            batch = (self.train.standardised[rows], conditions.condition(), beta)
+            total: Tensor = bound.differentiable_loss(network.model, network.guide, *batch)  # type: ignore[no-untyped-call]
             loss = total / len(rows)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-            self._average(step)
-            if step % every == 0 or step == settings.steps:
-                scores.append(self._checkpoint(step))
-            if time.monotonic() - shown > PROGRESS_SECONDS or step == settings.steps:
-                shown = time.monotonic()
-                progress(step, settings.steps, loss=float(loss.detach()), score=scores[-1] if scores else math.nan)
-        report.curves["validation_score"] = scores
-        self._describe(report)
-        return Trained(self.best, report)
+            self.weights.update()
+            logged = {"gradient_norm": gradient_norm(network.parameters())} if run.logs(step) else {}
+            run.after(step, loss=loss, **logged)
 
     def _batches(self) -> Iterator[Tensor]:
         """Row indices of each step's mini-batch: epochs of random order, run together."""
@@ -112,61 +146,43 @@ class _Training:
             rows, queue = queue[:size], queue[size:]
             yield rows
 
-    @torch.no_grad()
-    def _average(self, step: int) -> None:
-        """Move the average towards the weights; early steps count less, so that it forgets the start."""
-        decay = min(self.settings.ema, step / (step + 10))
-        averaged: list[Tensor] = list(self.averaged.parameters())
-        weights: list[Tensor] = list(self.network.parameters())
-        torch._foreach_lerp_(averaged, weights, 1 - decay)
+    def _conditions(self) -> tuple[Tensor, Tensor]:
+        """Conditions of all training and all validation patients."""
+        if self.fixed is not None:
+            return self.fixed
+        return encoded(self.network.conditioner, self.readers[0]), encoded(self.network.conditioner, self.readers[1])
 
     @torch.no_grad()
-    def _checkpoint(self, step: int) -> float:
-        network = copy.deepcopy(self.averaged)
-        source = LatentSource(network, self._mixture(), self.settings.conditioning)
-        score = self.score(self._rows(source))
-        if not self.best_step or score < self.best_score:
-            self.best, self.best_score, self.best_step = source, score, step
+    def _score(self) -> float:
+        self.weights.swap()
+        self.network.eval()
+        self.prior = self._fitted_prior()
+        score = self.score(self._rows())
+        self.network.train()
+        self.weights.swap()
         return score
 
-    def _mixture(self) -> LatentMixture | None:
-        if self.settings.prior == "standard":
-            return None
-        mean, scale = self.averaged.encode(self.train.standardised, self.labels)
-        if self.settings.conditioning == "labels":
-            classes = len(self.train.conditions.classes[self.train.conditions.label_columns[0]])
-            return of_labels(mean, scale, self.labels[:, 0], classes)
-        generator = torch.Generator().manual_seed(derive_seed(seed=self.seed, purpose="mixture"))
-        return of_mixture(mean, scale, self.settings.components, generator)
+    def _keep(self) -> None:
+        self.weights.keep()
+        self.best_prior = self.prior
 
-    def _rows(self, source: LatentSource) -> Tensor:
+    def _fitted_prior(self) -> Prior:
+        """The prior that `settings.prior` asks for, from the posterior of the training rows."""
+        settings, train = self.settings, self.train
+        if settings.prior == "standard":
+            return None
+        condition = self._conditions()[0]
+        mean, scale = self.network.encode(train.standardised, condition)
+        if self.by_label:
+            classes = train.conditions.classes[train.conditions.label_columns[0]]
+            return of_labels(mean, scale, self.finest[0], len(classes))
+        if settings.reads_text_or_patches:
+            return of_conditions(mean, scale, condition)
+        generator = torch.Generator().manual_seed(derive_seed(seed=self.seed, purpose="mixture"))
+        return of_mixture(mean, scale, settings.components, generator)
+
+    def _rows(self) -> Tensor:
         """z-scored rows for the validation patients, floored as samples are."""
         generator = torch.Generator().manual_seed(derive_seed(purpose="validation rows"))
-        rows = decoded(source, self.wanted, generator)
-        floor, standardiser = self.train.cohort.unit.floor, self.train.standardiser
-        return rows if floor is None else standardiser.forward(standardiser.inverse(rows).clamp(min=floor))
-
-    def _describe(self, report: FitReport) -> None:
-        report.facts = {
-            "parameters": sum(weights.numel() for weights in self.network.parameters()),
-            "latent": self.settings.latents,
-            "steps": self.settings.steps,
-            "best_step": self.best_step,
-            "validation_score": self.score.name,
-        }
-        report_dispersion(report, self._rows(self.best), self.validation)
-
-
-def _known(combinations: LabelCombinations, validation: Split) -> Split:
-    """The validation patients whose combination of labels some training patient shows."""
-    labels = validation.conditions.labels
-    known = (labels[:, None, :] == combinations.codes).all(-1).any(1)
-    if bool(known.all()):
-        return validation
-    rows = known.nonzero()[:, 0]
-    return replace(
-        validation,
-        expression=validation.expression[rows],
-        standardised=validation.standardised[rows],
-        conditions=validation.conditions.take(rows),
-    )
+        source = LatentSource(self.network, self.prior, self.by_label)
+        return self.scale.floored(decoded(source, self.finest[1], self._conditions()[1], generator))

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from gexbench.models.conditioning.batch import ConditionBatch
+from gexbench.models.conditioning.conditioner import width_of
 from gexbench.models.conditioning.encoders import ENCODERS, EncoderSizes
 from gexbench.models.wgan_gp.networks import Critic, ExpressionGenerator
 from gexbench.models.wgan_gp.settings import WganGpSettings
@@ -15,7 +16,12 @@ class ConditionalGenerator(nn.Module):
         super().__init__()
         self.encoder = ENCODERS[settings.conditioning].build(sizes)
         self.head = ExpressionGenerator(
-            settings.latent, width_of(self.encoder), settings.hidden, genes, gene_noise=settings.gene_noise
+            settings.latent,
+            width_of(self.encoder),
+            settings.hidden,
+            genes,
+            gene_noise=settings.gene_noise,
+            components=settings.components,
         )
 
     def forward(self, noise: Tensor, batch: ConditionBatch) -> Tensor:
@@ -36,14 +42,6 @@ class ConditionalCritic(nn.Module):
         """z-scored expression (B, genes) and conditions of the same patients → scores (B,)."""
         scores: Tensor = self.head(expression, self.encoder(batch))
         return scores
-
-
-def width_of(encoder: nn.Module) -> int:
-    """Width of the condition that an encoder makes."""
-    width = encoder.out_features
-    if not isinstance(width, int):
-        raise TypeError(f"{type(encoder).__name__}.out_features must be an int")
-    return width
 
 
 def parameter_count(module: nn.Module) -> int:

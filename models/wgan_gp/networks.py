@@ -17,21 +17,45 @@ class ExpressionGenerator(nn.Module):
     """[z, c] → hidden → hidden → genes with ReLU and a linear output (GeMM-GAN, step 8).
 
     With `gene_noise` the output gains independent normal noise with a learned scale per gene: `hidden` features span
-    at most as many directions, while real expression varies in all of them.
+    at most as many directions, while real expression varies in all of them. With `components` z comes from a mixture
+    of that many unit normal distributions; their centres and weights are buffers, at first all in the origin.
     """
 
-    def __init__(self, latent: int, condition: int, hidden: int, genes: int, *, gene_noise: bool = False) -> None:
+    def __init__(
+        self,
+        latent: int,
+        condition: int,
+        hidden: int,
+        genes: int,
+        *,
+        gene_noise: bool = False,
+        components: int = 0,
+    ) -> None:
         super().__init__()
         self.latent, self.genes = latent, genes
         self.first = nn.Linear(latent + condition, hidden)
         self.second = nn.Linear(hidden, hidden)
         self.output = nn.Linear(hidden, genes)
         self.log_scale = nn.Parameter(torch.full((genes,), -2.0)) if gene_noise else None
+        self.components = components
+        if components:
+            self.register_buffer("centres", torch.zeros(components, latent))
+            self.register_buffer("shares", torch.full((components,), 1.0 / components))
+
+    @property
+    def noise_width(self) -> int:
+        """Columns of the noise: latent, plus genes with gene noise."""
+        return self.latent + (0 if self.log_scale is None else self.genes)
 
     def noise(self, rows: int, generator: torch.Generator) -> Tensor:
-        """Standard normal input of `rows` rows: (rows, latent), or (rows, latent + genes) with gene noise."""
-        width = self.latent + (0 if self.log_scale is None else self.genes)
-        return torch.randn((rows, width), generator=generator, device=generator.device)
+        """Random input of `rows` rows, (rows, noise_width), on the generator's device."""
+        device = generator.device
+        drawn = torch.randn((rows, self.noise_width), generator=generator, device=device)
+        if self.components and rows:
+            shares, centres = self.get_buffer("shares").to(device), self.get_buffer("centres").to(device)
+            chosen = torch.multinomial(shares, rows, replacement=True, generator=generator)
+            drawn[:, : self.latent] += centres[chosen]
+        return drawn
 
     def forward(self, noise: Tensor, condition: Tensor) -> Tensor:
         """Noise (B, latent [+ genes]) and condition (B, c) → z-scored expression (B, genes)."""

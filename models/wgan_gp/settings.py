@@ -6,45 +6,42 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from gexbench.models.settings import BudgetName, GeneratorSettings
+from gexbench.models.conditioning.settings import (
+    CONDITIONING_SIZES,
+    WITH_TRANSFORMER,
+    ConditioningSettings,
+    Count,
+    Positive,
+)
+from gexbench.models.search_space import Choice, LogRange, SearchSpace
+from gexbench.models.settings import BudgetName
 
-Conditioning = Literal["none", "labels", "text", "image", "image-transformer", "film", "cross-attention", "fusion"]
 Training = Literal["standard", "reference"]
-Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 # Fewer critic updates at a higher rate than Gulrajani et al. 2017: on TCGA the same quality at half the cost.
 _TWO_RATES: Mapping[str, Any] = MappingProxyType({"critic_steps": 3, "critic_learning_rate": 1e-3})
 
-# Conditioning networks with a transformer cost far more per step than those without.
-_TRANSFORMERS = frozenset({"image-transformer", "film", "cross-attention", "fusion"})
-
 _STANDARD: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "quick": {
-            "width": 64,
             "hidden": 128,
             "latent": 128,
-            "patches": 8,
-            "tokens": 32,
             "steps": 150,
-            "warm_start_steps": 60,
             **_TWO_RATES,
             "learning_rate": 2e-5,
         },
-        "cpu": {"width": 128, "patches": 16, "tokens": 32, "steps": 3000, **_TWO_RATES},
+        "cpu": {"steps": 1500, **_TWO_RATES, "learning_rate": 6e-4},
         "full": {"steps": 20_000, **_TWO_RATES},
     }
 )
 _STANDARD_TRANSFORMER: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "quick": {"steps": 150, "head_steps": 135, "warm_start_steps": 150},
-        "cpu": {"steps": 3000, "head_steps": 2800},
+        "cpu": {"head_steps": 1400},
         "full": {"steps": 12_000, "head_steps": 8_000},
     }
 )
-# Its start is one Gaussian over all classes, further from the data than a conditional one.
-_UNCONDITIONAL: Mapping[str, Any] = MappingProxyType({"learning_rate": 4e-4})
 _REFERENCE: Mapping[str, Any] = MappingProxyType(
     {
         "batch": 8,
@@ -56,7 +53,9 @@ _REFERENCE: Mapping[str, Any] = MappingProxyType(
         "ema": 0.0,
         "warm_start_steps": 0,
         "component_start": False,
+        "components": 0,
         "gene_noise": False,
+        "floored": False,
     }
 )
 _REFERENCE_BUDGETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -68,19 +67,16 @@ _REFERENCE_BUDGETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
-class WganGpSettings(GeneratorSettings):
+class WganGpSettings(ConditioningSettings):
     """Settings of a WGAN-GP; those of the budget are filled in here, so that a record shows every value.
 
     Attributes:
         preset: budget whose sizes and steps fill the settings that are not given.
-        conditioning: encoder of the conditions, one for the generator and one for the critic, nothing shared.
+        conditioning and its sizes: see `ConditioningSettings`; the generator and the critic have an encoder each and
+            share nothing.
         training: `standard` (Adam, cosine, averaged weights, best validation checkpoint) or `reference` (as the
             authors of GeMM-GAN ran it: RMSprop, batch 8, halved rate, clipped gradients, last step kept).
-        wiring: query of the image-to-text attention, see `FusionSizes`.
-        text: variant of the clinical text: `full`, or `plain` without the words that give the labels away.
-        width, heads, encoder_layers, dropout: of the fusion network (E, transformer).
         hidden, latent: two hidden layers of generator and critic; width of z.
-        patches, tokens: most patches and tokens shown per patient.
         steps: generator updates; critic_steps: critic updates before each.
         head_steps: the last of `steps`, in which both encoders stay fixed and only the heads are trained; `standard`
             only.
@@ -91,30 +87,34 @@ class WganGpSettings(GeneratorSettings):
         ema: decay of the generator's averaged weights, min(ema, (1 + t) / (10 + t)) at step t; 0 = none.
         component_start: start the output layer on the principal components of the within-condition residuals.
         warm_start_steps: least-squares steps on the conditional mean before adversarial training.
+        components: of the mixture of unit normal distributions that z is drawn from; 0 = one standard normal. Their
+            centres come from a clustering of the training rows and need `component_start`.
         gene_noise: add independent normal noise with a learned scale per gene to the output.
+        floored: the critic sees generated values below the unit's floor as the floor, as they are sampled.
         checkpoints: how many times the common validation score is taken.
     """
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {"quick": {"preset": "quick"}, "cpu": {"preset": "cpu"}, "full": {"preset": "full"}}
     )
 
+    search_space: ClassVar[SearchSpace] = MappingProxyType(
+        {
+            "learning_rate": LogRange(2e-5, 1e-3),
+            "critic_learning_rate": LogRange(2e-4, 4e-3),
+            "penalty": LogRange(1.0, 30.0),
+            "hidden": Choice((128, 256, 512)),
+            "latent": Choice((64, 128, 256)),
+            "gene_noise": Choice((True, False)),
+        }
+    )
+
     preset: BudgetName = "full"
-    conditioning: Conditioning = "none"
     training: Training = "standard"
-    wiring: Literal["sequential", "parallel"] = "sequential"
-    text: Literal["full", "plain"] = "full"
-    width: Positive = 256
-    heads: Positive = 4
-    encoder_layers: Positive = 2
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     hidden: Positive = 256
     latent: Positive = 256
-    patches: Positive = 256
-    tokens: Positive = 300
     steps: Positive = 20_000
-    head_steps: Annotated[int, Field(ge=0)] = 0
     critic_steps: Positive = 5
     batch: Annotated[int, Field(ge=2)] = 64
     learning_rate: Rate = 2e-4
@@ -123,9 +123,16 @@ class WganGpSettings(GeneratorSettings):
     critic_activation: Literal["relu", "leaky_relu", "silu"] = "relu"
     ema: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
     component_start: bool = True
-    warm_start_steps: Annotated[int, Field(ge=0)] = 300
+    components: Count = 32
     gene_noise: bool = True
+    floored: bool = True
     checkpoints: Positive = 10
+
+    @model_validator(mode="after")
+    def _check(self) -> "WganGpSettings":
+        if self.components and not self.component_start:
+            raise ValueError("components need component_start; set components to 0, or component_start to true")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -139,7 +146,5 @@ class WganGpSettings(GeneratorSettings):
             return given
         if given.get("training") == "reference":
             return {**_REFERENCE, **_REFERENCE_BUDGETS[preset], **given}
-        special = _STANDARD_TRANSFORMER[preset] if conditioning in _TRANSFORMERS else {}
-        if conditioning == "none" and preset != "quick":
-            special = _UNCONDITIONAL
-        return {**_STANDARD[preset], **special, **given}
+        special = _STANDARD_TRANSFORMER[preset] if conditioning in WITH_TRANSFORMER else {}
+        return {**CONDITIONING_SIZES[preset], **_STANDARD[preset], **special, **given}

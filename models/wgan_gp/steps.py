@@ -5,6 +5,7 @@ batch. While the critic is trained the generator is fixed: its condition is comp
 pass, with its graph, serves the generator's own update.
 """
 
+import torch
 from torch import Tensor
 
 from gexbench.models.conditioning.batch import ConditionBatch
@@ -34,7 +35,12 @@ def judged(
 
 
 def generator_loss(
-    generator: ConditionalGenerator, critic: ConditionalCritic, noise: Tensor, condition: Tensor, seen: Tensor
+    generator: ConditionalGenerator,
+    critic: ConditionalCritic,
+    noise: Tensor,
+    condition: Tensor,
+    seen: Tensor,
+    floor: Tensor | None = None,
 ) -> Tensor:
     """−mean D(G(z, c), c').
 
@@ -43,6 +49,8 @@ def generator_loss(
         noise: of `head.noise`.
         condition: (B, c) the generator's own, with its graph.
         seen: (B, c) the critic's, without one: only the generator is updated by this loss.
+        floor: (genes,) z-scores of the unit's floor: generated values below it are seen as it; None = no floor.
     """
-    scores: Tensor = critic.head(generator.head(noise, condition), seen)
+    rows = generator.head(noise, condition)
+    scores: Tensor = critic.head(rows if floor is None else torch.maximum(rows, floor), seen)
     return -scores.mean()

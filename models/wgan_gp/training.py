@@ -1,33 +1,24 @@
 """Training loops of the WGAN-GP: `standard` (ours) and `reference` (the authors' of GeMM-GAN)."""
 
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from gexbench.models.conditioning.batch import ConditionBatch, ConditionReader
-from gexbench.models.contract import Progress
+from gexbench.models.conditioning.drawn import DrawnConditions, Encoded, Tabled
+from gexbench.models.training.averaging import AveragedWeights
+from gexbench.models.training.run import TrainingRun, gradient_norm
 from gexbench.models.wgan_gp.conditional import ConditionalCritic, ConditionalGenerator
 from gexbench.models.wgan_gp.networks import critic_loss
 from gexbench.models.wgan_gp.settings import WganGpSettings
 from gexbench.models.wgan_gp.steps import generator_loss, judged
 
-_SECONDS_BETWEEN_CALLS = 0.3
-_TABLE_DRAWS = 4
-_TABLE_CHUNK = 256
 _REFERENCE_CLIPS = (10.0, 2.0)
 # Epochs after which the authors halve the rate: their proposed model and their baselines.
 _REFERENCE_HALVING = {True: 100, False: 50}
-
-
-class AfterStep(Protocol):
-    """Called after every generator update, with the number of updates made."""
-
-    def __call__(self, done: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +30,9 @@ class Training:
         rows: (n, genes) z-scored training expression; reader: conditions of the same patients.
         settings: of the family.
         random: source of mini-batches, patch draws, z and mixtures, on the device.
+        weights: moving average of the generator's weights.
+        run: what is called after every generator update.
+        floor: (genes,) z-scores of the unit's floor, where the critic is to see it; else None.
     """
 
     generator: ConditionalGenerator
@@ -47,6 +41,9 @@ class Training:
     reader: ConditionReader
     settings: WganGpSettings
     random: torch.Generator
+    weights: AveragedWeights
+    run: TrainingRun
+    floor: Tensor | None = None
 
     def drawn(self) -> Tensor:
         """Rows of a mini-batch, (batch,) int64, drawn with replacement."""
@@ -56,49 +53,66 @@ class Training:
         """Input noise of one mini-batch."""
         return self.generator.head.noise(self.settings.batch, self.random)
 
+    def fake(self, noise: Tensor, condition: Tensor) -> Tensor:
+        """Generated rows as the critic sees them, (B, genes) z-scores without a graph."""
+        with torch.no_grad():
+            rows: Tensor = self.generator.head(noise, condition)
+            return rows if self.floor is None else torch.maximum(rows, self.floor)
+
+    def after(self, step: int, objective: Tensor, loss: Tensor) -> None:
+        """After generator update `step` (from 1), with the last losses of critic and generator."""
+        self.weights.update()
+        values = {"critic_loss": objective, "generator_loss": loss}
+        if self.run.logs(step):
+            values["critic_gradient_norm"] = gradient_norm(self.critic.parameters())
+            values["generator_gradient_norm"] = gradient_norm(self.generator.parameters())
+        self.run.after(step, **values)
+
     def critic_objective(self, real: Tensor, fake: Tensor, batch: ConditionBatch, *, separate: bool = False) -> Tensor:
         """Loss of one critic update with a fresh mixture."""
         mix = torch.rand((len(real), 1), generator=self.random, device=self.random.device)
         return critic_loss(judged(self.critic, real, fake, batch, mix, separate=separate), self.settings.penalty)
 
 
-def train_standard(training: Training, after: AfterStep, progress: Progress) -> None:
+def train_standard(training: Training) -> None:
     """Adam (0, .9) with both rates falling to 0 by a cosine; every critic update sees a fresh mini-batch.
 
     In the last `head_steps` both encoders stay as they are: the conditions of all training patients are computed
     once, for a few draws of their patches, and the steps train the heads alone, at a fraction of the cost.
     """
-    settings = training.settings
+    settings, networks = training.settings, (training.generator, training.critic)
     rates = (settings.learning_rate, settings.critic_learning_rate)
     optimisers = tuple(
         torch.optim.Adam(network.parameters(), lr=rate, betas=(0.0, 0.9), fused=True)
-        for network, rate in zip((training.generator, training.critic), rates, strict=True)
+        for network, rate in zip(networks, rates, strict=True)
     )
-    show = _throttled(progress, settings.steps)
-    conditions: _Conditions = _Encoded(training)
+    encoders = [network.encoder for network in networks]
+    conditions: DrawnConditions = Encoded(training.reader, encoders, training.random)
+    trained: list[Tensor] = list(training.generator.parameters())
     for step in range(settings.steps):
         for optimiser, rate in zip(optimisers, rates, strict=True):
             optimiser.param_groups[0]["lr"] = rate * 0.5 * (1.0 + math.cos(math.pi * step / settings.steps))
         if step == max(0, settings.steps - settings.head_steps):
-            conditions = _Tabled(training)
-        objective = _standard_step(training, conditions, optimisers)
-        after(step + 1)
-        show(step + 1, objective)
+            conditions = Tabled(training.reader, encoders, training.random)
+            trained = list(training.generator.head.parameters())
+        training.after(step + 1, *_standard_step(training, conditions, optimisers, trained))
 
 
 def _standard_step(
-    training: Training, conditions: "_Conditions", optimisers: tuple[torch.optim.Optimizer, ...]
-) -> Tensor:
-    """`critic_steps` critic updates and one generator update on the last mini-batch; the critic's last loss."""
+    training: Training,
+    conditions: DrawnConditions,
+    optimisers: tuple[torch.optim.Optimizer, ...],
+    trained: list[Tensor],
+) -> tuple[Tensor, Tensor]:
+    """`critic_steps` critic updates and one generator update on the last mini-batch; the last losses of both."""
     settings, generator, critic = training.settings, training.generator, training.critic
     for update in range(settings.critic_steps):
         index = training.drawn()
         conditions.draw(index)
         with torch.set_grad_enabled(update == settings.critic_steps - 1):
-            condition = conditions.of_generator()
-        with torch.no_grad():
-            fake = generator.head(training.noise(), condition)
-        seen = conditions.of_critic()
+            condition = conditions.condition(0)
+        fake = training.fake(training.noise(), condition)
+        seen = conditions.condition(1)
         mix = torch.rand((len(index), 1), generator=training.random, device=training.random.device)
         objective = critic_loss(
             critic.head.judge(training.rows[index], fake, mix, (seen, seen, seen), detach=critic.head.piecewise_linear),
@@ -108,83 +122,15 @@ def _standard_step(
         torch.autograd.backward(objective)
         optimisers[1].step()
     with torch.no_grad():
-        seen = conditions.of_critic()
-    loss = generator_loss(generator, critic, training.noise(), condition, seen)
+        seen = conditions.condition(1)
+    loss = generator_loss(generator, critic, training.noise(), condition, seen, training.floor)
     optimisers[0].zero_grad()
-    torch.autograd.backward(loss, inputs=conditions.trained)
+    torch.autograd.backward(loss, inputs=trained)
     optimisers[0].step()
-    return objective
+    return objective, loss
 
 
-class _Conditions(Protocol):
-    """Conditions of a mini-batch for both heads; `trained` are the generator's parameters that an update reaches."""
-
-    trained: list[Tensor]
-
-    def draw(self, index: Tensor) -> None: ...
-
-    def of_generator(self) -> Tensor: ...
-
-    def of_critic(self) -> Tensor: ...
-
-
-class _Encoded:
-    """Conditions from the encoders, which are trained."""
-
-    def __init__(self, training: Training) -> None:
-        self.training = training
-        self.trained: list[Tensor] = list(training.generator.parameters())
-
-    def draw(self, index: Tensor) -> None:
-        self.batch = self.training.reader.batch(index, self.training.random)
-
-    def of_generator(self) -> Tensor:
-        condition: Tensor = self.training.generator.encoder(self.batch)
-        return condition
-
-    def of_critic(self) -> Tensor:
-        condition: Tensor = self.training.critic.encoder(self.batch)
-        return condition
-
-
-class _Tabled:
-    """Conditions from tables (draws, n, c) made once by fixed encoders, with dropout off."""
-
-    def __init__(self, training: Training) -> None:
-        self.training = training
-        self.trained: list[Tensor] = list(training.generator.head.parameters())
-        self.tables = self._encode(training)
-
-    @staticmethod
-    @torch.no_grad()
-    def _encode(training: Training) -> tuple[Tensor, Tensor]:
-        encoders = training.generator.encoder.eval(), training.critic.encoder.eval()
-        tables: tuple[list[Tensor], list[Tensor]] = ([], [])
-        for _ in range(_TABLE_DRAWS):
-            parts: tuple[list[Tensor], list[Tensor]] = ([], [])
-            for index in torch.split(torch.arange(len(training.rows), device=training.rows.device), _TABLE_CHUNK):
-                batch = training.reader.batch(index, training.random)
-                for part, encoder in zip(parts, encoders, strict=True):
-                    part.append(encoder(batch))
-            for table, part in zip(tables, parts, strict=True):
-                table.append(torch.cat(part))
-        training.generator.encoder.train(training.generator.training)
-        training.critic.encoder.train(training.critic.training)
-        return torch.stack(tables[0]), torch.stack(tables[1])
-
-    def draw(self, index: Tensor) -> None:
-        random = self.training.random
-        pick = torch.randint(_TABLE_DRAWS, index.shape, generator=random, device=random.device)
-        self.drawn = tuple(table[pick, index] for table in self.tables)
-
-    def of_generator(self) -> Tensor:
-        return self.drawn[0]
-
-    def of_critic(self) -> Tensor:
-        return self.drawn[1]
-
-
-def train_reference(training: Training, after: AfterStep, progress: Progress) -> None:
+def train_reference(training: Training) -> None:
     """As the authors of GeMM-GAN train: RMSprop, all updates of a step on one mini-batch, epochs without replacement.
 
     With dropout every use of an encoder draws its own masks; without it each condition is computed once. The
@@ -199,7 +145,6 @@ def train_reference(training: Training, after: AfterStep, progress: Progress) ->
         torch.optim.RMSprop(each, lr=rate, foreach=True) for each, rate in zip(parameters, rates, strict=True)
     )
     separate = settings.dropout > 0 and generator.training
-    show = _throttled(progress, settings.steps)
     for step, (epoch, index) in enumerate(_epochs(training)):
         for optimiser, rate in zip(optimisers, rates, strict=True):
             optimiser.param_groups[0]["lr"] = rate * 0.5 ** (epoch // _REFERENCE_HALVING[fusion])
@@ -208,7 +153,7 @@ def train_reference(training: Training, after: AfterStep, progress: Progress) ->
         for _ in range(settings.critic_steps):
             with torch.no_grad():
                 fixed = generator.encoder(batch) if separate else condition
-                fake = generator.head(generator.head.noise(len(index), training.random), fixed)
+            fake = training.fake(generator.head.noise(len(index), training.random), fixed)
             objective = training.critic_objective(training.rows[index], fake, batch, separate=separate)
             optimisers[1].zero_grad()
             torch.autograd.backward(objective)
@@ -218,14 +163,13 @@ def train_reference(training: Training, after: AfterStep, progress: Progress) ->
         noise = generator.head.noise(len(index), training.random)
         with torch.no_grad():
             seen = critic.encoder(batch)
-        loss = generator_loss(generator, critic, noise, condition, seen)
+        loss = generator_loss(generator, critic, noise, condition, seen, training.floor)
         optimisers[0].zero_grad()
         torch.autograd.backward(loss, inputs=parameters[0])
         if fusion:
             nn.utils.clip_grad_norm_(parameters[0], _REFERENCE_CLIPS[1])
         optimisers[0].step()
-        after(step + 1)
-        show(step + 1, objective)
+        training.after(step + 1, objective, loss)
 
 
 def epochs_of(steps: int, patients: int, batch: int) -> float:
@@ -245,17 +189,3 @@ def _epochs(training: Training) -> Iterator[tuple[int, Tensor]]:
             done += 1
             yield epoch, index
         epoch += 1
-
-
-def _throttled(progress: Progress, steps: int) -> Callable[[int, Tensor], None]:
-    """Pass the critic's loss on a few times a second at most: reading it makes a GPU wait."""
-    last = time.monotonic()
-
-    def show(step: int, objective: Tensor) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if step == steps or now - last >= _SECONDS_BETWEEN_CALLS:
-            last = now
-            progress(step, steps, critic_loss=float(objective.detach()))
-
-    return show

@@ -10,14 +10,14 @@ import pyro
 import pytest
 import torch
 from pyro.infer import TraceMeanField_ELBO
-from torch import Tensor
+from torch import Tensor, nn
 
 from gexbench.models import registry
 from gexbench.models.contract import Budget
 from gexbench.models.registry import create
+from gexbench.models.training.latent_mixture import LatentMixture, of_conditions, of_labels, of_mixture
 from gexbench.models.vae.generator import Vae
 from gexbench.models.vae.networks import SMALLEST_SCALE, VaeNetwork
-from gexbench.models.vae.prior import LatentMixture, of_labels, of_mixture
 from gexbench.models.vae.sampling import LatentSource, decoded
 from gexbench.models.vae.settings import VaeSettings
 from gexbench.tasks.cohort import Cohort
@@ -25,7 +25,7 @@ from gexbench.tasks.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.folds import folds
 
-GENES, SIZES = 7, (3, 2)
+GENES = 7
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,23 +42,26 @@ def data(small_cohort: Cohort) -> DeviceFold:
     return put_on_device(small_cohort, folds(small_cohort)[0])
 
 
-def network(**settings: Any) -> VaeNetwork:
-    """A small network with fixed weights."""
+def network(width: int = 0, **settings: Any) -> VaeNetwork:
+    """A small network with fixed weights, for conditions of this width."""
+    conditioner = nn.Identity()
+    conditioner.out_features = width  # type: ignore[assignment]
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return VaeNetwork(GENES, SIZES, VaeSettings(hidden=5, latent=4, **settings))
+        return VaeNetwork(GENES, conditioner, VaeSettings(hidden=5, latent=4, **settings))
 
 
 def batch(rows: int = 6) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(1)
-    labels = torch.stack([torch.randint(size, (rows,), generator=generator) for size in SIZES], dim=1)
-    return torch.randn(rows, GENES, generator=generator), labels
+    """Rows and their conditions, of width 0."""
+    return torch.randn(rows, GENES, generator=torch.Generator().manual_seed(1)), torch.zeros(rows, 0)
 
 
-def bound(net: VaeNetwork, rows: Tensor, labels: Tensor, beta: float = 1.0, *, differentiable: bool = False) -> Tensor:
+def bound(
+    net: VaeNetwork, rows: Tensor, condition: Tensor, beta: float = 1.0, *, differentiable: bool = False
+) -> Tensor:
     with torch.random.fork_rng():
         torch.manual_seed(2)
-        loss = TraceMeanField_ELBO().differentiable_loss(net.model, net.guide, rows, labels, beta)
+        loss = TraceMeanField_ELBO().differentiable_loss(net.model, net.guide, rows, condition, beta)
     return loss if differentiable else loss.detach()
 
 
@@ -85,54 +88,56 @@ def reconstruction(rows: Tensor) -> float:
 
 
 def test_kl_is_zero_exactly_at_mean_zero_and_variance_one() -> None:
-    net, (rows, labels) = network(), batch()
+    net, (rows, condition) = network(), batch()
     constant_encoder(net, 0.0, 0.0)
-    mean, scale = net.encode(rows, labels)
+    mean, scale = net.encode(rows, condition)
     assert (mean == 0).all()
     assert (scale == 1).all()
     constant_decoder(net)
-    assert float(bound(net, rows, labels)) == pytest.approx(reconstruction(rows), rel=1e-6)
-    assert float(bound(net, rows, labels, beta=5.0)) == pytest.approx(float(bound(net, rows, labels)), abs=1e-6)
+    assert float(bound(net, rows, condition)) == pytest.approx(reconstruction(rows), rel=1e-6)
+    assert float(bound(net, rows, condition, beta=5.0)) == pytest.approx(float(bound(net, rows, condition)), abs=1e-6)
 
 
 @pytest.mark.parametrize("beta", [1.0, 0.25])
 def test_kl_by_hand_and_its_weight(beta: float) -> None:
-    net, (rows, labels) = network(), batch()
+    net, (rows, condition) = network(), batch()
     constant_encoder(net, 0.5, np.log(4.0))
     constant_decoder(net)
     kl = 0.5 * (4.0 + 0.25 - 1.0 - np.log(4.0)) * net.latents * len(rows)
-    assert float(bound(net, rows, labels, beta)) == pytest.approx(reconstruction(rows) + beta * kl, rel=1e-5)
+    assert float(bound(net, rows, condition, beta)) == pytest.approx(reconstruction(rows) + beta * kl, rel=1e-5)
 
 
 def test_reconstruction_is_summed_over_genes_with_a_learned_scale_per_gene() -> None:
-    net, (rows, labels) = network(), batch()
+    net, (rows, condition) = network(), batch()
     constant_encoder(net, 0.0, 0.0)
     constant_decoder(net)
     scale = torch.linspace(0.5, 2.0, GENES)
     with torch.no_grad():
         net.log_scale.copy_((scale - SMALLEST_SCALE).log())
     expected = (0.5 * (rows / scale).square() + scale.log() + 0.5 * np.log(2 * np.pi)).sum()
-    assert float(bound(net, rows, labels)) == pytest.approx(float(expected), rel=1e-5)
-    loss = bound(net, rows, labels, differentiable=True)
+    assert float(bound(net, rows, condition)) == pytest.approx(float(expected), rel=1e-5)
+    loss = bound(net, rows, condition, differentiable=True)
     (gradient,) = torch.autograd.grad(loss, net.log_scale)
     assert (gradient != 0).all()
 
 
 def test_encoder_and_decoder_see_the_condition() -> None:
-    rows, labels = batch()
-    other = labels.clone()
-    other[:, 0] = (other[:, 0] + 1) % SIZES[0]
-    conditional, plain = network(conditioning="labels"), network()
-    assert (conditional.encode(rows, labels)[0] != conditional.encode(rows, other)[0]).any()
-    latent = torch.zeros(len(rows), 4)
-    assert (conditional.decode(latent, labels)[0] != conditional.decode(latent, other)[0]).any()
-    assert (plain.decode(latent, labels)[0] == plain.decode(latent, other)[0]).all()
+    rows, _ = batch()
+    one, other = torch.zeros(len(rows), 3), torch.ones(len(rows), 3)
+    net, latent = network(width=3), torch.zeros(len(rows), 4)
+    assert (net.encode(rows, one)[0] != net.encode(rows, other)[0]).any()
+    assert (net.decode(latent, one)[0] != net.decode(latent, other)[0]).any()
 
 
 def test_samples_carry_the_noise_of_the_likelihood() -> None:
     net = network()
     constant_decoder(net)
-    rows = decoded(LatentSource(net, None, "none"), torch.zeros(4000, 2, dtype=torch.int64), torch.Generator())
+    rows = decoded(
+        LatentSource(net, None, by_label=False),
+        torch.zeros(4000, dtype=torch.int64),
+        torch.zeros(4000, 0),
+        torch.Generator(),
+    )
     assert float(rows.std()) == pytest.approx(1.0, abs=0.03)
 
 
@@ -230,6 +235,20 @@ def test_aggregate_posterior_has_its_mean_and_covariance() -> None:
         torch.testing.assert_close(centre, rows.mean(0), atol=0.05, rtol=0)
         torch.testing.assert_close(covariance, rows.T.cov() + 0.25 * torch.eye(2), atol=0.05, rtol=0)
     assert torch.isfinite(moments(mixture, 2)[1]).all()
+
+
+def test_latents_regressed_on_a_condition_have_its_slope_and_the_residuals_covariance() -> None:
+    random = torch.Generator().manual_seed(4)
+    condition = torch.randn(4000, 3, generator=random) * 5 + 2
+    slope = torch.tensor([[1.0, -1.0], [0.5, 0.0], [0.0, 2.0]])
+    shape = torch.tensor([[1.0, 0.0], [0.6, 0.4]])
+    mean = condition @ slope + 3 + torch.randn(4000, 2, generator=random) @ shape.T
+    prior = of_conditions(mean, torch.full((4000, 2), 0.5), condition)
+    torch.testing.assert_close(prior.weight, slope, atol=0.02, rtol=0)
+    wanted = torch.tensor([[2.0, 1.0, 0.0]]).expand(40000, 3)
+    drawn = prior.draw(wanted, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(drawn.mean(0), wanted[0] @ slope + 3, atol=0.1, rtol=0)
+    torch.testing.assert_close(drawn.T.cov(), shape @ shape.T + 0.25 * torch.eye(2), atol=0.06, rtol=0)
 
 
 def test_mixture_finds_the_groups() -> None:

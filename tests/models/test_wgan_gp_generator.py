@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from gexbench.models import registry
 from gexbench.models.conditioning.batch import ConditionReader
@@ -15,7 +14,6 @@ from gexbench.models.conditioning.fusion import FusionSizes
 from gexbench.models.contract import Budget, Unavailable
 from gexbench.models.dispersion import variance_ratio
 from gexbench.models.registry import create, resolve_settings
-from gexbench.models.wgan_gp.averaging import AveragedWeights, Checkpoints
 from gexbench.models.wgan_gp.conditional import ConditionalGenerator
 from gexbench.models.wgan_gp.generator import WganGp
 from gexbench.models.wgan_gp.settings import WganGpSettings
@@ -137,6 +135,54 @@ def test_standard_training_keeps_the_best_checkpoint(name: str, data: DeviceFold
     assert report.facts["best_step"] == (4, 8, 12)[scores.index(min(scores))]
 
 
+def test_components_of_z_are_the_clusters_of_the_rows(data: DeviceFold) -> None:
+    """Two clusters far apart: with components rows fall into them, without between them as well."""
+    random = torch.Generator().manual_seed(0)
+    genes = len(data.train.genes)
+    sides = [torch.where(torch.arange(len(part)) % 4 == 0, 3.0, -1.0) for part in (data.train, data.validation)]
+    splits = [
+        replace(part, standardised=side[:, None] + 0.3 * torch.randn(len(part), genes, generator=random))
+        for part, side in zip((data.train, data.validation), sides, strict=True)
+    ]
+    readers = [
+        ConditionReader(part.conditions, set(), part.conditions.labels, variant="full", tokens=1, patches=1)
+        for part in splits
+    ]
+
+    def between(components: int) -> tuple[float, float]:
+        torch.manual_seed(0)
+        settings = WganGpSettings(preset="quick", hidden=96, components=components)
+        generator = ConditionalGenerator(settings, EncoderSizes((1,), FusionSizes(1, 1)), genes)
+        pairs = list(zip(splits, readers, strict=True))
+        start_from_components(generator, pairs[0], pairs[1], steps=1, batch=8, random=random)
+        with torch.no_grad():
+            means = generator.head(generator.head.noise(2000, random), torch.zeros(2000, 0)).mean(1)
+        return float(((means > 0.5) & (means < 1.5)).float().mean()), float((means > 1.0).float().mean())
+
+    mixed, right = between(2)
+    assert mixed < 0.02
+    assert right == pytest.approx(0.25, abs=0.03)
+    assert between(0)[0] > 0.1
+
+
+def test_components_need_their_start() -> None:
+    with pytest.raises(ValueError, match="components need component_start"):
+        WganGpSettings(preset="quick", components=4, component_start=False)
+
+
+def test_the_critic_sees_values_below_the_floor_as_the_floor(data: DeviceFold) -> None:
+    generator = WganGp(resolve_settings(registry()["wgan-gp-label"], "quick", SMALL))
+    generator.fit(data.train, data.validation, budget=Budget("quick"), seed=0)
+    floor = generator._floor(data.train)
+    assert floor is not None
+    torch.testing.assert_close(floor, -data.train.standardiser.mean / data.train.standardiser.sd)
+    free = WganGp(resolve_settings(registry()["wgan-gp-label"], "quick", {**SMALL, "floored": False}))
+    free.fit(data.train, data.validation, budget=Budget("quick"), seed=0)
+    assert free._floor(data.train) is None
+    one, other = (each.sample(data.test_conditions, seed=0).expression for each in (generator, free))
+    assert (one != other).any()
+
+
 def test_label_rows_follow_their_class(data: DeviceFold) -> None:
     generator = fitted(data, "wgan-gp-label", warm_start_steps=200)
     conditions, real = data.train.conditions, data.train.expression
@@ -155,23 +201,3 @@ def test_variance_ratio_by_hand() -> None:
     assert variance_ratio(real, real, classes) == pytest.approx(1.0)
     assert variance_ratio(real / 2 + 5, real, classes) == pytest.approx(0.25)
     assert variance_ratio(torch.zeros(4, 1), real, classes) == 0.0
-
-
-def test_averaged_weights_warm_up_and_best_checkpoint_is_restored() -> None:
-    network = nn.Linear(1, 1, bias=False)
-    nn.init.zeros_(network.weight)
-    weights = AveragedWeights(network, 0.9)
-    scores = iter([3.0, 1.0, 2.0])
-    checkpoints = Checkpoints(weights, 3, 3, lambda: next(scores))
-    expected, averages = 0.0, []
-    for step in range(3):
-        nn.init.constant_(network.weight, float(step + 1))
-        decay = min(0.9, (1 + step) / (10 + step))
-        expected = decay * expected + (1 - decay) * (step + 1)
-        averages.append(expected)
-        checkpoints(step + 1)
-        assert float(network.weight.detach()) == step + 1  # swapped in and out again
-        assert float(weights.average[0]) == pytest.approx(expected)
-    checkpoints.restore_best()
-    assert checkpoints.best_step == 2
-    assert float(network.weight.detach()) == pytest.approx(averages[1])

@@ -10,6 +10,8 @@ from gexbench.models.conditioning.batch import ConditionBatch
 from gexbench.models.conditioning.encoders import EncoderSizes
 from gexbench.models.conditioning.fusion import FusionSizes
 from gexbench.models.contract import silent
+from gexbench.models.training.averaging import AveragedWeights
+from gexbench.models.training.run import TrainingRun
 from gexbench.models.wgan_gp.conditional import ConditionalCritic, ConditionalGenerator, parameter_count
 from gexbench.models.wgan_gp.networks import Critic, critic_loss, gradient_penalty
 from gexbench.models.wgan_gp.settings import WganGpSettings
@@ -102,8 +104,9 @@ def test_one_reference_step_of_five_and_one_updates_equals_the_plain_loop(plain:
     other, judge = plain_pair(plain, generator, critic, "sequential")
     batch, rows = conditions(10), torch.randn(PATIENTS, GENES)
     random = torch.Generator().manual_seed(3)
-    training = Training(generator, critic, rows, OneBatch(batch), settings(), random)  # type: ignore[arg-type]
-    train_reference(training, lambda done: None, silent)
+    weights = AveragedWeights(generator, 0.0)
+    run = TrainingRun(1, checkpoints=0, score=lambda: 0.0, keep=weights.keep, progress=silent)
+    train_reference(Training(generator, critic, rows, OneBatch(batch), settings(), random, weights, run))  # type: ignore[arg-type]
 
     random = torch.Generator().manual_seed(3)
     real = rows[torch.randperm(PATIENTS, generator=random)]
@@ -197,3 +200,15 @@ def test_parameter_counts_of_the_paper() -> None:
     with torch.device("meta"):
         assert parameter_count(ConditionalGenerator(chosen, wide, 18_665)) == 8_609_001
         assert parameter_count(ConditionalCritic(chosen, wide, 18_665)) == 8_525_057
+
+
+def test_generator_and_critic_share_no_parameter() -> None:
+    generator, critic = ConditionalGenerator(settings(), sizes(), GENES), ConditionalCritic(settings(), sizes(), GENES)
+    critic.encoder.load_state_dict(generator.encoder.state_dict())
+    before = [parameter.detach().clone() for parameter in critic.parameters()]
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.add_(1.0)
+    assert all(torch.equal(old, new) for old, new in zip(before, critic.parameters(), strict=True))
+    storages = [{parameter.data_ptr() for parameter in network.parameters()} for network in (generator, critic)]
+    assert not storages[0] & storages[1]

@@ -44,6 +44,44 @@ class LatentMixture:
         return drawn.to(self.weights.device)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LatentRegression:
+    """A normal distribution over latents whose mean is linear in a condition.
+
+    Attributes:
+        weight: (c, latents); bias: (latents,).
+        factor: (latents, latents) lower triangular; covariance = F Fᵀ.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    factor: Tensor
+
+    def draw(self, condition: Tensor, generator: torch.Generator) -> Tensor:
+        """One latent per condition (B, c), shape (B, latents); the generator is on the CPU."""
+        drawn = torch.randn((len(condition), len(self.bias)), generator=generator, device="cpu")
+        return condition @ self.weight + self.bias + drawn.to(condition.device) @ self.factor.T
+
+
+def of_conditions(mean: Tensor, scale: Tensor, condition: Tensor, ridge: float = 10.0) -> LatentRegression:
+    """Ridge regression of the posteriors' means on the condition; the covariance is that of its residuals.
+
+    Args:
+        mean, scale: (n, latents) of the rows' posteriors.
+        condition: (n, c).
+        ridge: penalty, in units of a condition's mean squared entry.
+    """
+    centre, middle = condition.mean(0), mean.mean(0)
+    values = (condition - centre).double()
+    gram = values.T @ values
+    gram.diagonal().add_(ridge * values.square().mean().clamp_min(1e-12))
+    weight = torch.linalg.solve(gram, values.T @ (mean - middle).double()).to(mean.dtype)
+    residuals = mean - middle - (condition - centre) @ weight
+    covariance = residuals.T @ residuals / len(mean) + torch.diag(scale.square().mean(0))
+    jitter = 1e-6 * torch.eye(len(middle), device=mean.device)
+    return LatentRegression(weight, middle - centre @ weight, torch.linalg.cholesky(covariance + jitter))
+
+
 def of_labels(mean: Tensor, scale: Tensor, codes: Tensor, classes: int) -> LatentMixture:
     """One normal distribution per class code; a class without rows takes the pooled one.
 
