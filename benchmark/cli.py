@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from gexbench.benchmark.commands import cohort, ls, report, run, score, status
+from gexbench.benchmark.commands import cohort, ls, report, run, score, status, tune
 from gexbench.tasks.errors import InputError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command("run", epilog=run.EPILOG)(run.run)
+app.command("tune", epilog=tune.EPILOG)(tune.tune)
 app.command("score", epilog=score.EPILOG)(score.score)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.command("status", epilog=status.EPILOG)(status.status)

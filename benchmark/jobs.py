@@ -21,7 +21,12 @@ class Job:
     @property
     def name(self) -> str:
         """A name for progress lines."""
-        return f"{self.kind} {self.cell.slot if self.cell else f'{self.fold.track}-{self.fold.index}'}"
+        return f"{self.kind} {self.place}"
+
+    @property
+    def place(self) -> str:
+        """The cell's slot, or the fold."""
+        return self.cell.slot if self.cell else f"{self.fold.track}-{self.fold.index}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,25 +9,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
+from typing import Any, Generic, TypeVar
 
-from gexbench.benchmark.jobs import Job, Outcome
-from gexbench.benchmark.sweep import Plan
-from gexbench.benchmark.worker import serve
+from gexbench.benchmark.jobs import Outcome
 
 POLL_S = 0.2
 START_LIMIT_S = 300.0
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
+J = TypeVar("J")
+
+
 @dataclass(slots=True)
-class Worker:
+class Worker(Generic[J]):
     """A worker process and the job it is doing."""
 
     process: BaseProcess
     connection: Connection
     ready: bool = False
-    job: Job | None = None
+    job: J | None = None
     since: float = 0.0
 
     def kill(self) -> None:
@@ -40,29 +41,39 @@ class Worker:
         self.connection.close()
 
 
-class Pool:
-    """`size` workers on one plan; jobs come from a callback, events go to another.
+class Pool(Generic[J]):
+    """`size` worker processes; jobs come from a callback, events go to another.
 
     Args:
-        plan: the sweep's plan.
-        results: the results folder.
+        serve: main function of a worker, called with its connection and `arguments`.
+        arguments: what it needs, picklable.
         size: number of workers.
-        keep_models: whether workers keep the trained generators.
+        threads: threads of each worker's numerical libraries.
+        time_limit_s: wall-clock seconds after which a job's worker is killed.
+        answer: given a job and a worker's question about it, the reply that goes back to the worker.
     """
 
-    def __init__(self, plan: Plan, results: Path, size: int, keep_models: bool = False) -> None:
-        self.plan = plan
-        self.results = results
-        self.size = size
-        self.keep_models = keep_models
-        self.workers: list[Worker] = []
+    def __init__(
+        self,
+        serve: Callable[..., None],
+        arguments: tuple[Any, ...],
+        size: int,
+        *,
+        threads: int,
+        time_limit_s: float,
+        answer: Callable[[J, Any], Any] | None = None,
+    ) -> None:
+        self.serve, self.arguments = serve, arguments
+        self.size, self.threads, self.time_limit_s = size, threads, time_limit_s
+        self.answer = answer
+        self.workers: list[Worker[J]] = []
         self._context = multiprocessing.get_context("spawn")
 
     def run(
         self,
-        next_job: Callable[[], Job | None],
-        done: Callable[[Job, Outcome], None],
-        progress: Callable[[int, Job | None, str, int, int, dict[str, float]], None],
+        next_job: Callable[[], J | None],
+        done: Callable[[J, Outcome], None],
+        progress: Callable[[int, J | None, str, int, int, dict[str, float]], None],
         stopping: Callable[[], bool],
     ) -> None:
         """Work until there is no job left and none is running.
@@ -89,8 +100,8 @@ class Pool:
 
     def _assign(
         self,
-        next_job: Callable[[], Job | None],
-        progress: Callable[[int, Job | None, str, int, int, dict[str, float]], None],
+        next_job: Callable[[], J | None],
+        progress: Callable[[int, J | None, str, int, int, dict[str, float]], None],
         stopping: Callable[[], bool],
     ) -> None:
         for number in range(self.size):
@@ -105,23 +116,21 @@ class Pool:
                 self.workers.append(self._start())
             worker = self.workers[number]
             worker.job, worker.since = job, time.monotonic()
-            progress(number, job, job.kind, 0, 0, {})
+            progress(number, job, "start", 0, 0, {})
             with contextlib.suppress(OSError):  # a dead worker is noticed by its sentinel
                 worker.connection.send(job)
 
-    def _start(self) -> Worker:
+    def _start(self) -> Worker[J]:
         ours, theirs = self._context.Pipe()
-        with _thread_limits(self.plan.sweep.threads):
-            process = self._context.Process(
-                target=serve, args=(theirs, self.plan, self.results, self.keep_models), daemon=True
-            )
+        with _thread_limits(self.threads):
+            process = self._context.Process(target=self.serve, args=(theirs, *self.arguments), daemon=True)
             process.start()
         theirs.close()
         return Worker(process, ours)
 
     def _events(
-        self, progress: Callable[[int, Job | None, str, int, int, dict[str, float]], None]
-    ) -> Iterator[tuple[int, Job, Outcome]]:
+        self, progress: Callable[[int, J | None, str, int, int, dict[str, float]], None]
+    ) -> Iterator[tuple[int, J, Outcome]]:
         wait([worker.connection for worker in self.workers if worker.job is not None], timeout=POLL_S)
         for number, worker in enumerate(self.workers):
             job = worker.job
@@ -132,6 +141,8 @@ class Pool:
                     message = worker.connection.recv()
                     if message[0] == "progress":
                         progress(number, job, *message[1:])
+                    elif message[0] == "ask" and self.answer is not None:
+                        worker.connection.send(self.answer(job, message[1]))
                     elif message[0] == "done":
                         worker.job = None
                         yield number, job, message[1]
@@ -144,7 +155,7 @@ class Pool:
                 self._replace(number)
                 yield number, job, Outcome("failed", f"the worker process ended ({how})")
                 continue
-            limit = self.plan.sweep.time_limit_s if worker.ready else START_LIMIT_S
+            limit = self.time_limit_s if worker.ready else START_LIMIT_S
             if worker.job is not None and time.monotonic() - worker.since > limit:
                 self._replace(number)
                 yield number, job, Outcome("timeout", f"took longer than {limit:g} s of wall-clock time")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -10,6 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gexbench.benchmark.jobs import Job, Outcome
 from gexbench.benchmark.sweep import Cell
+
+
+class Placed(Protocol):
+    """A job that names its place in the plan."""
+
+    @property
+    def place(self) -> str: ...
 
 
 class Display:
@@ -55,13 +63,13 @@ class Display:
         self.console.print(text, markup=False, highlight=False)
 
     def progress(
-        self, worker: int, job: Job | None, phase: str, step: int, steps: int, values: dict[str, float]
+        self, worker: int, job: Placed | None, phase: str, step: int, steps: int, values: dict[str, float]
     ) -> None:
         """Show what a worker is doing."""
         if worker not in self._rows:
             self._rows[worker] = int(self.workers.add_task("", total=None, note=""))
         note = "  ".join(f"{name} {value:.3g}" for name, value in list(values.items())[:3])
-        description = "idle" if job is None else f"{phase} {job.cell.slot if job.cell else job.name}"
+        description = "idle" if job is None else f"{phase} {job.place}"
         self.workers.update(
             self._rows[worker],  # type: ignore[arg-type]
             description=description,

@@ -68,8 +68,11 @@ def record_of(
 
 
 def _generator(cell: Cell, trained: Mapping[str, Any]) -> dict[str, Any]:
+    tuning = {} if cell.tuned is None else {"tuning": cell.tuned.model_dump(mode="json")}
     return {
         "name": cell.entry.name,
+        "variant": cell.variant,
+        **tuning,
         "version": cell.version,
         "family": cell.entry.family,
         "reference": cell.entry.is_reference,

@@ -4,7 +4,7 @@ import json
 import signal
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 from gexbench.benchmark.jobs import Job, Outcome
 from gexbench.benchmark.pool import Pool
 from gexbench.benchmark.progress import Display
-from gexbench.benchmark.store import Store, write_text
+from gexbench.benchmark.store import Store, write_bytes, write_text
 from gexbench.benchmark.sweep import Cell, Plan
+from gexbench.benchmark.worker import serve
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.errors import InputError, examples
 
@@ -25,7 +26,8 @@ FINAL_STATES = frozenset({"ok", "unavailable"})
 class Schedule:
     """Jobs still to do, handed out fold by fold: the real side first, then scores, then trainings.
 
-    Trained families start before the quick references, so that no long job is left for the end.
+    Trained families start before the quick references, so that no long job is left for the end. Cells with the same
+    train key (a tuned row that kept the default settings) are trained once; `sharing` holds the others.
     """
 
     plan: Plan
@@ -33,6 +35,7 @@ class Schedule:
     train: deque[Job] = field(default_factory=deque)
     score: deque[Job] = field(default_factory=deque)
     prepared: set[str] = field(default_factory=set)
+    sharing: dict[str, list[Cell]] = field(default_factory=dict)
     unprepared: dict[str, Outcome] = field(default_factory=dict)
 
     @classmethod
@@ -51,7 +54,10 @@ class Schedule:
                 kept = store.has_rows(cell.train_key)
                 if kept:
                     schedule.score.append(Job("score", fold, cell))
+                elif train and cell.train_key in schedule.sharing:
+                    schedule.sharing[cell.train_key].append(cell)
                 elif train:
+                    schedule.sharing[cell.train_key] = []
                     schedule.train.append(Job("train", fold, cell))
         return schedule
 
@@ -77,13 +83,22 @@ class Schedule:
             return self._give_up(job)
         if job.cell is None:
             raise ValueError(f"{job.name}: no cell")
-        if job.kind == "train" and outcome.state == "ok":
-            lost = self.unprepared.get(job.fold.hash())
-            if lost is not None:
-                return [(job.cell, lost)]
-            self.score.append(Job("score", job.fold, job.cell))
-            return []
-        return [(job.cell, outcome)]
+        if job.kind != "train":
+            return [(job.cell, outcome)]
+        others = self.sharing.pop(job.cell.train_key, [])
+        if outcome.state != "ok":
+            return [(job.cell, outcome), *((cell, replace(outcome, recorded=False)) for cell in others)]
+        lost = self.unprepared.get(job.fold.hash())
+        if lost is not None:
+            return [(cell, lost) for cell in (job.cell, *others)]
+        self.score += [Job("score", job.fold, cell) for cell in (job.cell, *others)]
+        return []
+
+    @property
+    def size(self) -> int:
+        """Jobs to do, when every one ends well."""
+        sharing = sum(len(cells) for cells in self.sharing.values())
+        return len(self.prepare) + 2 * len(self.train) + sharing + len(self.score)
 
     def _give_up(self, job: Job) -> list[tuple[Cell, Outcome]]:
         lost = [waiting for waiting in self.score if waiting.fold.index == job.fold.index]
@@ -106,9 +121,9 @@ class RunSummary:
 class Runner:
     """Runs a plan in a results folder and keeps its leaderboard's records up to date.
 
-    `results/store` holds rows, records and fold preparations by content key, shared by all sweeps;
-    `results/leaderboards/NAME` holds `sweep.json` and the records of exactly the sweep's cells; records of other
-    cells are dropped only with `replace`.
+    `results/store` holds rows, training logs, records and fold preparations by content key, shared by all sweeps;
+    `results/leaderboards/NAME` holds `sweep.json`, the records and the training logs of exactly the sweep's cells;
+    those of other cells are dropped only with `replace`.
     """
 
     def __init__(
@@ -172,8 +187,14 @@ class Runner:
                 display.cell_done(cell, final)
             display.job_done(job, outcome)
 
-        total = len(schedule.prepare) + 2 * len(schedule.train) + len(schedule.score)
-        pool = Pool(self.plan, self.results, min(workers, max(total, 1)), self.keep_models)
+        total = schedule.size
+        pool: Pool[Job] = Pool(
+            serve,
+            (self.plan, self.results, self.keep_models),
+            min(workers, max(total, 1)),
+            threads=self.plan.sweep.threads,
+            time_limit_s=self.plan.sweep.time_limit_s,
+        )
         with Interrupts(display) as interrupts, display.started(total, cached):
             if total:
                 pool.run(schedule.next_job, done, display.progress, lambda: interrupts.stopping)
@@ -192,9 +213,15 @@ class Runner:
             )
         for path in dropped:
             path.unlink()
+            (self.folder / "training" / f"{path.stem}.parquet").unlink(missing_ok=True)
         write_text(self.folder / "sweep.json", _json(self.plan.sweep.model_dump(mode="json")))
 
     def _publish(self, cell: Cell, record: dict[str, Any]) -> None:
+        """Put a cell's record, and its training log where one is kept, into the leaderboard's folder."""
+        log, target = self.store.read_log(cell.train_key), self.folder / "training" / f"{cell.slot}.parquet"
+        if log is not None and not (target.exists() and target.read_bytes() == log):
+            target.parent.mkdir(exist_ok=True)
+            write_bytes(target, log)
         write_text(self.folder / "records" / f"{cell.slot}.json", _json(record))
 
     def _finish(self, cell: Cell, outcome: Outcome) -> None:
@@ -210,15 +237,16 @@ class Runner:
 class Interrupts:
     """Ctrl-C once: running jobs end, no new one starts. Twice: stop at once. Both leave a resumable state."""
 
-    def __init__(self, display: Display) -> None:
+    def __init__(self, display: Display, running: str = "cells") -> None:
         self.display = display
+        self.running = running
         self.stopping = False
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.stopping:
             raise KeyboardInterrupt
         self.stopping = True
-        self.display.say("stopping after the running cells; press Ctrl-C again to stop at once")
+        self.display.say(f"stopping after the running {self.running}; press Ctrl-C again to stop at once")
 
     def __enter__(self) -> "Interrupts":
         self._before = signal.signal(signal.SIGINT, self._handle)

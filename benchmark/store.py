@@ -20,7 +20,7 @@ _WRITING = ".writing-"
 
 
 class Store:
-    """`rows/KEY/` (npz and JSON), `records/KEY.json` and `folds/KEY.json` under one folder.
+    """`rows/KEY/` (npz and JSON), `training/KEY.parquet`, `records/KEY.json` and `folds/KEY.json` under one folder.
 
     Every entry appears at once or not at all (temporary file, fsync, rename) and holds a checksum; an entry
     that cannot be read or whose checksum is wrong counts as missing and is listed in `corrupt`.
@@ -36,7 +36,7 @@ class Store:
         Raises:
             InputError: when they cannot be made.
         """
-        for part in ("rows", "records", "folds"):
+        for part in ("rows", "training", "records", "folds"):
             try:
                 (self.folder / part).mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -63,6 +63,22 @@ class Store:
         """Store JSON content under a key; raises ValueError on NaN."""
         wrapped = {"schema": SCHEMA, "sha256": _checksum(content), "content": content}
         write_text(self.folder / part / f"{key}.json", json.dumps(wrapped, sort_keys=True, allow_nan=False))
+
+    def write_log(self, key: str, log: bytes | None) -> None:
+        """Keep the training log (parquet) of a train key; None takes away what an earlier attempt left."""
+        path = self.folder / "training" / f"{key}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        if log is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_bytes(path, log)
+
+    def read_log(self, key: str) -> bytes | None:
+        """The training log of a train key, None when there is none."""
+        try:
+            return (self.folder / "training" / f"{key}.parquet").read_bytes()
+        except FileNotFoundError:
+            return None
 
     def has_rows(self, key: str) -> bool:
         """Whether rows are kept under a key (their checksum is verified when they are read)."""
@@ -119,11 +135,16 @@ class Store:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically; see `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically: temporary file beside it, fsync, rename."""
     handle, name = tempfile.mkstemp(prefix=f"{_WRITING}{os.getpid()}-", dir=path.parent)
     try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             _sync(handle)
         Path(name).replace(path)

@@ -1,6 +1,5 @@
 """The specification of a sweep and the cells it stands for; imports no torch."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gexbench.benchmark.keys import content_key
+from gexbench.benchmark.tuned import TUNED, TunedFold, TunedSettings
 from gexbench.metrics.catalogue import CATALOGUE
 from gexbench.models.registry import Entry, Registry, resolve_settings
+from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.folds import Fold, folds, read_folds
@@ -19,6 +20,7 @@ from gexbench.tasks.names import checked_name, unknown
 ANCHORS = ("real-holdout", "class-mean", "gene-shuffle", "class-gaussian")
 """Generators that give the floors and ceilings, and the baseline of the comparisons: part of every sweep."""
 
+DEFAULT = "default"
 BUDGETS = ("quick", "cpu", "full")
 KEY_SCHEMA = 1
 
@@ -33,6 +35,7 @@ class Sweep(BaseModel):
         repeats: number of training seeds per fold.
         generators: registry keys, in table order.
         settings: generator → settings that differ from the budget's.
+        tuned: settings found per fold, for generators that get a tuned row beside their own; None without any.
         budget: `quick`, `cpu` or `full`.
         panel: metric panel.
         threads: threads per cell; part of the key, since 1 and 2 threads give different bits.
@@ -48,11 +51,22 @@ class Sweep(BaseModel):
     repeats: int = Field(default=1, ge=1)
     generators: tuple[str, ...]
     settings: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    tuned: TunedSettings | None = None
     budget: Literal["quick", "cpu", "full"] = "quick"
     panel: Literal["core"] = "core"
     threads: int = Field(default=1, ge=1)
     device: Literal["cpu", "cuda"] = "cpu"
     time_limit_s: float = Field(default=3600.0, gt=0)
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Names of the leaderboard's rows: every generator, and behind it its tuned row where it has one."""
+        tuned = self.tuned.generators if self.tuned else {}
+        return tuple(
+            row_name(name, variant)
+            for name in self.generators
+            for variant in ([DEFAULT, TUNED] if name in tuned else [DEFAULT])
+        )
 
 
 def sweep_of(registry: Registry, **values: Any) -> Sweep:
@@ -92,9 +106,16 @@ def read_sweep(folder: Path) -> Sweep:
         raise InputError(f"{folder.name}/sweep.json: cannot be read ({reason}); run the sweep again") from None
 
 
+def row_name(generator: str, variant: str) -> str:
+    """Name of a leaderboard's row: the registry key, with the variant where it is not the default."""
+    return generator if variant == DEFAULT else f"{generator}-{variant}"
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One generator × fold × repeat.
+    """One generator × fold × repeat, with default or with tuned settings.
+
+    A tuned cell whose settings are the default ones has the default cell's rows and train key.
 
     Attributes:
         entry: the generator's registry entry.
@@ -104,7 +125,8 @@ class Cell:
         repeat: index of the training seed.
         train_key: content key of *train and sample*: cohort, fold, generator, version, settings, budget,
             repeat, threads, device.
-        score_key: content key of *score*: the train key, the panel and its metrics' versions.
+        score_key: content key of *score*: the train key, the panel and its metrics' versions, the tuning.
+        tuned: where tuned settings come from; None for a default cell.
     """
 
     entry: Entry
@@ -114,11 +136,22 @@ class Cell:
     repeat: int
     train_key: str
     score_key: str
+    tuned: TunedFold | None = None
+
+    @property
+    def variant(self) -> str:
+        """`default` or `tuned`."""
+        return DEFAULT if self.tuned is None else TUNED
+
+    @property
+    def row(self) -> str:
+        """Name of the leaderboard's row it belongs to."""
+        return row_name(self.entry.name, self.variant)
 
     @property
     def slot(self) -> str:
         """Name of the cell's record within a leaderboard."""
-        return f"{self.entry.name}.{self.fold.track}-{self.fold.index}.{self.repeat}"
+        return f"{self.row}.{self.fold.track}-{self.fold.index}.{self.repeat}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,28 +181,60 @@ def plan(sweep: Sweep, registry: Registry, cohort: Cohort, fingerprint: str, fol
     Raises:
         InputError: folds that do not exist, unknown settings (all at once), unreadable fold files.
     """
-    every = folds(cohort, sweep.track) if sweep.track != "custom" else read_folds(_given(folds_file), cohort)
-    missing = [index for index in sweep.folds if not 0 <= index < len(every)]
-    if missing:
-        raise InputError(f"--folds {missing}: cohort {cohort.name} has folds 0 to {len(every) - 1}")
-    chosen = tuple(every[index] for index in sweep.folds)
+    chosen = chosen_folds(cohort, sweep.track, sweep.folds, folds_file)
     problems: list[str] = []
-    resolved: dict[str, tuple[Mapping[str, Any], str]] = {}
+    tuned = sweep.tuned.generators if sweep.tuned else {}
+    resolved: dict[str, GeneratorSettings] = {}
+    found: dict[tuple[str, str], GeneratorSettings] = {}
     for name in sweep.generators:
+        if name in tuned and name in sweep.settings:
+            problems.append(f"settings of {name!r} are given and tuned; run one of them under another --name")
+        if name in tuned and row_name(name, TUNED) in registry:
+            problems.append(
+                f"{row_name(name, TUNED)!r} is a generator and the row of tuned {name}; rename the generator"
+            )
         try:
-            settings = resolve_settings(registry[name], sweep.budget, sweep.settings.get(name))
-            resolved[name] = settings.model_dump(mode="json"), settings.version
+            resolved[name] = resolve_settings(registry[name], sweep.budget, sweep.settings.get(name))
+            for fold in chosen if name in tuned else ():
+                given = _tuned_fold(tuned[name], name, fold).settings
+                found[name, fold.hash()] = resolve_settings(registry[name], sweep.budget, given)
         except InputError as error:
             problems += error.problems
     if problems:
         raise InputError(problems)
-    cells = [
-        _cell(sweep, registry[name], *resolved[name], fold, repeat, fingerprint)
-        for fold in chosen
-        for repeat in range(sweep.repeats)
-        for name in sweep.generators
-    ]
+    cells = []
+    for fold in chosen:
+        for repeat in range(sweep.repeats):
+            for name in sweep.generators:
+                cells.append(_cell(sweep, registry[name], resolved[name], fold, repeat, fingerprint))
+                if name in tuned:
+                    best, source = found[name, fold.hash()], tuned[name][fold.hash()]
+                    cells.append(_cell(sweep, registry[name], best, fold, repeat, fingerprint, source))
     return Plan(sweep, fingerprint, chosen, tuple(cells))
+
+
+def chosen_folds(
+    cohort: Cohort, track: str, indices: Sequence[int], folds_file: Path | None = None
+) -> tuple[Fold, ...]:
+    """Folds of a cohort's track by index; of the track `custom`, those of a file.
+
+    Raises:
+        InputError: folds that do not exist, an unreadable fold file.
+    """
+    if track == "custom":
+        every = read_folds(_given(folds_file), cohort)
+    else:
+        every = folds(cohort, "site" if track == "site" else "random")
+    missing = [index for index in indices if not 0 <= index < len(every)]
+    if missing:
+        raise InputError(f"--folds {missing}: cohort {cohort.name} has folds 0 to {len(every) - 1}")
+    return tuple(every[index] for index in indices)
+
+
+def _tuned_fold(found: Mapping[str, TunedFold], name: str, fold: Fold) -> TunedFold:
+    if fold.hash() not in found:
+        raise InputError(f"no tuned settings of {name} for fold {fold.index}; run `gexbench tune {name}`")
+    return found[fold.hash()]
 
 
 def _given(folds_file: Path | None) -> Path:
@@ -179,8 +244,15 @@ def _given(folds_file: Path | None) -> Path:
 
 
 def _cell(
-    sweep: Sweep, entry: Entry, settings: Mapping[str, Any], version: str, fold: Fold, repeat: int, fingerprint: str
+    sweep: Sweep,
+    entry: Entry,
+    settings: GeneratorSettings,
+    fold: Fold,
+    repeat: int,
+    fingerprint: str,
+    tuned: TunedFold | None = None,
 ) -> Cell:
+    content = settings.model_dump(mode="json")
     train_key = content_key(
         {
             "kind": "rows",
@@ -188,47 +260,23 @@ def _cell(
             "cohort": fingerprint,
             "fold": fold.hash(),
             "generator": entry.name,
-            "version": version,
-            "settings": settings,
+            "version": settings.version,
+            "settings": content,
             "budget": sweep.budget,
             "repeat": repeat,
             "threads": sweep.threads,
             "device": sweep.device,
         }
     )
-    score_key = content_key(
-        {"kind": "record", "rows": train_key, "panel": sweep.panel, "metrics": metric_versions(sweep.panel)}
-    )
-    return Cell(entry, settings, version, fold, repeat, train_key, score_key)
+    scored = {"kind": "record", "rows": train_key, "panel": sweep.panel, "metrics": metric_versions(sweep.panel)}
+    if tuned is not None:
+        scored["tuned"] = tuned.model_dump(mode="json")
+    return Cell(entry, content, settings.version, fold, repeat, train_key, content_key(scored), tuned)
 
 
 def metric_versions(panel: str) -> dict[str, int]:
     """Name → version of every metric of a panel (`extended` holds `core`)."""
     return {spec.name: spec.version for spec in CATALOGUE if panel == "extended" or spec.panel == "core"}
-
-
-def parse_settings(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """`generator.setting=value` options as a mapping; values are read as JSON, else as text.
-
-    Raises:
-        InputError: options of another form, all at once.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    problems = []
-    for pair in pairs:
-        place, equals, value = pair.partition("=")
-        generator, dot, setting = place.partition(".")
-        if not (equals and dot and setting):
-            problems.append(f"--settings {pair!r}: write it as GENERATOR.SETTING=VALUE, for example gemm-gan.batch=32")
-            continue
-        try:
-            parsed = json.loads(value)
-        except ValueError:
-            parsed = value
-        found.setdefault(generator, {})[setting] = parsed
-    if problems:
-        raise InputError(problems)
-    return found
 
 
 def leaderboard_name(sweep: Sweep, given: str | None) -> str:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from gexbench.benchmark import environment
 from gexbench.benchmark.sweep import Cell
-from gexbench.models.contract import Budget, Generator, Samples
+from gexbench.benchmark.training_log import BadLog, jsonable, log_table
+from gexbench.models.contract import Budget, Diverged, Generator, Samples
 from gexbench.tasks.conditions import Conditions
 from gexbench.tasks.device_fold import DeviceFold
 from gexbench.tasks.seeds import derive_seed, hash_order
@@ -27,10 +28,6 @@ class BadSamples(Exception):
     """What a generator returned breaks the contract; names the culprit and the mend."""
 
 
-class Diverged(Exception):
-    """A generator returned values that are not finite."""
-
-
 @dataclass(frozen=True, slots=True)
 class TrainedCell:
     """Rows and facts of a trained cell.
@@ -40,11 +37,13 @@ class TrainedCell:
             float16 (float32 where float16 overflows); `privacy` (members + non-members, genes) float32; and their ids.
         facts: JSON-able facts for the record.
         generator: the fitted generator.
+        log: its training log as parquet, None when it keeps none.
     """
 
     arrays: dict[str, NDArray[Any]]
     facts: dict[str, Any]
     generator: Generator
+    log: bytes | None
 
 
 def seeds_of(cell: Cell, fingerprint: str) -> dict[str, int]:
@@ -61,8 +60,13 @@ def seeds_of(cell: Cell, fingerprint: str) -> dict[str, int]:
     }
 
 
-def train_and_sample(cell: Cell, fold: DeviceFold, budget: Budget, report: Report) -> TrainedCell:
+def train_and_sample(
+    cell: Cell, fold: DeviceFold, budget: Budget, report: Report, shown: list[dict[str, float]] | None = None
+) -> TrainedCell:
     """Fit the cell's generator on its fold and sample the rows that later stages need.
+
+    Args:
+        shown: receives what the training shows of its progress, which is all that is left of one that diverges.
 
     Raises:
         Unavailable: the generator cannot work on this cohort.
@@ -75,6 +79,8 @@ def train_and_sample(cell: Cell, fold: DeviceFold, budget: Budget, report: Repor
 
     def progress(step: int, steps: int, **values: float) -> None:
         report("fit", step, steps, values)
+        if shown is not None and values:
+            shown.append({"step": float(step), **values})
 
     generator.fit(fold.train, fold.validation, budget=budget, seed=seeds["fit"], progress=progress)
     times = {"fit": clock.lap()}
@@ -93,11 +99,16 @@ def train_and_sample(cell: Cell, fold: DeviceFold, budget: Budget, report: Repor
         "seeds": seeds,
         "times_s": {phase: wall for phase, (wall, _) in times.items()},
         "cpu_times_s": {phase: cpu for phase, (_, cpu) in times.items()},
-        "curves": generator.report.curves,
-        "facts": generator.report.facts,
+        "curves": jsonable(generator.report.curves),
+        "facts": jsonable(generator.report.facts),
         "warnings": list(generator.report.warnings),
     }
-    return TrainedCell(arrays, facts, generator)
+    log = None
+    try:
+        log = log_table(generator.report.log)
+    except BadLog as error:
+        facts["warnings"].append(f"the training log is not kept: {error}")
+    return TrainedCell(arrays, facts, generator, log)
 
 
 def sample_requests(fold: DeviceFold) -> dict[str, tuple[Conditions, int]]:

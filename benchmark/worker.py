@@ -1,9 +1,10 @@
-"""The main function of a worker process."""
+"""Main functions of worker processes."""
 
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,46 @@ PROGRESS_INTERVAL_S = 0.5
 
 
 def serve(connection: Connection, plan: Any, results: Path, keep_models: bool) -> None:
-    """Do the jobs that come over `connection` until it closes.
+    """Do the jobs of a sweep that come over `connection` until it closes."""
+    lead_group()
+    from gexbench.benchmark.workspace import Workspace
 
-    Sends ("ready",), ("progress", phase, step, steps, values) and ("done", Outcome). The process leads its own
-    group, so that the keyboard's interrupt does not reach it and killing the group leaves no child behind; it
-    ends by itself when the parent is gone.
+    work(connection, Workspace(plan, results, keep_models).do)
+
+
+def serve_trials(connection: Connection, cohort: str, fingerprint: str, budget: str, device: str, threads: int) -> None:
+    """Do the trials of a tuning that come over `connection` until it closes.
+
+    Sends ("ask", validation score) once per trial, and reads back whether the trial is to be pruned.
+    """
+    lead_group()
+    from gexbench.benchmark.objective import Objective
+
+    def pruned(score: float) -> bool:
+        try:
+            connection.send(("ask", score))
+            return bool(connection.recv())
+        except (EOFError, OSError):
+            os._exit(1)
+
+    work(connection, Objective(cohort, fingerprint, budget, device, threads, pruned).do)
+
+
+def lead_group() -> None:
+    """Make this process the leader of its own group.
+
+    The keyboard's interrupt then does not reach it, and killing the group leaves no child behind.
     """
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-    from gexbench.benchmark.workspace import Workspace
 
-    workspace = Workspace(plan, results, keep_models)
+
+def work(connection: Connection, do: Callable[[Any, Callable[[str, int, int, dict[str, float]], None]], Any]) -> None:
+    """Do the jobs that come over `connection` until it closes; the process ends by itself when the parent is gone.
+
+    Sends ("ready",), ("progress", phase, step, steps, values) and ("done", Outcome).
+    """
     connection.send(("ready",))
     last = 0.0
 
@@ -42,7 +71,7 @@ def serve(connection: Connection, plan: Any, results: Path, keep_models: bool) -
             job = connection.recv()
         except (EOFError, OSError):
             return
-        outcome = workspace.do(job, report)
+        outcome = do(job, report)
         sys.stdout.flush()
         try:
             connection.send(("done", outcome))

@@ -14,10 +14,11 @@ from gexbench.benchmark.record import record_of
 from gexbench.benchmark.scoring import prepare_fold, score
 from gexbench.benchmark.store import Store
 from gexbench.benchmark.sweep import Cell, Plan
-from gexbench.benchmark.training import Diverged, Report, train_and_sample
+from gexbench.benchmark.training import Report, train_and_sample
+from gexbench.benchmark.training_log import columns_of, log_table
 from gexbench.metrics.panel import PreparedFold
 from gexbench.models import checkpoint
-from gexbench.models.contract import Budget, Unavailable
+from gexbench.models.contract import Budget, Diverged, Unavailable
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.data_directory import load_cohort
 from gexbench.tasks.device_fold import DeviceFold, all_conditions, put_on_device
@@ -95,9 +96,13 @@ class Workspace:
 
     def _train(self, cell: Cell, report: Report) -> None:
         fold, checksum = self._device_fold(cell.fold)
+        shown: list[dict[str, float]] = []
         try:
             with PeakMemory(self.device) as peak:
-                trained = train_and_sample(cell, fold, Budget(self.plan.sweep.budget), report)
+                trained = train_and_sample(cell, fold, Budget(self.plan.sweep.budget), report, shown)
+        except Diverged:
+            self.store.write_log(cell.train_key, log_table(columns_of(shown)))
+            raise
         finally:
             if fold.checksum() != checksum:
                 self._folds.clear()
@@ -107,6 +112,7 @@ class Workspace:
         facts = {**trained.facts, "peak_memory_bytes": peak.bytes}
         if self.keep_models:
             checkpoint.save(trained.generator, cell.entry.name, self.results / "store" / "models" / cell.train_key)
+        self.store.write_log(cell.train_key, trained.log)
         self.store.write_rows(cell.train_key, trained.arrays, facts)
 
     def _score(self, cell: Cell, report: Report) -> None:

@@ -30,6 +30,14 @@ KEY_METRICS = (
 )
 """Metrics shown beside the scores in the main table; of a metric per label, the finest label."""
 
+ABLATION_METRICS = ("tstr_lr_accuracy", "recall_genes", "coverage_genes", "detection_xgb", "conditional_skill")
+"""Metrics shown for the ablations; all others are in `Leaderboard.ablations`."""
+
+_ABLATION_LEGEND = (
+    "Fold-paired differences with 95 % intervals; * p < .05, adjusted by Holm over the rows of a column. A negative "
+    "difference in detection AUC is an improvement."
+)
+
 WIDEST = 6
 OPTIONAL = ("conditional skill ↑", "mean rank ↓", "win rate ↑")
 """Columns that are left out where no row has a value."""
@@ -41,6 +49,8 @@ SHORT = {
     "correlation_mse": "C.MSE",
     "variance_ratio": "variance ratio",
     "detection_xgb": "detection AUC (XGB)",
+    "coverage_genes": "coverage",
+    "conditional_skill": "conditional skill",
 }
 
 
@@ -49,6 +59,8 @@ def to_markdown(board: Leaderboard) -> str:
     parts = [_header(board), _main_table(board), _legend(board), _notes(board)]
     if not board.comparisons.empty:
         parts += ["## Planned comparisons", _comparisons(board), _comparison_legend(board)]
+    if not board.ablations.empty:
+        parts += ["## What conditions and parts add", ablation_table(board), _ABLATION_LEGEND]
     for family in dict.fromkeys(board.metrics["family"]):
         parts += [f"## {str(family).capitalize()}", *_family_tables(board, str(family))]
     parts += ["## Cost", _resources(board), "## Settings", _settings(board)]
@@ -77,7 +89,7 @@ def _header(board: Leaderboard) -> str:
 
 def _main_table(board: Leaderboard) -> str:
     rows = board.rows
-    keys = _key_metrics(board)
+    keys = _keys_of(board, KEY_METRICS)
     heads = ["rank", "generator", "overall ↑", "≈ leader", *(f"{family} ↑" for family in board.families)]
     heads += [f"{SHORT[split_key(key)[0]]} {arrow(lookup(key))}".strip() for key in keys]
     heads += ["conditional skill ↑", "copies", "mean rank ↓", "win rate ↑", "fit (CPU s)"]
@@ -148,11 +160,29 @@ def _comparisons(board: Leaderboard) -> str:
     return _table(["difference", *measures], lines, text_columns=1)
 
 
+def ablation_table(board: Leaderboard) -> str:
+    """The ablations as a table: the overall score and `ABLATION_METRICS`, of a metric per label the finest label."""
+    frame = board.ablations
+    keys = [OVERALL, *_keys_of(board, ABLATION_METRICS)]
+    lines = []
+    for pair in frame[["question", "generator", "against"]].drop_duplicates().itertuples():
+        mine = frame[(frame["generator"] == pair.generator) & (frame["against"] == pair.against)].set_index("measure")
+        cells = [pair.question, f"{markdown_text(pair.generator)} - {markdown_text(pair.against)}"]
+        for key in keys:
+            row = mine.loc[key]
+            cells.append(_starred(with_interval(row["difference"], row["half_width"], 3), row["p_holm"]))
+        lines.append(cells)
+    heads = ["what is added", "difference"]
+    heads += ["overall ↑", *(f"{SHORT.get(split_key(key)[0], key)} {arrow(lookup(key))}".strip() for key in keys[1:])]
+    return _table(heads, lines, text_columns=2)
+
+
 def _comparison_legend(board: Leaderboard) -> str:
+    tuned = "; tuned rows also against the default" if (board.comparisons["role"] == "default").any() else ""
     return (
         "Fold-paired differences of scores with 95 % intervals: every ranked generator against class-gaussian and "
-        "against the leader. p and * (p < .05) are adjusted by Holm over all comparisons of a column. The leader "
-        "was chosen on the same folds."
+        f"against the leader{tuned}. p and * (p < .05) are adjusted by Holm over all comparisons of a column. The "
+        "leader was chosen on the same folds."
     )
 
 
@@ -202,9 +232,10 @@ def _settings(board: Leaderboard) -> str:
     return "\n".join(lines)
 
 
-def _key_metrics(board: Leaderboard) -> list[str]:
+def _keys_of(board: Leaderboard, names: Iterable[str]) -> list[str]:
+    """The keys of these metrics that the table has; of a metric per label, the finest label."""
     keys = dict.fromkeys(board.metrics["key"])
-    found = (next((key for key in keys if split_key(key)[0] == name), None) for name in KEY_METRICS)
+    found = (next((key for key in keys if split_key(key)[0] == name), None) for name in names)
     return [key for key in found if key is not None]
 
 

@@ -3,6 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from gexbench.leaderboards.formatting import percent
 from gexbench.leaderboards.grid import MISSING, Grid
 from gexbench.leaderboards.normalisation import Scored
-from gexbench.leaderboards.records import Record
+from gexbench.leaderboards.records import TUNED, Record
 from gexbench.leaderboards.selection import CEILING
 from gexbench.leaderboards.statistics import FloatArray, fold_mean
 from gexbench.metrics.scores import COPY_GATE
@@ -137,8 +138,23 @@ def _facts(records: Sequence[Record]) -> Iterable[str]:
         yield "returns rows of real patients"
     if any(generator["local"] for generator in about):
         yield "local: code named by a path, not a registered generator"
+    if any(record.variant == TUNED for record in records):
+        yield _tuning([generator["tuning"] for generator in about])
     if len({generator["source_hash"] for generator in about}) > 1:
         yield "the source differs between cells of the same version"
+
+
+def _tuning(found: Sequence[Mapping[str, Any]]) -> str:
+    """How many trials stand behind a tuned row, and what they gained on the validation patients."""
+    trials = sorted({sum(tuning["trials"].values()) for tuning in found})
+    counted = f"{trials[0]}" if len(trials) == 1 else f"{trials[0]} to {trials[-1]}"
+    pairs = [(t["validation_score"], t.get("default_validation_score")) for t in found]
+    known = [(score, default) for score, default in pairs if default is not None]
+    text = f"settings tuned per fold on its training and validation patients, {counted} trials"
+    if not known:
+        return text
+    score, default = (float(np.mean(values)) for values in zip(*known, strict=True))
+    return f"{text}; mean validation score {score:.4g}, with the default settings {default:.4g} (lower is better)"
 
 
 def _warnings(records: Sequence[Record]) -> Iterable[str]:

@@ -89,8 +89,11 @@ def planned_comparisons(
     baseline: int | None,
     leader: int | None,
     share: float,
+    tuned: Mapping[int, int] | None = None,
 ) -> pd.DataFrame:
     """Each ranked generator against the baseline and against the leader, fold-paired, Holm within a measure.
+
+    A tuned row is also compared with the default row of its generator.
 
     Args:
         measures: measure → (generators, folds), NaN where a fold has no value.
@@ -99,13 +102,19 @@ def planned_comparisons(
         baseline: position of class-gaussian, or None when it is not there.
         leader: position of the leader, or None.
         share: n_test / n_train.
+        tuned: position of a tuned row → position of its default row.
 
     Returns:
-        One row per measure and pair: measure, generator, against, role (`baseline` or `leader`), difference
+        One row per measure and pair: measure, generator, against, role (`baseline`, `leader` or `default`), difference
         (generator - against), half_width of its 95 % interval, p and p_holm.
     """
     pairs = [(at, baseline, "baseline") for at in ranked if baseline is not None and at != baseline]
     pairs += [(at, leader, "leader") for at in ranked if leader is not None and at != leader]
+    pairs += [  # the leader is compared with every row above
+        (at, default, "default")
+        for at, default in (tuned or {}).items()
+        if {at, default} <= set(ranked) and leader not in (at, default)
+    ]
     frames = []
     for measure, values in measures.items():
         if not pairs:

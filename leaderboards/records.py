@@ -10,6 +10,7 @@ from gexbench.metrics.catalogue import lookup
 
 SCHEMA = 1
 LARGEST_RECORD_BYTES = 32 * 2**20
+DEFAULT, TUNED = "default", "tuned"
 _NUMBER = (int, float)
 _ANCHORS = ("trtr", "majority")
 _OPTIONAL_TEXT = (str, type(None))
@@ -81,6 +82,8 @@ class Record:
 
     Attributes:
         place: the file's name, for messages.
+        generator: name of its row: the registry key, with the variant behind it where it is not the default.
+        variant: `default`, or `tuned` with settings that differ from fold to fold.
         state: `ok`, `unavailable`, `skipped`, or how the cell failed.
         metrics: `name` or `name[label]` → what was measured.
         reference_values: `trtr` and `majority` → metric key → value of this fold: the downstream tasks' ceilings
@@ -92,6 +95,7 @@ class Record:
     state: str
     reason: str | None
     generator: str
+    variant: str
     reference: bool
     fold: int
     repeat: int
@@ -156,7 +160,8 @@ def parse_record(content: Any, place: str) -> Record:
         place=place,
         state=content["state"],
         reason=content["reason"],
-        generator=content["generator"]["name"],
+        generator=_row_name(content["generator"]),
+        variant=content["generator"].get("variant", DEFAULT),
         reference=content["generator"]["reference"],
         fold=content["fold"]["index"],
         repeat=content["repeat"],
@@ -169,6 +174,11 @@ def parse_record(content: Any, place: str) -> Record:
         reference_values=content["reference_values"],
         content=content,
     )
+
+
+def _row_name(generator: Mapping[str, Any]) -> str:
+    variant = generator.get("variant", DEFAULT)
+    return str(generator["name"]) if variant == DEFAULT else f"{generator['name']}-{variant}"
 
 
 def _loaded(path: Path) -> Any:
@@ -205,6 +215,7 @@ def _ill_formed(content: Mapping[str, Any]) -> Iterable[str]:
     name = content["generator"]["name"]
     if not name or len(name) > 200:
         yield f"generator.name: {len(name)} characters; use 1 to 200"
+    yield from _ill_tuned(content["generator"])
     for key in ("train", "test"):
         if content["fold"][key] < 1:
             yield f"fold.{key}: {content['fold'][key]} patients"
@@ -217,6 +228,24 @@ def _ill_formed(content: Mapping[str, Any]) -> Iterable[str]:
     yield from (f"warnings: {_short(text)} is not text" for text in content["warnings"] if not isinstance(text, str))
     for columns in (content["cohort"]["label_columns"], content["generator"]["conditions"]):
         yield from (f"{_short(text)} is not text" for text in columns if not isinstance(text, str))
+
+
+def _ill_tuned(generator: Mapping[str, Any]) -> Iterable[str]:
+    variant, tuning = generator.get("variant", DEFAULT), generator.get("tuning")
+    if variant not in (DEFAULT, TUNED):
+        yield f"generator.variant: {_short(variant)} is neither {DEFAULT} nor {TUNED}"
+    elif (tuning is not None) != (variant == TUNED):
+        yield f"generator.tuning: a {TUNED} record has one, others have none"
+    elif variant == TUNED:
+        if not isinstance(tuning, dict):
+            yield f"generator.tuning: {_short(tuning)} is not dict"
+            return
+        trials = tuning.get("trials")
+        if not isinstance(trials, dict) or any(type(count) is not int for count in trials.values()):
+            yield f"generator.tuning.trials: {_short(trials)} is not an object of counts"
+        scores = [tuning.get(key) for key in ("validation_score", "default_validation_score")]
+        if any(score is not None and type(score) not in _NUMBER for score in scores):
+            yield f"generator.tuning: a validation score is not a number: {_short(scores)}"
 
 
 def _ill_anchored(reference_values: Mapping[str, Any]) -> Iterable[str]:

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from gexbench.leaderboards.records import Record, RecordError
+from gexbench.leaderboards.records import TUNED, Record, RecordError
 from gexbench.metrics.catalogue import split_key
 
 ABSENT_STATES = frozenset({"unavailable", "skipped"})
@@ -30,8 +30,8 @@ def check_comparable(records: Sequence[Record]) -> None:
 
     Raises:
         RecordError: no records; several cohorts, fingerprints, tracks, budgets or panels; several versions,
-            settings or roles of one generator; several id lists of one fold; several versions of one metric;
-            two records of one cell. All at once.
+            settings or roles of one generator (settings of a tuned row may differ between folds); several id lists
+            of one fold; several versions of one metric; two records of one cell. All at once.
     """
     if not records:
         raise RecordError("no records; make them with `gexbench run`")
@@ -39,8 +39,12 @@ def check_comparable(records: Sequence[Record]) -> None:
     for what, value_of in _SHARED:
         problems += _mixed(what, records, value_of)
     for generator, group in _groups(records, lambda record: record.generator).items():
-        for field in ("version", "settings", "reference", "family"):
+        for field in ("version", "reference", "family"):
             problems += _mixed(f"generator {generator!r}: {field}", group, _of_generator(field))
+        by_fold = _groups(group, lambda record: record.fold if record.variant == TUNED else -1)
+        for fold, alike in by_fold.items():
+            place = "" if fold < 0 else f", fold {fold}"
+            problems += _mixed(f"generator {generator!r}{place}: settings", alike, _of_generator("settings"))
     for fold, group in _groups(records, lambda record: record.fold).items():
         problems += _mixed(f"fold {fold}: id lists", group, lambda content: content["fold"]["hash"])
     problems += _metric_versions(records)

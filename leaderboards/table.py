@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gexbench.leaderboards.ablation import ablations
 from gexbench.leaderboards.formatting import NOTHING, number, plain
 from gexbench.leaderboards.grid import Grid, grid_of
 from gexbench.leaderboards.header import Header, header_of
@@ -22,7 +23,7 @@ from gexbench.leaderboards.ranking import (
     standing,
     win_rate,
 )
-from gexbench.leaderboards.records import Record
+from gexbench.leaderboards.records import TUNED, Record
 from gexbench.leaderboards.resources import resources_of
 from gexbench.leaderboards.selection import BASELINE, absent_generators, check_comparable, incomplete_folds
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
@@ -45,6 +46,7 @@ class Leaderboard:
         metrics: one row per generator and metric key: folds (with a value), value and half_width in the
             metric's unit, score and score_half_width.
         comparisons: see `planned_comparisons`.
+        ablations: see `ablations`: of the scores, and of every metric.
         resources: cells, cells_ok, mean seconds by phase, peak memory.
         settings: generator, version, family, conditions, settings.
         absent: generators that cannot work here: generator, reason.
@@ -57,6 +59,7 @@ class Leaderboard:
     rows: pd.DataFrame
     metrics: pd.DataFrame
     comparisons: pd.DataFrame
+    ablations: pd.DataFrame
     resources: pd.DataFrame
     settings: pd.DataFrame
     absent: pd.DataFrame
@@ -102,6 +105,7 @@ def leaderboard(records: Sequence[Record], note: str | None = None) -> Leaderboa
         rows=rows.reset_index(drop=True),
         metrics=_metrics(grid, points, means, place, header.share),
         comparisons=comparisons,
+        ablations=ablations(_measures(grid, points, means), names, header.share),
         resources=resources_of(grid).iloc[place.order].reset_index(drop=True),
         settings=_settings(records, [*ordered, *absent]),
         absent=pd.DataFrame({"generator": list(absent), "reason": list(absent.values())}),
@@ -169,10 +173,26 @@ def _column(grid: Grid, means: FloatArray, key: str) -> FloatArray:
 
 def _comparisons(grid: Grid, points: Scored, means: FloatArray, place: Standing, share: float) -> pd.DataFrame:
     names = grid.generators
-    measures = _score_measures(points) | {key: means[:, :, at] for at, key in enumerate(grid.keys)}
+    measures = _measures(grid, points, means)
     ranked = [int(at) for at in place.order if place.rank[at] > 0]
     baseline = names.index(BASELINE) if BASELINE in names else None
-    return planned_comparisons(measures, names, ranked, baseline, place.leader, share)
+    return planned_comparisons(measures, names, ranked, baseline, place.leader, share, _tuned_pairs(grid))
+
+
+def _tuned_pairs(grid: Grid) -> dict[int, int]:
+    """Position of each tuned row → position of the same generator's default row, where it is there."""
+    tuned = {
+        record.generator: str(record.content["generator"]["name"])
+        for record in grid.records
+        if record is not None and record.variant == TUNED
+    }
+    at = {name: number for number, name in enumerate(grid.generators)}
+    return {at[row]: at[default] for row, default in sorted(tuned.items()) if default in at}
+
+
+def _measures(grid: Grid, points: Scored, means: FloatArray) -> dict[str, FloatArray]:
+    """(generators, folds) of every score and every metric."""
+    return _score_measures(points) | {key: means[:, :, at] for at, key in enumerate(grid.keys)}
 
 
 def _score_measures(points: Scored) -> dict[str, FloatArray]:
@@ -241,6 +261,20 @@ def _settings(records: Sequence[Record], names: Sequence[str]) -> pd.DataFrame:
             "version": [about[name]["version"] for name in names],
             "family": [about[name]["family"] for name in names],
             "conditions": [", ".join(about[name]["conditions"]) for name in names],
-            "settings": [", ".join(f"{k}={v}" for k, v in sorted(about[name]["settings"].items())) for name in names],
+            "settings": [_settings_text([r for r in records if r.generator == name]) for name in names],
         }
     )
+
+
+def _settings_text(records: Sequence[Record]) -> str:
+    """`name=value` of every setting; where a tuned row's folds differ, the values in the order of the folds."""
+    by_fold = {record.fold: record.content["generator"]["settings"] for record in records}
+    folds = sorted(by_fold)
+    texts = []
+    for key in sorted({key for settings in by_fold.values() for key in settings}):
+        values = [str(by_fold[fold].get(key)) for fold in folds]
+        if len(set(values)) == 1:
+            texts.append(f"{key}={values[0]}")
+        else:
+            texts.append(f"{key}={' / '.join(values)} (folds {' / '.join(map(str, folds))})")
+    return ", ".join(texts)

@@ -11,6 +11,11 @@ EPILOG = """[bold]Examples[/bold]\n
 gexbench ls generators\n
 gexbench ls metrics
 """
+PARAMETERS_HEAD = "parameters"
+PARAMETERS_NOTE = (
+    "parameters: trained ones that a record states, at budget cpu for a cohort of TCGA's shape (680 genes); a "
+    "WGAN-GP's are those of its generator, without the critic"
+)
 
 
 def ls(what: Annotated[str, typer.Argument(help="generators, metrics, tasks or cohorts.")]) -> None:
@@ -23,18 +28,26 @@ def ls(what: Annotated[str, typer.Argument(help="generators, metrics, tasks or c
     if what not in listings:
         raise unknown(what, listings, "listing")
     rows = listings[what]()
-    table = Table(*next(rows), box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for head in next(rows):
+        table.add_column(head, justify="right" if head == PARAMETERS_HEAD else "left")
     for row in rows:
         table.add_row(*row)
-    options.console().print(table, markup=False)
+    console = options.console()
+    console.print(table, markup=False)
+    if what == "generators":
+        console.print(f"\n{PARAMETERS_NOTE}", markup=False, highlight=False)
 
 
 def _generators() -> Iterator[tuple[str, ...]]:
     from gexbench.models import registry
+    from gexbench.models.parameter_counts import PARAMETERS
 
-    yield "generator", "family", "conditions", "availability", "what it is"
+    yield "generator", "family", "conditions", PARAMETERS_HEAD, "availability", "what it is"
     for name, entry in registry().items():
-        yield name, entry.family, ", ".join(entry.conditions) or "–", entry.unavailable or "here", entry.summary
+        conditions = ", ".join(entry.conditions) or "–"
+        count = f"{PARAMETERS[name]:,}" if name in PARAMETERS else "–"
+        yield name, entry.family, conditions, count, entry.unavailable or "here", entry.summary
 
 
 def _metrics() -> Iterator[tuple[str, ...]]:

@@ -1,8 +1,10 @@
 """Options that several verbs share."""
 
+import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -40,3 +42,75 @@ def leaderboard_folder(results: Path, name: str) -> Path:
         f"no leaderboard {name!r} in {results} (there: {examples(existing, 10) or 'none'}); "
         "make one with `gexbench run`"
     )
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The parts of a comma-separated option."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def folds_file(folds: str) -> Path | None:
+    """The file that `--folds` names, or None when it names indices or `all`."""
+    indices = folds in {"", "all"} or all(part.isascii() and part.isdigit() for part in listed(folds))
+    return None if indices else Path(folds)
+
+
+def fold_indices(folds: str, budget: str) -> tuple[int, ...]:
+    """Indices that `--folds` names; without it the first three at budget quick, else all.
+
+    Raises:
+        InputError: a file that cannot be read.
+    """
+    from gexbench.tasks.folds import PARTS
+
+    path = folds_file(folds)
+    if path is not None:
+        from gexbench.tasks.errors import InputError
+
+        try:
+            return tuple(range(len(json.loads(path.read_text()))))
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"--folds {path}: neither indices, `all`, nor a readable JSON file ({error})") from None
+    if folds in {"", "all"}:
+        return (0, 1, 2) if budget == "quick" and not folds else tuple(range(PARTS))
+    return tuple(dict.fromkeys(int(part) for part in listed(folds)))
+
+
+def device(wanted: str) -> str:
+    """The device that `--device` names; `auto` is cuda where there is one."""
+    if wanted != "auto":
+        return wanted
+    if not Path("/dev/nvidiactl").exists():
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def parse_settings(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """`generator.setting=value` options as a mapping; values are read as JSON, else as text.
+
+    Raises:
+        InputError: options of another form, all at once.
+    """
+    from gexbench.tasks.errors import InputError
+
+    found: dict[str, dict[str, Any]] = {}
+    problems = []
+    for pair in pairs:
+        place, equals, value = pair.partition("=")
+        generator, dot, setting = place.partition(".")
+        if not (equals and dot and setting):
+            problems.append(
+                f"--settings {pair!r}: write it as GENERATOR.SETTING=VALUE, for example gemm-gan.batch=32, "
+                "or as tuned or tuned:FILE"
+            )
+            continue
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            parsed = value
+        found.setdefault(generator, {})[setting] = parsed
+    if problems:
+        raise InputError(problems)
+    return found

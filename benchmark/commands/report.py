@@ -12,7 +12,8 @@ from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leader
 NARROW = 115
 EPILOG = """[bold]Examples[/bold]\n
 gexbench report simulated-quick\n
-gexbench report leaderboards/published/tcga/v1
+gexbench report leaderboards/published/tcga/v1\n
+gexbench report simulated-quick --figures     losses, gradient norms and validation scores of every training
 """
 
 
@@ -20,11 +21,28 @@ def report(
     name: Annotated[
         str, typer.Argument(help="Name of a leaderboard in the results folder, or a folder with records/.")
     ],
-    note: Annotated[str | None, typer.Option(help="A sentence for the header. [default: the one it has]")] = None,
+    note: Annotated[str | None, typer.Option(help="A sentence for the header. (default: the one it has)")] = None,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Draw the training curves of every generator: training/NAME.png and .svg.")
+    ] = False,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
     """Rebuild leaderboard.md and leaderboard.csv from records and print the table."""
-    write_and_show(options.console(), leaderboard_folder(results, name), note)
+    console, folder = options.console(), leaderboard_folder(results, name)
+    write_and_show(console, folder, note)
+    if figures:
+        _draw(console, folder)
+
+
+def _draw(console: Any, folder: Path) -> None:
+    from gexbench.leaderboards.curves import write_figures
+    from gexbench.leaderboards.records import read_records
+
+    written = write_figures(folder, read_records(folder / "records"))
+    if written:
+        console.print(f"{len(written) // 2} figures: {folder / 'training'}/*.png and *.svg", soft_wrap=True)
+    else:
+        console.print(f"no figures: {folder} holds no training logs; `gexbench run` keeps them", soft_wrap=True)
 
 
 def write_and_show(console: Any, folder: Path, note: str | None) -> None:

@@ -12,6 +12,7 @@ EPILOG = """[bold]Examples[/bold]\n
 gexbench run                                     every generator, simulated cohort, budget quick\n
 gexbench run --cohort tcga --budget cpu          a published leaderboard (about an hour on 2 cores)\n
 gexbench run --generators cvae,gemm-gan --folds 0 --settings gemm-gan.batch=32\n
+gexbench run --cohort tcga --budget cpu --settings tuned     default rows and tuned rows in one table\n
 gexbench run --dry-run                           what would run, and what is there already\n
 gexbench run --retry failed,timeout              only cells that ended so
 """
@@ -27,12 +28,16 @@ def run(
     folds: Annotated[
         str,
         typer.Option(
-            help="Comma-separated indices, `all`, or a JSON file of id lists. [default: 0,1,2 at quick, else all]"
+            help="Comma-separated indices, `all`, or a JSON file of id lists. (default: 0,1,2 at quick, else all)"
         ),
     ] = "",
     seeds: Annotated[int, typer.Option(help="Training seeds per fold.", min=1)] = 1,
     settings: Annotated[
-        list[str] | None, typer.Option(help="GENERATOR.SETTING=VALUE; may be given several times.")
+        list[str] | None,
+        typer.Option(
+            help="GENERATOR.SETTING=VALUE, may be given several times; `tuned` (or tuned:FILE) adds a row with the "
+            "settings that `gexbench tune` found, for every generator that has them."
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(help="Cells side by side.", min=1)] = 2,
     threads: Annotated[int, typer.Option(help="Threads per cell; part of a cell's identity.", min=1)] = 1,
@@ -45,7 +50,7 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the cells and what is there already; run nothing.")
     ] = False,
-    name: Annotated[str | None, typer.Option(help="Name of the leaderboard. [default: COHORT-BUDGET]")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the leaderboard. (default: COHORT-BUDGET)")] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Drop records of the leaderboard that are not in this sweep.")
     ] = False,
@@ -58,13 +63,15 @@ def run(
     and the baseline (real-holdout, class-mean, gene-shuffle, class-gaussian) are part of every sweep.
     """
     from gexbench.benchmark.runner import Runner
-    from gexbench.benchmark.sweep import leaderboard_name, parse_settings, plan, sweep_of
+    from gexbench.benchmark.sweep import leaderboard_name, plan, sweep_of
+    from gexbench.benchmark.tuned import split_options
     from gexbench.models import registry
     from gexbench.tasks.data_directory import load_cohort
 
     console = options.console()
     entries = registry()
-    folds_file = Path(folds) if folds and not _is_index_list(folds) else None
+    folds_file = options.folds_file(folds)
+    given, tuned = split_options(settings or [])
     if not console.is_terminal:
         console.print(f"loading cohort {cohort}", markup=False)
     loaded = load_cohort(cohort)
@@ -73,15 +80,17 @@ def run(
         entries,
         cohort=cohort,
         track="custom" if folds_file else track,
-        folds=_fold_indices(folds, budget, folds_file),
+        folds=options.fold_indices(folds, budget),
         repeats=seeds,
-        generators=tuple(entries) if generators == "all" else _listed(generators),
-        settings=parse_settings(settings or []),
+        generators=tuple(entries) if generators == "all" else options.listed(generators),
+        settings=options.parse_settings(given),
         budget=budget,
         threads=threads,
-        device=_device(device),
+        device=options.device(device),
         time_limit_s=time_limit,
     )
+    if tuned is not None:
+        sweep = _with_tuned(sweep, tuned, results, entries, loaded, fingerprint, folds_file)
     made = plan(sweep, entries, loaded, fingerprint, folds_file)
     runner = Runner(made, loaded, results, leaderboard_name(sweep, name), keep_models=keep_models, replace=replace)
     if dry_run:
@@ -96,7 +105,7 @@ def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) 
     from gexbench.benchmark.progress import Display
     from gexbench.tasks.names import unknown
 
-    states = _listed(retry)
+    states = options.listed(retry)
     for state in states:
         if state not in STATES:
             raise unknown(state, STATES, "state of --retry")
@@ -116,41 +125,22 @@ def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) 
         raise typer.Exit(1)
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def _with_tuned(sweep: Any, source: str, results: Path, entries: Any, cohort: Any, fingerprint: str, file: Any) -> Any:
+    """The sweep with tuned settings: from the file named `source`, or from the default place when it is empty."""
+    from gexbench.benchmark.sweep import chosen_folds, leaderboard_name
+    from gexbench.benchmark.tuned import tuned_settings, tuning_file
+    from gexbench.models.registry import resolve_settings
 
-
-def _is_index_list(folds: str) -> bool:
-    return folds == "all" or all(part.isascii() and part.isdigit() for part in _listed(folds))
-
-
-def _fold_indices(folds: str, budget: str, folds_file: Path | None) -> tuple[int, ...]:
-    from gexbench.tasks.folds import PARTS
-
-    if folds_file is not None:
-        import json
-
-        from gexbench.tasks.errors import InputError
-
-        try:
-            return tuple(range(len(json.loads(folds_file.read_text()))))
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(
-                f"--folds {folds_file}: neither indices, `all`, nor a readable JSON file ({error})"
-            ) from None
-    if folds in {"", "all"}:
-        return (0, 1, 2) if budget == "quick" and not folds else tuple(range(PARTS))
-    return tuple(dict.fromkeys(int(part) for part in _listed(folds)))
-
-
-def _device(wanted: str) -> str:
-    if wanted != "auto":
-        return wanted
-    if not Path("/dev/nvidiactl").exists():
-        return "cpu"
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    path = Path(source) if source else tuning_file(results, leaderboard_name(sweep, None))
+    found = tuned_settings(
+        path,
+        generators={name: resolve_settings(entries[name], sweep.budget).version for name in sweep.generators},
+        cohort=sweep.cohort,
+        fingerprint=fingerprint,
+        budget=sweep.budget,
+        folds=chosen_folds(cohort, sweep.track, sweep.folds, file),
+    )
+    return sweep.model_copy(update={"tuned": found})
 
 
 def _show_plan(console: Any, runner: Any) -> None:

@@ -36,13 +36,13 @@ def status(
     expected = len(sweep.folds) * sweep.repeats
     table = Table("generator", "ok", "other", "missing", box=None)
     done = 0
-    for generator in sweep.generators:
-        found = states.get(generator, {})
+    for row in sweep.rows:
+        found = states.get(row, {})
         other = {state: count for state, count in found.items() if state != "ok"}
         missing = expected - sum(found.values())
         done += expected - missing
         listed = ", ".join(f"{count} {state}" for state, count in sorted(other.items()))
-        table.add_row(generator, str(found.get("ok", 0)), listed, str(missing))
+        table.add_row(row, str(found.get("ok", 0)), listed, str(missing))
     console = options.console()
     console.print(table)
-    console.print(f"{done} of {expected * len(sweep.generators)} cells have a record in {folder / 'records'}")
+    console.print(f"{done} of {expected * len(sweep.rows)} cells have a record in {folder / 'records'}")

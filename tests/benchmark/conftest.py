@@ -1,5 +1,6 @@
 """A small stored cohort and generators that misbehave, for tests of the runner with real processes."""
 
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,9 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from gexbench.benchmark import tuning
+from gexbench.benchmark.objective import Objective
 from gexbench.benchmark.progress import Display
 from gexbench.benchmark.runner import Runner
-from gexbench.benchmark.sweep import plan, sweep_of
+from gexbench.benchmark.search import search_tasks
+from gexbench.benchmark.sweep import chosen_folds, plan, sweep_of
+from gexbench.benchmark.tuning import TrialDisplay, Tuner
 from gexbench.models import BUILT_IN
 from gexbench.models.registry import Entry, Registry
 from gexbench.tasks.cohort import Cohort
@@ -90,3 +95,106 @@ def workbench(tmp_path: Path, small_cohort: Cohort, monkeypatch: pytest.MonkeyPa
     ]
     yield Workbench(tmp_path / "results", small_cohort, Registry((*BUILT_IN, *entries)), tmp_path / "log.txt")
     sys.modules.pop("gexbench_test_generators", None)
+
+
+GENERATOR = '''
+"""A generator for tests: its validation score is known beforehand, and it notes every id that it is shown."""
+import json, math, os, time
+from pathlib import Path
+import torch
+from gexbench.models.contract import Diverged, Generator, GeneratorSettings, Samples
+from gexbench.models.search_space import Choice, IntRange, LogRange
+
+class Settings(GeneratorSettings):
+    rate: float = 1e-3
+    depth: int = 2
+    kind: str = "plain"
+    pause: float = 0.0
+    how: str = "well"
+    search_space = {"rate": LogRange(1e-4, 1e-1), "depth": IntRange(1, 4), "kind": Choice(("odd", "even"))}
+
+def score(settings):
+    return (math.log10(settings.rate) + 2) ** 2 + settings.depth / 10
+
+class Tunable(Generator):
+    Settings = Settings
+    def fit(self, train, validation, *, budget, seed, progress):
+        seen = {part: split.conditions.ids.tolist() for part, split in (("train", train), ("validation", validation))}
+        tensors = {"text": sorted({len(text.offsets) for text in train.conditions.text.values()}),
+                   "labels": len(train.conditions.classes)}
+        with Path(os.environ["GEXBENCH_TEST_SPY"]).open("a") as file:
+            seen |= {"tensors": tensors, "seed": seed, "settings": self.settings.model_dump()}
+            file.write(json.dumps(seen) + "\\n")
+        if self.settings.how == "diverge" and self.settings.rate > 1e-3: raise Diverged("the loss is nan after 3 steps")
+        if self.settings.how == "exit" and self.settings.rate != 1e-3: os._exit(9)
+        self.report.curves["validation_score"] = []
+        for step in range(1, 7):
+            time.sleep(self.settings.pause)
+            value = score(self.settings) + (6 - step)
+            self.report.curves["validation_score"].append(value)
+            progress(step, 6, validation_score=value)
+            if self.settings.how == "late" and step == 4: raise Diverged("the loss is nan after 4 of 6 steps")
+        self.genes, self.mean = train.genes, train.expression.mean(0)
+        self.report.log = {"step": [3.0, 6.0], "loss": [2.0, 1.0], "validation_score": [float("nan"), 0.5]}
+        if self.settings.how == "ragged": self.report.log["loss"].append(0.5)
+        self.report.facts["not a number"] = float("nan")
+    def sample(self, conditions, draws=1, *, seed):
+        noise = torch.randn(len(conditions) * draws, len(self.genes), generator=torch.Generator().manual_seed(seed))
+        return Samples.of(self.mean + noise.clamp(min=-1), conditions, draws, self.genes)
+    def state(self): return {"mean": self.mean}, {"genes": list(self.genes)}
+    def restore(self, tensors, facts, device): ...
+'''
+ENTRY = Entry("tunable", "gexbench_test_tunable:Tunable", "test", (), "for tests")
+
+
+class InProcess:
+    """Stands in for the pool: the same objective without processes, which take seconds to start."""
+
+    def __init__(self, serve, arguments, size, *, threads, time_limit_s, answer):
+        self.arguments, self.answer = arguments, answer
+
+    def run(self, next_job, done, progress, stopping):
+        objective = Objective(*self.arguments, lambda score: self.answer(self.job, score))
+        while not stopping() and (job := next_job()) is not None:
+            self.job = job
+            done(job, objective.do(job, lambda *_: None))
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    monkeypatch.setattr(tuning, "Pool", InProcess)
+
+
+@pytest.fixture
+def tune(workbench, tmp_path, monkeypatch):
+    """`tune(trials, folds, settings, workers)` runs a tuning; `tune.spied()` reads what its trials were shown."""
+    (tmp_path / "modules" / "gexbench_test_tunable.py").write_text(GENERATOR)
+    monkeypatch.setenv("GEXBENCH_TEST_SPY", str(tmp_path / "spy.jsonl"))
+
+    class Tune:
+        results, cohort = workbench.results, workbench.cohort
+
+        def tuner(self, trials, folds=(0,), settings=None, results=None):
+            entry = Entry(ENTRY.name, ENTRY.target, "test", (), "for tests", settings=settings or {})
+            chosen = chosen_folds(self.cohort, "random", folds)
+            print_ = self.cohort.fingerprint()
+            tasks = search_tasks(
+                {"tunable": entry}, chosen, fingerprint=print_, budget="quick", threads=1, device="cpu"
+            )
+            return Tuner(tasks, self.cohort.name, trials, results or self.results, "test")
+
+        def __call__(self, trials, folds=(0,), settings=None, workers=1, results=None, **options):
+            tuner = self.tuner(trials, folds, settings, results)
+            display = TrialDisplay(Console(file=workbench.log.open("a"), force_terminal=False))
+            return tuner, tuner.run(workers, display, **options)
+
+        def spied(self):
+            return [json.loads(line) for line in (tmp_path / "spy.jsonl").read_text().splitlines()]
+
+    yield Tune()
+    sys.modules.pop("gexbench_test_tunable", None)
+
+
+@pytest.fixture
+def tunable_entry() -> Entry:
+    return ENTRY

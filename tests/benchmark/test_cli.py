@@ -24,7 +24,7 @@ def gexbench(*arguments, cwd, check=None):
 
 
 def test_help_has_examples(tmp_path):
-    for verb in ("run", "report", "score", "status", "ls"):
+    for verb in ("run", "tune", "report", "score", "status", "ls"):
         assert "Example" in gexbench(verb, "--help", cwd=tmp_path, check=0).stdout
 
 
@@ -40,6 +40,12 @@ def test_help_has_examples(tmp_path):
         (["run", "--folds", "missing.json"], "missing.json"),
         (["run", "--name", "../up"], "leaderboard name"),
         (["run", "--device", "tpu"], "device"),
+        (["run", "--settings", "tuned"], "no tuned settings in gexbench-results/tuning/simulated-quick.json"),
+        (["run", "--settings", "tuned:none.json"], "no tuned settings in none.json"),
+        (["tune", "cvea"], "did you mean 'cvae'"),
+        (["tune", "mixup"], "generator mixup has nothing to tune"),
+        (["tune", "cvae", "--folds", "7"], "folds 0 to 4"),
+        (["tune", "cvae", "--budget", "big"], "budget"),
         (["report", "nothing"], "no leaderboard 'nothing'"),
         (["status", "nothing"], "no leaderboard 'nothing'"),
         (["ls", "generator"], "did you mean 'generators'"),
@@ -77,6 +83,14 @@ def test_a_run_ends_with_the_table_and_the_place_of_the_files(workbench, tmp_pat
     assert {name: (folder / name).read_bytes() for name in before} == before
     assert "6 of 6 cells" in gexbench("status", "test", cwd=tmp_path, check=0).stdout
     assert '"ok": 6' in gexbench("score", "test", "--force", cwd=tmp_path, check=0).stdout
+
+
+def test_a_dry_run_of_a_tuning_shows_the_space_and_writes_nothing(tmp_path):
+    shown = gexbench("tune", "cvae", "--folds", "0,1", "--trials", "3", "--dry-run", cwd=tmp_path, check=0).stdout
+    assert "learning_rate" in shown
+    assert "logarithmic" in shown
+    assert "6 trials to do" in shown
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow  # starts and kills a sweep three times: about a minute

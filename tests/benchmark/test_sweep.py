@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from gexbench.benchmark.sweep import ANCHORS, Sweep, leaderboard_name, parse_settings, plan, sweep_of
+from gexbench.benchmark.commands.options import parse_settings
+from gexbench.benchmark.sweep import ANCHORS, Sweep, leaderboard_name, plan, sweep_of
 from gexbench.models import registry
 from gexbench.tasks.errors import InputError
 

@@ -63,6 +63,14 @@ def test_no_records_is_an_error_with_the_mend(tmp_path: Path) -> None:
         ({"reference_values": {"ceiling": {}}}, "reference_values.ceiling"),
         ({"reference_values": {"trtr": {"tstr_lr_accuracy[project]": None}}}, "is not a number"),
         ({"warnings": [1]}, "warnings: 1 is not text"),
+        ({"generator": {"variant": "best"}}, "generator.variant: 'best' is neither default nor tuned"),
+        ({"generator": {"variant": "tuned"}}, "a tuned record has one"),
+        ({"generator": {"tuning": {}}}, "others have none"),
+        ({"generator": {"variant": "tuned", "tuning": {"trials": {"complete": "8"}}}}, "not an object of counts"),
+        (
+            {"generator": {"variant": "tuned", "tuning": {"trials": {}, "validation_score": "low"}}},
+            "a validation score is not a number",
+        ),
     ],
 )
 def test_ill_formed_fields_are_named(make: Make, change: dict[str, Any], message: str) -> None:

@@ -1,0 +1,163 @@
+"""`gexbench tune`: search better settings of a generator, fold by fold."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gexbench.benchmark.commands import options
+from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
+
+EPILOG = """[bold]Examples[/bold]\n
+gexbench tune cvae --cohort tcga --budget cpu --trials 8     then: gexbench run … --settings tuned\n
+gexbench tune cvae,wgan-gp-label --folds 0,1 --workers 2\n
+gexbench tune cvae --dry-run                                 what would be searched, and what is there already\n
+"""
+
+
+def tune(
+    generators: Annotated[str, typer.Argument(metavar="GENERATOR", help="One or more names, comma-separated.")],
+    cohort: Annotated[
+        str, typer.Option(help="`simulated`, or a cohort built with `gexbench cohort build`.")
+    ] = "simulated",
+    budget: Annotated[str, typer.Option(help="quick, cpu or full; of every trial.")] = "quick",
+    track: Annotated[str, typer.Option(help="random, or site (whole tissue-source sites held out).")] = "random",
+    folds: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated indices, `all`, or a JSON file of id lists. (default: 0,1,2 at quick, else all)"
+        ),
+    ] = "",
+    trials: Annotated[int, typer.Option(help="Trials per fold, with those of earlier runs.", min=1)] = 8,
+    workers: Annotated[
+        int, typer.Option(help="Trials side by side; a fold's trials run one after the other.", min=1)
+    ] = 2,
+    threads: Annotated[int, typer.Option(help="Threads per trial.", min=1)] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto (cuda where there is one).")] = "auto",
+    time_limit: Annotated[
+        float | None, typer.Option(help="No trial starts after so many seconds. (default: none)", min=1)
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the search space and the trials to do; run nothing.")
+    ] = False,
+    name: Annotated[str | None, typer.Option(help="Name of the file of settings. (default: COHORT-BUDGET)")] = None,
+    results: Results = DEFAULT_RESULTS,
+) -> None:
+    """Search settings of a generator for each fold, by the common validation score of its best checkpoint.
+
+    A trial sees the fold's training and validation patients only. Trial 0 has the default settings, so tuned
+    settings are never worse than these by validation score. After a third of its steps a trial that is worse than
+    the median of earlier ones is given up. Every trial is kept as it ends: the same command goes on where it stopped.
+    """
+    from gexbench.benchmark.search import search_tasks
+    from gexbench.benchmark.sweep import chosen_folds, leaderboard_name, sweep_of
+    from gexbench.models import registry
+    from gexbench.tasks.data_directory import load_cohort
+
+    console = options.console()
+    entries, folds_file = registry(), options.folds_file(folds)
+    wanted = options.listed(generators)
+    sweep = sweep_of(
+        entries,
+        cohort=cohort,
+        track="custom" if folds_file else track,
+        folds=options.fold_indices(folds, budget),
+        generators=wanted,
+        budget=budget,
+        threads=threads,
+        device=options.device(device),
+    )
+    place = leaderboard_name(sweep, name)
+    if not console.is_terminal:
+        console.print(f"loading cohort {cohort}", markup=False)
+    loaded = load_cohort(cohort)
+    tasks = search_tasks(
+        {one: entries[one] for one in dict.fromkeys(wanted)},
+        chosen_folds(loaded, sweep.track, sweep.folds, folds_file),
+        fingerprint=loaded.fingerprint(),
+        budget=budget,
+        threads=threads,
+        device=sweep.device,
+    )
+    del loaded  # every worker holds its own
+    if dry_run:
+        _show_plan(console, tasks, trials, results, place)
+        return
+    _tune(console, tasks, cohort, trials, results, place, workers, time_limit)
+
+
+def _tune(
+    console: Any,
+    tasks: Any,
+    cohort: str,
+    trials: int,
+    results: Path,
+    place: str,
+    workers: int,
+    time_limit: float | None,
+) -> None:
+    from gexbench.benchmark.tuned import tuning_file
+    from gexbench.benchmark.tuning import TrialDisplay, Tuner
+
+    tuner = Tuner(tasks, cohort, trials, results, place)
+    summary = tuner.run(workers, TrialDisplay(console), time_limit)
+    _show_found(console, summary.found)
+    for where, reason in summary.unavailable.items():
+        console.print(f"{where}: cannot be tuned: {reason}", markup=False)
+    nothing = [where for where, found in summary.found.items() if found is None]
+    if nothing and not summary.stopped:
+        console.print(f"no trial of {', '.join(nothing)} came to its end; the reasons stand above", markup=False)
+    if summary.stopped:
+        console.print("stopped; the same command goes on where it stopped")
+    if tuner.path.exists():
+        task = tasks[0]
+        usual = tuner.path == tuning_file(DEFAULT_RESULTS, f"{cohort}-{task.budget}")
+        source = "tuned" if usual else f"tuned:{tuner.path}"
+        command = f"gexbench run --cohort {cohort} --budget {task.budget} --settings {source}"
+        console.print(f"tuned settings: {tuner.path}; use them: {command}", markup=False, soft_wrap=True)
+    if summary.stopped or nothing:
+        raise typer.Exit(130 if summary.stopped else 1)
+
+
+def _show_plan(console: Any, tasks: Any, trials: int, results: Path, place: str) -> None:
+    from rich.table import Table
+
+    from gexbench.benchmark.search import finished_trials
+    from gexbench.benchmark.tuned import tuning_file
+
+    storage = tuning_file(results, place).with_suffix(".sqlite")
+    space = Table("generator", "setting", "default", "values", box=None)
+    for task in {task.entry.name: task for task in tasks}.values():
+        for setting, values in task.space.items():
+            space.add_row(task.entry.name, setting, str(task.defaults[setting]), str(values))
+    console.print(space, markup=False)
+    console.print()
+    planned = Table("search", "trials there", "to do", box=None)
+    todo = 0
+    for task in tasks:
+        finished = finished_trials(task, storage)
+        todo += max(trials - finished, 0)
+        planned.add_row(task.place, str(finished), str(max(trials - finished, 0)))
+    console.print(planned, markup=False)
+    console.print(f"{todo} trials to do, the default settings first; nothing was run", markup=False)
+
+
+def _show_found(console: Any, found: Any) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    heads = ("search", "complete", "pruned", "failed", "default score", "tuned score", "settings")
+    table = Table(*heads, box=None)
+    for where, tuning in found.items():
+        if tuning is None:
+            continue
+        default, trials = tuning.default_validation_score, tuning.trials
+        scores = ("–" if default is None else f"{default:.5g}", f"{tuning.validation_score:.5g}")
+        settings = ", ".join(f"{key}={_short(value)}" for key, value in tuning.settings.items())
+        counts = (str(trials.complete), str(trials.pruned), str(trials.failed))
+        table.add_row(where, *counts, *scores, Text(settings))
+    console.print(table, markup=False)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,112 @@
+"""Training curves: losses, gradient norms and the validation score by step, one figure per row of a leaderboard."""
+
+import io
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+import seaborn as sns  # type: ignore[import-untyped]
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gexbench.leaderboards.records import Record
+
+SCORE = "validation_score"
+KEYS = ("step", "fold", "seed", "state")
+PANELS_PER_ROW = 3
+_PANEL_INCHES = (3.6, 2.6)
+_FORMATS: Mapping[str, Mapping[str, str | None]] = {"png": {"Software": None}, "svg": {"Date": None}}
+"""File type → metadata that would differ from run to run, left out."""
+
+
+def read_logs(folder: Path, records: Sequence[Record]) -> dict[str, pd.DataFrame]:
+    """Training logs of a leaderboard folder: row → frame with the logs' columns and fold, seed, state.
+
+    A record without a log is left out; so is a row without any.
+    """
+    found: dict[str, list[pd.DataFrame]] = {}
+    for record in records:
+        path = folder / "training" / f"{Path(record.place).stem}.parquet"
+        if path.is_file():
+            frame = pd.read_parquet(path).assign(fold=record.fold, seed=record.repeat, state=record.state)
+            found.setdefault(record.generator, []).append(frame)
+    return {row: pd.concat(frames, ignore_index=True) for row, frames in sorted(found.items())}
+
+
+def training_figure(log: pd.DataFrame, title: str) -> Figure:
+    """Losses, then gradient norms, then the validation score by step; one line per fold and seed.
+
+    Args:
+        log: `step`, `fold`, `seed`, `state`, and one column per quantity, NaN where it was not taken.
+        title: of the figure. Lines of trainings that did not end well are dashed.
+    """
+    names = _ordered(log)
+    columns = min(PANELS_PER_ROW, max(len(names), 1))
+    rows = -(-max(len(names), 1) // columns)
+    width, height = _PANEL_INCHES
+    with sns.axes_style("whitegrid"), sns.plotting_context("paper"):
+        figure = Figure(figsize=(width * columns, height * rows + 0.5), layout="constrained")
+        figure.suptitle(title)
+        axes: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).ravel())
+        for axis in axes[len(names) :]:
+            axis.remove()
+        for axis, name in zip(axes, names, strict=False):
+            _panel(axis, log, name)
+        shown = {
+            label: line
+            for axis in axes[: len(names)]
+            for line, label in zip(*axis.get_legend_handles_labels(), strict=True)
+        }
+        if shown:
+            labels = sorted(shown)
+            figure.legend([shown[label] for label in labels], labels, loc="outside lower center", ncols=len(labels))
+    return figure
+
+
+def write_figures(folder: Path, records: Sequence[Record]) -> list[Path]:
+    """Write `training/ROW.png` and `.svg` for every row with training logs; the same logs give the same bytes."""
+    written = []
+    for row, log in read_logs(folder, records).items():
+        figure = training_figure(log, row)
+        for kind, metadata in _FORMATS.items():
+            target = folder / "training" / f"{re.sub(r'[^a-z0-9._-]', '_', row)}.{kind}"
+            content = io.BytesIO()
+            with mpl.rc_context({"svg.hashsalt": row}):
+                figure.savefig(content, format=kind, dpi=150, metadata=dict(metadata))
+            temporary = target.with_name(f".writing-{os.getpid()}-{target.name}")
+            temporary.write_bytes(content.getvalue())
+            temporary.replace(target)
+            written.append(target)
+    return written
+
+
+def _ordered(log: pd.DataFrame) -> list[str]:
+    """Names of the quantities that have a value: losses, gradient norms, the validation score."""
+    names = [str(name) for name in log.columns if name not in KEYS and log[name].notna().any()]
+    return sorted(names, key=lambda name: (name == SCORE, "gradient" in name))
+
+
+def _panel(axis: Axes, log: pd.DataFrame, name: str) -> None:
+    shown = log[[*KEYS, name]].dropna(subset=[name])
+    lines = list(shown.groupby(["fold", "seed"], sort=True))
+    seeds = log["seed"].nunique()
+    folds = sorted(log["fold"].unique())
+    colours = dict(zip(folds, sns.color_palette(n_colors=len(folds)), strict=True))
+    for (fold, seed), line in lines:
+        ended_well = (line["state"] == "ok").all()
+        label = f"fold {fold}" + (f" seed {seed}" if seeds > 1 else "") + ("" if ended_well else " (did not end well)")
+        axis.plot(
+            line["step"],
+            line[name],
+            label=label,
+            color=colours[fold],
+            linestyle="-" if ended_well else "--",
+            marker="o" if name == SCORE or len(line) == 1 else None,
+            markersize=3,
+            linewidth=1,
+        )
+    axis.set_xlabel("step")
+    axis.set_ylabel(name.replace("_", " ") + (" (lower is better)" if name == SCORE else ""))

@@ -1,0 +1,227 @@
+"""Ridge regression on all conditions, with residuals resampled within the finest label."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gexbench.models.contract import Budget, Progress, Samples, Unavailable, silent
+from gexbench.models.references.labelled import LabelReference
+from gexbench.models.registry import Condition
+from gexbench.models.settings import GeneratorSettings
+from gexbench.tasks.conditions import Conditions, RaggedTensor
+from gexbench.tasks.split import Split, Standardiser
+
+TEXT = "full"
+"""Variant of the clinical text that is read."""
+
+PENALTIES = tuple(10.0 ** (half / 2) for half in range(-10, 1))
+"""Penalties tried, per training patient."""
+
+CHUNK = 512
+"""Patients pooled, and rows sampled, at once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ridge:
+    """Ridge regression with an unpenalised intercept, fitted for all outputs at once.
+
+    Attributes:
+        weights: (features, outputs); centre: (features,) means of the features; intercept: (outputs,).
+        penalty: of the squared weights, chosen on validation rows.
+        errors: penalty → mean squared error on the validation rows.
+        residuals: (n, outputs) leave-one-out: row i's error under the fit to all rows but i.
+    """
+
+    weights: Tensor
+    centre: Tensor
+    intercept: Tensor
+    penalty: float
+    errors: Mapping[float, float]
+    residuals: Tensor
+
+    @classmethod
+    def fit(cls, features: Tensor, outputs: Tensor, validation: tuple[Tensor, Tensor]) -> "Ridge":
+        """Choose the penalty of least squared error on the validation rows.
+
+        With centred features X = U S Vᵀ, a penalty p gives weights V S/(S² + p) Uᵀ Y and the hat matrix
+        H = 1/n + U S²/(S² + p) Uᵀ; leave-one-out residuals are (y − Hy)ᵢ / (1 − Hᵢᵢ) (Golub, Heath & Wahba 1979).
+
+        Args:
+            features: (n, features) float64; outputs: (n, outputs) float64.
+            validation: features and outputs of the validation rows.
+        """
+        centre, intercept = features.mean(0), outputs.mean(0)
+        left, singular, right = torch.linalg.svd(features - centre, full_matrices=False)
+        rotated = left.T @ (outputs - intercept)
+        seen = (validation[0] - centre) @ right.T
+
+        def weighted(penalty: float) -> Tensor:
+            scaled: Tensor = (singular / (singular.square() + penalty))[:, None] * rotated
+            return scaled
+
+        errors = {
+            penalty: float((validation[1] - intercept - seen @ weighted(penalty)).square().mean())
+            for penalty in (each * len(features) for each in PENALTIES)
+        }
+        penalty = min(errors, key=errors.__getitem__)
+        kept = singular.square() / (singular.square() + penalty)
+        leverage = 1 / len(features) + left.square() @ kept
+        residuals = outputs - intercept - left @ (kept[:, None] * rotated)
+        residuals /= (1 - leverage).clamp_min(1e-6)[:, None]
+        return cls(right.T @ weighted(penalty), centre, intercept, penalty, errors, residuals)
+
+
+class ConditionRidge(LabelReference):
+    """Ridge from pooled patches, the text's summary token and one-hot labels to z-scored expression, plus residuals.
+
+    Features: the mean of a patient's patches (`patches`) and token 0 of the `full` text (`text`), z-scored, and the
+    one-hot label columns; each of the three blocks is scaled to unit mean squared length, so that one penalty suits
+    all. A patient without patches or tokens has the training mean there. The penalty is chosen on the validation
+    patients. A sample is the prediction plus the leave-one-out residual of a training patient of the same finest
+    label: residuals of the fit itself are too small, since every patient pulled the fit towards itself. A training
+    patient never gets its own residual, unless it is alone in its class.
+
+    Where patches and text explain little within a label, a sample lies near the row whose residual it took.
+    """
+
+    kept: ClassVar[tuple[str, ...]] = (
+        "weights", "intercept", "residuals", "feature_centre", "feature_scale", "gene_mean", "gene_sd"
+    )  # fmt: skip
+    weights: Tensor
+    intercept: Tensor
+    residuals: Tensor
+    feature_centre: Tensor
+    feature_scale: Tensor
+    gene_mean: Tensor
+    gene_sd: Tensor
+
+    @classmethod
+    def conditions_used(cls, settings: GeneratorSettings) -> frozenset[Condition]:
+        """Labels, text and patches: those of them that the cohort has."""
+        return frozenset({"labels", "text", "patches"})
+
+    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
+        """Estimate in closed form; budget and seed have no effect.
+
+        Raises:
+            Unavailable: the cohort has neither patches nor the full text.
+        """
+        conditions = train.conditions
+        self.blocks = {"text": TEXT in conditions.text, "patches": conditions.has("patches")}
+        if not any(self.blocks.values()):
+            raise Unavailable(
+                f"needs image patches or clinical text ({TEXT}), and cohort {train.cohort.name} holds neither; with "
+                "labels alone it would be the class means with resampled residuals"
+            )
+        self.remember(train)
+        self.owners = {name: row for row, name in enumerate(conditions.ids.tolist())}
+        self.gene_mean, self.gene_sd = train.standardiser.mean.clone(), train.standardiser.sd.clone()
+        parts = self._parts(conditions)
+        self.feature_centre, self.feature_scale = _scaling(parts)
+        rows = train.standardised.double()
+        known = self._known(validation)
+        held_out = self._features(validation.conditions.take(known)), validation.standardised[known].double()
+        ridge = Ridge.fit(self._features(conditions), rows, held_out)
+        self.weights = ridge.weights.float()
+        self.intercept = (ridge.intercept - ridge.centre @ ridge.weights).float()
+        self.residuals = ridge.residuals.float()
+        self.report.facts |= {
+            "parameters": self.weights.numel() + self.intercept.numel(),
+            "reads": ["labels", *(name for name, there in self.blocks.items() if there)],
+            "penalty": ridge.penalty,
+            "validation_error": min(ridge.errors.values()),
+            "residual_variance": float(ridge.residuals.square().mean()),
+        }
+
+    def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
+        """Predictions plus residuals, (n * draws, genes) in the cohort's unit.
+
+        Raises:
+            InputError: a class without training patients.
+            Unavailable: conditions without the text or patches that it was fitted with.
+        """
+        inverse = Standardiser(self.gene_mean, self.gene_sd).inverse
+        donors = torch.as_tensor(self._donors(conditions, draws, seed), device=self.residuals.device)
+        predicted = self._features(conditions).float() @ self.weights + self.intercept
+        expression = np.empty((len(conditions) * draws, len(self.genes)), dtype=np.float32)
+        for start in range(0, len(conditions), CHUNK):
+            part = slice(start, start + CHUNK)
+            rows = self.floored(inverse(predicted[part, None] + self.residuals[donors[part]]))
+            expression[start * draws : (start + CHUNK) * draws] = rows.flatten(0, 1).cpu().numpy()
+        return Samples.of(expression, conditions, draws, self.genes)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Weights, residuals, scaling; genes, classes, the training ids and the kinds of conditions read."""
+        tensors, facts = super().state()
+        return tensors, {**facts, "blocks": self.blocks, "training_ids": list(self.owners)}
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
+        """The inverse of `state`."""
+        super().restore(tensors, facts, device)
+        self.blocks = dict(facts["blocks"])
+        self.owners = {name: row for row, name in enumerate(facts["training_ids"])}
+
+    def _donors(self, conditions: Conditions, draws: int, seed: int) -> NDArray[np.int64]:
+        """Training rows (n, draws) of the conditions' finest labels whose residuals are added.
+
+        Twice as many rows as needed are assigned, and a patient's own row is put last among them: two neighbouring
+        places of a class of two or more never hold the same row.
+        """
+        candidates = self.pools.assigned(conditions, 2 * draws, np.random.default_rng(seed))
+        own = np.asarray([self.owners.get(name, -1) for name in conditions.ids.tolist()], dtype=np.int64)
+        order = np.argsort(candidates == own[:, None], axis=1, kind="stable")
+        return np.take_along_axis(candidates, order, axis=1)[:, :draws]
+
+    def _known(self, split: Split) -> Tensor:
+        """Indices of the split's patients whose finest class has training patients."""
+        there = torch.as_tensor(self.pools.counts > 0, device=split.expression.device)
+        return there[split.conditions.finest].nonzero()[:, 0]
+
+    def _parts(self, conditions: Conditions) -> list[Tensor]:
+        """Blocks of features (n, width) float64, unscaled: labels, text, patches; NaN where a patient has none."""
+        codes = [
+            torch.nn.functional.one_hot(conditions.codes(column), len(conditions.classes[column]))
+            for column in conditions.label_columns
+        ]
+        parts = [torch.cat(codes, dim=1).double()]
+        for name, ragged in (("text", conditions.text.get(TEXT)), ("patches", conditions.patches)):
+            if not self.blocks[name]:
+                continue
+            if ragged is None:
+                raise Unavailable(f"was fitted with {name}, and these conditions hold none")
+            parts.append(_pooled(ragged, conditions.rows, most=1 if name == "text" else None))
+        return parts
+
+    def _features(self, conditions: Conditions) -> Tensor:
+        """Scaled features (n, features) float64; what a patient lacks is 0, the training mean."""
+        features = torch.cat(self._parts(conditions), dim=1)
+        return ((features - self.feature_centre) * self.feature_scale).nan_to_num(0.0)
+
+
+def _scaling(parts: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Means and factors (features,) that z-score all blocks but the first and give each block unit mean square."""
+    centres, factors = [], []
+    for number, part in enumerate(parts):
+        centre = part.nanmean(0).nan_to_num(0.0)
+        variance = (part - centre).square().nanmean(0).nan_to_num(0.0)
+        safe = variance.where(variance > 1e-12, torch.inf)
+        kept = variance.where(variance > 1e-12, 0.0)
+        total = kept.sum() if number == 0 else (kept > 0).sum()
+        each = torch.ones_like(safe) if number == 0 else safe.rsqrt()
+        centres.append(centre)
+        factors.append(each / total.clamp_min(1e-12).sqrt())
+    return torch.cat(centres), torch.cat(factors)
+
+
+def _pooled(ragged: RaggedTensor, rows: Tensor, most: int | None) -> Tensor:
+    """Mean (n, width) float64 of each patient's first `most` rows; NaN for a patient that has none."""
+    means = []
+    for start in range(0, len(rows), CHUNK):
+        values, mask = ragged.padded(rows[start : start + CHUNK], most)
+        means.append(values.double().sum(1) / (~mask).sum(1, keepdim=True))
+    return torch.cat(means) if means else ragged.values.new_zeros((0, ragged.width), dtype=torch.float64)

@@ -1,0 +1,71 @@
+"""Training figures: what is drawn, and the same bytes from the same logs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+from gexbench.leaderboards.curves import read_logs, training_figure, write_figures
+from gexbench.leaderboards.records import read_records
+
+Make = Callable[..., dict[str, Any]]
+LOG = {
+    "step": [1.0, 2.0, 3.0],
+    "validation_score": [np.nan, np.nan, 0.5],
+    "critic_gradient_norm": [1.0, 2.0, 3.0],
+    "critic_loss": [3.0, 2.0, 1.0],
+    "empty": [np.nan] * 3,
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, make: Make) -> Path:
+    for part in ("records", "training"):
+        (tmp_path / part).mkdir()
+    for name, fold, state in (("gan", 0, "ok"), ("gan", 1, "diverged"), ("class-mean", 0, "ok")):
+        slot = f"{name}.random-{fold}.0"
+        (tmp_path / "records" / f"{slot}.json").write_text(json.dumps(make(name, fold, {}, state=state)))
+        if name == "gan":
+            pd.DataFrame(LOG).to_parquet(tmp_path / "training" / f"{slot}.parquet")
+    return tmp_path
+
+
+def test_logs_are_read_by_row_with_their_fold_and_state(folder: Path) -> None:
+    logs = read_logs(folder, read_records(folder / "records"))
+    assert list(logs) == ["gan"]
+    assert logs["gan"].groupby("fold")["state"].first().to_dict() == {0: "ok", 1: "diverged"}
+    assert len(logs["gan"]) == 6
+
+
+def test_a_panel_per_quantity_and_a_line_per_fold(folder: Path) -> None:
+    (log,) = read_logs(folder, read_records(folder / "records")).values()
+    figure = training_figure(log, "gan")
+    panels = {axis.get_ylabel(): axis for axis in figure.axes}
+    assert list(panels) == ["critic loss", "critic gradient norm", "validation score (lower is better)"]
+    assert all(axis.get_xlabel() == "step" for axis in panels.values())
+    first, second = panels["critic loss"].lines
+    assert np.asarray(first.get_ydata()).tolist() == [3, 2, 1]
+    assert (first.get_linestyle(), second.get_linestyle()) == ("-", "--")
+    assert np.asarray(panels["validation score (lower is better)"].lines[0].get_xdata()).tolist() == [3]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["fold 0", "fold 1 (did not end well)"]
+
+
+def test_figures_are_written_with_the_same_bytes_and_leave_no_global_settings(folder: Path) -> None:
+    before = dict(mpl.rcParams)
+    written = write_figures(folder, read_records(folder / "records"))
+    assert [path.name for path in written] == ["gan.png", "gan.svg"]
+    first = [path.read_bytes() for path in written]
+    write_figures(folder, read_records(folder / "records"))
+    assert [path.read_bytes() for path in written] == first
+    assert dict(mpl.rcParams) == before
+
+
+def test_a_log_without_values_is_an_empty_figure() -> None:
+    log = pd.DataFrame({"step": [1.0], "fold": [0], "seed": [0], "state": ["ok"], "loss": [np.nan]})
+    assert training_figure(log, "nothing").axes == []
