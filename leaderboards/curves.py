@@ -8,7 +8,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
-import seaborn as sns  # type: ignore[import-untyped]
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 

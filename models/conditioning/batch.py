@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gexbench.models.contract import Condition, Unavailable
+from gexbench.models.contract import Unavailable
+from gexbench.models.registry import Condition
 from gexbench.tasks.conditions import Conditions, RaggedTensor
 
 

@@ -11,7 +11,7 @@ from gexbench.models.conditioning.encoders import ENCODERS, EncoderSizes
 from gexbench.models.conditioning.fusion import FusionSizes
 from gexbench.models.conditioning.labels import LabelCombinations
 from gexbench.models.conditioning.settings import ConditioningSettings
-from gexbench.models.contract import Condition
+from gexbench.models.registry import Condition
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.conditions import Conditions
 from gexbench.tasks.split import Split

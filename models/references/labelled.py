@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from gexbench.models.contract import Condition, Generator
+from gexbench.models.contract import Generator
 from gexbench.models.references.pools import LabelPools
+from gexbench.models.registry import Condition
 from gexbench.tasks.split import Split
 
 

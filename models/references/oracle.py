@@ -8,7 +8,6 @@ from torch import Tensor
 
 from gexbench.models.contract import (
     Budget,
-    Condition,
     Generator,
     Progress,
     Samples,
@@ -16,6 +15,7 @@ from gexbench.models.contract import (
     silent,
 )
 from gexbench.models.references.oracle_settings import OracleSettings
+from gexbench.models.registry import Condition
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.conditions import Conditions
 from gexbench.tasks.errors import InputError

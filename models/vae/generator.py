@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from gexbench.models.conditioning.conditioner import Conditioner, needs_of
-from gexbench.models.contract import Budget, Condition, Generator, Progress, Samples, silent
+from gexbench.models.contract import Budget, Generator, Progress, Samples, silent
 from gexbench.models.expression_scale import ExpressionScale
+from gexbench.models.registry import Condition
 from gexbench.models.settings import GeneratorSettings
 from gexbench.models.vae.networks import VaeNetwork
 from gexbench.models.vae.sampling import LatentSource, decoded, prior_state, restored_prior

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from gexbench.models.conditioning.batch import ConditionReader
 from gexbench.models.conditioning.conditioner import Conditioner, needs_of
-from gexbench.models.contract import Budget, Condition, Generator, Progress, Samples, silent
+from gexbench.models.contract import Budget, Generator, Progress, Samples, silent
 from gexbench.models.dispersion import report_dispersion
 from gexbench.models.expression_scale import ExpressionScale
+from gexbench.models.registry import Condition
 from gexbench.models.settings import GeneratorSettings
 from gexbench.models.training.averaging import AveragedWeights
 from gexbench.models.training.run import TrainingRun
