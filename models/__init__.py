@@ -16,10 +16,19 @@ _ORACLE_SETTINGS = "gexbench.models.references.oracle_settings:OracleSettings"
 
 
 def _entry(
-    name: str, conditions: tuple[Condition, ...], summary: str, *, target: str, family: str, of: str, **settings: Any
+    name: str,
+    conditions: tuple[Condition, ...],
+    summary: str,
+    *,
+    target: str,
+    family: str,
+    of: str,
+    modules: tuple[str, ...] = (),
+    install: str = "",
+    **settings: Any,
 ) -> Entry:
     """An entry of a trained family: its class, the module of its settings, and settings unlike its defaults."""
-    return Entry(name, target, family, conditions, summary, settings=settings, settings_target=of)
+    return Entry(name, target, family, conditions, summary, of, settings, modules, install)
 
 
 _gan = partial(
@@ -33,6 +42,15 @@ _vae = partial(
     target="gexbench.models.vae.generator:Vae",
     family="vae",
     of="gexbench.models.vae.settings:VaeSettings",
+)
+
+_scvi = partial(
+    _entry,
+    target="gexbench.models.scvi.generator:Scvi",
+    family="scvi",
+    of="gexbench.models.scvi.settings:ScviSettings",
+    modules=("scvi",),
+    install="pip install scvi-tools",
 )
 
 BUILT_IN: tuple[Entry, ...] = (
@@ -92,6 +110,14 @@ BUILT_IN: tuple[Entry, ...] = (
         "reference",
         (),
         "every gene permuted over the training patients",
+        settings_target=_REFERENCE_SETTINGS,
+    ),
+    Entry(
+        "condition-ridge",
+        f"{_REFERENCES}.condition_ridge:ConditionRidge",
+        "reference",
+        ("labels", "text", "patches"),
+        "ridge from pooled patches, text summary and labels, plus residuals of training patients of the label",
         settings_target=_REFERENCE_SETTINGS,
     ),
     Entry(
@@ -160,4 +186,6 @@ BUILT_IN: tuple[Entry, ...] = (
         conditioning="fusion",
         head_steps=4000,
     ),
+    _scvi("scvi", (), "scVI (scvi-tools) on counts"),
+    _scvi("scvi-label", ("labels",), "scVI on counts, label columns as categorical covariates", conditioning="labels"),
 )

@@ -1,7 +1,7 @@
 """All that a head needs to know of its conditions: what it reads, which labels it knows, how its encoder is built."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
@@ -96,17 +96,7 @@ class Conditioner:
 
     def known(self, split: Split) -> Split:
         """The split's patients whose label combination some training patient shows; all, where labels are not used."""
-        codes = split.conditions.labels
-        known = (codes[:, None, :] == self.labels.codes).all(-1).any(1)
-        if "labels" not in self.needs or bool(known.all()):
-            return split
-        rows = known.nonzero()[:, 0]
-        return replace(
-            split,
-            expression=split.expression[rows],
-            standardised=split.standardised[rows],
-            conditions=split.conditions.take(rows),
-        )
+        return self.labels.known(split) if "labels" in self.needs else split
 
     def facts(self) -> dict[str, Any]:
         """For the record: the label combinations that another one stands in for."""

@@ -1,7 +1,7 @@
 """Label conditioning: which combinations of label codes may be asked for, and their learned embeddings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gexbench.tasks.conditions import Conditions
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.split import Split
 
 LABEL_WIDTH = 256
 FEWEST_PATIENTS = 6
@@ -75,6 +76,19 @@ class LabelCombinations:
                 "leave these patients out, or train with them"
             )
         return self.codes[self.stand_in[equal.int().argmax(1)]]
+
+    def known(self, split: Split) -> Split:
+        """The split's patients whose combination some training patient shows."""
+        known = (split.conditions.labels[:, None, :] == self.codes).all(-1).any(1)
+        if bool(known.all()):
+            return split
+        rows = known.nonzero()[:, 0]
+        return replace(
+            split,
+            expression=split.expression[rows],
+            standardised=split.standardised[rows],
+            conditions=split.conditions.take(rows),
+        )
 
     def finest(self, conditions: Conditions) -> Tensor:
         """Finest label codes, (n,) int64: a stand-in has the same."""

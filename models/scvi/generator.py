@@ -1,0 +1,190 @@
+"""scVI (scvi-tools) as a generator of the suite."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gexbench.models.conditioning.labels import LabelCombinations
+from gexbench.models.contract import Budget, Generator, Progress, Samples, Unavailable, silent
+from gexbench.models.dispersion import report_dispersion
+from gexbench.models.registry import Condition
+from gexbench.models.scvi.counts import CountScale
+from gexbench.models.scvi.network import CountSource, network_of, posterior, start_from_moments
+from gexbench.models.scvi.settings import ScviSettings
+from gexbench.models.scvi.training import Batches, kept_weights, train
+from gexbench.models.settings import GeneratorSettings
+from gexbench.models.training.latent_mixture import LatentMixture, of_labels, of_mixture
+from gexbench.models.training.run import TrainingRun
+from gexbench.models.validation_score import ValidationScore
+from gexbench.tasks.conditions import Conditions
+from gexbench.tasks.errors import examples
+from gexbench.tasks.seeds import derive_seed
+from gexbench.tasks.split import Split
+
+CHUNK = 2048
+"""Rows sampled at once."""
+
+
+class Scvi(Generator):
+    """scVI: a variational autoencoder of counts, unconditional or with the label columns as covariates.
+
+    Network, likelihood and training plan are those of scvi-tools; the rest is what a fair generator needs: latents
+    and log totals are drawn from distributions fitted to the training patients (`ScviSettings.prior`), counts are
+    drawn from the likelihood, never its mean, and returned in the cohort's unit. Source: Lopez et al. 2018, "Deep
+    generative modeling for single-cell transcriptomics".
+    """
+
+    Settings: ClassVar[type[GeneratorSettings]] = ScviSettings
+    settings: ScviSettings
+
+    @classmethod
+    def conditions_used(cls, settings: GeneratorSettings) -> frozenset[Condition]:
+        """Labels, when conditioned on them."""
+        conditional = isinstance(settings, ScviSettings) and settings.conditioning == "labels"
+        return frozenset({"labels"}) if conditional else frozenset()
+
+    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
+        """Train for the settings' steps; the weights with the best common validation score are kept.
+
+        Raises:
+            Unavailable: the cohort's unit is not count-like, or patients have no counts at all.
+            Diverged: a loss is not finite, or samples collapse.
+        """
+        self._scale, self._genes = CountScale.of(train.cohort.unit), train.genes
+        self._combinations = LabelCombinations.of(train.conditions)
+        counts = self._scale.counts(train.expression)
+        self._zero_shares = self._scale.zero_shares(train.expression)
+        _check_totals(counts, train)
+        device = train.expression.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(derive_seed(seed=seed, purpose="weights and latents"))
+            with device:
+                network = network_of(len(train.genes), self._classes, self.settings)
+            start_from_moments(network, counts, train.conditions.finest)
+            self._fit(network, counts, (train, validation), seed, progress)
+        if self._scale.rounded:
+            drawn = "drawn counts get a random fraction back" if self.settings.dequantise else "drawn counts are whole"
+            self.report.warnings.append(f"{self._scale.source} as counts; {drawn}")
+
+    def _fit(self, network: Any, counts: Tensor, splits: tuple[Split, Split], seed: int, progress: Progress) -> None:
+        settings, (training, validation) = self.settings, splits
+        if self._labelled:
+            validation = self._combinations.known(validation)
+        labels = self._labels(training.conditions)
+        batches = Batches(counts, labels, settings.batch, settings.steps, derive_seed(seed=seed, purpose="batches"))
+        score = ValidationScore(training, validation, labelled=self._labelled)
+        drawing = derive_seed(seed=seed, purpose="checkpoints")
+
+        def standardised() -> Tensor:
+            rows = self._rows(self._labels(validation.conditions), drawing)
+            return training.standardiser.forward(rows)
+
+        best: list[CountSource] = []
+
+        def scored() -> float:
+            network.eval()
+            self._source = self._prior(network, counts, labels, seed)
+            value = score(standardised())
+            network.train()
+            return value
+
+        def keep() -> None:
+            source = self._source
+            best[:] = [CountSource(kept_weights(network), source.mixture, source.total, source.labelled)]
+
+        run = TrainingRun(settings.steps, checkpoints=settings.checkpoints, score=scored, keep=keep, progress=progress)
+        train(network, batches, settings, run)
+        self._source = best[0]
+        run.describe(self.report)
+        self.report.facts |= {
+            "parameters": sum(
+                weights.numel() for name, weights in network.named_parameters() if not name.startswith("l_encoder")
+            ),
+            "epochs": round(settings.steps * min(settings.batch, len(counts)) / len(counts), 2),
+            "counts": self._scale.source,
+            "validation_score": score.name,
+            "label_fallbacks": self._combinations.fallbacks() if self._labelled else [],
+        }
+        report_dispersion(self.report, standardised(), validation)
+
+    def _prior(self, network: Any, counts: Tensor, labels: Tensor, seed: int) -> CountSource:
+        """What to sample from, fitted to the training rows."""
+        library = counts.sum(1, keepdim=True).log()
+        total = torch.cat([library.mean(0), library.std(0, correction=0).clamp_min(1e-6)])
+        mean, scale = (library - total[0]) / total[1], torch.zeros_like(library)
+        if self.settings.prior == "aggregate":
+            latent_mean, latent_scale = posterior(network, counts, labels)
+            mean, scale = torch.cat([latent_mean, mean], dim=1), torch.cat([latent_scale, scale], dim=1)
+        return CountSource(network, self._mixture(mean, scale, labels, seed), total, self._labelled)
+
+    def _mixture(self, mean: Tensor, scale: Tensor, labels: Tensor, seed: int) -> LatentMixture:
+        if self._labelled:
+            return of_labels(mean, scale, labels[:, 0], self._classes[0])
+        components = self.settings.components if self.settings.prior == "aggregate" else 1
+        generator = torch.Generator().manual_seed(derive_seed(seed=seed, purpose="mixture"))
+        return of_mixture(mean, scale, components, generator)
+
+    def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
+        """Rows (n * draws, genes) in the cohort's unit.
+
+        Raises:
+            InputError: with labels, a combination of them that no training patient shows.
+        """
+        labels = self._labels(conditions).repeat_interleave(draws, dim=0)
+        expression = np.empty((len(labels), len(self._genes)), dtype=np.float32)
+        for start in range(0, len(labels), CHUNK):
+            rows = self._rows(labels[start : start + CHUNK], derive_seed(seed=seed, rows=start))
+            expression[start : start + CHUNK] = rows.cpu().numpy()
+        return Samples.of(expression, conditions, draws, self._genes)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Weights, fitted prior, label combinations; the unit."""
+        tensors, facts = self._combinations.state()
+        source = self._source
+        tensors |= {f"network.{name}": value for name, value in source.network.state_dict().items()}
+        tensors |= {f"prior.{name}": getattr(source.mixture, name) for name in ("weights", "means", "factors")}
+        tensors |= {"total": source.total, "zero_shares": self._zero_shares}
+        return tensors, {**facts, "genes": list(self._genes), "linear_unit": self._scale.name}
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
+        """The inverse of `state`; the network is built anew from the settings."""
+        held = {name: value.to(device) for name, value in tensors.items()}
+        self._scale, self._genes = CountScale(facts["linear_unit"]), tuple(facts["genes"])
+        self._zero_shares, self._combinations = held["zero_shares"], LabelCombinations.restored(held, facts)
+        with torch.device("meta"):
+            network = network_of(len(self._genes), self._classes, self.settings)
+        weights = {name.removeprefix("network."): held[name] for name in held if name.startswith("network.")}
+        network.load_state_dict(weights, assign=True)
+        mixture = LatentMixture(held["prior.weights"], held["prior.means"], held["prior.factors"])
+        self._source = CountSource(network.eval().requires_grad_(False), mixture, held["total"], self._labelled)
+
+    @property
+    def _labelled(self) -> bool:
+        return self.settings.conditioning == "labels"
+
+    @property
+    def _classes(self) -> tuple[int, ...]:
+        """Number of classes of each label column that the network is given."""
+        return self._combinations.sizes if self._labelled else ()
+
+    def _labels(self, conditions: Conditions) -> Tensor:
+        """Label codes (n, columns) to condition on; (n, 0) where they have no influence."""
+        return self._combinations.checked(conditions) if self._labelled else conditions.labels[:, :0]
+
+    def _rows(self, labels: Tensor, seed: int) -> Tensor:
+        """Draws (B, genes) in the cohort's unit."""
+        counts = self._source.counts(labels, seed)
+        if self.settings.dequantise:
+            generator = torch.Generator().manual_seed(derive_seed(seed=seed, purpose="fractions"))
+            counts = self._scale.dequantised(counts, self._zero_shares, generator)
+        return self._scale.rows(counts)
+
+
+def _check_totals(counts: Tensor, train: Split) -> None:
+    empty = (counts.sum(1) == 0).cpu().numpy()
+    if empty.any():
+        names = train.conditions.ids[empty].tolist()
+        raise Unavailable(f"needs patients with counts, and {len(names)} have none ({examples(names)})")
