@@ -64,7 +64,7 @@ def fitted(data: DeviceFold) -> Fitted:
 
 def tiny(entry: Entry) -> dict[str, Any]:
     """Overrides that make a fit take a moment."""
-    wanted = {"steps": 20, "checkpoints": 2, "prior_sweeps": 2}
+    wanted = {"steps": 20, "checkpoints": 2, "warm_start_steps": 5, "head_steps": 10, "patches": 4, "tokens": 8}
     return {name: value for name, value in wanted.items() if name in entry.settings_class().model_fields}
 
 
