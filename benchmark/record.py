@@ -54,6 +54,7 @@ def record_of(
         "threads": plan.sweep.threads,
         "device": plan.sweep.device,
         "panel": plan.sweep.panel,
+        **({} if plan.sweep.gene_sets is None else {"gene_sets": plan.sweep.gene_sets.model_dump(mode="json")}),
         "curves": trained.get("curves", {}),
         "diagnostics": trained.get("facts", {}),
         "warnings": [environment.scrubbed(warning) for warning in trained.get("warnings", [])],

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.benchmark.training import Clock, Report
+from gexbench.metrics.gene_sets import GeneSets
 from gexbench.metrics.panel import PanelResult, PreparedFold, RealFold, SyntheticFold, evaluate, prepare
+from gexbench.metrics.specification import Panel
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.device_fold import rows_of
 from gexbench.tasks.folds import Fold, equal_size_rows
@@ -35,13 +37,28 @@ def real_fold(cohort: Cohort, fold: Fold) -> RealFold:
         left_out={column: cohort.small_classes(column) for column in cohort.label_columns},
         set_rows=equal_size_rows(fold, labels[finest][2], labels[finest][1]),
         floor=cohort.unit.floor,
+        test_groups=_patients(cohort)[rows["test"]],
+        exchangeable=fold.track == "random",
     )
 
 
-def prepare_fold(cohort: Cohort, fold: Fold, fingerprint: str, cached: Mapping[str, Any] | None = None) -> PreparedFold:
-    """Work shared by all generators of a fold; `cached` is the stored part of an earlier preparation."""
+def _patients(cohort: Cohort) -> NDArray[np.str_]:
+    """Patient of every sample, shape (n,), each named by its first sample."""
+    _, first, codes = np.unique(cohort.groups, return_index=True, return_inverse=True)
+    return np.asarray(cohort.samples[first[codes]])
+
+
+def prepare_fold(
+    cohort: Cohort,
+    fold: Fold,
+    fingerprint: str,
+    cached: Mapping[str, Any] | None = None,
+    panel: Panel = "core",
+    gene_sets: GeneSets | None = None,
+) -> PreparedFold:
+    """Work shared by all generators of a fold, for a panel; `cached` is the stored part of an earlier preparation."""
     seed = derive_seed(cohort=fingerprint, fold=f"{fold.track}/{fold.index}", purpose="score")
-    return prepare(real_fold(cohort, fold), seed=seed, cached=cached)
+    return prepare(real_fold(cohort, fold), seed=seed, cached=cached, panel=panel, gene_sets=gene_sets)
 
 
 def score(
@@ -56,7 +73,13 @@ def score(
         if not np.array_equal(arrays[f"{part}_ids"], ids):
             raise ValueError(f"kept rows '{part}' belong to other patients than the fold's")
     clock = Clock()
-    synthetic = SyntheticFold(test=arrays["test"], train=arrays["train"], paired=arrays.get("paired"))
+    synthetic = SyntheticFold(
+        test=arrays["test"],
+        train=arrays["train"],
+        paired=arrays.get("paired"),
+        privacy=arrays.get("privacy"),
+        privacy_ids=arrays.get("privacy_ids"),
+    )
 
     def progress(step: int, steps: int) -> None:
         report("score", step, steps, {})

@@ -7,9 +7,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gexbench.benchmark.gene_sets import GeneSetsFile
 from gexbench.benchmark.keys import content_key
 from gexbench.benchmark.tuned import TUNED, TunedFold, TunedSettings
 from gexbench.metrics.catalogue import CATALOGUE
+from gexbench.metrics.gene_sets import GeneSets
 from gexbench.models.registry import Entry, Registry, resolve_settings
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohort import Cohort
@@ -37,7 +39,8 @@ class Sweep(BaseModel):
         settings: generator → settings that differ from the budget's.
         tuned: settings found per fold, for generators that get a tuned row beside their own; None without any.
         budget: `quick`, `cpu` or `full`.
-        panel: metric panel.
+        panel: `core` or `extended`, which holds `core`; no part of a train key.
+        gene_sets: file of the pathway metrics' sets; None without one. Read by the panel `extended` alone.
         threads: threads per cell; part of the key, since 1 and 2 threads give different bits.
         device: where generators are trained; scoring runs on the CPU.
         time_limit_s: wall-clock seconds after which a job is killed; never shortens a training.
@@ -53,7 +56,8 @@ class Sweep(BaseModel):
     settings: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     tuned: TunedSettings | None = None
     budget: Literal["quick", "cpu", "full"] = "quick"
-    panel: Literal["core"] = "core"
+    panel: Literal["core", "extended"] = "core"
+    gene_sets: GeneSetsFile | None = None
     threads: int = Field(default=1, ge=1)
     device: Literal["cpu", "cuda"] = "cpu"
     time_limit_s: float = Field(default=3600.0, gt=0)
@@ -125,7 +129,8 @@ class Cell:
         repeat: index of the training seed.
         train_key: content key of *train and sample*: cohort, fold, generator, version, settings, budget,
             repeat, threads, device.
-        score_key: content key of *score*: the train key, the panel and its metrics' versions, the tuning.
+        score_key: content key of *score*: the train key, the panel and its metrics' versions, the gene sets, the
+            tuning.
         tuned: where tuned settings come from; None for a default cell.
     """
 
@@ -156,21 +161,22 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A sweep with its cells, and the fold preparations they need."""
+    """A sweep with its cells, and the fold preparations they need; the gene sets that the sweep states."""
 
     sweep: Sweep
     fingerprint: str
     folds: tuple[Fold, ...]
     cells: tuple[Cell, ...]
+    gene_sets: GeneSets | None = None
 
-    def fold_key(self, fold: Fold) -> str:
-        """Content key of the real side of a fold's scores."""
+    def fold_key(self, fold: Fold, panel: str | None = None) -> str:
+        """Content key of the real side of a fold's scores, for the sweep's panel or another."""
         return content_key(
             {
                 "kind": "fold",
                 "cohort": self.fingerprint,
                 "fold": fold.hash(),
-                "metrics": metric_versions(self.sweep.panel),
+                "metrics": metric_versions(panel or self.sweep.panel),
             }
         )
 
@@ -269,6 +275,8 @@ def _cell(
         }
     )
     scored = {"kind": "record", "rows": train_key, "panel": sweep.panel, "metrics": metric_versions(sweep.panel)}
+    if sweep.gene_sets is not None:
+        scored["gene_sets"] = sweep.gene_sets.sha256
     if tuned is not None:
         scored["tuned"] = tuned.model_dump(mode="json")
     return Cell(entry, content, settings.version, fold, repeat, train_key, content_key(scored), tuned)
@@ -280,7 +288,8 @@ def metric_versions(panel: str) -> dict[str, int]:
 
 
 def leaderboard_name(sweep: Sweep, given: str | None) -> str:
-    """The user's name, checked, or COHORT-BUDGET (with the track when it is not `random`)."""
+    """The user's name, checked, or COHORT-BUDGET (with the track and panel when not `random` and `core`)."""
     if given:
         return checked_name(given, "leaderboard")
-    return "-".join([sweep.cohort, sweep.budget, *([] if sweep.track == "random" else [sweep.track])])
+    more = [name for name in (sweep.track, sweep.panel) if name not in {"random", "core"}]
+    return "-".join([sweep.cohort, sweep.budget, *more])

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from gexbench.benchmark.gene_sets import matching
 from gexbench.benchmark.jobs import Job, Outcome
 from gexbench.benchmark.memory import PeakMemory
 from gexbench.benchmark.record import record_of
@@ -40,6 +41,7 @@ class Workspace:
         self.keep_models = keep_models
         self.results = results
         self.store = Store(results / "store")
+        self.gene_sets = matching(plan.sweep.gene_sets, plan.gene_sets)
         self.cohort: Cohort = load_cohort(plan.sweep.cohort)
         self.device = torch.device(plan.sweep.device)
         torch.set_num_threads(plan.sweep.threads)
@@ -78,9 +80,10 @@ class Workspace:
         return _held(self._prepared, fold.hash(), lambda: self._prepared_fold(fold))
 
     def _prepared_fold(self, fold: Fold) -> PreparedFold:
-        key = self.plan.fold_key(fold)
+        key, core = self.plan.fold_key(fold), self.plan.fold_key(fold, "core")
         cached = self.store.read_json("folds", key)
-        prepared = prepare_fold(self.cohort, fold, self.plan.fingerprint, cached)
+        known = self.store.read_json("folds", core) if cached is None and core != key else cached
+        prepared = prepare_fold(self.cohort, fold, self.plan.fingerprint, known, self.plan.sweep.panel, self.gene_sets)
         if cached is None:
             self.store.write_json("folds", key, prepared.cacheable)
         return prepared

@@ -1,5 +1,7 @@
 """gexbench.metrics: pure metric functions, their catalogue, scores and the panel that computes them together.
 
+Functions take NumPy arrays or torch tensors on any device, compute in float64 and return floats or NumPy arrays.
+
 Names are imported on first use, so that the catalogue costs neither scikit-learn nor XGBoost.
 """
 
@@ -7,14 +9,29 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
+    "biology": (
+        "class_differences",
+        "concordance",
+        "de_concordance",
+        "de_overlap",
+        "pathway_activity",
+        "pathway_agreement",
+        "pathway_concordance",
+    ),
     "catalogue": ("CATALOGUE", "FAMILY_WEIGHTS", "lookup", "panel_specifications", "split_key"),
-    "classifiers": ("Classification", "classification", "majority", "train_and_test"),
+    "classifiers": ("Classification", "classification", "fit_classifier", "majority", "train_and_test"),
+    "co_expression": ("co_expression_modules", "module_connectivity", "module_density_error"),
     "detection": ("auc", "auc_null_sd", "detect"),
     "distribution": ("energy_distance", "frechet", "ks", "mmd", "sliced_wasserstein", "wasserstein_1d"),
+    "extended_utility": ("few_patients", "release"),
     "fold": ("PreparedFold", "RealFold", "SyntheticFold", "prepare"),
+    "gene_sets": ("GeneSets", "GeneSetsError", "read_gene_sets", "usable_sets"),
+    "membership": ("closer_ratio_share", "compared_patients", "membership_attacks", "nearer_share"),
     "memorisation": ("copy_share", "copy_threshold"),
     "paired": ("crps", "rank_histogram", "retrieval", "skill", "within_class_correlation"),
+    "page": ("metrics_page",),
     "panel": ("MetricValue", "PanelResult", "evaluate"),
+    "paper_variants": ("paper_support", "paper_tstr_on_training_rows"),
     "scores": ("CellScore", "References", "cell_score", "discriminates", "normalise", "undiscriminating"),
     "specification": ("MetricSpecification",),
     "structure": (

@@ -9,14 +9,23 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float64]
 
 
+def as_array(values: Any) -> NDArray[Any]:
+    """A NumPy array of a sequence, array or torch tensor on any device, of the same type and without a gradient.
+
+    bfloat16, which NumPy lacks, becomes float32.
+    """
+    if not hasattr(values, "detach"):
+        return np.asarray(values)
+    tensor = values.detach().cpu()
+    return np.asarray((tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy())
+
+
 def as_matrix(values: Any, name: str, *, rows: int = 1) -> Matrix:
     """A (n, genes) float64 copy or view of an array or torch tensor.
 
     Raises ValueError on another number of dimensions, on fewer than ``rows`` rows and on non-finite values.
     """
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
-    matrix = np.asarray(values, dtype=np.float64)
+    matrix = as_array(values).astype(np.float64, copy=False)
     if matrix.ndim != 2 or matrix.shape[1] == 0:
         raise ValueError(f"{name} has shape {matrix.shape}; give a matrix of rows × genes")
     if matrix.shape[0] < rows:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from gexbench.metrics.catalogue_biology import BIOLOGY, PAPER_VARIANTS
+from gexbench.metrics.catalogue_extended import EXTENDED_DETECTION, EXTENDED_UTILITY, MEMBERSHIP
 from gexbench.metrics.specification import Family, Goal, MetricSpecification, Need, Panel
 
 FAMILY_WEIGHTS: Mapping[Family, float] = MappingProxyType(
@@ -383,9 +385,14 @@ CATALOGUE: tuple[MetricSpecification, ...] = (
     *_distribution(),
     *_structure(),
     *_detection(),
+    *EXTENDED_DETECTION,
     *_tstr(),
+    *EXTENDED_UTILITY,
+    *BIOLOGY,
     *_paired(),
     *_privacy(),
+    *MEMBERSHIP,
+    *PAPER_VARIANTS,
 )
 """Every metric, in the order of the tables."""
 

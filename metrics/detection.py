@@ -6,9 +6,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.arrays import Matrix, as_pair
+from gexbench.metrics.arrays import Matrix, as_array, as_pair
+from gexbench.metrics.classifiers import fit_perceptron
 
-Detector = Literal["lr", "xgb"]
+Detector = Literal["lr", "xgb", "mlp"]
 FOLDS = 3
 
 
@@ -23,7 +24,7 @@ def auc(positive: Any, negative: Any) -> float:
     """Probability that a positive score exceeds a negative one, ties ½ (Mann & Whitney 1947). O(n log n)."""
     from scipy.stats import rankdata
 
-    high, low = np.asarray(positive, dtype=np.float64), np.asarray(negative, dtype=np.float64)
+    high, low = (as_array(values).astype(np.float64) for values in (positive, negative))
     if not len(high) or not len(low):
         raise ValueError(f"an AUC needs scores of both kinds, not {len(high)} and {len(low)}")
     ranks = rankdata(np.concatenate([high, low]))[: len(high)]
@@ -55,7 +56,7 @@ def detect(real: Any, synthetic: Any, groups: Any, *, detector: Detector = "lr",
     real (n, genes) standardised; synthetic (n, genes), row i made from the condition of real row i; groups (n,)
     patient ids of both. A real row and the row made from its condition stay in one fold: apart, a perfect
     generator would be called *less* than indistinguishable. ``lr``: C = 0.1, lbfgs; ``xgb``: 100 trees, depth 4,
-    ``hist``, one thread. Lopez-Paz & Oquab 2017.
+    ``hist``, one thread; ``mlp``: the perceptron of ``classifiers``. Lopez-Paz & Oquab 2017.
     """
     x, y = as_pair(real, synthetic, rows=FOLDS)
     if not len(x) == len(y) == len(groups):
@@ -63,10 +64,10 @@ def detect(real: Any, synthetic: Any, groups: Any, *, detector: Detector = "lr",
     rows = np.concatenate([x, y])
     truth = np.repeat([0, 1], [len(x), len(y)])
     fold = np.tile(group_folds(groups), 2)
+    score = {"lr": _logistic_scores, "xgb": _boosted_scores, "mlp": _perceptron_scores}[detector]
     scores = np.empty(len(rows))
     for held_out in range(FOLDS):
         test = fold == held_out
-        score = _logistic_scores if detector == "lr" else _boosted_scores
         scores[test] = score(rows[~test], truth[~test], rows[test], seed)
     return Detection(auc(scores[truth == 1], scores[truth == 0]), auc_null_sd(len(x), len(y)))
 
@@ -84,3 +85,8 @@ def _boosted_scores(x: Matrix, truth: Any, test: Matrix, seed: int) -> Matrix:
     model = XGBClassifier(n_estimators=100, max_depth=4, tree_method="hist", n_jobs=1, random_state=seed % 2**31)
     model.fit(x.astype(np.float32), truth)
     return np.asarray(model.predict(test.astype(np.float32), output_margin=True), dtype=np.float64)
+
+
+def _perceptron_scores(x: Matrix, truth: Any, test: Matrix, seed: int) -> Matrix:
+    model = fit_perceptron(x, truth, seed)
+    return np.asarray(model.predict_proba(test.astype(np.float32))[:, 1], dtype=np.float64)

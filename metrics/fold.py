@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 
 from gexbench.metrics import memorisation, paired, support
 from gexbench.metrics.arrays import Matrix
+from gexbench.metrics.biology import RealBiology
+from gexbench.metrics.classifiers import Fitted
+from gexbench.metrics.gene_sets import GeneSets, usable_sets
 from gexbench.metrics.space import Space, fit_space
+from gexbench.metrics.specification import Panel
 from gexbench.metrics.structure import correlation_matrix
 
 NEIGHBOURS = 5
@@ -26,6 +30,8 @@ class RealFold:
     left_out: label column → classes that take no part in its classification (under 25 patients in the cohort).
     set_rows: indices into test, the rows that set metrics compare (per class min(test, validation)).
     floor: lowest value of the unit; None = it has none, and no zero fraction.
+    test_groups: patient of each test row; None = every row is a patient of its own.
+    exchangeable: whether training and test patients were dealt at random, so that membership has a null.
     """
 
     genes: tuple[str, ...]
@@ -40,6 +46,8 @@ class RealFold:
     left_out: Mapping[str, tuple[str, ...]]
     set_rows: NDArray[np.intp]
     floor: float | None
+    test_groups: NDArray[np.str_] | None = None
+    exchangeable: bool = False
 
     def __post_init__(self) -> None:
         problems = []
@@ -54,11 +62,18 @@ class RealFold:
             ]
         if self.finest not in self.labels:
             problems.append(f"finest {self.finest!r} is none of the label columns {', '.join(self.labels)}")
+        if self.test_groups is not None and len(self.test_groups) != len(self.test_ids):
+            problems.append(f"{len(self.test_groups)} test_groups for {len(self.test_ids)} test ids")
         rows = self.set_rows
         if not len(rows) or rows.min() < 0 or rows.max() >= len(self.test_ids) or len(set(rows.tolist())) < len(rows):
             problems.append("set_rows must be different rows of test")
         if problems:
             raise ValueError("real fold: " + "; ".join(problems))
+
+    @property
+    def test_patients(self) -> NDArray[np.str_]:
+        """Patient of each test row, shape (n_test,)."""
+        return self.test_ids if self.test_groups is None else self.test_groups
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,12 +81,16 @@ class SyntheticFold:
     """What a generator made, in the cohort's unit.
 
     test (n_test, genes) and train (n_train, genes): row i from the condition of the fold's i-th test or training
-    patient; paired (n_test, 19, genes) float16: draws for every test patient, None when they were not kept.
+    patient; paired (n_test, 19, genes) float16: draws for every test patient, None when they were not kept;
+    privacy (members + non-members, genes) and privacy_ids: a row from the condition of each of as many training as
+    test patients per class, and the ids of these patients, None when they were not kept.
     """
 
     test: NDArray[Any]
     train: NDArray[Any]
     paired: NDArray[Any] | None
+    privacy: NDArray[Any] | None = None
+    privacy_ids: NDArray[np.str_] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +98,8 @@ class TrainingRows:
     """What metrics that need ``training`` read: the rows that ``fit`` saw, and what depends on them.
 
     rows, validation: standardised; copy_threshold: of validation rows against training rows;
-    validation_copy_threshold: of test rows against validation rows; label_draws_crps: CRPS of label-matched draws.
+    validation_copy_threshold: of test rows against validation rows; label_draws_crps: CRPS of label-matched draws;
+    classifiers: label column → logistic regression on ``rows``, for the panel ``extended`` only.
     """
 
     rows: Matrix
@@ -87,6 +107,19 @@ class TrainingRows:
     copy_threshold: float
     validation_copy_threshold: float
     label_draws_crps: float
+    classifiers: Mapping[str, Fitted] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExtendedReferences:
+    """What the panel ``extended`` adds to the reference values: ``trtr`` and ``majority`` by key, recalls by class.
+
+    release: real patients per class → accuracy of a classifier of these alone.
+    """
+
+    values: Mapping[str, Mapping[str, float]]
+    per_class: Mapping[str, Mapping[str, Mapping[str, float]]]
+    release: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,9 +127,11 @@ class PreparedFold:
     """Shared work of a fold.
 
     real: standardised test rows of ``set_rows``, real_pcs: their components; radii, pc_radii: distances to the
-    k-th neighbour (k = ``neighbours``); correlations: (genes, genes) of ``real``; test: all standardised test rows;
-    training: None where training rows are withheld. reference_values and reference_per_class: ``trtr`` and
-    ``majority`` utilities. cacheable: the part worth keeping as JSON, accepted back by ``prepare(cached=…)``.
+    k-th neighbour (k = ``neighbours``); correlations: (genes, genes) of ``real``; biology: what the biology metrics
+    need of ``set_rows``; test: all standardised test rows; training: None where training rows are withheld.
+    reference_values and reference_per_class: ``trtr`` and ``majority`` utilities of the core panel; extended: those of
+    ``extended``, None when the fold was prepared for ``core``. cacheable: the part worth keeping as JSON, accepted back
+    by ``prepare(cached=…)``.
     """
 
     fold: RealFold
@@ -109,27 +144,46 @@ class PreparedFold:
     radii: Matrix
     pc_radii: Matrix
     correlations: Matrix
+    biology: RealBiology
     training: TrainingRows | None
     reference_values: dict[str, dict[str, float]]
     reference_per_class: dict[str, dict[str, dict[str, float]]]
     cacheable: dict[str, Any]
+    extended: ExtendedReferences | None = None
 
 
-def prepare(fold: RealFold, *, seed: int, cached: Mapping[str, Any] | None = None) -> PreparedFold:
+def prepare(
+    fold: RealFold,
+    *,
+    seed: int,
+    panel: Panel = "core",
+    cached: Mapping[str, Any] | None = None,
+    gene_sets: GeneSets | None = None,
+) -> PreparedFold:
     """Do the shared work of a fold; ``cached`` is an earlier ``cacheable``, ignored when it is of other data.
 
-    Scaling, components and kernel width are fitted on real training rows only.
+    panel: the largest panel to be computed; the parts of ``core`` and ``extended`` are cached apart, so that a fold
+    cached for ``core`` saves that part of ``extended``. gene_sets: for the pathway metrics, matched to the fold's
+    genes by name. Scaling, components and kernel width are fitted on real training rows only.
     """
+    from gexbench.metrics.extended_utility import real_classifiers
     from gexbench.metrics.utility import references
 
     space = fit_space(fold.train)
     train, test = space.standardise(fold.train, "train"), space.standardise(fold.test, "test")
     real = np.asarray(test[fold.set_rows])
     pcs = space.project(real)
+    correlations = correlation_matrix(real)
     neighbours = min(NEIGHBOURS, len(real) - 1)
     key = fingerprint(fold, seed)
     if cached is None or cached.get("fingerprint") != key:
         cached = {"fingerprint": key, **references(fold, train, test, seed)}
+    training, extended = _training_rows(fold, space, train, test, seed), None
+    if panel == "extended":
+        cached = {**cached, "extended": _extended_part(fold, train, test, seed, cached)}
+        part = cached["extended"]
+        extended = ExtendedReferences(part["values"], part["per_class"], part["release"])
+        training = replace(training, classifiers=real_classifiers(fold, train, seed))
     return PreparedFold(
         fold=fold,
         seed=seed,
@@ -140,12 +194,32 @@ def prepare(fold: RealFold, *, seed: int, cached: Mapping[str, Any] | None = Non
         neighbours=neighbours,
         radii=support.radii(real, neighbours),
         pc_radii=support.radii(pcs, neighbours),
-        correlations=correlation_matrix(real),
-        training=_training_rows(fold, space, train, test, seed),
+        correlations=correlations,
+        biology=_biology(fold, correlations, gene_sets),
+        training=training,
         reference_values={name: dict(values) for name, values in cached["values"].items()},
         reference_per_class={name: dict(values) for name, values in cached["per_class"].items()},
         cacheable=dict(cached),
+        extended=extended,
     )
+
+
+def _extended_part(
+    fold: RealFold, train: Matrix, test: Matrix, seed: int, core: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Reference values of ``extended``: the part kept in ``core`` when it is of these data, else made."""
+    from gexbench.metrics.extended_utility import extended_references
+
+    key, kept = fingerprint(fold, seed, "extended"), core.get("extended")
+    if kept is not None and kept.get("fingerprint") == key:
+        return dict(kept)
+    return {"fingerprint": key, **extended_references(fold, train, test, seed, core)}
+
+
+def _biology(fold: RealFold, correlations: Matrix, gene_sets: GeneSets | None) -> RealBiology:
+    membership = None if gene_sets is None else usable_sets(gene_sets, fold.genes)[1]
+    labels = fold.labels[fold.finest][2][fold.set_rows]
+    return RealBiology(fold.test[fold.set_rows], labels, correlations, membership)
 
 
 def _training_rows(fold: RealFold, space: Space, rows: Matrix, test: Matrix, seed: int) -> TrainingRows:
@@ -180,12 +254,13 @@ def label_draws_crps(
     return total / len(test)
 
 
-def fingerprint(fold: RealFold, seed: int) -> str:
-    """SHA-256 of the data, names, labels and metric versions that the reference values depend on."""
-    from gexbench.metrics.catalogue import CATALOGUE
+def fingerprint(fold: RealFold, seed: int, panel: Panel = "core") -> str:
+    """SHA-256 of the data, names, labels and metric versions that a panel's reference values depend on."""
+    from gexbench.metrics.catalogue import panel_specifications
 
     digest = hashlib.sha256(repr((seed, fold.genes, fold.finest, sorted(fold.left_out.items()))).encode())
-    digest.update(repr([(spec.name, spec.version) for spec in CATALOGUE if spec.family == "utility"]).encode())
+    specifications = [spec for spec in panel_specifications(panel) if spec.family == "utility"]
+    digest.update(repr([(spec.name, spec.version) for spec in specifications]).encode())
     for name in ("train", "test"):
         rows = np.ascontiguousarray(getattr(fold, name))
         digest.update(repr((name, rows.shape, rows.dtype.str)).encode())

@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.arrays import Matrix, as_matrix, row_chunks
+from gexbench.metrics.arrays import Matrix, as_array, as_matrix, row_chunks
 
 _CHUNK = 64
 
 
 def checked_draws(draws: Any, truth: Any) -> tuple[NDArray[Any], Matrix]:
     """Draws of any float type and float64 truth. Raises ValueError when their patients or genes differ."""
-    if hasattr(draws, "detach"):
-        draws = draws.detach().cpu().numpy()
-    d, y = np.asarray(draws), as_matrix(truth, "truth")
+    d, y = as_array(draws), as_matrix(truth, "truth")
     if d.ndim != 3 or d.shape[0] != y.shape[0] or d.shape[2] != y.shape[1] or d.shape[1] < 1:
         raise ValueError(f"draws {d.shape} must be patients × draws × genes for truth {y.shape}")
     return d, y
@@ -62,7 +60,7 @@ def within_class_correlation(predicted: Any, truth: Any, labels: Any, *, smalles
     [-1, 1], higher is better, 0 when the prediction knows only the label. Raises ValueError without such a class.
     """
     p, y = as_matrix(predicted, "predicted"), as_matrix(truth, "truth")
-    names, codes, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
+    names, codes, counts = np.unique(as_array(labels), return_inverse=True, return_counts=True)
     keep = counts[codes] >= smallest
     if not keep.any():
         raise ValueError(f"none of {len(names)} classes has {smallest} rows")
@@ -88,7 +86,7 @@ def retrieval(predicted: Any, truth: Any, labels: Any) -> float:
     """
     from scipy.spatial.distance import cdist
 
-    p, y, classes = as_matrix(predicted, "predicted"), as_matrix(truth, "truth"), np.asarray(labels)
+    p, y, classes = as_matrix(predicted, "predicted"), as_matrix(truth, "truth"), as_array(labels)
     percentiles = []
     for name in np.unique(classes):
         mine = np.flatnonzero(classes == name)

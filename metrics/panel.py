@@ -11,7 +11,9 @@ from typing import cast, get_args
 
 import numpy as np
 
+from gexbench.metrics.biology_steps import biology_steps
 from gexbench.metrics.catalogue import lookup, panel_specifications, split_key
+from gexbench.metrics.extended_steps import extended_steps
 from gexbench.metrics.fold import PreparedFold, RealFold, SyntheticFold, prepare
 from gexbench.metrics.specification import MetricSpecification, Panel
 from gexbench.metrics.steps import Comparison, Step, steps
@@ -21,6 +23,9 @@ __all__ = ["MetricValue", "PanelResult", "PreparedFold", "RealFold", "SyntheticF
 UNCONDITIONAL = "not applicable: the generator is unconditional, so its rows have no labels"
 NO_DRAWS = "not applicable: no paired draws were kept"
 NO_FLOOR = "not applicable: the cohort's unit has no floor"
+NO_GENE_SETS = "not applicable: no gene sets were given"
+NO_PRIVACY_ROWS = "not applicable: no rows of members and non-members were kept"
+NOT_EXCHANGEABLE = "not applicable: training and test patients were not dealt at random, so membership has no null"
 NO_TRAINING = "not applicable: training rows are withheld"
 
 
@@ -61,13 +66,15 @@ def evaluate(
 
     conditional: False for a generator whose rows do not depend on labels: TSTR is then not applicable.
     progress: called with (steps done, steps) after every step.
-    A metric that cannot be computed gets the reason in place of a value. Raises ValueError for an unknown panel
-    and for rows of the wrong shape or with non-finite values.
+    A metric that cannot be computed gets the reason in place of a value. Raises ValueError for an unknown panel,
+    a fold prepared for ``core`` where ``extended`` is asked for, rows of the wrong shape or with non-finite values.
     """
     if panel not in get_args(Panel):
         raise ValueError(f"panel {panel!r} is none of {', '.join(get_args(Panel))}")
     _check_rows(prepared.fold, synthetic)
-    available = tuple(steps(prepared))
+    available = (*steps(prepared), *biology_steps(prepared))
+    if panel == "extended":
+        available = (*available, *extended_steps(prepared))
     keys = _ordered_keys(cast(Panel, panel), available)
     reasons = {
         key: reason
@@ -76,7 +83,7 @@ def evaluate(
     }
     chosen = [step for step in available if any(key in keys and key not in reasons for key in step.keys)]
     given = Comparison(prepared, synthetic, prepared.space.standardise(synthetic.test, "synthetic test"))
-    result = PanelResult({}, {}, prepared.reference_values, {}, {})
+    result = PanelResult({}, {}, _reference_values(prepared, panel), {}, {})
     found: dict[str, float] = {}
     for done, step in enumerate(chosen, start=1):
         reasons |= _take(step, given, found, result)
@@ -111,6 +118,19 @@ def _check_rows(fold: RealFold, synthetic: SyntheticFold) -> None:
         shape = synthetic.paired.shape
         if len(shape) != 3 or (shape[0], shape[2]) != fold.test.shape:
             raise ValueError(f"paired draws have shape {shape}; the fold needs patients × draws × genes")
+    if synthetic.privacy is not None:
+        wanted = (len(synthetic.privacy_ids if synthetic.privacy_ids is not None else ()), len(fold.genes))
+        if synthetic.privacy.shape != wanted:
+            raise ValueError(f"synthetic privacy rows have shape {synthetic.privacy.shape}; their ids ask for {wanted}")
+
+
+def _reference_values(prepared: PreparedFold, panel: str) -> dict[str, dict[str, float]]:
+    """Those of the panel: the floors and ceilings of another panel's keys would be owed by every generator."""
+    if panel == "core":
+        return prepared.reference_values
+    if prepared.extended is None:
+        raise ValueError("the fold is prepared for the panel 'core'; prepare it with panel='extended'")
+    return {name: {**values, **prepared.extended.values[name]} for name, values in prepared.reference_values.items()}
 
 
 def _ordered_keys(panel: Panel, available: tuple[Step, ...]) -> list[str]:
@@ -131,6 +151,12 @@ def _inapplicable(
         return NO_DRAWS
     if spec.name == "zero_fraction" and prepared.fold.floor is None:
         return NO_FLOOR
+    if "gene sets" in spec.needs and prepared.biology.membership is None:
+        return NO_GENE_SETS
+    if "members" in spec.needs and not prepared.fold.exchangeable:
+        return NOT_EXCHANGEABLE
+    if "members" in spec.needs and synthetic.privacy is None:
+        return NO_PRIVACY_ROWS
     if "training" in spec.needs and prepared.training is None:
         return NO_TRAINING
     return None

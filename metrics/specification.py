@@ -8,7 +8,7 @@ from typing import Literal, get_args
 Goal = Literal["match", "higher", "lower", "skill", "diagnostic"]
 Family = Literal["support", "distribution", "structure", "detection", "utility", "biology", "paired", "privacy"]
 Panel = Literal["core", "extended"]
-Need = Literal["labels", "pairs", "training"]
+Need = Literal["labels", "pairs", "training", "members", "gene sets"]
 Anchor = Literal["worst-trivial", "real-holdout", "majority", "trtr", "label-draws"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -27,7 +27,9 @@ class MetricSpecification:
     floor, ceiling: a number, or the reference that sets it: ``worst-trivial`` (the worse of gene-shuffle and
         class-mean, per metric and fold), ``real-holdout``, ``majority``, ``trtr``, ``label-draws``.
     needs: ``labels`` (of the rows), ``pairs`` (synthetic row i belongs to real row i, or several draws of it),
-        ``training`` (real training rows). A metric without ``training`` never sees them.
+        ``training`` (real training rows), ``members`` (rows made from the conditions of as many training as test
+        patients, which must be exchangeable), ``gene sets`` (of a user's file). A metric without ``training`` never
+        sees real training rows.
     cost: words for the growth of time and memory.
     unit: of the value, "1" for a pure number.
 

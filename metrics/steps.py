@@ -65,11 +65,21 @@ def steps(fold: PreparedFold) -> Iterator[Step]:
     yield Step("crps", ("crps",), _crps)
     yield Step("conditional_skill", ("conditional_skill",), _conditional_skill)
     for detector in ("lr", "xgb"):
-        yield Step(f"detection_{detector}", (f"detection_{detector}",), _detection(detector))
+        yield detection_step(detector)
     for classifier in CLASSIFIERS:
         for label in tasks(fold.fold, classifier):
-            keys = tuple(f"tstr_{classifier}_{measure}[{label}]" for measure in MEASURES)
-            yield Step(f"tstr_{classifier}[{label}]", keys, _tstr(classifier, label))
+            yield tstr_step(classifier, label)
+
+
+def detection_step(detector: str) -> Step:
+    """Detection by one detector."""
+    return Step(f"detection_{detector}", (f"detection_{detector}",), _detection(detector))
+
+
+def tstr_step(classifier: str, label: str) -> Step:
+    """TSTR by one classifier on one label column."""
+    keys = tuple(f"tstr_{classifier}_{measure}[{label}]" for measure in MEASURES)
+    return Step(f"tstr_{classifier}[{label}]", keys, _tstr(classifier, label))
 
 
 def _support(space: str) -> Compute:
@@ -197,7 +207,7 @@ def _detection(name: str) -> Compute:
         found = detection.detect(
             given.fold.real,
             given.set_rows,
-            fold.test_ids[fold.set_rows],
+            fold.test_patients[fold.set_rows],
             detector=cast(detection.Detector, name),
             seed=given.fold.seed,
         )

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.arrays import Matrix, as_matrix, as_pair
+from gexbench.metrics.arrays import Matrix, as_array, as_matrix, as_pair
 
 STRONG = 0.3
 
@@ -47,10 +47,11 @@ def compare_correlations(real: Matrix, synthetic: Matrix, *, threshold: float = 
     difference = a - b
     strong = np.abs(a) > threshold
     strong_mae = float(np.abs(difference)[strong].mean()) if strong.any() else None
-    return CorrelationComparison(float((difference**2).mean()), _pearson(a, b), strong_mae)
+    return CorrelationComparison(float((difference**2).mean()), pearson(a, b), strong_mae)
 
 
-def _pearson(a: Matrix, b: Matrix) -> float:
+def pearson(a: Matrix, b: Matrix) -> float:
+    """Pearson correlation of two vectors, [-1, 1]; 0 where one of them is constant."""
     a, b = a - a.mean(), b - b.mean()
     scale = float(np.sqrt((a @ a) * (b @ b)))
     return float(np.clip(a @ b / scale, -1.0, 1.0)) if scale > 1e-12 else 0.0
@@ -96,7 +97,7 @@ def variance_ratio(real: Any, synthetic: Any, labels: Any) -> float:
     Standardised values give every gene the same weight. Raises ValueError when the real spread is 0.
     """
     x, y = as_pair(real, synthetic, rows=2)
-    classes = np.asarray(labels)
+    classes = as_array(labels)
     if not len(x) == len(y) == len(classes):
         raise ValueError(f"{len(x)} real rows, {len(y)} synthetic rows and {len(classes)} labels must be as many")
     spread = within_class_squares(x, classes)

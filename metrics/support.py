@@ -2,6 +2,7 @@
 
 All use balls around the rows of one set, with the distance to the k-th nearest other row as radius.
 Distances are compared with <=, so sets whose rows are all equal score 1.
+All take arrays or torch tensors on any device, compare in float64 and return floats.
 Sources: Kynkäänniemi et al. 2019 (precision, recall), Naeem et al. 2020 (density, coverage; equations 5, 6).
 """
 
@@ -9,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from gexbench.metrics.arrays import Matrix, as_matrix, as_pair, row_chunks
+from gexbench.metrics.arrays import Matrix, as_array, as_matrix, as_pair, row_chunks
 
 Distance = Literal["euclidean", "manhattan"]
 _SCIPY_NAME = {"euclidean": "euclidean", "manhattan": "cityblock"}
@@ -61,7 +62,7 @@ def support_measures(
     from scipy.spatial.distance import cdist
 
     x, y = as_pair(real, synthetic)
-    inner = radii(x, k, distance=distance, chunk=chunk) if real_radii is None else real_radii
+    inner = radii(x, k, distance=distance, chunk=chunk) if real_radii is None else as_array(real_radii)
     outer = radii(y, k, distance=distance, chunk=chunk)
     if inner.shape != (len(x),):
         raise ValueError(f"real_radii has shape {inner.shape} for {len(x)} real rows")

@@ -38,7 +38,7 @@ def tstr(fold: RealFold, rows: Any, test: Any, classifier: str, label: str, seed
         left_out=fold.left_out.get(label, ()),
         seed=seed,
     )
-    return _keyed(found, classifier, label)
+    return keyed(found, f"tstr_{classifier}", label)
 
 
 def references(fold: RealFold, train: Any, test: Any, seed: int) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def references(fold: RealFold, train: Any, test: Any, seed: int) -> dict[str, An
         for label in tasks(fold, classifier):
             train_labels, _, test_labels = fold.labels[label]
             left_out = fold.left_out.get(label, ())
-            frequent = _keyed(majority(train_labels, test_labels, left_out=left_out), classifier, label)
+            frequent = keyed(majority(train_labels, test_labels, left_out=left_out), f"tstr_{classifier}", label)
             real = tstr(fold, train, test, classifier, label, seed)
             for name, found in (("trtr", real), ("majority", frequent)):
                 values[name] |= found.values
@@ -60,6 +60,7 @@ def references(fold: RealFold, train: Any, test: Any, seed: int) -> dict[str, An
     return {"values": values, "per_class": per_class}
 
 
-def _keyed(found: Classification, classifier: str, label: str) -> Utility:
-    values = {f"tstr_{classifier}_{measure}[{label}]": float(getattr(found, measure)) for measure in MEASURES}
-    return Utility(values, {f"tstr_{classifier}_recall[{label}]": found.recall})
+def keyed(found: Classification, task: str, label: str) -> Utility:
+    """Scores of a task (``tstr_lr``) on a label column, under their keys."""
+    values = {f"{task}_{measure}[{label}]": float(getattr(found, measure)) for measure in MEASURES}
+    return Utility(values, {f"{task}_recall[{label}]": found.recall})

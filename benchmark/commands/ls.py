@@ -9,7 +9,8 @@ from gexbench.benchmark.commands import options
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench ls generators\n
-gexbench ls metrics
+gexbench ls metrics\n
+gexbench ls metrics --markdown > docs/metrics.md
 """
 PARAMETERS_HEAD = "parameters"
 PARAMETERS_NOTE = (
@@ -18,8 +19,14 @@ PARAMETERS_NOTE = (
 )
 
 
-def ls(what: Annotated[str, typer.Argument(help="generators, metrics, tasks or cohorts.")]) -> None:
+def ls(
+    what: Annotated[str, typer.Argument(help="generators, metrics, tasks or cohorts.")],
+    markdown: Annotated[bool, typer.Option("--markdown", help="The documentation page of the metrics.")] = False,
+) -> None:
     """List generators, metrics, tasks or cohorts."""
+    if markdown:
+        _print_page(what)
+        return
     from rich.table import Table
 
     from gexbench.tasks.names import unknown
@@ -37,6 +44,15 @@ def ls(what: Annotated[str, typer.Argument(help="generators, metrics, tasks or c
     console.print(table, markup=False)
     if what == "generators":
         console.print(f"\n{PARAMETERS_NOTE}", markup=False, highlight=False)
+
+
+def _print_page(what: str) -> None:
+    from gexbench.metrics.page import metrics_page
+    from gexbench.tasks.errors import InputError
+
+    if what != "metrics":
+        raise InputError(f"--markdown prints the page of the metrics; there is none of {what!r}")
+    print(metrics_page(), end="")
 
 
 def _generators() -> Iterator[tuple[str, ...]]:

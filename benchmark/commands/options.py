@@ -15,6 +15,10 @@ Results = Annotated[
     Path,
     typer.Option("--results", help="Results folder: store/ and leaderboards/.", file_okay=False, show_default=True),
 ]
+GeneSetsOption = Annotated[
+    Path | None,
+    typer.Option("--gene-sets", help="A .gmt file for the pathway metrics of the panel extended.", dir_okay=False),
+]
 DEFAULT_RESULTS = Path("gexbench-results")
 WIDE = 150
 

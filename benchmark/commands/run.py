@@ -1,5 +1,6 @@
 """`gexbench run`: train, sample, score, and write the leaderboard."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ gexbench run                                     every generator, simulated coho
 gexbench run --cohort tcga --budget cpu          a published leaderboard (about an hour on 2 cores)\n
 gexbench run --generators cvae,gemm-gan --folds 0 --settings gemm-gan.batch=32\n
 gexbench run --cohort tcga --budget cpu --settings tuned     default rows and tuned rows in one table\n
+gexbench run --panel extended --generators vae   more metrics, on the rows that are kept\n
 gexbench run --dry-run                           what would run, and what is there already\n
 gexbench run --retry failed,timeout              only cells that ended so
 """
@@ -24,6 +26,9 @@ def run(
     ] = "simulated",
     generators: Annotated[str, typer.Option(help="Comma-separated names, or `all`.")] = "all",
     budget: Annotated[str, typer.Option(help="quick, cpu or full.")] = "quick",
+    panel: Annotated[
+        str, typer.Option(help="core, or extended (core and more; kept rows are scored, nothing is trained twice).")
+    ] = "core",
     track: Annotated[str, typer.Option(help="random, or site (whole tissue-source sites held out).")] = "random",
     folds: Annotated[
         str,
@@ -47,6 +52,7 @@ def run(
     keep_models: Annotated[
         bool, typer.Option("--keep-models", help="Keep trained generators in store/models.")
     ] = False,
+    gene_sets: options.GeneSetsOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the cells and what is there already; run nothing.")
     ] = False,
@@ -62,6 +68,7 @@ def run(
     What exists under the same key is skipped, so the same command resumes after an interrupt. Floors, ceilings
     and the baseline (real-holdout, class-mean, gene-shuffle, class-gaussian) are part of every sweep.
     """
+    from gexbench.benchmark.gene_sets import with_gene_sets
     from gexbench.benchmark.runner import Runner
     from gexbench.benchmark.sweep import leaderboard_name, plan, sweep_of
     from gexbench.benchmark.tuned import split_options
@@ -85,13 +92,15 @@ def run(
         generators=tuple(entries) if generators == "all" else options.listed(generators),
         settings=options.parse_settings(given),
         budget=budget,
+        panel=panel,
         threads=threads,
         device=options.device(device),
         time_limit_s=time_limit,
     )
     if tuned is not None:
         sweep = _with_tuned(sweep, tuned, results, entries, loaded, fingerprint, folds_file)
-    made = plan(sweep, entries, loaded, fingerprint, folds_file)
+    sweep, sets = with_gene_sets(sweep, gene_sets, loaded.genes)
+    made = dataclasses.replace(plan(sweep, entries, loaded, fingerprint, folds_file), gene_sets=sets)
     runner = Runner(made, loaded, results, leaderboard_name(sweep, name), keep_models=keep_models, replace=replace)
     if dry_run:
         _show_plan(console, runner)
@@ -131,7 +140,8 @@ def _with_tuned(sweep: Any, source: str, results: Path, entries: Any, cohort: An
     from gexbench.benchmark.tuned import tuned_settings, tuning_file
     from gexbench.models.registry import resolve_settings
 
-    path = Path(source) if source else tuning_file(results, leaderboard_name(sweep, None))
+    of_core = sweep.model_copy(update={"panel": "core"})
+    path = Path(source) if source else tuning_file(results, leaderboard_name(of_core, None))
     found = tuned_settings(
         path,
         generators={name: resolve_settings(entries[name], sweep.budget).version for name in sweep.generators},

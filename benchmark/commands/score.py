@@ -1,7 +1,8 @@
 """`gexbench score`: score kept rows again, without training."""
 
+import dataclasses
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,7 +11,8 @@ from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leader
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench score simulated-quick            only cells whose metrics have a new version\n
-gexbench score simulated-quick --force    every cell
+gexbench score simulated-quick --force    every cell\n
+gexbench score simulated-quick --panel extended     every cell with more metrics
 """
 
 
@@ -18,10 +20,13 @@ def score(
     name: Annotated[str, typer.Argument(help="Name of a leaderboard in the results folder.")],
     workers: Annotated[int, typer.Option(help="Cells side by side.", min=1)] = 2,
     force: Annotated[bool, typer.Option("--force", help="Score also where a record with this key exists.")] = False,
+    panel: Annotated[str | None, typer.Option(help="core or extended. (default: the leaderboard's own)")] = None,
+    gene_sets: options.GeneSetsOption = None,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
     """Score the kept rows of a leaderboard again and rewrite it: a new or mended metric needs no retraining."""
     from gexbench.benchmark.commands.report import write_and_show
+    from gexbench.benchmark.gene_sets import with_gene_sets
     from gexbench.benchmark.progress import Display
     from gexbench.benchmark.runner import Runner
     from gexbench.benchmark.sweep import plan, read_sweep
@@ -31,11 +36,12 @@ def score(
 
     console = options.console()
     folder = leaderboard_folder(results, name)
-    sweep = read_sweep(folder)
+    sweep = _with_panel(read_sweep(folder), panel)
     if sweep.track == "custom":
         raise InputError(f"{name}: its folds are a user's file; score it with `gexbench run --folds FILE`")
     cohort = load_cohort(sweep.cohort)
-    made = plan(sweep, registry(), cohort, cohort.fingerprint())
+    sweep, sets = with_gene_sets(sweep, gene_sets, cohort.genes)
+    made = dataclasses.replace(plan(sweep, registry(), cohort, cohort.fingerprint()), gene_sets=sets)
     runner = Runner(made, cohort, results, folder.name)
     gone = [cell.slot for cell in made.cells if not runner.store.has_rows(cell.train_key)]
     unscored = [cell.slot for cell in made.cells if runner.state_of(cell) not in {"cached", "rows kept"}]
@@ -49,3 +55,16 @@ def score(
     summary = runner.run(workers, Display(console), train=False, force=force)
     console.print(f"scored: {json.dumps(summary.states)}; unchanged: {summary.cached}", markup=False)
     write_and_show(console, runner.folder, None)
+
+
+def _with_panel(sweep: Any, panel: str | None) -> Any:
+    from typing import get_args
+
+    from gexbench.metrics.specification import Panel
+    from gexbench.tasks.names import unknown
+
+    if panel is None:
+        return sweep
+    if panel not in get_args(Panel):
+        raise unknown(panel, get_args(Panel), "panel")
+    return sweep.model_copy(update={"panel": panel})

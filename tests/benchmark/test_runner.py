@@ -90,6 +90,23 @@ def test_kept_rows_are_scored_again_without_training(workbench):
         assert after[name]["times_s"]["fit"] == before[name]["times_s"]["fit"]
 
 
+def test_the_extended_panel_scores_kept_rows_without_training(workbench):
+    core = workbench.runner({})
+    core.run(1, workbench.display())
+    before = records(core)
+    runner = workbench.runner({}, panel="extended")
+    assert {runner.state_of(cell) for cell in runner.plan.cells} == {"rows kept"}
+    assert runner.run(1, workbench.display(), train=False).states == {"ok": len(ANCHORS)}
+    after = records(runner)
+    for name, record in after.items():
+        assert record["panel"] == "extended"
+        assert record["keys"]["rows"] == before[name]["keys"]["rows"]
+        assert before[name]["metrics"].items() < record["metrics"].items()
+        assert record["metrics"]["membership_distance_auc"]["value"] is not None
+        assert before[name]["reference_values"]["trtr"].items() < record["reference_values"]["trtr"].items()
+    assert {workbench.runner({}).state_of(cell) for cell in core.plan.cells} == {"cached"}
+
+
 def test_retry_takes_only_the_named_states(workbench):
     generators = {"one": {"how": "raise"}, "two": {"how": "nan"}}
     workbench.runner(generators).run(2, workbench.display())

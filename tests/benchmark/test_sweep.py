@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from gexbench.benchmark.commands.options import parse_settings
-from gexbench.benchmark.sweep import ANCHORS, Sweep, leaderboard_name, plan, sweep_of
+from gexbench.benchmark.keys import content_key
+from gexbench.benchmark.sweep import ANCHORS, Sweep, leaderboard_name, metric_versions, plan, sweep_of
 from gexbench.models import registry
 from gexbench.tasks.errors import InputError
 
@@ -53,6 +54,34 @@ def test_a_key_holds_the_metrics_versions_and_the_rows_key_does_not(small_cohort
     assert before.score_key != after.score_key
 
 
+def test_the_core_keys_hold_nothing_of_the_extended_panel(small_cohort):
+    """Literal keys: a change of what `core` is made of would score every record anew."""
+    assert content_key(metric_versions("core")) == "be083f55234b5a35d028f2b6f3a2531bda2eece30f2e470186acd212fb2db3e1"
+    core, extended = keys(small_cohort), keys(small_cohort, panel="extended")
+    content = {"kind": "record", "rows": core.train_key, "panel": "core", "metrics": metric_versions("core")}
+    assert core.score_key == content_key(content)
+    assert extended.train_key == core.train_key
+    assert extended.score_key != core.score_key
+    assert set(metric_versions("core")) < set(metric_versions("extended"))
+
+
+def test_the_real_side_has_a_key_per_panel(small_cohort):
+    plans = {
+        panel: plan(
+            sweep_of(registry(), generators=("class-mean",), cohort="small", folds=(0,), panel=panel),
+            registry(),
+            small_cohort,
+            "print",
+        )
+        for panel in ("core", "extended")
+    }
+    fold = plans["core"].folds[0]
+    core = plans["core"].fold_key(fold)
+    assert core == "50dfd3b7b0f021f13dd33a60c9e6d3479dd96340342db001434d0d37e54a06a0"
+    assert plans["extended"].fold_key(fold, "core") == core
+    assert plans["extended"].fold_key(fold) != core
+
+
 def test_other_generators_change_no_key(small_cohort):
     assert keys(small_cohort).score_key == keys(small_cohort, generators=("class-mean", "mixup")).score_key
 
@@ -69,6 +98,8 @@ def test_settings_options():
 def test_leaderboard_names():
     sweep = Sweep(generators=("vae",))
     assert leaderboard_name(sweep, None) == "simulated-quick"
+    wide = Sweep(generators=("vae",), panel="extended", track="site")
+    assert leaderboard_name(wide, None) == "simulated-quick-site-extended"
     with pytest.raises(InputError):
         leaderboard_name(sweep, "../up")
 

@@ -33,7 +33,7 @@ def _problem(seed=0):
     return rng.normal(size=(106, 6)) + np.array([[centres[name]] for name in labels]), labels
 
 
-@pytest.mark.parametrize("classifier", ["lr", "xgb"])
+@pytest.mark.parametrize("classifier", ["lr", "xgb", "mlp"])
 def test_learns_and_leaves_small_classes_out(classifier):
     (train, labels), (test, truth) = _problem(0), _problem(1)
     found = train_and_test(classifier, train, labels, test, truth, left_out=["tiny"])

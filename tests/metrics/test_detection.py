@@ -33,7 +33,7 @@ def test_folds_keep_patients_whole_and_ignore_row_order():
         group_folds(["a", "a", "b"])
 
 
-@pytest.mark.parametrize("detector", ["lr", "xgb"])
+@pytest.mark.parametrize("detector", ["lr", "xgb", "mlp"])
 def test_a_perfect_generator_is_not_told_apart_and_a_shifted_one_is(detector):
     rng = np.random.default_rng(3)
     condition = rng.normal(size=(240, 1)) * 2

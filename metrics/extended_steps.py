@@ -1,0 +1,101 @@
+"""The steps of the panel ``extended`` on detection, downstream tasks and membership."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from gexbench.metrics import membership
+from gexbench.metrics.arrays import Matrix
+from gexbench.metrics.catalogue_extended import RELEASE_SIZES
+from gexbench.metrics.extended_utility import augmented, extended_tasks, release, trts
+from gexbench.metrics.fold import ExtendedReferences, PreparedFold, TrainingRows
+from gexbench.metrics.steps import Comparison, Findings, Step, detection_step, tstr_step
+from gexbench.metrics.utility import MEASURES
+
+
+def extended_steps(fold: PreparedFold) -> Iterator[Step]:
+    """These steps of a fold, cheap ones first."""
+    yield Step("nearest_shares", ("dcr_share", "nndr_share"), _nearest_shares)
+    attacks = tuple(f"membership_{name}_{figure}" for name in ("distance", "ratio") for figure in ("auc", "tpr"))
+    yield Step("membership", attacks, _membership)
+    yield detection_step("mlp")
+    for label in fold.fold.labels:
+        yield Step(f"trts_lr[{label}]", _keys("trts_lr", label), partial(_trts, label=label))
+    for size in RELEASE_SIZES:
+        both = (f"release_accuracy_{size}", f"release_gain_{size}")
+        yield Step(f"release_{size}", both, partial(_release, size=size))
+    for label in fold.fold.labels:
+        keys = (*_keys("augmented_lr", label), f"augmented_lr_gain[{label}]")
+        yield Step(f"augmented_lr[{label}]", keys, partial(_augmented, label=label))
+    for classifier, label in extended_tasks(fold.fold):
+        yield tstr_step(classifier, label)
+
+
+def _keys(task: str, label: str) -> tuple[str, ...]:
+    return tuple(f"{task}_{measure}[{label}]" for measure in MEASURES)
+
+
+def _known(given: Comparison) -> tuple[TrainingRows, ExtendedReferences]:
+    training, extended = given.fold.training, given.fold.extended
+    if training is None or extended is None:
+        raise ValueError("the fold is prepared without training rows, or for the panel 'core'")
+    return training, extended
+
+
+def _synthetic_train(given: Comparison) -> Matrix:
+    return given.fold.space.standardise(given.synthetic.train, "synthetic train")
+
+
+def _trts(given: Comparison, label: str) -> Findings:
+    training, _ = _known(given)
+    found = trts(given.fold.fold, training.classifiers[label], given.test, label)
+    return Findings(found.values, found.per_class)
+
+
+def _augmented(given: Comparison, label: str) -> Findings:
+    training, extended = _known(given)
+    fold, rows = given.fold, _synthetic_train(given)
+    found = augmented(fold.fold, training.rows, rows, fold.test, label, fold.seed, extended.values["trtr"])
+    return Findings(found.values, found.per_class)
+
+
+def _release(given: Comparison, size: int) -> Findings:
+    training, extended = _known(given)
+    fold, rows, alone = given.fold, _synthetic_train(given), extended.release[str(size)]
+    found = release(fold.fold, training.rows, rows, fold.test, size, fold.seed)
+    return Findings(
+        {f"release_accuracy_{size}": found.accuracy, f"release_gain_{size}": found.accuracy - alone},
+        {f"release_recall_{size}": found.recall},
+        {f"release_real_only_accuracy_{size}": alone},
+    )
+
+
+def _membership(given: Comparison) -> Findings:
+    fold, training = given.fold.fold, given.fold.training
+    if training is None or given.synthetic.privacy is None or given.synthetic.privacy_ids is None:
+        raise ValueError("membership needs training rows, and rows of members and non-members")
+    train_labels, _, test_labels = fold.labels[fold.finest]
+    who = membership.compared_patients(
+        given.synthetic.privacy_ids, fold.train_ids, train_labels, fold.test_ids, test_labels
+    )
+    rows = given.fold.space.standardise(given.synthetic.privacy, "synthetic privacy")
+    attacks = membership.membership_attacks(
+        training.rows[who.members], given.fold.test[who.nonmembers], rows[who.synthetic], training.validation
+    )
+    values: dict[str, float] = {}
+    for name, found in attacks.items():
+        values |= {f"membership_{name}_auc": found.auc, f"membership_{name}_tpr": found.tpr}
+    extra = {"membership_null_sd": attacks["distance"].null_sd, "membership_members": float(len(who.members))}
+    return Findings(values, extra=extra)
+
+
+def _nearest_shares(given: Comparison) -> Findings:
+    training = given.fold.training
+    if training is None:
+        raise ValueError("the shares need training rows")
+    rows, train, test = given.test, training.rows, given.fold.test
+    return Findings(
+        {
+            "dcr_share": membership.nearer_share(rows, train, test),
+            "nndr_share": membership.closer_ratio_share(rows, train, test),
+        }
+    )

@@ -1,0 +1,124 @@
+"""Does a generator betray who was in its training set?
+
+Members are training patients, non-members test patients, as many of each class; the synthetic rows are one from the
+condition of every one of them. A generator that remembers nothing treats both alike, so that an attack's AUC is ½ up
+to its null sd. All rows are standardised. Sources: Chen et al. 2020 (distance, and distance calibrated by real rows);
+Carlini et al. 2022 (true positive rate at a low false positive rate); Platzer & Reutterer 2021 (shares).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gexbench.metrics.arrays import Matrix, as_array, as_pair, row_chunks, squared_distances
+from gexbench.metrics.detection import auc, auc_null_sd
+from gexbench.metrics.hashing import hashed_order
+from gexbench.metrics.memorisation import nearest_ratios
+
+FALSE_POSITIVES = 0.01
+
+
+class Compared(NamedTuple):
+    """members: rows of train; nonmembers: rows of test; synthetic: the rows made from the conditions of both."""
+
+    members: NDArray[np.intp]
+    nonmembers: NDArray[np.intp]
+    synthetic: NDArray[np.intp]
+
+
+class Attack(NamedTuple):
+    """auc in [0, 1], ½ = nothing betrayed, 1 = every member found; tpr: true positive rate at 1 % false positives,
+    0.01 = nothing betrayed; null_sd: sd of the AUC were members and non-members exchangeable."""
+
+    auc: float
+    tpr: float
+    null_sd: float
+
+
+def compared_patients(privacy_ids: Any, train_ids: Any, train_labels: Any, test_ids: Any, test_labels: Any) -> Compared:
+    """Who is compared: of every class as many members as non-members, chosen by hashed id.
+
+    privacy_ids: whose condition made each privacy row; one id for each member and each non-member. The labels are of
+    the finest column. Raises ValueError for an id of neither part, an id twice and no class with both.
+    """
+    place = {str(name): row for row, name in enumerate(as_array(privacy_ids).tolist())}
+    sides = []
+    for ids, labels in ((train_ids, train_labels), (test_ids, test_labels)):
+        asked = [row for row in hashed_order(ids, "membership").tolist() if str(ids[row]) in place]
+        sides.append({str(name): [row for row in asked if labels[row] == name] for name in np.unique(labels)})
+    known = sum(len(rows) for side in sides for rows in side.values())
+    if known != len(privacy_ids):
+        raise ValueError(
+            f"{len(privacy_ids)} privacy rows belong to {known} patients of the fold; make one of each condition"
+        )
+    members, nonmembers = [], []
+    for name in sorted(sides[0].keys() & sides[1].keys()):
+        size = min(len(side[name]) for side in sides)
+        members += sides[0][name][:size]
+        nonmembers += sides[1][name][:size]
+    if not members:
+        raise ValueError("no class has both members and non-members")
+    names = [*(str(train_ids[row]) for row in members), *(str(test_ids[row]) for row in nonmembers)]
+    chosen = (members, nonmembers, [place[name] for name in names])
+    return Compared(*(np.sort(np.array(rows, dtype=np.intp)) for rows in chosen))
+
+
+def nearest_distances(rows: Any, others: Any, *, chunk: int = 512) -> Matrix:
+    """Euclidean distance of each of (n, genes) rows to the nearest other row, shape (n,). Time O(n · m · genes)."""
+    y, x = as_pair(others, rows)
+    return np.concatenate([np.sqrt(squared_distances(x[part], y).min(axis=1)) for part in row_chunks(len(x), chunk)])
+
+
+def membership_attacks(members: Any, nonmembers: Any, synthetic: Any, validation: Any) -> dict[str, Attack]:
+    """Two attacks: ``distance`` to the nearest synthetic row; ``ratio`` of it to that to the nearest validation row.
+
+    All (n, genes), standardised. A smaller value speaks for a member. The ratio takes away that some patients lie in
+    denser regions than others.
+    """
+    near = [nearest_distances(rows, synthetic) for rows in (members, nonmembers)]
+    real = [np.maximum(nearest_distances(rows, validation), 1e-12) for rows in (members, nonmembers)]
+    return {
+        "distance": attack(-near[0], -near[1]),
+        "ratio": attack(-near[0] / real[0], -near[1] / real[1]),
+    }
+
+
+def attack(member_scores: Any, nonmember_scores: Any) -> Attack:
+    """Figures of an attack from the scores of n members and m non-members; higher scores speak for members."""
+    return Attack(
+        auc(member_scores, nonmember_scores),
+        true_positive_rate(member_scores, nonmember_scores),
+        auc_null_sd(len(member_scores), len(nonmember_scores)),
+    )
+
+
+def true_positive_rate(member_scores: Any, nonmember_scores: Any, *, limit: float = FALSE_POSITIVES) -> float:
+    """Largest share of members above a threshold that at most ``limit`` of the non-members exceed, [0, 1].
+
+    Ties with the threshold count on neither side. Below 100 non-members none may exceed it at 1 %.
+    """
+    high, low = as_array(member_scores), np.sort(as_array(nonmember_scores))[::-1]
+    allowed = int(np.floor(limit * len(low) + 1e-9))
+    return float((high > low[allowed]).mean()) if allowed < len(low) else 1.0
+
+
+def nearer_share(synthetic: Any, training: Any, holdout: Any) -> float:
+    """Share of synthetic rows nearer to a training row than to any held-out row, ties ½, [0, 1].
+
+    The two sets differ in size and conditions, so that no value means "nothing remembered": read it against that of
+    real rows.
+    """
+    return _smaller_share(nearest_distances(synthetic, training), nearest_distances(synthetic, holdout))
+
+
+def closer_ratio_share(synthetic: Any, training: Any, holdout: Any) -> float:
+    """Share of synthetic rows whose d1/d2 (see ``memorisation``) is smaller among training than held-out rows, [0, 1].
+
+    Ties count ½. As with ``nearer_share`` no value means "nothing remembered".
+    """
+    return _smaller_share(nearest_ratios(synthetic, training), nearest_ratios(synthetic, holdout))
+
+
+def _smaller_share(first: Matrix, second: Matrix) -> float:
+    return float(((first < second) + 0.5 * (first == second)).mean())

@@ -1,0 +1,177 @@
+"""Membership: who is compared, the null, copies and noisy copies of members."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gexbench.metrics.detection import auc_null_sd
+from gexbench.metrics.membership import (
+    attack,
+    closer_ratio_share,
+    compared_patients,
+    membership_attacks,
+    nearer_share,
+    nearest_distances,
+    true_positive_rate,
+)
+
+GENES, MEMBERS, VALIDATION = 12, 80, 80
+
+
+class Population:
+    """Two classes of 60 to 40, correlated genes; rows of members, non-members and validation patients."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        mixing = np.random.default_rng(99).normal(size=(GENES, GENES)) / 3 + np.eye(GENES)
+        self.labels = np.repeat([0.0, 2.0], [MEMBERS * 3 // 5, MEMBERS * 2 // 5])
+        self.draw = lambda: self.labels[:, None] + self.rng.normal(size=(MEMBERS, GENES)) @ mixing
+        self.members, self.nonmembers, self.validation = self.draw(), self.draw(), self.draw()
+
+    def attacks(self, synthetic):
+        return membership_attacks(self.members, self.nonmembers, synthetic, self.validation)
+
+    def copies(self, noise):
+        """Rows for members and non-members alike: training rows (the members) of the class, with noise."""
+        order = np.concatenate([self.rng.permutation(48), 48 + self.rng.permutation(32)])
+        rows = np.concatenate([self.members, self.members[order]])
+        return rows + noise * self.rng.normal(size=rows.shape)
+
+
+@pytest.mark.parametrize("which", ["distance", "ratio"])
+def test_a_generator_that_remembers_nothing_meets_the_null(which):
+    aucs = []
+    for seed in range(40):
+        population = Population(seed)
+        fresh = np.concatenate([population.draw(), population.draw()])
+        aucs.append(population.attacks(fresh)[which].auc)
+    null = auc_null_sd(MEMBERS, MEMBERS)
+    assert abs(np.mean(aucs) - 0.5) < 3 * null / np.sqrt(len(aucs))
+    assert max(abs(np.array(aucs) - 0.5)) < 3.5 * null
+    assert np.std(aucs, ddof=1) == pytest.approx(null, rel=0.35)
+
+
+def test_validation_rows_meet_the_null_too():
+    found = [Population(seed) for seed in range(20)]
+    for which in ("distance", "ratio"):
+        aucs = [each.attacks(each.validation)[which].auc for each in found]
+        assert abs(np.mean(aucs) - 0.5) < 3 * auc_null_sd(MEMBERS, MEMBERS) / np.sqrt(len(aucs))
+
+
+def test_copies_betray_every_member_and_noise_betrays_less():
+    population = Population(1)
+    exact, noisy, hidden = (population.attacks(population.copies(noise)) for noise in (0.0, 0.5, 5.0))
+    for which in ("distance", "ratio"):
+        assert exact[which].auc == 1.0
+        assert exact[which].tpr == 1.0
+        assert 0.5 + 4 * noisy[which].null_sd < noisy[which].auc < 1.0
+        assert abs(hidden[which].auc - 0.5) < 3 * hidden[which].null_sd
+
+
+def test_the_ratio_sees_members_in_thin_regions():
+    population = Population(2)
+    spread = np.linspace(1, 8, MEMBERS)[:, None]
+    for name in ("members", "nonmembers", "validation"):
+        setattr(population, name, getattr(population, name) * spread)
+    noise = 0.8 * spread * population.rng.normal(size=(MEMBERS, GENES))
+    found = population.attacks(population.members + noise)
+    assert found["ratio"].auc > found["distance"].auc + found["ratio"].null_sd
+
+
+def test_nearest_distances_by_hand():
+    assert nearest_distances([[0.0, 0.0], [6.0, 8.0]], [[3.0, 4.0], [6.0, 8.0]]) == pytest.approx([5, 0])
+
+
+def test_true_positive_rate_by_hand():
+    others = np.arange(200.0)
+    assert true_positive_rate([198.5, 197.5, 196.5, 0.0], others) == 0.5  # two of 200 may lie above 197
+    assert true_positive_rate([3.0, 4.0], [3.0, 1.0, 2.0]) == 0.5  # under 100 none may; a tie is no find
+    assert true_positive_rate([1.0], [2.0], limit=1.0) == 1.0
+
+
+@given(st.lists(st.integers(0, 20), min_size=2, max_size=40), st.lists(st.integers(0, 20), min_size=2, max_size=40))
+def test_true_positive_rate_is_the_best_over_thresholds(members, others):
+    high, low = np.array(members), np.array(others)
+    rates = [(high > cut).mean() for cut in range(-1, 22) if (low > cut).mean() <= 0.1]
+    assert true_positive_rate(high, low, limit=0.1) == pytest.approx(max(rates))
+
+
+def test_attack_holds_its_null_sd():
+    assert attack(np.ones(30), np.zeros(20)) == (1.0, 1.0, auc_null_sd(30, 20))
+
+
+def _patients():
+    train_ids, test_ids = (np.array([f"{part}{i}" for i in range(n)]) for part, n in (("a", 30), ("b", 9)))
+    train_labels = np.array(["x", "y", "y"])[np.arange(30) % 3]
+    train_labels[:2] = "z"
+    return train_ids, train_labels, test_ids, np.array(list("xxxyyyzzz"))
+
+
+def test_as_many_members_as_non_members_of_every_class():
+    train_ids, train_labels, test_ids, test_labels = _patients()
+    asked = [name for name in train_ids if name in {"a3", "a6", "a9", "a4", "a5", "a7", "a0", "a1"}]
+    ids = np.array([*test_ids, *asked])
+    found = compared_patients(ids, train_ids, train_labels, test_ids, test_labels)
+    assert train_ids[found.members].tolist() == ["a0", "a1", "a3", "a4", "a5", "a6", "a7", "a9"]
+    assert sorted(test_labels[found.nonmembers].tolist()) == list("xxxyyyzz")  # class z has two members only
+    assert sorted(ids[found.synthetic]) == sorted([*train_ids[found.members], *test_ids[found.nonmembers]])
+    order = np.random.default_rng(0).permutation(9)
+    moved = compared_patients(ids, train_ids, train_labels, test_ids[order], test_labels[order])
+    assert set(test_ids[order][moved.nonmembers]) == set(test_ids[found.nonmembers])
+    for bad in ([*ids, "stranger"], [*ids, "a3"]):
+        with pytest.raises(ValueError, match="make one of each condition"):
+            compared_patients(bad, train_ids, train_labels, test_ids, test_labels)
+    with pytest.raises(ValueError, match="no class has both"):
+        compared_patients(test_ids, train_ids, train_labels, test_ids, test_labels)
+
+
+def test_shares_of_copies_of_either_side():
+    population = Population(3)
+    train, test = population.members, population.nonmembers
+    for share in (nearer_share, closer_ratio_share):
+        assert share(train, train, test) == 1.0
+        assert share(test, train, test) == 0.0
+        assert share(population.validation, train, train) == 0.5
+        assert 0.3 < share(population.validation, train, test) < 0.7
+    assert nearer_share(population.validation, np.concatenate([train] + [population.draw()] * 2), test) > 0.6
+
+
+@pytest.fixture(scope="module")
+def scored(small_cohort):
+    """A fold of the small cohort prepared for `extended`, and rows of a generator that copies training rows."""
+    from gexbench.benchmark.scoring import prepare_fold
+    from gexbench.benchmark.training import sample_requests
+    from gexbench.metrics.fold import SyntheticFold
+    from gexbench.tasks.device_fold import put_on_device
+    from gexbench.tasks.folds import folds
+
+    fold = folds(small_cohort)[0]
+    prepared = prepare_fold(small_cohort, fold, "small", panel="extended")
+    conditions, _ = sample_requests(put_on_device(small_cohort, fold, fingerprint="small"))["privacy"]
+    real = prepared.fold
+    members = np.isin(conditions.ids, real.train_ids)
+    privacy = np.empty((len(conditions), len(real.genes)), dtype=np.float32)
+    place = {name: row for row, name in enumerate(real.train_ids)}
+    privacy[members] = real.train[[place[name] for name in conditions.ids[members]]]
+    privacy[~members] = real.train[: (~members).sum()]
+    return prepared, SyntheticFold(real.test, real.train, None, privacy, conditions.ids)
+
+
+def test_the_panel_finds_the_members_among_the_kept_privacy_rows(scored):
+    from gexbench.metrics import extended_steps
+    from gexbench.metrics.steps import Comparison
+
+    prepared, synthetic = scored
+    steps = {step.name: step for step in extended_steps.extended_steps(prepared)}
+    given = Comparison(prepared, synthetic, prepared.test)
+    found = steps["membership"].compute(given)
+    assert found.values["membership_distance_auc"] > 0.95
+    assert found.values["membership_ratio_tpr"] > 0.8
+    assert found.extra["membership_members"] == len(prepared.fold.test_ids)
+    assert found.extra["membership_null_sd"] == auc_null_sd(*[len(prepared.fold.test_ids)] * 2)
+    shuffled = np.random.default_rng(0).permutation(len(synthetic.privacy))
+    moved = replace(synthetic, privacy=synthetic.privacy[shuffled], privacy_ids=synthetic.privacy_ids[shuffled])
+    assert steps["membership"].compute(replace(given, synthetic=moved)).values == found.values
