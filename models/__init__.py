@@ -44,6 +44,14 @@ _vae = partial(
     of="gexbench.models.vae.settings:VaeSettings",
 )
 
+_diffusion = partial(
+    _entry,
+    target="gexbench.models.diffusion.generator:Diffusion",
+    family="diffusion",
+    of="gexbench.models.diffusion.settings:DiffusionSettings",
+    modules=("diffusers",),
+    install="pip install diffusers",
+)
 _scvi = partial(
     _entry,
     target="gexbench.models.scvi.generator:Scvi",
@@ -188,4 +196,17 @@ BUILT_IN: tuple[Entry, ...] = (
     ),
     _scvi("scvi", (), "scVI (scvi-tools) on counts"),
     _scvi("scvi-label", ("labels",), "scVI on counts, label columns as categorical covariates", conditioning="labels"),
+    _diffusion("diffusion", (), "denoising diffusion of expression in its principal components"),
+    _diffusion(
+        "diffusion-label",
+        ("labels",),
+        "diffusion with a learned embedding of each label column",
+        conditioning="labels",
+    ),
+    _diffusion(
+        "diffusion-gemm",
+        ("text", "patches"),
+        "diffusion on GeMM-GAN's fusion of H&E patches and clinical text",
+        conditioning="fusion",
+    ),
 )
