@@ -23,5 +23,10 @@ PARAMETERS: Mapping[str, int] = MappingProxyType(
         "vae": 705_656,
         "cvae": 986_946,
         "cvae-gemm": 1_406_968,
+        "scvi": 749_176,
+        "scvi-label": 766_584,
+        "diffusion": 578_611,
+        "diffusion-label": 614_397,
+        "diffusion-gemm": 1_083_187,
     }
 )
