@@ -17,7 +17,7 @@ _BUDGETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "quick": {"hidden": 128, "components": 24, "clusters": 8, "steps": 500, "batch": 128, "checkpoints": 4},
         "cpu": {"steps": 2000},
-        "full": {"hidden": 512, "steps": 20_000, "sampling_steps": 20},
+        "full": {"hidden": 512, "steps": 20_000},
     }
 )
 _TEXT_AND_PATCHES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -88,7 +88,7 @@ class DiffusionSettings(ConditioningSettings):
     condition_dropout: Share = 0.0
     guidance: Annotated[float, Field(ge=0.0, le=20.0)] = 1.0
     sampler: SamplerName = "dpm-solver++"
-    sampling_steps: Annotated[int, Field(ge=2, le=1000)] = 10
+    sampling_steps: Annotated[int, Field(ge=2, le=1000)] = 20
     steps: Positive = 20_000
     batch: Positive = 256
     learning_rate: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 2e-3

@@ -40,6 +40,8 @@ class LatentMixture:
 
     def choose(self, count: int, generator: torch.Generator) -> Tensor:
         """Component indices (count,) drawn by their weights; the generator is on the CPU."""
+        if not count:  # multinomial refuses to draw nothing
+            return torch.zeros(0, dtype=torch.int64, device=self.weights.device)
         drawn = torch.multinomial(self.weights.cpu(), count, replacement=True, generator=generator)
         return drawn.to(self.weights.device)
 
