@@ -49,6 +49,7 @@ def record_of(
             "left_out": list(cell.fold.left_out),
         },
         "repeat": cell.repeat,
+        **_share(cell, trained),
         "seeds": trained.get("seeds", {}),
         "budget": plan.sweep.budget,
         "threads": plan.sweep.threads,
@@ -83,6 +84,13 @@ def _generator(cell: Cell, trained: Mapping[str, Any]) -> dict[str, Any]:
         "local": cell.entry.local,
         "returns_real_rows": cell.entry.returns_real_rows,
     }
+
+
+def _share(cell: Cell, trained: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a generator fitted on a share of the training patients: the share, and the number of training samples."""
+    if cell.train_fraction == 1.0:
+        return {}
+    return {"train_fraction": cell.train_fraction, "fitted": trained.get("fitted")}
 
 
 def _cohort(cohort: Cohort, fingerprint: str) -> dict[str, Any]:

@@ -79,6 +79,7 @@ def score(
         paired=arrays.get("paired"),
         privacy=arrays.get("privacy"),
         privacy_ids=arrays.get("privacy_ids"),
+        fitted_ids=arrays.get("fitted_ids"),
     )
 
     def progress(step: int, steps: int) -> None:

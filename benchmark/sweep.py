@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gexbench.benchmark.gene_sets import GeneSetsFile
 from gexbench.benchmark.keys import content_key
 from gexbench.benchmark.tuned import TUNED, TunedFold, TunedSettings
-from gexbench.metrics.catalogue import CATALOGUE
+from gexbench.metrics.catalogue import panel_specifications
 from gexbench.metrics.gene_sets import GeneSets
+from gexbench.metrics.specification import Panel
 from gexbench.models.registry import Entry, Registry, resolve_settings
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohort import Cohort
@@ -21,6 +22,9 @@ from gexbench.tasks.names import checked_name, unknown
 
 ANCHORS = ("real-holdout", "class-mean", "gene-shuffle", "class-gaussian")
 """Generators that give the floors and ceilings, and the baseline of the comparisons: part of every sweep."""
+
+SEES_NO_SHARE = frozenset({"oracle"})
+"""Generators without a fit, the same on any share of the patients."""
 
 DEFAULT = "default"
 BUDGETS = ("quick", "cpu", "full")
@@ -38,6 +42,8 @@ class Sweep(BaseModel):
         generators: registry keys, in table order.
         settings: generator → settings that differ from the budget's.
         tuned: settings found per fold, for generators that get a tuned row beside their own; None without any.
+        train_fractions: shares of the training and validation patients, below 1. Every generator that makes rows of
+            its own gets a row for each share, fitted on these patients alone, with default settings.
         budget: `quick`, `cpu` or `full`.
         panel: `core` or `extended`, which holds `core`; no part of a train key.
         gene_sets: file of the pathway metrics' sets; None without one. Read by the panel `extended` alone.
@@ -55,6 +61,7 @@ class Sweep(BaseModel):
     generators: tuple[str, ...]
     settings: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     tuned: TunedSettings | None = None
+    train_fractions: tuple[Annotated[float, Field(gt=0.0, lt=1.0)], ...] = ()
     budget: Literal["quick", "cpu", "full"] = "quick"
     panel: Literal["core", "extended"] = "core"
     gene_sets: GeneSetsFile | None = None
@@ -62,15 +69,15 @@ class Sweep(BaseModel):
     device: Literal["cpu", "cuda"] = "cpu"
     time_limit_s: float = Field(default=3600.0, gt=0)
 
-    @property
-    def rows(self) -> tuple[str, ...]:
-        """Names of the leaderboard's rows: every generator, and behind it its tuned row where it has one."""
-        tuned = self.tuned.generators if self.tuned else {}
-        return tuple(
-            row_name(name, variant)
-            for name in self.generators
-            for variant in ([DEFAULT, TUNED] if name in tuned else [DEFAULT])
-        )
+    def rows(self, registry: Registry) -> tuple[str, ...]:
+        """Names of the leaderboard's rows: every generator, and behind it its tuned row and its rows of shares."""
+        return tuple(row_name(name, *more) for name in self.generators for more in self.variants(registry[name]))
+
+    def variants(self, entry: Entry) -> tuple[tuple[str, float], ...]:
+        """A generator's rows: variant and share of the patients it is fitted on."""
+        tuned = [(TUNED, 1.0)] if self.tuned and entry.name in self.tuned.generators else []
+        scarce = [] if entry.returns_real_rows or entry.name in SEES_NO_SHARE else self.train_fractions
+        return ((DEFAULT, 1.0), *tuned, *((DEFAULT, fraction) for fraction in scarce))
 
 
 def sweep_of(registry: Registry, **values: Any) -> Sweep:
@@ -110,9 +117,10 @@ def read_sweep(folder: Path) -> Sweep:
         raise InputError(f"{folder.name}/sweep.json: cannot be read ({reason}); run the sweep again") from None
 
 
-def row_name(generator: str, variant: str) -> str:
-    """Name of a leaderboard's row: the registry key, with the variant where it is not the default."""
-    return generator if variant == DEFAULT else f"{generator}-{variant}"
+def row_name(generator: str, variant: str, train_fraction: float = 1.0) -> str:
+    """Name of a leaderboard's row: the registry key, with the variant and the share where they are not the default."""
+    name = generator if variant == DEFAULT else f"{generator}-{variant}"
+    return name if train_fraction == 1.0 else f"{name}@{train_fraction:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,7 @@ class Cell:
         score_key: content key of *score*: the train key, the panel and its metrics' versions, the gene sets, the
             tuning.
         tuned: where tuned settings come from; None for a default cell.
+        train_fraction: share of the fold's training and validation patients that the generator is fitted on.
     """
 
     entry: Entry
@@ -142,6 +151,7 @@ class Cell:
     train_key: str
     score_key: str
     tuned: TunedFold | None = None
+    train_fraction: float = 1.0
 
     @property
     def variant(self) -> str:
@@ -151,7 +161,7 @@ class Cell:
     @property
     def row(self) -> str:
         """Name of the leaderboard's row it belongs to."""
-        return row_name(self.entry.name, self.variant)
+        return row_name(self.entry.name, self.variant, self.train_fraction)
 
     @property
     def slot(self) -> str:
@@ -212,10 +222,10 @@ def plan(sweep: Sweep, registry: Registry, cohort: Cohort, fingerprint: str, fol
     for fold in chosen:
         for repeat in range(sweep.repeats):
             for name in sweep.generators:
-                cells.append(_cell(sweep, registry[name], resolved[name], fold, repeat, fingerprint))
-                if name in tuned:
-                    best, source = found[name, fold.hash()], tuned[name][fold.hash()]
-                    cells.append(_cell(sweep, registry[name], best, fold, repeat, fingerprint, source))
+                for variant, fraction in sweep.variants(registry[name]):
+                    source = tuned[name][fold.hash()] if variant == TUNED else None
+                    given = resolved[name] if source is None else found[name, fold.hash()]
+                    cells.append(_cell(sweep, registry[name], given, fold, repeat, fingerprint, source, fraction))
     return Plan(sweep, fingerprint, chosen, tuple(cells))
 
 
@@ -256,9 +266,11 @@ def _cell(
     fold: Fold,
     repeat: int,
     fingerprint: str,
-    tuned: TunedFold | None = None,
+    tuned: TunedFold | None,
+    train_fraction: float,
 ) -> Cell:
     content = settings.model_dump(mode="json")
+    scarce = {} if train_fraction == 1.0 else {"train_fraction": train_fraction}
     train_key = content_key(
         {
             "kind": "rows",
@@ -272,24 +284,28 @@ def _cell(
             "repeat": repeat,
             "threads": sweep.threads,
             "device": sweep.device,
+            **scarce,
         }
     )
-    scored = {"kind": "record", "rows": train_key, "panel": sweep.panel, "metrics": metric_versions(sweep.panel)}
+    metrics = metric_versions(sweep.panel, scarce=bool(scarce))
+    scored: dict[str, Any] = {"kind": "record", "rows": train_key, "panel": sweep.panel, "metrics": metrics}
     if sweep.gene_sets is not None:
         scored["gene_sets"] = sweep.gene_sets.sha256
     if tuned is not None:
         scored["tuned"] = tuned.model_dump(mode="json")
-    return Cell(entry, content, settings.version, fold, repeat, train_key, content_key(scored), tuned)
+    key = content_key(scored)
+    return Cell(entry, content, settings.version, fold, repeat, train_key, key, tuned, train_fraction)
 
 
-def metric_versions(panel: str) -> dict[str, int]:
-    """Name → version of every metric of a panel (`extended` holds `core`)."""
-    return {spec.name: spec.version for spec in CATALOGUE if panel == "extended" or spec.panel == "core"}
+def metric_versions(panel: str, scarce: bool = False) -> dict[str, int]:
+    """Name → version of every metric of a panel (`extended` holds `core`), of a cell fitted on all or on a share."""
+    return {spec.name: spec.version for spec in panel_specifications(cast(Panel, panel), scarce=scarce)}
 
 
 def leaderboard_name(sweep: Sweep, given: str | None) -> str:
-    """The user's name, checked, or COHORT-BUDGET (with the track and panel when not `random` and `core`)."""
+    """The user's name, checked, or COHORT-BUDGET and what is special: the track, the panel, `scarce`."""
     if given:
         return checked_name(given, "leaderboard")
     more = [name for name in (sweep.track, sweep.panel) if name not in {"random", "core"}]
+    more += ["scarce"] if sweep.train_fractions else []
     return "-".join([sweep.cohort, sweep.budget, *more])

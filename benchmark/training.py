@@ -55,6 +55,7 @@ def seeds_of(cell: Cell, fingerprint: str) -> dict[str, int]:
             generator=cell.entry.name,
             repeat=cell.repeat,
             purpose=purpose,
+            **({} if cell.train_fraction == 1.0 else {"train_fraction": f"{cell.train_fraction:g}"}),
         )
         for purpose in ("fit", "test", "train", "paired", "privacy")
     }
@@ -93,7 +94,11 @@ def train_and_sample(
         shaped = compact(rows.reshape(len(conditions), draws, -1)) if draws > 1 else rows
         arrays[name], arrays[f"{name}_ids"] = shaped, conditions.ids
     times["sample"] = clock.lap()
+    fitted = fold.train.conditions.ids
+    if cell.train_fraction != 1.0:
+        arrays["fitted_ids"] = fitted
     facts = {
+        "fitted": len(fitted),
         "source_hash": environment.source_hash(cell.entry.target),
         "trained_by": environment.suite(),
         "seeds": seeds,
@@ -114,8 +119,9 @@ def train_and_sample(
 def sample_requests(fold: DeviceFold) -> dict[str, tuple[Conditions, int]]:
     """What is sampled of every generator: name → conditions and draws per condition.
 
-    `privacy`: per class as many training patients (members) as test patients, in hashed order, then all test
-    patients (non-members).
+    `train`: all the fold's training patients, also of a generator that was fitted on a share of them. `privacy`: per
+    class as many patients of the fit (members) as test patients, in hashed order, then all test patients
+    (non-members).
     """
     train, test = fold.train.conditions, fold.test_conditions
     order = torch.from_numpy(hash_order(0, train.ids)).to(train.device)
@@ -133,7 +139,12 @@ def sample_requests(fold: DeviceFold) -> dict[str, tuple[Conditions, int]]:
         patches=train.patches,
         rows=everyone,
     )
-    return {"test": (test, 1), "train": (train, 1), "paired": (test, PAIRED_DRAWS), "privacy": (privacy, 1)}
+    return {
+        "test": (test, 1),
+        "train": (fold.train_conditions, 1),
+        "paired": (test, PAIRED_DRAWS),
+        "privacy": (privacy, 1),
+    }
 
 
 def checked_samples(

@@ -88,17 +88,22 @@ class Workspace:
             self.store.write_json("folds", key, prepared.cacheable)
         return prepared
 
-    def _device_fold(self, fold: Fold) -> tuple[DeviceFold, int]:
+    def _device_fold(self, fold: Fold, train_fraction: float) -> tuple[DeviceFold, int]:
         def put() -> tuple[DeviceFold, int]:
             made = put_on_device(
-                self.cohort, fold, self.device, fingerprint=self.plan.fingerprint, conditions=self.conditions
+                self.cohort,
+                fold,
+                self.device,
+                fingerprint=self.plan.fingerprint,
+                conditions=self.conditions,
+                train_fraction=train_fraction,
             )
             return made, made.checksum()
 
-        return _held(self._folds, fold.hash(), put)
+        return _held(self._folds, f"{fold.hash()}@{train_fraction:g}", put)
 
     def _train(self, cell: Cell, report: Report) -> None:
-        fold, checksum = self._device_fold(cell.fold)
+        fold, checksum = self._device_fold(cell.fold, cell.train_fraction)
         shown: list[dict[str, float]] = []
         try:
             with PeakMemory(self.device) as peak:

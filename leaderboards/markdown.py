@@ -17,6 +17,8 @@ from gexbench.leaderboards.formatting import (
     with_interval,
 )
 from gexbench.leaderboards.ranking import OVERALL
+from gexbench.leaderboards.scarce import MEASURES as SCARCE_MEASURES
+from gexbench.leaderboards.scarce import REAL_ONLY
 from gexbench.leaderboards.table import BELOW, COPIES, REFERENCE, SKILL, Leaderboard
 from gexbench.metrics.catalogue import lookup, split_key
 
@@ -36,6 +38,13 @@ ABLATION_METRICS = ("tstr_lr_accuracy", "recall_genes", "coverage_genes", "detec
 _ABLATION_LEGEND = (
     "Fold-paired differences with 95 % intervals; * p < .05, adjusted by Holm over the rows of a column. A negative "
     "difference in detection AUC is an improvement."
+)
+
+_SCARCE_LEGEND = (
+    "Generators fitted on a share of the training and validation patients of every class (at least 5), the same for "
+    "all and smaller shares within larger ones; then they make a row of every training patient from its conditions. "
+    "Real rows alone: logistic regression on the few real rows, of all patients TRTR; with synthetic rows: on both; "
+    "TSTR: on the synthetic rows alone. ± is the half-width of the 95 % interval over folds. These rows take no rank."
 )
 
 WIDEST = 6
@@ -61,6 +70,8 @@ def to_markdown(board: Leaderboard) -> str:
         parts += ["## Planned comparisons", _comparisons(board), _comparison_legend(board)]
     if not board.ablations.empty:
         parts += ["## What conditions and parts add", ablation_table(board), _ABLATION_LEGEND]
+    if not board.scarce.empty:
+        parts += ["## Generators fitted on few patients", _scarce(board), _SCARCE_LEGEND]
     for family in dict.fromkeys(board.metrics["family"]):
         parts += [f"## {str(family).capitalize()}", *_family_tables(board, str(family))]
     parts += ["## Cost", _resources(board), "## Settings", _settings(board)]
@@ -175,6 +186,24 @@ def ablation_table(board: Leaderboard) -> str:
     heads = ["what is added", "difference"]
     heads += ["overall ↑", *(f"{SHORT.get(split_key(key)[0], key)} {arrow(lookup(key))}".strip() for key in keys[1:])]
     return _table(heads, lines, text_columns=2)
+
+
+def _scarce(board: Leaderboard) -> str:
+    named = {REAL_ONLY: "real rows alone ↑", "scarce_accuracy": "with synthetic rows ↑", "scarce_gain": "gain ↑"}
+    shown = (REAL_ONLY, *SCARCE_MEASURES)
+    heads = ["generator", "share", "training samples", "cells"]
+    heads += [named.get(name) or f"{SHORT[name]} {arrow(lookup(name))}".strip() for name in shown]
+    lines = [
+        [
+            markdown_text(row["generator"]),
+            percent(row["train_fraction"]),
+            number(row["samples"], 0),
+            f"{row['cells_ok']}/{row['cells']}",
+            *(with_interval(row[name], row[f"{name}_half_width"], 3) for name in shown),
+        ]
+        for row in board.scarce.to_dict("records")
+    ]
+    return _table(heads, lines, text_columns=1)
 
 
 def _comparison_legend(board: Leaderboard) -> str:

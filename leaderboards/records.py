@@ -84,6 +84,7 @@ class Record:
         place: the file's name, for messages.
         generator: name of its row: the registry key, with the variant behind it where it is not the default.
         variant: `default`, or `tuned` with settings that differ from fold to fold.
+        train_fraction: share of the fold's training and validation patients that the generator was fitted on.
         state: `ok`, `unavailable`, `skipped`, or how the cell failed.
         metrics: `name` or `name[label]` → what was measured.
         reference_values: `trtr` and `majority` → metric key → value of this fold: the downstream tasks' ceilings
@@ -102,6 +103,7 @@ class Record:
     metrics: Mapping[str, Measured]
     reference_values: Mapping[str, Mapping[str, float]]
     content: Mapping[str, Any]
+    train_fraction: float = 1.0
 
     def metric_keys(self) -> frozenset[str]:
         """Metric keys of the cell, and those that its fold's downstream tasks state."""
@@ -165,6 +167,7 @@ def parse_record(content: Any, place: str) -> Record:
         reference=content["generator"]["reference"],
         fold=content["fold"]["index"],
         repeat=content["repeat"],
+        train_fraction=float(content.get("train_fraction", 1.0)),
         metrics={
             key: Measured(
                 None if entry["value"] is None else float(entry["value"]), entry.get("reason"), entry["version"]
@@ -219,6 +222,9 @@ def _ill_formed(content: Mapping[str, Any]) -> Iterable[str]:
     for key in ("train", "test"):
         if content["fold"][key] < 1:
             yield f"fold.{key}: {content['fold'][key]} patients"
+    fraction = content.get("train_fraction", 1.0)
+    if type(fraction) not in _NUMBER or not 0.0 < fraction <= 1.0:
+        yield f"train_fraction: {_short(fraction)} is not a share above 0 and up to 1"
     if content["fold"]["index"] < 0 or content["repeat"] < 0:
         yield f"fold.index {content['fold']['index']}, repeat {content['repeat']}: both count from 0"
     for field in ("times_s", "cpu_times_s", "peak_memory_bytes"):

@@ -29,9 +29,10 @@ def check_comparable(records: Sequence[Record]) -> None:
     """Refuse records that cannot share a table.
 
     Raises:
-        RecordError: no records; several cohorts, fingerprints, tracks, budgets or panels; several versions,
-            settings or roles of one generator (settings of a tuned row may differ between folds); several id lists
-            of one fold; several versions of one metric; two records of one cell. All at once.
+        RecordError: no records, or of shares of the patients alone; several cohorts, fingerprints, tracks, budgets or
+            panels; several versions, settings or roles of one generator (settings of a tuned row may differ between
+            folds); several id lists of one fold; several versions of one metric; two records of one cell. All at
+            once.
     """
     if not records:
         raise RecordError("no records; make them with `gexbench run`")
@@ -48,9 +49,12 @@ def check_comparable(records: Sequence[Record]) -> None:
     for fold, group in _groups(records, lambda record: record.fold).items():
         problems += _mixed(f"fold {fold}: id lists", group, lambda content: content["fold"]["hash"])
     problems += _metric_versions(records)
-    for (generator, fold, repeat), count in Counter((r.generator, r.fold, r.repeat) for r in records).items():
+    cells = Counter((r.generator, r.train_fraction, r.fold, r.repeat) for r in records)
+    for (generator, _, fold, repeat), count in cells.items():
         if count > 1:
             problems.append(f"generator {generator!r}, fold {fold}, seed {repeat}: {count} records; keep one")
+    if all(record.train_fraction < 1.0 for record in records):
+        problems.append("no record of a generator fitted on all patients; floors and ceilings need the references'")
     if problems:
         raise RecordError(problems)
 

@@ -25,6 +25,7 @@ from gexbench.leaderboards.ranking import (
 )
 from gexbench.leaderboards.records import TUNED, Record
 from gexbench.leaderboards.resources import resources_of
+from gexbench.leaderboards.scarce import scarce_rows
 from gexbench.leaderboards.selection import BASELINE, absent_generators, check_comparable, incomplete_folds
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 from gexbench.metrics.scores import copy_gate_passed
@@ -47,6 +48,7 @@ class Leaderboard:
             metric's unit, score and score_half_width.
         comparisons: see `planned_comparisons`.
         ablations: see `ablations`: of the scores, and of every metric.
+        scarce: see `scarce_rows`; generators fitted on a share of the patients stand here alone.
         resources: cells, cells_ok, mean seconds by phase, peak memory.
         settings: generator, version, family, conditions, settings.
         absent: generators that cannot work here: generator, reason.
@@ -60,6 +62,7 @@ class Leaderboard:
     metrics: pd.DataFrame
     comparisons: pd.DataFrame
     ablations: pd.DataFrame
+    scarce: pd.DataFrame
     resources: pd.DataFrame
     settings: pd.DataFrame
     absent: pd.DataFrame
@@ -79,6 +82,7 @@ def leaderboard(records: Sequence[Record], note: str | None = None) -> Leaderboa
     """
     records = sorted(records, key=lambda record: (record.generator, record.fold, record.repeat))
     check_comparable(records)
+    scarce, records = scarce_rows(records), [record for record in records if record.train_fraction == 1.0]
     absent, incomplete = absent_generators(records), incomplete_folds(records)
     every = {record.fold for record in records}
     anchored = bool(every - incomplete.keys())
@@ -106,6 +110,7 @@ def leaderboard(records: Sequence[Record], note: str | None = None) -> Leaderboa
         metrics=_metrics(grid, points, means, place, header.share),
         comparisons=comparisons,
         ablations=ablations(_measures(grid, points, means), names, header.share),
+        scarce=scarce,
         resources=resources_of(grid).iloc[place.order].reset_index(drop=True),
         settings=_settings(records, [*ordered, *absent]),
         absent=pd.DataFrame({"generator": list(absent), "reason": list(absent.values())}),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from gexbench.metrics.catalogue_biology import BIOLOGY, PAPER_VARIANTS
-from gexbench.metrics.catalogue_extended import EXTENDED_DETECTION, EXTENDED_UTILITY, MEMBERSHIP
+from gexbench.metrics.catalogue_extended import EXTENDED_DETECTION, EXTENDED_UTILITY, MEMBERSHIP, SCARCE_UTILITY
 from gexbench.metrics.specification import Family, Goal, MetricSpecification, Need, Panel
 
 FAMILY_WEIGHTS: Mapping[Family, float] = MappingProxyType(
@@ -388,6 +388,7 @@ CATALOGUE: tuple[MetricSpecification, ...] = (
     *EXTENDED_DETECTION,
     *_tstr(),
     *EXTENDED_UTILITY,
+    *SCARCE_UTILITY,
     *BIOLOGY,
     *_paired(),
     *_privacy(),
@@ -422,6 +423,7 @@ def lookup(key: str) -> MetricSpecification:
     raise KeyError(f"no metric is named {name!r}{hint}")
 
 
-def panel_specifications(panel: Panel) -> tuple[MetricSpecification, ...]:
-    """The metrics of a panel, in order; ``extended`` holds ``core``."""
-    return tuple(spec for spec in CATALOGUE if panel == "extended" or spec.panel == "core")
+def panel_specifications(panel: Panel, *, scarce: bool = False) -> tuple[MetricSpecification, ...]:
+    """The metrics of a panel, in order; ``extended`` holds ``core``, and both those of scarce fits on request."""
+    groups = {"core", *(["extended"] if panel == "extended" else []), *(["scarce"] if scarce else [])}
+    return tuple(spec for spec in CATALOGUE if spec.panel in groups)

@@ -1,6 +1,6 @@
-"""Metrics that only the panel ``extended`` computes; the catalogue puts them into its order."""
+"""Metrics of the panel ``extended`` and of scarce fits; the catalogue puts them into its order."""
 
-from gexbench.metrics.specification import Goal, MetricSpecification, Need
+from gexbench.metrics.specification import Goal, Group, MetricSpecification, Need
 
 RELEASE_SIZES = (2, 5, 10, 25)
 """Real training patients per class that a user of released synthetic rows holds."""
@@ -58,14 +58,16 @@ def _utility(
     )
 
 
-def _gain(name: str, title: str, cost: str, *, per_label: bool) -> MetricSpecification:
-    """A difference of two accuracies, beside the overall score."""
+def _beside(
+    name: str, title: str, cost: str, *, per_label: bool, lowest: float = -1.0, panel: Group = "extended"
+) -> MetricSpecification:
+    """An accuracy or a difference of two, beside the overall score."""
     return MetricSpecification(
         name=name,
         title=title,
         family="utility",
         goal="higher",
-        range=(-1.0, 1.0),
+        range=(lowest, 1.0),
         floor=None,
         ceiling=None,
         version=1,
@@ -73,7 +75,7 @@ def _gain(name: str, title: str, cost: str, *, per_label: bool) -> MetricSpecifi
         needs=frozenset({"labels", "training"}),
         unit="1",
         reference="this suite",
-        panel="extended",
+        panel=panel,
         in_overall=False,
         per_label=per_label,
     )
@@ -118,7 +120,7 @@ def _trts_and_augmented() -> list[MetricSpecification]:
         )
         for name, measure in _MEASURES
     ]
-    gain = _gain("augmented_lr_gain", f"{title}: accuracy gained over TRTR", "none of its own", per_label=True)
+    gain = _beside("augmented_lr_gain", f"{title}: accuracy gained over TRTR", "none of its own", per_label=True)
     return [*trts, *augmented, gain]
 
 
@@ -136,7 +138,7 @@ def _release() -> list[MetricSpecification]:
                 in_overall=True,
                 per_label=False,
             ),
-            _gain(
+            _beside(
                 f"release_gain_{size}",
                 f"{few}: accuracy gained by released synthetic rows",
                 "none of its own",
@@ -147,6 +149,25 @@ def _release() -> list[MetricSpecification]:
 
 
 EXTENDED_UTILITY: tuple[MetricSpecification, ...] = (*_tstr_mlp(), *_trts_and_augmented(), *_release())
+
+SCARCE_UTILITY: tuple[MetricSpecification, ...] = (
+    _beside(
+        "scarce_accuracy",
+        "The few real rows that the generator was fitted on and its synthetic rows of all training patients: "
+        "accuracy, logistic regression",
+        "one fit",
+        per_label=False,
+        lowest=0.0,
+        panel="scarce",
+    ),
+    _beside(
+        "scarce_gain",
+        "Accuracy gained by these synthetic rows over the few real rows alone",
+        "one fit",
+        per_label=False,
+        panel="scarce",
+    ),
+)
 
 
 def _privacy(name: str, title: str, goal: Goal, needs: tuple[Need, ...], reference: str) -> MetricSpecification:

@@ -1,12 +1,14 @@
-"""The steps of the panel ``extended`` on detection, downstream tasks and membership."""
+"""The steps of the panel ``extended`` on detection, downstream tasks and membership, and that of scarce fits."""
 
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
+
 from gexbench.metrics import membership
 from gexbench.metrics.arrays import Matrix
 from gexbench.metrics.catalogue_extended import RELEASE_SIZES
-from gexbench.metrics.extended_utility import augmented, extended_tasks, release, trts
+from gexbench.metrics.extended_utility import augmented, extended_tasks, few_rows, release, trts
 from gexbench.metrics.fold import ExtendedReferences, PreparedFold, TrainingRows
 from gexbench.metrics.steps import Comparison, Findings, Step, detection_step, tstr_step
 from gexbench.metrics.utility import MEASURES
@@ -28,6 +30,11 @@ def extended_steps(fold: PreparedFold) -> Iterator[Step]:
         yield Step(f"augmented_lr[{label}]", keys, partial(_augmented, label=label))
     for classifier, label in extended_tasks(fold.fold):
         yield tstr_step(classifier, label)
+
+
+def scarce_step() -> Step:
+    """The step of a generator that was fitted on a share of the training patients, in either panel."""
+    return Step("scarce", ("scarce_accuracy", "scarce_gain"), _scarce)
 
 
 def _keys(task: str, label: str) -> tuple[str, ...]:
@@ -66,6 +73,20 @@ def _release(given: Comparison, size: int) -> Findings:
         {f"release_accuracy_{size}": found.accuracy, f"release_gain_{size}": found.accuracy - alone},
         {f"release_recall_{size}": found.recall},
         {f"release_real_only_accuracy_{size}": alone},
+    )
+
+
+def _scarce(given: Comparison) -> Findings:
+    fold, training, fitted = given.fold, given.fold.training, given.synthetic.fitted_ids
+    if training is None or fitted is None:
+        raise ValueError("the few real rows are training rows, and these are withheld")
+    few = np.flatnonzero(np.isin(fold.fold.train_ids, fitted))
+    alone = few_rows(fold.fold, training.rows, few, None, fold.test, fold.seed)
+    both = few_rows(fold.fold, training.rows, few, _synthetic_train(given), fold.test, fold.seed)
+    return Findings(
+        {"scarce_accuracy": both.accuracy, "scarce_gain": both.accuracy - alone.accuracy},
+        {"scarce_recall": both.recall},
+        {"scarce_real_only_accuracy": alone.accuracy},
     )
 
 

@@ -2,7 +2,9 @@
 
 TRTS: train on real, test on synthetic rows; class means reach 1, so it stands beside the score. TRTR + S: train on
 real and synthetic rows together. *Release*: the generator knew all training patients; a user holds 2 to 25 real
-patients per class and the released synthetic training rows. All rows are standardised by the fold's space.
+patients per class and the released synthetic training rows. *Scarce*: the generator itself was fitted on the few
+patients whose expression is known, and makes rows of all training patients from their conditions. All rows are
+standardised by the fold's space.
 """
 
 from collections.abc import Mapping
@@ -13,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.metrics.catalogue_extended import RELEASE_SIZES
-from gexbench.metrics.classifiers import Classifier, Fitted, fit_classifier, majority, train_and_test
+from gexbench.metrics.classifiers import Classification, Classifier, Fitted, fit_classifier, majority, train_and_test
 from gexbench.metrics.fold import RealFold
 from gexbench.metrics.hashing import hashed_order
 from gexbench.metrics.utility import MEASURES, Utility, keyed, tstr
@@ -76,17 +78,27 @@ def release(fold: RealFold, real: Any, synthetic: Any | None, test: Any, size: i
     real, synthetic (n_train, genes): rows of the training patients; None = without synthetic rows. Means over 3
     seeded draws of patients; all rows weigh the same.
     """
-    labels, _, truth = fold.labels[fold.finest]
-    left_out = fold.left_out.get(fold.finest, ())
+    labels = fold.labels[fold.finest][0]
     found = []
     for draw in range(RELEASE_DRAWS):
         chosen = few_patients(fold.train_ids, labels, size, f"release/{seed}/{draw}")
-        rows, names = real[chosen], labels[chosen]
-        if synthetic is not None:
-            rows, names = np.concatenate([rows, synthetic]), np.concatenate([names, labels])
-        found.append(train_and_test("lr", rows, names, test, truth, left_out=left_out, seed=seed))
+        found.append(few_rows(fold, real, chosen, synthetic, test, seed))
     recall = {name: float(np.mean([each.recall[name] for each in found])) for name in found[0].recall}
     return Release(float(np.mean([each.accuracy for each in found])), recall)
+
+
+def few_rows(
+    fold: RealFold, real: Any, chosen: NDArray[np.intp], synthetic: Any | None, test: Any, seed: int
+) -> Classification:
+    """Logistic regression on the finest label from some real training rows, and the synthetic training rows if any.
+
+    real, synthetic (n_train, genes): rows of the training patients; chosen: the real rows to use. All weigh the same.
+    """
+    labels, _, truth = fold.labels[fold.finest]
+    rows, names = real[chosen], labels[chosen]
+    if synthetic is not None:
+        rows, names = np.concatenate([rows, synthetic]), np.concatenate([names, labels])
+    return train_and_test("lr", rows, names, test, truth, left_out=fold.left_out.get(fold.finest, ()), seed=seed)
 
 
 def few_patients(ids: Any, labels: Any, size: int, salt: str) -> NDArray[np.intp]:

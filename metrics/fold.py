@@ -83,7 +83,8 @@ class SyntheticFold:
     test (n_test, genes) and train (n_train, genes): row i from the condition of the fold's i-th test or training
     patient; paired (n_test, 19, genes) float16: draws for every test patient, None when they were not kept;
     privacy (members + non-members, genes) and privacy_ids: a row from the condition of each of as many training as
-    test patients per class, and the ids of these patients, None when they were not kept.
+    test patients per class, and the ids of these patients, None when they were not kept; fitted_ids: the training
+    patients that the generator was fitted on, None for all of the fold's.
     """
 
     test: NDArray[Any]
@@ -91,6 +92,7 @@ class SyntheticFold:
     paired: NDArray[Any] | None
     privacy: NDArray[Any] | None = None
     privacy_ids: NDArray[np.str_] | None = None
+    fitted_ids: NDArray[np.str_] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,7 @@ training rows: the others see the prepared fold without them.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast, get_args
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from gexbench.metrics.biology_steps import biology_steps
 from gexbench.metrics.catalogue import lookup, panel_specifications, split_key
-from gexbench.metrics.extended_steps import extended_steps
+from gexbench.metrics.extended_steps import extended_steps, scarce_step
 from gexbench.metrics.fold import PreparedFold, RealFold, SyntheticFold, prepare
 from gexbench.metrics.specification import MetricSpecification, Panel
 from gexbench.metrics.steps import Comparison, Step, steps
@@ -26,6 +26,7 @@ NO_FLOOR = "not applicable: the cohort's unit has no floor"
 NO_GENE_SETS = "not applicable: no gene sets were given"
 NO_PRIVACY_ROWS = "not applicable: no rows of members and non-members were kept"
 NOT_EXCHANGEABLE = "not applicable: training and test patients were not dealt at random, so membership has no null"
+FEWER_MEMBERS = "not applicable: the generator was fitted on fewer patients than there are non-members to compare with"
 NO_TRAINING = "not applicable: training rows are withheld"
 
 
@@ -73,9 +74,12 @@ def evaluate(
         raise ValueError(f"panel {panel!r} is none of {', '.join(get_args(Panel))}")
     _check_rows(prepared.fold, synthetic)
     available = (*steps(prepared), *biology_steps(prepared))
+    if synthetic.fitted_ids is not None:
+        available = (*available, scarce_step())
     if panel == "extended":
         available = (*available, *extended_steps(prepared))
-    keys = _ordered_keys(cast(Panel, panel), available)
+    specifications = panel_specifications(cast(Panel, panel), scarce=synthetic.fitted_ids is not None)
+    keys = _ordered_keys(specifications, available)
     reasons = {
         key: reason
         for key in keys
@@ -133,13 +137,13 @@ def _reference_values(prepared: PreparedFold, panel: str) -> dict[str, dict[str,
     return {name: {**values, **prepared.extended.values[name]} for name, values in prepared.reference_values.items()}
 
 
-def _ordered_keys(panel: Panel, available: tuple[Step, ...]) -> list[str]:
-    """Keys of a panel that some step computes, in the catalogue's order."""
+def _ordered_keys(specifications: Sequence[MetricSpecification], available: tuple[Step, ...]) -> list[str]:
+    """Keys of the specifications that some step computes, in their order."""
     by_name: dict[str, list[str]] = {}
     for step in available:
         for key in step.keys:
             by_name.setdefault(split_key(key)[0], []).append(key)
-    return [key for spec in panel_specifications(panel) for key in by_name.get(spec.name, ())]
+    return [key for spec in specifications for key in by_name.get(spec.name, ())]
 
 
 def _inapplicable(
@@ -155,6 +159,8 @@ def _inapplicable(
         return NO_GENE_SETS
     if "members" in spec.needs and not prepared.fold.exchangeable:
         return NOT_EXCHANGEABLE
+    if "members" in spec.needs and synthetic.fitted_ids is not None:
+        return FEWER_MEMBERS
     if "members" in spec.needs and synthetic.privacy is None:
         return NO_PRIVACY_ROWS
     if "training" in spec.needs and prepared.training is None:

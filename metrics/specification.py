@@ -8,6 +8,8 @@ from typing import Literal, get_args
 Goal = Literal["match", "higher", "lower", "skill", "diagnostic"]
 Family = Literal["support", "distribution", "structure", "detection", "utility", "biology", "paired", "privacy"]
 Panel = Literal["core", "extended"]
+Group = Literal["core", "extended", "scarce"]
+"""Panel that a metric belongs to, or `scarce`: of generators fitted on a share of the training patients, in both."""
 Need = Literal["labels", "pairs", "training", "members", "gene sets"]
 Anchor = Literal["worst-trivial", "real-holdout", "majority", "trtr", "label-draws"]
 
@@ -48,7 +50,7 @@ class MetricSpecification:
     needs: frozenset[Need]
     unit: str
     reference: str
-    panel: Panel
+    panel: Group
     in_overall: bool
     per_label: bool = False
 
@@ -65,7 +67,7 @@ def _vocabulary_problems(spec: MetricSpecification) -> list[str]:
     choices: tuple[tuple[str, object, tuple[str, ...]], ...] = (
         ("family", spec.family, get_args(Family)),
         ("goal", spec.goal, get_args(Goal)),
-        ("panel", spec.panel, get_args(Panel)),
+        ("panel", spec.panel, get_args(Group)),
     )
     problems += [
         f"{field} {value!r} is none of {', '.join(known)}" for field, value, known in choices if value not in known

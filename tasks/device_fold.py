@@ -10,18 +10,24 @@ from numpy.typing import NDArray
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.conditions import Conditions, RaggedTensor
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.folds import Fold
+from gexbench.tasks.folds import Fold, share_of
 from gexbench.tasks.split import CohortFacts, Split, Standardiser
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeviceFold:
-    """Training and validation splits, and the conditions of the test patients (never their expression)."""
+    """Training and validation splits, and the conditions of patients whose expression stays hidden.
+
+    Attributes:
+        fold: the ids; train, validation: of the patients that a generator is fitted on, all of the fold's or a share.
+        test_conditions: of the test patients; train_conditions: of all the fold's training patients.
+    """
 
     fold: Fold
     train: Split
     validation: Split
     test_conditions: Conditions
+    train_conditions: Conditions
 
     def checksum(self) -> int:
         """CRC-32 over every tensor of the fold: it changes when a generator writes to its inputs."""
@@ -58,6 +64,7 @@ def put_on_device(
     *,
     fingerprint: str = "",
     conditions: Conditions | None = None,
+    train_fraction: float = 1.0,
 ) -> DeviceFold:
     """Expression (z-scored with training statistics), labels, tokens and patches of one fold on the device.
 
@@ -67,11 +74,14 @@ def put_on_device(
         device: where the tensors live.
         fingerprint: the cohort's, when known; else it is computed.
         conditions: `all_conditions` of the cohort on the device, when other folds already share them.
+        train_fraction: share of the training and validation patients that generators are fitted on (`share_of`);
+            the statistics of the z-scores are theirs too.
     """
     device = torch.device(device)
     conditions = conditions or all_conditions(cohort, device)
     facts = CohortFacts(cohort.name, fingerprint or cohort.fingerprint(), cohort.unit, cohort.provenance)
-    rows = {part: rows_of(cohort, getattr(fold, part)) for part in ("train", "validation", "test")}
+    fitted = fold if train_fraction == 1.0 else share_of(fold, cohort, train_fraction)
+    rows = {part: rows_of(cohort, getattr(fitted, part)) for part in ("train", "validation", "test")}
     expression = {
         part: torch.from_numpy(np.ascontiguousarray(cohort.expression[rows[part]])).to(device)
         for part in ("train", "validation")
@@ -88,7 +98,8 @@ def put_on_device(
         )
         for part, values in expression.items()
     )
-    return DeviceFold(fold, train, validation, conditions.take(rows["test"]))
+    known = train.conditions if fitted is fold else conditions.take(rows_of(cohort, fold.train))
+    return DeviceFold(fold, train, validation, conditions.take(rows["test"]), known)
 
 
 def all_conditions(cohort: Cohort, device: torch.device) -> Conditions:

@@ -20,6 +20,7 @@ PARTS = 5
 FOLD_SEED = 0
 SMALLEST_PART = 20
 SITE_MINIMUM = {"test": 8, "validation": 8, "train": 10}
+SCARCE_MINIMUM = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,40 @@ def _fold(
     kept = ~np.isin(labels, left_out)
     ids = {role: tuple(samples[rows & kept].tolist()) for role, rows in roles.items()}
     return Fold(track, index, ids["train"], ids["validation"], ids["test"], tuple(left_out))
+
+
+def share_of(fold: Fold, cohort: Cohort, fraction: float) -> Fold:
+    """The fold with a share of its training and validation patients, for a generator that is fitted on few.
+
+    Of every class of the finest label at least 5 patients (all of a smaller class) stay in each part, among them one
+    of every label combination, so that none is unknown to the generator. Chosen by hashed id: those of a smaller
+    fraction are among those of a larger one. All samples of a chosen patient stay.
+
+    Raises:
+        ValueError: unless 0 < fraction <= 1.
+    """
+    if not 0.0 < fraction <= 1.0:
+        raise ValueError(f"fraction is {fraction}; give a share above 0 and up to 1")
+    labels = {column: cohort.labels(column) for column in cohort.label_columns}
+    frame = pd.DataFrame({**labels, "patient": cohort.groups}, index=cohort.samples)
+    parts = {part: _share(frame.loc[list(getattr(fold, part))], fraction) for part in ("train", "validation")}
+    return Fold(fold.track, fold.index, parts["train"], parts["validation"], fold.test, fold.left_out)
+
+
+def _share(samples: pd.DataFrame, fraction: float) -> tuple[str, ...]:
+    """Ids of the share, in the order of the samples; columns: labels, finest first, and `patient`."""
+    first = samples.drop_duplicates("patient").set_index("patient")
+    first = first.iloc[hash_order(FOLD_SEED, first.index.to_numpy(dtype=str))]
+    finest = first.columns[0]
+    # The first patient of every combination comes before the second of any.
+    repeated = first.duplicated().to_numpy()
+    first = pd.concat([first[~repeated], first[repeated]])
+    combinations = first[finest][: int((~repeated).sum())].value_counts()
+    shares = (first[finest].value_counts() * fraction).round().astype(int)
+    wanted = np.maximum(np.maximum(shares, SCARCE_MINIMUM), combinations[shares.index])
+    place = first.groupby(finest).cumcount()
+    chosen = first.index[(place < first[finest].map(wanted)).to_numpy()]
+    return tuple(samples.index[samples["patient"].isin(chosen)].tolist())
 
 
 def read_folds(path: Path, cohort: Cohort) -> tuple[Fold, ...]:

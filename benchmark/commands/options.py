@@ -53,6 +53,29 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def shares(text: str) -> tuple[float, ...]:
+    """The shares of a comma-separated option, without repeats.
+
+    Raises:
+        InputError: parts that are no number between 0 and 1, all at once.
+    """
+    from gexbench.tasks.errors import InputError
+
+    found: list[float] = []
+    problems = []
+    for part in listed(text):
+        try:
+            share = float(part)
+        except ValueError:
+            share = 0.0
+        found.append(share)
+        if not 0.0 < share < 1.0:
+            problems.append(f"--train-fractions {part!r}: give shares above 0 and below 1, for example 0.1,0.25")
+    if problems:
+        raise InputError(problems)
+    return tuple(dict.fromkeys(found))
+
+
 def folds_file(folds: str) -> Path | None:
     """The file that `--folds` names, or None when it names indices or `all`."""
     indices = folds in {"", "all"} or all(part.isascii() and part.isdigit() for part in listed(folds))

@@ -14,6 +14,8 @@ gexbench run                                     every generator, simulated coho
 gexbench run --cohort tcga --budget cpu          a published leaderboard (about an hour on 2 cores)\n
 gexbench run --generators cvae,gemm-gan --folds 0 --settings gemm-gan.batch=32\n
 gexbench run --cohort tcga --budget cpu --settings tuned     default rows and tuned rows in one table\n
+gexbench run --generators cvae,diffusion-label --train-fractions 0.1,0.25     fits on few patients too
+
 gexbench run --panel extended --generators vae   more metrics, on the rows that are kept\n
 gexbench run --dry-run                           what would run, and what is there already\n
 gexbench run --retry failed,timeout              only cells that ended so
@@ -44,6 +46,13 @@ def run(
             "settings that `gexbench tune` found, for every generator that has them."
         ),
     ] = None,
+    train_fractions: Annotated[
+        str,
+        typer.Option(
+            help="Shares below 1, comma-separated: every generator is also fitted on that share of the training and "
+            "validation patients, and its rows join the few real ones in training a classifier."
+        ),
+    ] = "",
     workers: Annotated[int, typer.Option(help="Cells side by side.", min=1)] = 2,
     threads: Annotated[int, typer.Option(help="Threads per cell; part of a cell's identity.", min=1)] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto (cuda where there is one).")] = "auto",
@@ -91,6 +100,7 @@ def run(
         repeats=seeds,
         generators=tuple(entries) if generators == "all" else options.listed(generators),
         settings=options.parse_settings(given),
+        train_fractions=options.shares(train_fractions),
         budget=budget,
         panel=panel,
         threads=threads,

@@ -21,6 +21,7 @@ def status(
 
     from gexbench.benchmark.sweep import read_sweep
     from gexbench.leaderboards.records import RecordError, read_records
+    from gexbench.models import registry
     from gexbench.tasks.errors import InputError
 
     folder = leaderboard_folder(results, name)
@@ -36,7 +37,8 @@ def status(
     expected = len(sweep.folds) * sweep.repeats
     table = Table("generator", "ok", "other", "missing", box=None)
     done = 0
-    for row in sweep.rows:
+    rows = sweep.rows(registry())
+    for row in rows:
         found = states.get(row, {})
         other = {state: count for state, count in found.items() if state != "ok"}
         missing = expected - sum(found.values())
@@ -45,4 +47,4 @@ def status(
         table.add_row(row, str(found.get("ok", 0)), listed, str(missing))
     console = options.console()
     console.print(table)
-    console.print(f"{done} of {expected * len(sweep.rows)} cells have a record in {folder / 'records'}")
+    console.print(f"{done} of {expected * len(rows)} cells have a record in {folder / 'records'}")

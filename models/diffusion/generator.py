@@ -26,6 +26,7 @@ from gexbench.tasks.seeds import derive_seed
 from gexbench.tasks.split import Split
 
 _CHUNK = 4096
+_WARM_START_BATCH = 64
 
 
 class Diffusion(Generator):
@@ -73,8 +74,14 @@ class Diffusion(Generator):
                 latents.shape[1], width, settings.hidden, settings.blocks, settings.hidden_dropout
             )
         if settings.reads_text_or_patches:
-            steps, batch = settings.warm_start_steps, settings.batch
-            fit_conditional_mean(self._encoder, train.standardised, reader, steps=steps, batch=batch, random=random)
+            fit_conditional_mean(
+                self._encoder,
+                train.standardised,
+                reader,
+                steps=settings.warm_start_steps,
+                batch=min(_WARM_START_BATCH, settings.batch),
+                random=random,
+            )
         score = ValidationScore(train, validation, labelled=bool(self._conditioner.needs))
         noise = derive_seed(seed=seed, purpose="checkpoints")
 

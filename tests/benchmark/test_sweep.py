@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from gexbench.benchmark.commands.options import parse_settings
+from gexbench.benchmark.commands.options import parse_settings, shares
 from gexbench.benchmark.keys import content_key
 from gexbench.benchmark.sweep import ANCHORS, Sweep, leaderboard_name, metric_versions, plan, sweep_of
 from gexbench.models import registry
@@ -48,7 +48,7 @@ def test_keys_hold_what_changes_numbers(small_cohort, change):
 
 def test_a_key_holds_the_metrics_versions_and_the_rows_key_does_not(small_cohort, monkeypatch):
     before = keys(small_cohort)
-    monkeypatch.setattr("gexbench.benchmark.sweep.metric_versions", lambda panel: {"precision_genes": 99})
+    monkeypatch.setattr("gexbench.benchmark.sweep.metric_versions", lambda *_, **__: {"precision_genes": 99})
     after = keys(small_cohort)
     assert before.train_key == after.train_key
     assert before.score_key != after.score_key
@@ -107,3 +107,29 @@ def test_leaderboard_names():
 def test_unknown_keys_are_refused():
     with pytest.raises(ValidationError):
         Sweep(generators=("vae",), foldz=(1,))
+
+
+def test_shares_of_the_patients_make_rows_of_their_own_and_leave_the_other_keys_alone(small_cohort):
+    names = ("class-mean", "oracle", "cvae")
+    whole = plan(sweep_of(registry(), generators=names, cohort="small", folds=(0,)), registry(), small_cohort, "print")
+    made = sweep_of(registry(), generators=names, cohort="small", folds=(0,), train_fractions=(0.1, 0.25))
+    cells = plan(made, registry(), small_cohort, "print").cells
+    assert made.rows(registry()) == tuple(cell.row for cell in cells)
+    keys_of = {cell.slot: (cell.train_key, cell.score_key) for cell in cells}
+    assert {cell.slot: (cell.train_key, cell.score_key) for cell in whole.cells}.items() <= keys_of.items()
+    few = {slot for slot in keys_of if "@" in slot}
+    assert few == {
+        f"{name}@{share}.random-0.0"
+        for name in ("class-gaussian", "class-mean", "gene-shuffle", "cvae")
+        for share in (0.1, 0.25)
+    }
+    assert len({train for train, _ in keys_of.values()}) == len(keys_of)
+    assert leaderboard_name(made, None) == "small-quick-scarce"
+
+
+def test_shares_outside_0_to_1_are_refused():
+    with pytest.raises(InputError) as caught:
+        shares("0.1,1,some")
+    assert "'1'" in str(caught.value)
+    assert "'some'" in str(caught.value)
+    assert shares("0.25, 0.1,0.25") == (0.25, 0.1)

@@ -94,7 +94,7 @@ def content(generator: str, fold: int, values: Values, repeat: int = 0, /, **cha
         "warnings": [],
     }
     for field, change in changes.items():
-        merged = {**record[field], **change} if isinstance(change, dict) else change
+        merged = {**record.get(field, {}), **change} if isinstance(change, dict) else change
         record[field] = merged
     return copy.deepcopy(record)
 

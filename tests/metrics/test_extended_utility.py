@@ -229,3 +229,29 @@ def test_detection_folds_go_by_patient(prepared, real, copies, monkeypatch, dete
     assert (seen[0] == patients[real.set_rows]).all()
     with pytest.raises(ValueError, match="test_groups for"):
         replace(real, test_groups=patients[:-1])
+
+
+def test_rows_of_a_scarce_fit_join_the_few_real_ones(real, prepared, copies):
+    few = few_patients(real.train_ids, real.labels[real.finest][0], 5, "some")
+    synthetic = replace(copies, fitted_ids=real.train_ids[few])
+    result = evaluate(prepared, synthetic)
+    assert {key for key in result.values if lookup(key).panel == "scarce"} == {"scarce_accuracy", "scarce_gain"}
+    labels, _, truth = real.labels[real.finest]
+    train, test = prepared.training.rows, prepared.test
+    alone = train_and_test("lr", train[few], labels[few], test, truth, left_out=real.left_out[real.finest], seed=3)
+    both = np.concatenate([np.arange(len(train)), few])
+    joined = train_and_test("lr", train[both], labels[both], test, truth, left_out=real.left_out[real.finest], seed=3)
+    assert result.extra["scarce_real_only_accuracy"] == alone.accuracy
+    assert _value(result, "scarce_accuracy") == pytest.approx(joined.accuracy, abs=0.03)
+    assert _value(result, "scarce_gain") == pytest.approx(joined.accuracy - alone.accuracy, abs=0.03)
+    assert "scarce_accuracy" not in evaluate(prepared, copies).values
+
+
+def test_membership_has_no_value_after_a_scarce_fit(real, prepared, copies):
+    ids = np.concatenate([real.train_ids, real.test_ids])
+    synthetic = replace(copies, privacy=np.concatenate([real.train, real.test]), privacy_ids=ids)
+    fitted = replace(synthetic, fitted_ids=real.train_ids[:20])
+    result = evaluate(prepared, fitted, panel="extended")
+    for key, metric in result.values.items():
+        if "members" in lookup(key).needs:
+            assert metric.reason.startswith("not applicable: the generator was fitted on fewer patients")

@@ -1,6 +1,7 @@
 """Folds: stratified, patient-level, by name."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.device_fold import put_on_device
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.folds import assign_parts, deal_sites, equal_size_rows, folds, read_folds
+from gexbench.tasks.folds import assign_parts, deal_sites, equal_size_rows, folds, read_folds, share_of
 from gexbench.tasks.units import Unit
 
 
@@ -177,3 +178,47 @@ def test_a_class_that_only_test_has_and_tiny_parts_are_refused(tmp_path):
     assert len(caught.value.problems) == 3
     assert "in test but not in train: A" in str(caught.value)
     assert "at least 20 samples" in str(caught.value)
+
+
+def test_a_share_keeps_few_patients_of_every_class_and_nests():
+    cohort = make_cohort(600)
+    fold = folds(cohort)[1]
+    tenth, quarter = (share_of(fold, cohort, fraction) for fraction in (0.1, 0.25))
+    labels = dict(zip(cohort.samples, cohort.labels("project"), strict=True))
+    for part in ("train", "validation"):
+        whole, more, few = (getattr(each, part) for each in (fold, quarter, tenth))
+        assert set(few) < set(more) < set(whole)
+        assert list(few) == [name for name in whole if name in set(few)]
+        sizes, kept = (pd.Series([labels[name] for name in part]).value_counts() for part in (whole, few))
+        for name, size in sizes.items():
+            assert kept[name] == max(round(0.1 * size), min(5, size))
+    assert tenth.test == fold.test
+    with pytest.raises(ValueError, match="above 0"):
+        share_of(fold, cohort, 0.0)
+
+
+def test_a_share_holds_whole_patients_and_every_label_combination():
+    cohort = make_cohort(600, repeated_patients=True)
+    rng = np.random.default_rng(3)
+    rare = pd.Series(cohort.groups).map(lambda name: "rare" if int(name[1:]) % 29 == 0 else "common").to_numpy()
+    clinical = cohort.clinical.assign(kind=rare, other=rng.choice(["x", "y"], len(cohort)))
+    both = replace(cohort, clinical=clinical, label_columns=("project", "kind"))
+    fold = folds(both)[0]
+    few = share_of(fold, both, 0.05)
+    owner = dict(zip(both.samples, both.groups, strict=True))
+    kept = {owner[name] for name in few.train}
+    assert [name for name in fold.train if owner[name] in kept] == list(few.train)
+    shown = clinical.loc[list(few.train), ["project", "kind"]].drop_duplicates()
+    assert len(shown) == len(clinical.loc[list(fold.train), ["project", "kind"]].drop_duplicates())
+
+
+def test_a_fit_on_a_share_sees_these_patients_alone_and_samples_for_all():
+    cohort = make_cohort(600)
+    fold = folds(cohort)[0]
+    few = share_of(fold, cohort, 0.1)
+    made = put_on_device(cohort, fold, train_fraction=0.1)
+    assert made.train.conditions.ids.tolist() == list(few.train)
+    assert made.validation.conditions.ids.tolist() == list(few.validation)
+    assert made.train_conditions.ids.tolist() == list(fold.train)
+    rows = np.flatnonzero(np.isin(cohort.samples, few.train))
+    np.testing.assert_allclose(made.train.standardiser.mean.numpy(), cohort.expression[rows].mean(axis=0), rtol=1e-5)
