@@ -46,7 +46,7 @@ class TrialJob:
 
 @dataclass(frozen=True, slots=True)
 class TrialOutcome(Outcome):
-    """How a trial ended: `ok`, `pruned` or a failure; `value` is the best checkpoint's validation score."""
+    """How a trial ended: `ok`, `pruned` or a failure; `value` is the validation score of the state that it keeps."""
 
     value: float | None = None
 
@@ -117,7 +117,7 @@ def validation_score(
     report: Report,
     pruned: Callable[[float], bool],
 ) -> float:
-    """The common validation score of the best checkpoint of a fit; lower is better.
+    """The common validation score of the state that a fit keeps; lower is better.
 
     Args:
         pruned: asked once, with the score at the first checkpoint at or after a third of the steps.
@@ -146,4 +146,4 @@ def validation_score(
         raise ValueError(f"{job.entry.name} reports no validation score (report.curves), so it cannot be tuned")
     if not all(map(math.isfinite, scores)):
         raise Diverged("a validation score is not finite")
-    return min(scores)
+    return float(generator.report.facts.get("kept_validation_score", min(scores)))

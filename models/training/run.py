@@ -104,6 +104,8 @@ class TrainingRun:
         """Put scores, steps and the log into the report."""
         report.curves["validation_score"] = list(self.scores)
         report.facts |= {"steps": self.steps, "best_step": self.best_step}
+        if self.scores:
+            report.facts["kept_validation_score"] = self.scores[-1] if self.keep_last else min(self.scores)
         names = list(dict.fromkeys(name for row in self._log for name in row))
         report.log = {name: [row.get(name, math.nan) for row in self._log] for name in names}
         if self.score_steps:

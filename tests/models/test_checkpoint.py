@@ -13,15 +13,8 @@ from gexbench.models import registry
 from gexbench.models.checkpoint import load, save
 from gexbench.models.contract import Budget
 from gexbench.models.registry import create
-from gexbench.tasks.cohort import Cohort
-from gexbench.tasks.device_fold import DeviceFold, put_on_device
+from gexbench.tasks.device_fold import DeviceFold
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.folds import folds
-
-
-@pytest.fixture(scope="module")
-def data(small_cohort: Cohort) -> DeviceFold:
-    return put_on_device(small_cohort, folds(small_cohort)[0])
 
 
 @pytest.fixture

@@ -14,10 +14,8 @@ from gexbench.models.contract import Budget, Unavailable
 from gexbench.models.dispersion import variance_ratio
 from gexbench.models.references.condition_ridge import PENALTIES, ConditionRidge, Ridge
 from gexbench.models.registry import Entry, Registry, create
-from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.conditions import Conditions, RaggedTensor
-from gexbench.tasks.device_fold import DeviceFold, put_on_device
-from gexbench.tasks.folds import folds
+from gexbench.tasks.device_fold import DeviceFold
 from gexbench.tasks.split import Split
 
 ENTRY = Entry(
@@ -28,11 +26,6 @@ ENTRY = Entry(
     "ridge",
     settings_target="gexbench.models.settings:GeneratorSettings",
 )
-
-
-@pytest.fixture(scope="module")
-def data(small_cohort: Cohort) -> DeviceFold:
-    return put_on_device(small_cohort, folds(small_cohort)[0])
 
 
 def fit(train: Split, validation: Split) -> ConditionRidge:

@@ -33,15 +33,6 @@ FACTORIES = {
 Fitted = Callable[[str], Generator]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny networks on a busy machine are many times slower with more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module", params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def data(request: pytest.FixtureRequest, small_cohort: Cohort) -> DeviceFold:
     if request.param == "cuda" and not torch.cuda.is_available():

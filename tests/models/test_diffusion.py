@@ -3,7 +3,6 @@
 import math
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -27,28 +26,12 @@ from gexbench.models.diffusion.space import ComponentSpace, GeneSpace
 from gexbench.models.diffusion.training import DenoiserTraining, rate
 from gexbench.models.expression_scale import ExpressionScale
 from gexbench.models.registry import Entry, create
-from gexbench.tasks.cohort import Cohort
-from gexbench.tasks.device_fold import DeviceFold, put_on_device
+from gexbench.tasks.device_fold import DeviceFold
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.folds import folds
 from gexbench.tasks.split import Standardiser
 
 CPU = torch.device("cpu")
 SAMPLERS: tuple[schedule.SamplerName, ...] = ("ddpm", "ddim", "dpm-solver++")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny networks on a busy machine are many times slower with more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def data(small_cohort: Cohort) -> DeviceFold:
-    return put_on_device(small_cohort, folds(small_cohort)[0])
 
 
 def entry(conditioning: str) -> Entry:

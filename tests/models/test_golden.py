@@ -6,35 +6,17 @@ After a wanted change raise the generator's version in its settings and write th
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from gexbench.models import BUILT_IN, registry
 from gexbench.models.contract import Budget
 from gexbench.models.registry import create
-from gexbench.tasks.cohort import Cohort
-from gexbench.tasks.device_fold import DeviceFold, put_on_device
-from gexbench.tasks.folds import folds
+from gexbench.tasks.device_fold import DeviceFold
 
 VALUES = Path(__file__).parent / "golden_values.json"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Other numbers of threads give other bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def data(small_cohort: Cohort) -> DeviceFold:
-    return put_on_device(small_cohort, folds(small_cohort)[0])
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in BUILT_IN])

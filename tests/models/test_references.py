@@ -13,21 +13,15 @@ from sklearn.covariance import LedoitWolf
 from gexbench.models import registry
 from gexbench.models.contract import Budget, Generator
 from gexbench.models.registry import create
-from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.conditions import Conditions
-from gexbench.tasks.device_fold import DeviceFold, put_on_device
+from gexbench.tasks.device_fold import DeviceFold
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.folds import equal_size_rows, folds
+from gexbench.tasks.folds import equal_size_rows
 from gexbench.tasks.seeds import hash_order
 from gexbench.tasks.split import Split
 
 Make = Callable[[str], Generator]
 LABEL_REFERENCES = ("real-holdout", "train-copy", "mixup", "class-gaussian", "class-diagonal", "class-mean")
-
-
-@pytest.fixture(scope="module")
-def data(small_cohort: Cohort) -> DeviceFold:
-    return put_on_device(small_cohort, folds(small_cohort)[0])
 
 
 @pytest.fixture(scope="module")

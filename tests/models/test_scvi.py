@@ -5,7 +5,6 @@ import math
 import random
 import signal
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,8 @@ from gexbench.models.checkpoint import load, save
 from gexbench.models.contract import Budget, Unavailable
 from gexbench.models.registry import Entry, Registry, create
 from gexbench.models.scvi.settings import ScviSettings
-from gexbench.tasks.cohort import Cohort
-from gexbench.tasks.device_fold import DeviceFold, put_on_device
+from gexbench.tasks.device_fold import DeviceFold
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.folds import folds
 from gexbench.tasks.split import Split
 from gexbench.tasks.units import Unit
 
@@ -47,20 +44,6 @@ ENTRIES = {
     for name, conditions in (("scvi", ()), ("scvi-label", ("labels",)))
 }
 TINY = {"steps": 20, "checkpoints": 2, "hidden": 16, "latent": 4}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny networks on a busy machine are many times slower with more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def data(small_cohort: Cohort) -> DeviceFold:
-    return put_on_device(small_cohort, folds(small_cohort)[0])
 
 
 def fit(data: DeviceFold, name: str = "scvi-label", train: Split | None = None, **overrides: Any) -> Scvi:

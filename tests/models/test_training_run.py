@@ -68,7 +68,7 @@ def test_the_best_checkpoint_is_kept_and_reported() -> None:
     recorder = Recorder(300, [3.0, 1.0, 2.0])
     report = recorder.train()
     assert recorder.kept == [100, 200]
-    assert report.facts == {"steps": 300, "best_step": 200}
+    assert report.facts == {"steps": 300, "best_step": 200, "kept_validation_score": 1.0}
     assert report.curves == {"validation_score": [3.0, 1.0, 2.0]}
     at_checkpoints = [(step, values) for step, _, values in recorder.calls if "validation_score" in values]
     assert at_checkpoints == [
@@ -81,6 +81,7 @@ def test_the_last_state_is_kept_when_asked_or_without_checkpoints() -> None:
     for recorder in (Recorder(30, [1.0, 2.0], keep_last=True), Recorder(30, [])):
         assert recorder.train().facts["best_step"] == 30
         assert recorder.kept == [30]
+    assert Recorder(30, [1.0, 2.0], keep_last=True).train().facts["kept_validation_score"] == 2.0
 
 
 def test_the_log_has_even_steps_and_columns_of_equal_length() -> None:

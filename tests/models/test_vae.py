@@ -1,7 +1,6 @@
 """The VAE family: its bound, its randomness, its priors."""
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,26 +19,10 @@ from gexbench.models.vae.generator import Vae
 from gexbench.models.vae.networks import SMALLEST_SCALE, VaeNetwork
 from gexbench.models.vae.sampling import LatentSource, decoded
 from gexbench.models.vae.settings import VaeSettings
-from gexbench.tasks.cohort import Cohort
-from gexbench.tasks.device_fold import DeviceFold, put_on_device
+from gexbench.tasks.device_fold import DeviceFold
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.folds import folds
 
 GENES = 7
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny networks on a busy machine are many times slower with more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def data(small_cohort: Cohort) -> DeviceFold:
-    return put_on_device(small_cohort, folds(small_cohort)[0])
 
 
 def network(width: int = 0, **settings: Any) -> VaeNetwork:

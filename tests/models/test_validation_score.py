@@ -7,14 +7,7 @@ import torch
 from gexbench.models.contract import FitReport
 from gexbench.models.dispersion import report_dispersion, variance_ratio
 from gexbench.models.validation_score import COMPONENTS, ValidationScore
-from gexbench.tasks.cohort import Cohort
-from gexbench.tasks.device_fold import DeviceFold, put_on_device
-from gexbench.tasks.folds import folds
-
-
-@pytest.fixture(scope="module")
-def data(small_cohort: Cohort) -> DeviceFold:
-    return put_on_device(small_cohort, folds(small_cohort)[0])
+from gexbench.tasks.device_fold import DeviceFold
 
 
 def mean_distance(first: np.ndarray, second: np.ndarray, same: bool) -> float:

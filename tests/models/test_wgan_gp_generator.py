@@ -18,18 +18,11 @@ from gexbench.models.wgan_gp.conditional import ConditionalGenerator
 from gexbench.models.wgan_gp.generator import WganGp
 from gexbench.models.wgan_gp.settings import WganGpSettings
 from gexbench.models.wgan_gp.start import conditional_mean, start_from_components
-from gexbench.tasks.cohort import Cohort
-from gexbench.tasks.device_fold import DeviceFold, put_on_device
-from gexbench.tasks.folds import folds
+from gexbench.tasks.device_fold import DeviceFold
 from gexbench.tasks.split import Split
 
 SMALL = {"width": 16, "hidden": 48, "latent": 48, "patches": 6, "tokens": 16, "steps": 12, "head_steps": 6}
 SMALL |= {"warm_start_steps": 20, "checkpoints": 3}
-
-
-@pytest.fixture(scope="module")
-def data(small_cohort: Cohort) -> DeviceFold:
-    return put_on_device(small_cohort, folds(small_cohort)[0])
 
 
 def fitted(data: DeviceFold, name: str, **given: Any) -> WganGp:
