@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from gexbench.benchmark.commands import cohort, ls, report, run, score, status, tune
+from gexbench.benchmark.commands import cohort, ls, publish, report, run, score, status, tune
 from gexbench.tasks.errors import InputError
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app.command("run", epilog=run.EPILOG)(run.run)
 app.command("tune", epilog=tune.EPILOG)(tune.tune)
 app.command("score", epilog=score.EPILOG)(score.score)
 app.command("report", epilog=report.EPILOG)(report.report)
+app.command("publish", epilog=publish.PUBLISH_EPILOG)(publish.publish)
+app.command("verify", epilog=publish.VERIFY_EPILOG)(publish.verify)
 app.command("status", epilog=status.EPILOG)(status.status)
 app.command("ls", epilog=ls.EPILOG)(ls.ls)
 app.add_typer(cohort.app, name="cohort")

@@ -15,7 +15,7 @@ from typing import Any
 
 _PACKAGES = (
     "gexbench", "torch", "numpy", "scipy", "pandas", "scikit-learn", "xgboost", "xgboost-cpu", "pyro-ppl",
-    "anndata", "safetensors", "pyarrow",
+    "anndata", "safetensors", "pyarrow", "diffusers", "scvi-tools",
 )  # fmt: skip
 
 

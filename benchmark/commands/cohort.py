@@ -152,7 +152,7 @@ def build(
         report("write", 0, 1)
         fingerprint = save_cohort(cohort, folder, replace=force)
         report("write", 1, 1)
-    for part in _rendered(card(cohort, fingerprint)):
+    for part in rendered(card(cohort, fingerprint)):
         console.print(part, markup=False)
     console.print(f"\ncohort [bold]{name}[/bold] is in {folder}", highlight=False, soft_wrap=True)
 
@@ -187,7 +187,7 @@ def info(name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench l
     from gexbench.tasks.data_directory import load_cohort
 
     console = options.console()
-    for part in _rendered(card(load_cohort(name))):
+    for part in rendered(card(load_cohort(name))):
         console.print(part, markup=False)
 
 
@@ -213,7 +213,7 @@ def _progress(console: "Console") -> Iterator[Callable[[str, int, int], None]]:
         yield report
 
 
-def _rendered(card: "Card") -> "Iterator[RenderableType]":
+def rendered(card: "Card") -> "Iterator[RenderableType]":
     from rich.table import Table
 
     facts = Table.grid(padding=(0, 2))

@@ -51,12 +51,15 @@ def write_and_show(console: Any, folder: Path, note: str | None) -> None:
     The note is kept in `note.json`, so that a later report has the same header.
     """
     from gexbench.benchmark.store import write_text
+    from gexbench.leaderboards.publishing import SUMS
     from gexbench.leaderboards.records import RecordError, read_records
     from gexbench.leaderboards.rendering import write
     from gexbench.leaderboards.table import leaderboard, summary
     from gexbench.tasks.errors import InputError
 
-    stored = folder / "note.json"
+    stored, published = folder / "note.json", (folder / SUMS).is_file()
+    if published and note is not None:
+        raise InputError(f"{folder} is published, and its note with it; leave --note out, or publish the next version")
     if note is not None:
         write_text(stored, json.dumps({"note": note}) + "\n")
     elif stored.exists():
@@ -65,12 +68,26 @@ def write_and_show(console: Any, folder: Path, note: str | None) -> None:
         board = leaderboard(read_records(folder / "records"), note)
     except RecordError as error:
         raise InputError(error.problems) from None
-    write(board, folder)
+    if published:
+        _refreshed(folder)
+    else:
+        write(board, folder)
     frame = summary(board)
     console.print(_table(frame, console.width))
     console.print(
         f"leaderboard: {folder / 'leaderboard.md'} and leaderboard.csv; records: {folder / 'records'}", soft_wrap=True
     )
+
+
+def _refreshed(folder: Path) -> None:
+    """The tables of a published folder anew, which holds its records, its note and their checksums fast."""
+    from gexbench.leaderboards.publishing import PublishedError, refresh
+    from gexbench.tasks.errors import InputError
+
+    try:
+        refresh(folder)
+    except PublishedError as error:
+        raise InputError(error.problems) from None
 
 
 def _stored_note(path: Path) -> str:

@@ -43,7 +43,7 @@ def tune(
     name: Annotated[str | None, typer.Option(help="Name of the file of settings. (default: COHORT-BUDGET)")] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Search settings of a generator for each fold, by the common validation score of its best checkpoint.
+    """Search settings of a generator for each fold, by the common validation score of the state it keeps.
 
     A trial sees the fold's training and validation patients only. Trial 0 has the default settings, so tuned
     settings are never worse than these by validation score. After a third of its steps a trial that is worse than

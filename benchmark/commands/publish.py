@@ -1,0 +1,154 @@
+"""`gexbench publish` and `gexbench verify`: leaderboards that never change and that anyone can check."""
+
+import datetime
+import json
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gexbench.benchmark.commands import options
+from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
+
+if TYPE_CHECKING:
+    from gexbench.benchmark.sweep import Sweep
+    from gexbench.leaderboards.records import Record
+
+PUBLISH_EPILOG = """[bold]Examples[/bold]\n
+gexbench publish simulated-quick published/simulated/v1\n
+gexbench publish tcga-cpu leaderboards/published/tcga/v3 --note 'The cohort may not be redistributed.'
+"""
+VERIFY_EPILOG = """[bold]Examples[/bold]\n
+gexbench verify leaderboards/published/tcga/v1\n
+gexbench verify leaderboards/published/tcga/*
+"""
+
+
+def publish(
+    name: Annotated[
+        str, typer.Argument(help="Name of a leaderboard in the results folder, or a folder with records/.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="The new folder; it must not exist.")],
+    note: Annotated[str | None, typer.Option(help="A sentence for the header.")] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Publish although cells of the sweep have no record.")
+    ] = False,
+    results: Results = DEFAULT_RESULTS,
+) -> None:
+    """Copy a leaderboard into a folder of its own, with what a citation needs.
+
+    Records, the sweep's specification, training logs, tables, the cohort's card, the environments, CITATION.cff, a text
+    to cite and the checksum of every file. A published folder is never written again: a change is a new version.
+    """
+    from gexbench.benchmark.sweep import read_sweep
+    from gexbench.leaderboards.publishing import PublishedError
+    from gexbench.leaderboards.publishing import publish as made
+    from gexbench.leaderboards.records import RecordError, read_records
+    from gexbench.tasks.errors import InputError
+
+    console, source = options.console(), leaderboard_folder(results, name)
+    sweep = read_sweep(source)
+    try:
+        found = read_records(source / "records")
+        _complete(sweep, found, partial)
+        contents = [record.content for record in found]
+        texts = {
+            "cohort.txt": _card(sweep.cohort, contents[0]["cohort"]["fingerprint"]),
+            "environment.json": _environment(contents),
+            **_citation(sweep, contents[0]["cohort"]["fingerprint"], folder.name),
+        }
+        records = made(source, folder, texts, note)
+    except (PublishedError, RecordError) as error:
+        raise InputError(error.problems) from None
+    console.print(f"published {len(records)} records; check with `gexbench verify`: {folder}", soft_wrap=True)
+
+
+def verify(
+    folders: Annotated[list[Path], typer.Argument(help="Published folders.", file_okay=False)],
+) -> None:
+    """Check every file of a published leaderboard against its checksum and rebuild its tables from its records."""
+    from gexbench.leaderboards.publishing import verify as checked
+
+    console, bad = options.console(), 0
+    for folder in folders:
+        problems = checked(folder)
+        bad += bool(problems)
+        for problem in problems:
+            console.print(f"{folder}: {problem}", soft_wrap=True, markup=False)
+        if not problems:
+            console.print(f"{folder}: every checksum holds, and the tables are what the records give", soft_wrap=True)
+    if bad:
+        raise typer.Exit(1)
+
+
+def _complete(sweep: "Sweep", records: list["Record"], partial: bool) -> None:
+    """Refuse a sweep with cells that have no record: of its generators, and of every other row that has one.
+
+    Raises:
+        InputError: names the rows that lack cells.
+    """
+    from gexbench.tasks.errors import InputError, examples
+
+    rows = {(name, 1.0) for name in sweep.generators} | {(r.generator, r.train_fraction) for r in records}
+    there = {((r.generator, r.train_fraction), r.fold, r.repeat) for r in records}
+    lacking = set(product(rows, sweep.folds, range(sweep.repeats))) - there
+    if lacking and not partial:
+        named = examples(dict.fromkeys(name for (name, _), _, _ in sorted(lacking)))
+        raise InputError(
+            f"{len(lacking)} cells have no record ({named}); run the sweep to its end, "
+            "or publish what is there with --partial"
+        )
+
+
+def _card(cohort: str, fingerprint: str) -> str:
+    from rich.console import Console
+
+    from gexbench.benchmark.commands.cohort import rendered
+    from gexbench.tasks.card import card
+    from gexbench.tasks.data_directory import load_cohort
+    from gexbench.tasks.errors import InputError
+
+    loaded = load_cohort(cohort)
+    if loaded.fingerprint() != fingerprint:
+        raise InputError(
+            f"cohort {cohort} is not the one of the records (fingerprint {fingerprint[:12]}…); build that one"
+        )
+    console = Console(width=options.WIDE, color_system=None)
+    with console.capture() as captured:
+        for part in rendered(card(loaded)):
+            console.print(part, markup=False)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
+def _environment(contents: list[dict[str, Any]]) -> str:
+    """Every different suite, software and hardware of the records, with the number of records."""
+    found: dict[str, int] = {}
+    for content in contents:
+        text = json.dumps({key: content[key] for key in ("suite", "versions", "hardware")}, sort_keys=True)
+        found[text] = found.get(text, 0) + 1
+    listed = [{"records": count, **json.loads(text)} for text, count in sorted(found.items())]
+    return json.dumps(listed, indent=1, sort_keys=True) + "\n"
+
+
+def _citation(sweep: "Sweep", fingerprint: str, version: str) -> dict[str, str]:
+    import yaml
+
+    today = datetime.datetime.now(datetime.UTC).date()
+    title = f"gexbench leaderboard {sweep.cohort}, track {sweep.track}, budget {sweep.budget}, {version}"
+    text = (
+        f"The gexbench developers ({today.year}). {title} (cohort fingerprint {fingerprint[:16]}, "
+        f"folds {', '.join(map(str, sweep.folds))}). Verified with `gexbench verify`."
+    )
+    content = {
+        "cff-version": "1.2.0",
+        "message": "If you use these numbers, please cite them as below.",
+        "type": "dataset",
+        "title": title,
+        "version": version,
+        "date-released": today.isoformat(),
+        "license": "Apache-2.0",
+        "authors": [{"name": "The gexbench developers"}],
+        "abstract": text,
+    }
+    return {"CITATION.cff": yaml.safe_dump(content, sort_keys=False, allow_unicode=True), "CITE.txt": text + "\n"}

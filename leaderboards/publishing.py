@@ -1,0 +1,152 @@
+"""Published leaderboards: folders that never change, whose tables and checksums anyone can check."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from gexbench.leaderboards.records import Record, RecordError, read_records
+from gexbench.leaderboards.rendering import write
+from gexbench.leaderboards.table import leaderboard
+
+SUMS = "SHA256SUMS"
+NOTE = "note.json"
+_COPIED = ("records/*.json", "training/*.parquet", "sweep.json")
+
+
+class PublishedError(ValueError):
+    """A folder that cannot be published; `problems` names everything at once, with the mend."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problems))
+
+
+def publish(source: Path, target: Path, texts: Mapping[str, str], note: str | None) -> list[Record]:
+    """Make `target` from a leaderboard's folder, whole or not at all.
+
+    Args:
+        source: folder with `records/`, `sweep.json` and, where they are kept, `training/` logs.
+        target: the new folder, with the same files, the tables built from these records, `texts` and the checksums of
+            all.
+        texts: name → content of further files (cohort card, environment, citation).
+        note: a sentence for the header.
+
+    Returns:
+        The records.
+
+    Raises:
+        PublishedError: a target that exists, records that cannot make a table.
+    """
+    if target.exists():
+        raise PublishedError([f"{target} exists, and what is published never changes: choose the next version"])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=target.parent) as temporary:
+        made = Path(temporary) / target.name
+        for pattern in _COPIED:
+            for path in sorted(source.glob(pattern)):
+                if not path.name.startswith("."):
+                    copy = made / path.relative_to(source)
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, copy)
+        if note is not None:
+            texts = {**texts, NOTE: json.dumps({"note": note}) + "\n"}
+        for name, text in texts.items():
+            (made / name).write_text(text, encoding="utf-8")
+        records = _with_tables(made)
+        (made / SUMS).write_text(checksums(made), encoding="utf-8")
+        made.replace(target)
+    return records
+
+
+def refresh(folder: Path) -> None:
+    """Build the tables of a published folder anew, as this version of the suite writes them, and its checksums.
+
+    Raises:
+        PublishedError: anything but the tables differs from its checksum.
+    """
+    tables = _tables(folder)
+    problems = [text for name, text in _differences(folder).items() if name not in tables]
+    if problems:
+        raise PublishedError(problems)
+    _with_tables(folder)
+    temporary = folder / f".{SUMS}"
+    temporary.write_text(checksums(folder), encoding="utf-8")
+    temporary.replace(folder / SUMS)
+
+
+def verify(folder: Path) -> list[str]:
+    """What is wrong with a published folder; empty when every file has its checksum and the tables are its records'.
+
+    Tables are built anew from the records and compared byte for byte.
+    """
+    if not (folder / SUMS).is_file():
+        return [f"{folder}: no {SUMS}; this is no published leaderboard"]
+    problems = list(_differences(folder).values())
+    try:
+        tables = _tables(folder)
+    except PublishedError as error:
+        return [*problems, *error.problems]
+    for name, content in tables.items():
+        path = folder / name
+        if path.is_file() and path.read_bytes() != content:
+            problems.append(f"{name}: is not what the records give; rebuild it with `gexbench report`")
+    return problems
+
+
+def checksums(folder: Path) -> str:
+    """A line `SHA-256  path` for every file of the folder but the checksums, by path: what `sha256sum -c` reads."""
+    return "".join(f"{digest}  {name}\n" for name, digest in _digests(folder).items())
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in {SUMS, f".{SUMS}"})
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def _differences(folder: Path) -> dict[str, str]:
+    """File → what is wrong with it against the checksums."""
+    found, stated = _digests(folder), {}
+    for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
+        digest, _, name = line.partition("  ")
+        stated[name] = digest
+    problems = {}
+    for name in sorted(found.keys() | stated.keys()):
+        if name not in found:
+            problems[name] = f"{name}: missing"
+        elif name not in stated:
+            problems[name] = f"{name}: not in {SUMS}"
+        elif found[name] != stated[name]:
+            problems[name] = f"{name}: changed since it was published"
+    return problems
+
+
+def _with_tables(folder: Path) -> list[Record]:
+    try:
+        records = read_records(folder / "records")
+        write(leaderboard(records, _note(folder)), folder)
+    except RecordError as error:
+        raise PublishedError(list(error.problems)) from None
+    return records
+
+
+def _tables(folder: Path) -> dict[str, bytes]:
+    """File → content of every table that the folder's records give."""
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary)
+        try:
+            write(leaderboard(read_records(folder / "records"), _note(folder)), place)
+        except RecordError as error:
+            raise PublishedError(list(error.problems)) from None
+        return {path.name: path.read_bytes() for path in sorted(place.iterdir())}
+
+
+def _note(folder: Path) -> str | None:
+    try:
+        return str(json.loads((folder / NOTE).read_text(encoding="utf-8"))["note"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PublishedError([f"{folder.name}/{NOTE}: cannot be read ({error})"]) from None
