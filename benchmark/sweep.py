@@ -212,8 +212,8 @@ def plan(sweep: Sweep, registry: Registry, cohort: Cohort, fingerprint: str, fol
         try:
             resolved[name] = resolve_settings(registry[name], sweep.budget, sweep.settings.get(name))
             for fold in chosen if name in tuned else ():
-                given = _tuned_fold(tuned[name], name, fold).settings
-                found[name, fold.hash()] = resolve_settings(registry[name], sweep.budget, given)
+                best = _tuned_fold(tuned[name], name, fold).settings
+                found[name, fold.hash()] = resolve_settings(registry[name], sweep.budget, best)
         except InputError as error:
             problems += error.problems
     if problems:
@@ -224,8 +224,8 @@ def plan(sweep: Sweep, registry: Registry, cohort: Cohort, fingerprint: str, fol
             for name in sweep.generators:
                 for variant, fraction in sweep.variants(registry[name]):
                     source = tuned[name][fold.hash()] if variant == TUNED else None
-                    given = resolved[name] if source is None else found[name, fold.hash()]
-                    cells.append(_cell(sweep, registry[name], given, fold, repeat, fingerprint, source, fraction))
+                    settings = resolved[name] if source is None else found[name, fold.hash()]
+                    cells.append(_cell(sweep, registry[name], settings, fold, repeat, fingerprint, source, fraction))
     return Plan(sweep, fingerprint, chosen, tuple(cells))
 
 
@@ -306,6 +306,6 @@ def leaderboard_name(sweep: Sweep, given: str | None) -> str:
     """The user's name, checked, or COHORT-BUDGET and what is special: the track, the panel, `scarce`."""
     if given:
         return checked_name(given, "leaderboard")
-    more = [name for name in (sweep.track, sweep.panel) if name not in {"random", "core"}]
+    more: list[str] = [name for name in (sweep.track, sweep.panel) if name not in {"random", "core"}]
     more += ["scarce"] if sweep.train_fractions else []
     return "-".join([sweep.cohort, sweep.budget, *more])

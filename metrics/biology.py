@@ -160,9 +160,11 @@ def pathway_activity(rows: Any, membership: Any) -> Matrix:
     sizes = member.sum(axis=0)
     if not len(sizes) or (sizes < 1).any() or (sizes >= len(member)).any():
         raise ValueError("membership: every set must hold some of the genes but not all, and there must be one")
-    ranks = (rankdata(x, axis=1) - 1.0) / (x.shape[1] - 1)
+    # Sums of half-integers are exact, so that ties between samples stay ties in any order of the genes.
+    ranks = rankdata(x, axis=1) - 1.0
     inside = ranks @ member
-    return np.asarray(inside / sizes - (ranks.sum(axis=1, keepdims=True) - inside) / (len(member) - sizes))
+    outside = ranks.sum(axis=1, keepdims=True) - inside
+    return np.asarray((inside / sizes - outside / (len(member) - sizes)) / (x.shape[1] - 1))
 
 
 def pathway_concordance(real: Any, synthetic: Any, labels: Any, *, smallest: int = CLASS_ROWS) -> float:

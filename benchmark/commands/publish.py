@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -121,7 +122,7 @@ def _card(cohort: str, fingerprint: str) -> str:
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 
-def _environment(contents: list[dict[str, Any]]) -> str:
+def _environment(contents: list[Mapping[str, Any]]) -> str:
     """Every different suite, software and hardware of the records, with the number of records."""
     found: dict[str, int] = {}
     for content in contents:

@@ -161,6 +161,22 @@ def test_a_second_seed_that_failed_halves_its_fold(make: Make, references: Refer
     assert row(board, "vae")["overall"] == pytest.approx(0.47 * (1 + 0.5 + 0.5) / 3)
 
 
+def test_more_seeds_of_a_fold_are_no_more_folds(make: Make, references: References, parsed: Parsed) -> None:
+    """Training or sampling again says nothing about other patients: intervals and tests stay as wide."""
+    recall = {0: 0.40, 1: 0.47, 2: 0.45}
+
+    def board(seeds: int) -> Leaderboard:
+        cells = [
+            make("vae", fold, {**MODEL, "recall_genes": recall[fold]}, seed) for fold in recall for seed in range(seeds)
+        ]
+        return leaderboard(parsed(references(3) + cells))
+
+    one, four = board(1), board(4)
+    assert row(one, "vae")["overall_half_width"] > 0
+    assert row(four, "vae")["overall_half_width"] == pytest.approx(row(one, "vae")["overall_half_width"])
+    assert four.comparisons["p"].to_numpy() == pytest.approx(one.comparisons["p"].to_numpy(), nan_ok=True)
+
+
 def test_an_unconditional_generator_scores_zero_in_utility_with_the_reason(
     make: Make, references: References, parsed: Parsed
 ) -> None:

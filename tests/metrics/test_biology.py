@@ -61,6 +61,8 @@ def test_too_few_classes_are_refused():
 def test_concordance_by_hand_and_against_shrinkage():
     # Means 2 and 3, variances 2/3 and 8/3, covariance 4/3: 2 · 4/3 / (2/3 + 8/3 + 1).
     assert concordance([1, 2, 3], [1, 3, 5]) == pytest.approx(8 / 13)
+    # Means 1 and 4, variances and covariance 2/3: 2 · 2/3 / (2/3 + 2/3 + 9).
+    assert concordance([0, 1, 2], [3, 4, 5]) == pytest.approx(4 / 31)
     x = np.random.default_rng(1).normal(size=50)
     assert concordance(x, x) == pytest.approx(1)
     assert concordance(x, -x) == pytest.approx(-1, abs=0.1)

@@ -33,6 +33,21 @@ def test_folds_keep_patients_whole_and_ignore_row_order():
         group_folds(["a", "a", "b"])
 
 
+def test_no_detector_is_tested_on_patients_that_it_was_fitted_on(monkeypatch):
+    seen = []
+
+    def scores(rows, truth, test, seed):
+        assert not set(rows[:, 0]) & set(test[:, 0])
+        assert sorted(rows[truth == 0, 0]) == sorted(rows[truth == 1, 0])
+        seen.extend(test[:, 0].tolist())
+        return test[:, 0]
+
+    monkeypatch.setattr("gexbench.metrics.detection._logistic_scores", scores)
+    numbers = np.arange(40.0)[:, None] @ np.ones((1, 2))
+    detect(numbers, numbers, [f"P{i}" for i in range(40)], detector="lr")
+    assert sorted(seen) == sorted([*range(40), *range(40)])
+
+
 @pytest.mark.parametrize("detector", ["lr", "xgb", "mlp"])
 def test_a_perfect_generator_is_not_told_apart_and_a_shifted_one_is(detector):
     rng = np.random.default_rng(3)

@@ -1,0 +1,125 @@
+"""Faults that the tests must find, one line of code each: what `mutations.py` plants.
+
+`old` occurs exactly once in its file; `tests` are the files that must find the fault, relative to the folder of tests.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A planted fault. path: of the mutated file within the checkout; old: its right text; new: the wrong one."""
+
+    name: str
+    path: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+def _of(path: str, *tests: str) -> "_Maker":
+    return _Maker(path, tests)
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    path: str
+    tests: tuple[str, ...]
+
+    def __call__(self, name: str, old: str, new: str) -> Mutation:
+        return Mutation(name, self.path, old, new, self.tests)
+
+
+_SUPPORT = _of("metrics/support.py", "metrics/test_support.py", "metrics/test_paper_variants.py")
+_DISTRIBUTION = _of("metrics/distribution.py", "metrics/test_distribution.py")
+_STRUCTURE = _of("metrics/structure.py", "metrics/test_structure.py")
+_COPIES = _of("metrics/memorisation.py", "metrics/test_memorisation.py")
+_MEMBERSHIP = _of("metrics/membership.py", "metrics/test_membership.py")
+_PAIRED = _of("metrics/paired.py", "metrics/test_paired.py")
+_DETECTION = _of("metrics/detection.py", "metrics/test_detection.py")
+_CLASSIFIERS = _of("metrics/classifiers.py", "metrics/test_classifiers.py")
+_BIOLOGY = _of("metrics/biology.py", "metrics/test_biology.py")
+_SPACE = _of("metrics/fold.py", "metrics/test_panel.py")
+_SCORES = _of("metrics/scores.py", "metrics/test_scores.py")
+_STATISTICS = _of("leaderboards/statistics.py", "leaderboards/test_statistics.py")
+_RANKING = _of("leaderboards/ranking.py", "leaderboards/test_ranking.py")
+_SEEDS = _of("tasks/seeds.py", "tasks/test_seeds_names_units.py")
+
+MUTATIONS = (
+    _SUPPORT(
+        "precision and recall swapped",
+        "precision=float((balls > 0).mean()),\n        recall=float(recalled.mean()),",
+        "precision=float(recalled.mean()),\n        recall=float((balls > 0).mean()),",
+    ),
+    _SUPPORT("k counts the row itself", "(distances, k, axis=1)[:, k]", "(distances, k, axis=1)[:, k - 1]"),
+    _SUPPORT("k - 1 neighbours when screened", "x, near), k)[k]", "x, near), k)[k - 1]"),
+    _SUPPORT("ties left out", "inside = distances <= inner[part, None]", "inside = distances < inner[part, None]"),
+    _SUPPORT("ties left out when screened", "y, columns[of_row]) <= inner[row]", "y, columns[of_row]) < inner[row]"),
+    _SUPPORT("density without k", "balls.mean() / k", "balls.mean()"),
+    _SUPPORT("coverage counts recalled rows", "coverage=float(covered.mean())", "coverage=float(recalled.mean())"),
+    _DISTRIBUTION("Fréchet: distance of means not squared", "float(shift @ shift)", "float(np.sqrt(shift @ shift))"),
+    _DISTRIBUTION("Fréchet: ddof 0", "n, m = len(x) - 1, len(y) - 1", "n, m = len(x), len(y)"),
+    _DISTRIBUTION("Fréchet: root counted once", "traces - 2.0 * root", "traces - root"),
+    _DISTRIBUTION("MMD: fixed bandwidth", "(2.0 * (base * step) ** 2)", "(2.0 * step**2)"),
+    _DISTRIBUTION("MMD: bandwidth not squared", "(2.0 * (base * step) ** 2)", "(2.0 * (base * step))"),
+    _DISTRIBUTION("MMD: biased", "- m) / (m * (m - 1))", ") / m**2"),
+    _DISTRIBUTION("energy: sign", "2.0 * between - inside", "inside - 2.0 * between"),
+    _DISTRIBUTION(
+        "Wasserstein: wrong axis", "np.sort(x, axis=0), np.sort(y, axis=0)", "np.sort(x, axis=1), np.sort(y, axis=1)"
+    ),
+    _DISTRIBUTION(
+        "sliced: directions of no unit length", "np.linalg.norm(directions, axis=0)", "np.linalg.norm(directions)"
+    ),
+    _DISTRIBUTION("KS: ties between the sets", '(b, at, side="right")', '(b, at, side="left")'),
+    _STRUCTURE("constant genes give NaN", "scaled[:, constant] = 0.0", "scaled[:, constant] = np.nan"),
+    _STRUCTURE("gamma without centring", "a, b = a - a.mean(), b - b.mean()", "a, b = a + 0.0, b + 0.0"),
+    _STRUCTURE("strong pairs of the synthetic set", "strong = np.abs(a) > threshold", "strong = np.abs(b) > threshold"),
+    _STRUCTURE(
+        "variance ratio upside down",
+        "return within_class_squares(y, classes) / spread",
+        "return spread / within_class_squares(y, classes)",
+    ),
+    _STRUCTURE("values at the floor not counted", "<= floor + tolerance", "< floor - tolerance"),
+    _COPIES("copy gate: the nearest row taken twice", "squares[own, nearest] = np.inf", "squares[own, nearest] += 0.0"),
+    _COPIES("copy gate: wrong side", "training) < threshold)", "training) > threshold)"),
+    _COPIES("copy gate: wrong tail", "COPY_PERCENTILE = 1.0", "COPY_PERCENTILE = 99.0"),
+    _MEMBERSHIP("membership: sign", "attack(-near[0], -near[1])", "attack(near[0], near[1])"),
+    _MEMBERSHIP("membership: one false positive too many", "len(low) + 1e-9))", "len(low) + 1e-9)) + 1"),
+    _MEMBERSHIP("membership: classes of unequal size", "size = min(len", "size = max(len"),
+    _PAIRED("CRPS: draws not sorted", "np.sort(d[part], axis=1)", "np.asarray(d[part])"),
+    _PAIRED("CRPS: not fair", "weights) / (m * (m - 1))", "weights) / (m * m)"),
+    _PAIRED("interval one rank too narrow", "round(cut) : ranks - round(cut)", "round(cut) : ranks - round(cut) - 1"),
+    _PAIRED("retrieval: wrong direction", "(distances > right).sum(axis=1)", "(distances < right).sum(axis=1)"),
+    _PAIRED(
+        "correlation not within the class", "rows[mine] - rows[mine].mean(axis=0)", "rows[mine] - rows.mean(axis=0)"
+    ),
+    _DETECTION("null sd of the wrong sizes", "(12.0 * n * m)", "(12.0 * n * n)"),
+    _DETECTION("AUC: ties count for one side", "([high, low]))", "([high, low]), 'max')"),
+    _DETECTION(
+        "detection folds split a patient", "np.tile(group_folds(groups), 2)", "group_folds(np.arange(2 * len(groups)))"
+    ),
+    _CLASSIFIERS("F1 without its 2", "2.0 * hits / (wanted + made)", "hits / (wanted + made)"),
+    _BIOLOGY("Welch's t: ddof 0", "n * means**2) / (n - 1)", "n * means**2) / n"),
+    _BIOLOGY("concordance: difference of means not squared", "(x.mean() - y.mean()) ** 2", "abs(x.mean() - y.mean())"),
+    _SPACE("scaling fitted on test rows", "space = fit_space(fold.train)", "space = fit_space(fold.test)"),
+    _SCORES("floor is the better trivial reference", "return min(known) if", "return max(known) if"),
+    _SCORES("match: only one side punished", "distance = abs(value - ceiling)", "distance = max(value - ceiling, 0.0)"),
+    _SCORES(
+        "missing values left out of the mean",
+        "isfinite(value):\n        return 0.0",
+        "isfinite(value):\n        return 1.0",
+    ),
+    _STATISTICS("population sd over folds", "axis=1) / (count - 1)", "axis=1) / count"),
+    _STATISTICS("naive t over folds", "(1 / np.maximum(count, 1) + share)", "(1 / np.maximum(count, 1))"),
+    _STATISTICS("one-sided p", "p = 2 * stdtr(", "p = stdtr("),
+    _STATISTICS("one-sided interval", "0.5 + CONFIDENCE / 2", "CONFIDENCE"),
+    _STATISTICS("Holm: Bonferroni instead", "np.arange(len(order), 0, -1)", "np.full(len(order), len(order))"),
+    _STATISTICS("Holm: no running maximum", "np.maximum.accumulate(given[order] * factors)", "given[order] * factors"),
+    _RANKING("comparison not adjusted", '"p_holm": holm(p)', '"p_holm": p'),
+    _SEEDS(
+        "seed blind to the axes' names",
+        "json.dumps(axes, sort_keys=True, ",
+        "json.dumps(sorted(map(str, axes.values())), ",
+    ),
+    _SEEDS("salted hash", 'int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1', "hash(text) >> 1"),
+)
