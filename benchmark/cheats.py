@@ -1,6 +1,5 @@
 """`python -m gexbench.benchmark.cheats`: measure rows that cheat, and write the page "What each metric sees"."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS
+from gexbench.benchmark.exits import clear_exits
 from gexbench.tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,9 +33,7 @@ app = typer.Typer(
 
 @app.command(epilog=EPILOG)
 def cheats(
-    cohort: Annotated[str, typer.Option(help="`simulated`, or a cohort built with `gexbench cohort build`.")] = (
-        "simulated"
-    ),
+    cohort: options.CohortOption = ("simulated"),
     folds: Annotated[str, typer.Option(help="Comma-separated indices, or `all`.")] = "0,1,2",
     panel: Annotated[str, typer.Option(help="core, or extended (core and more).")] = "core",
     extended_folds: Annotated[
@@ -169,15 +167,8 @@ def _publish(path: Path, content: bytes) -> None:
 
 def main() -> None:
     """Run the command; bad input ends with one clear message and exit code 2, without a traceback."""
-    try:
+    with clear_exits():
         app()
-    except InputError as error:
-        for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped; the same command resumes where it stopped", file=sys.stderr)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

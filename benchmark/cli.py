@@ -1,12 +1,9 @@
 """The command line `gexbench`: one module per verb in `gexbench.benchmark.commands`."""
 
-import errno
-import sys
-
 import typer
 
 from gexbench.benchmark.commands import cohort, ls, publish, report, run, score, status, tune
-from gexbench.tasks.errors import InputError
+from gexbench.benchmark.exits import clear_exits
 
 app = typer.Typer(
     name="gexbench",
@@ -29,23 +26,8 @@ app.add_typer(cohort.app, name="cohort")
 
 def main() -> None:
     """Run the command line; bad input ends with one clear message and exit code 2, without a traceback."""
-    try:
+    with clear_exits():
         app()
-    except InputError as error:
-        for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        print(
-            "error: the disk is full; what was written whole is kept: free some space, then the same command resumes",
-            file=sys.stderr,
-        )
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("stopped; the same command resumes where it stopped", file=sys.stderr)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

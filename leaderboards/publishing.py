@@ -126,7 +126,7 @@ def _differences(folder: Path) -> dict[str, str]:
 def _with_tables(folder: Path) -> list[Record]:
     try:
         records = read_records(folder / "records")
-        write(leaderboard(records, _note(folder)), folder)
+        write(leaderboard(records, _note(folder)), folder, records)
     except RecordError as error:
         raise PublishedError(list(error.problems)) from None
     return records
@@ -137,7 +137,8 @@ def _tables(folder: Path) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         try:
-            write(leaderboard(read_records(folder / "records"), _note(folder)), place)
+            records = read_records(folder / "records")
+            write(leaderboard(records, _note(folder)), place, records)
         except RecordError as error:
             raise PublishedError(list(error.problems)) from None
         return {path.name: path.read_bytes() for path in sorted(place.iterdir())}

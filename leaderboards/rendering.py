@@ -4,24 +4,35 @@ import csv
 import io
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from gexbench.leaderboards.formatting import csv_text
+from gexbench.leaderboards.html import to_html
 from gexbench.leaderboards.markdown import to_markdown
+from gexbench.leaderboards.records import Record
 from gexbench.leaderboards.statistics import FloatArray
 from gexbench.leaderboards.table import Leaderboard
 from gexbench.metrics.catalogue import lookup
 
-__all__ = ["to_csv", "to_markdown", "wide", "write"]
+__all__ = ["to_csv", "to_html", "to_markdown", "wide", "write"]
 
 
-def write(board: Leaderboard, folder: Path) -> None:
-    """Write `leaderboard.md` and `leaderboard.csv`, each at once or not at all."""
+def write(board: Leaderboard, folder: Path, records: Sequence[Record] = ()) -> None:
+    """Write `leaderboard.md`, `leaderboard.csv` and, with its records, `leaderboard.html`, each at once or not at all.
+
+    Args:
+        board: made from the records.
+        folder: made where it is not there.
+        records: for what a row of the page says when it is opened; without them no page is written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     _write_text(folder / "leaderboard.md", to_markdown(board))
     _write_text(folder / "leaderboard.csv", to_csv(board))
+    if records:
+        _write_text(folder / "leaderboard.html", to_html(board, records))
 
 
 def to_csv(board: Leaderboard) -> str:

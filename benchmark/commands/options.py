@@ -19,6 +19,15 @@ GeneSetsOption = Annotated[
     Path | None,
     typer.Option("--gene-sets", help="A .gmt file for the pathway metrics of the panel extended.", dir_okay=False),
 ]
+CohortOption = Annotated[str, typer.Option(help="`simulated`, or a cohort built with `gexbench cohort build`.")]
+TrackOption = Annotated[str, typer.Option(help="random, or site (whole tissue-source sites held out).")]
+FoldsOption = Annotated[
+    str,
+    typer.Option(
+        help="Comma-separated indices, `all`, or a JSON file of id lists. (default: 0,1,2 at quick, else all)"
+    ),
+]
+DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or auto (cuda where there is one).")]
 DEFAULT_RESULTS = Path("gexbench-results")
 WIDE = 150
 

@@ -27,7 +27,7 @@ def report(
     ] = False,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Rebuild leaderboard.md and leaderboard.csv from records and print the table."""
+    """Rebuild leaderboard.md, .csv and .html from records and print the table."""
     console, folder = options.console(), leaderboard_folder(results, name)
     write_and_show(console, folder, note)
     if figures:
@@ -65,17 +65,20 @@ def write_and_show(console: Any, folder: Path, note: str | None) -> None:
     elif stored.exists():
         note = _stored_note(stored)
     try:
-        board = leaderboard(read_records(folder / "records"), note)
+        records = read_records(folder / "records")
+        board = leaderboard(records, note)
     except RecordError as error:
         raise InputError(error.problems) from None
     if published:
         _refreshed(folder)
     else:
-        write(board, folder)
+        write(board, folder, records)
     frame = summary(board)
     console.print(_table(frame, console.width))
     console.print(
-        f"leaderboard: {folder / 'leaderboard.md'} and leaderboard.csv; records: {folder / 'records'}", soft_wrap=True
+        f"leaderboard: {folder / 'leaderboard.md'}, leaderboard.csv and leaderboard.html; "
+        f"records: {folder / 'records'}",
+        soft_wrap=True,
     )
 
 

@@ -23,21 +23,14 @@ gexbench run --retry failed,timeout              only cells that ended so
 
 
 def run(
-    cohort: Annotated[
-        str, typer.Option(help="`simulated`, or a cohort built with `gexbench cohort build`.")
-    ] = "simulated",
+    cohort: options.CohortOption = "simulated",
     generators: Annotated[str, typer.Option(help="Comma-separated names, or `all`.")] = "all",
     budget: Annotated[str, typer.Option(help="quick, cpu or full.")] = "quick",
     panel: Annotated[
         str, typer.Option(help="core, or extended (core and more; kept rows are scored, nothing is trained twice).")
     ] = "core",
-    track: Annotated[str, typer.Option(help="random, or site (whole tissue-source sites held out).")] = "random",
-    folds: Annotated[
-        str,
-        typer.Option(
-            help="Comma-separated indices, `all`, or a JSON file of id lists. (default: 0,1,2 at quick, else all)"
-        ),
-    ] = "",
+    track: options.TrackOption = "random",
+    folds: options.FoldsOption = "",
     seeds: Annotated[int, typer.Option(help="Training seeds per fold.", min=1)] = 1,
     settings: Annotated[
         list[str] | None,
@@ -55,7 +48,7 @@ def run(
     ] = "",
     workers: Annotated[int, typer.Option(help="Cells side by side.", min=1)] = 2,
     threads: Annotated[int, typer.Option(help="Threads per cell; part of a cell's identity.", min=1)] = 1,
-    device: Annotated[str, typer.Option(help="cpu, cuda or auto (cuda where there is one).")] = "auto",
+    device: options.DeviceOption = "auto",
     time_limit: Annotated[float, typer.Option(help="Seconds after which a cell is killed.", min=1)] = 3600.0,
     retry: Annotated[str, typer.Option(help="Only cells whose last attempt ended so: failed,timeout,…")] = "",
     keep_models: Annotated[

@@ -17,23 +17,16 @@ gexbench tune cvae --dry-run                                 what would be searc
 
 def tune(
     generators: Annotated[str, typer.Argument(metavar="GENERATOR", help="One or more names, comma-separated.")],
-    cohort: Annotated[
-        str, typer.Option(help="`simulated`, or a cohort built with `gexbench cohort build`.")
-    ] = "simulated",
+    cohort: options.CohortOption = "simulated",
     budget: Annotated[str, typer.Option(help="quick, cpu or full; of every trial.")] = "quick",
-    track: Annotated[str, typer.Option(help="random, or site (whole tissue-source sites held out).")] = "random",
-    folds: Annotated[
-        str,
-        typer.Option(
-            help="Comma-separated indices, `all`, or a JSON file of id lists. (default: 0,1,2 at quick, else all)"
-        ),
-    ] = "",
+    track: options.TrackOption = "random",
+    folds: options.FoldsOption = "",
     trials: Annotated[int, typer.Option(help="Trials per fold, with those of earlier runs.", min=1)] = 8,
     workers: Annotated[
         int, typer.Option(help="Trials side by side; a fold's trials run one after the other.", min=1)
     ] = 2,
     threads: Annotated[int, typer.Option(help="Threads per trial.", min=1)] = 1,
-    device: Annotated[str, typer.Option(help="cpu, cuda or auto (cuda where there is one).")] = "auto",
+    device: options.DeviceOption = "auto",
     time_limit: Annotated[
         float | None, typer.Option(help="No trial starts after so many seconds. (default: none)", min=1)
     ] = None,

@@ -65,9 +65,9 @@ def test_report_imports_no_torch_and_rebuilds_the_published_tables(tmp_path):
     assert folders
     for folder in folders:
         copy = shutil.copytree(folder, tmp_path / folder.parent.name / folder.name)
-        for name in ("leaderboard.md", "leaderboard.csv"):
+        for name in ("leaderboard.md", "leaderboard.csv", "leaderboard.html"):
             (copy / name).unlink()
         found, _ = loaded(["report", str(copy)], ("torch", "xgboost", "sklearn", "pyro"))
         assert found == []
-        for name in ("leaderboard.md", "leaderboard.csv"):
+        for name in ("leaderboard.md", "leaderboard.csv", "leaderboard.html"):
             assert (copy / name).read_bytes() == (folder / name).read_bytes()

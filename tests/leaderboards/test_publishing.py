@@ -34,7 +34,15 @@ def folder(source: Path, tmp_path: Path) -> Path:
 
 def test_a_published_folder_holds_everything_and_verifies(folder: Path, source: Path) -> None:
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert {"leaderboard.md", "leaderboard.csv", "sweep.json", "note.json", "CITE.txt", SUMS} <= names
+    assert {
+        "leaderboard.md",
+        "leaderboard.csv",
+        "leaderboard.html",
+        "sweep.json",
+        "note.json",
+        "CITE.txt",
+        SUMS,
+    } <= names
     assert len([name for name in names if name.startswith("records/")]) == 12
     assert "A note." in (folder / "leaderboard.md").read_text()
     assert verify(folder) == []

@@ -1,0 +1,30 @@
+"""How every command ends: bad input, a full disk and Ctrl-C with one clear message; imports nothing heavy."""
+
+import errno
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gexbench.tasks.errors import InputError
+
+
+@contextmanager
+def clear_exits() -> Iterator[None]:
+    """Exit code 2 with every problem of bad input, 1 on a full disk, 130 on Ctrl-C; others keep their traceback."""
+    try:
+        yield
+    except InputError as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(
+            "error: the disk is full; what was written whole is kept: free some space, then the same command resumes",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped; the same command resumes where it stopped", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,158 @@
+"""The page in a real browser: it sorts, filters, folds and opens rows, and nothing leaves it.
+
+Needs playwright and a Chromium of the system; skipped without them.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gexbench.leaderboards.records import Record
+from gexbench.leaderboards.rendering import write
+from gexbench.leaderboards.table import leaderboard
+
+pytestmark = pytest.mark.slow
+
+EVIL = "</script><img src=x onerror=alert(1)>"
+VALUES = {
+    "recall_genes": 0.45, "frechet": 380.0, "correlation_mse": 0.027, "variance_ratio": 0.8,
+    "detection_xgb": 0.9, "tstr_lr_accuracy[project]": 0.55, "copy_share": 0.0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def records(
+    make: Callable[..., Any], references: Callable[[int], list[dict[str, Any]]], parsed: Callable[..., Any]
+) -> list[Record]:
+    made = references(3)
+    for at, name in enumerate(("cvae", "vae", EVIL)):
+        for fold in range(3):
+            more = {
+                "curves": {"validation_score": [0.5, 0.4, 0.3 + 0.01 * fold], EVIL: [1, None, 2]},
+                "per_class": {"tstr_lr_recall[project]": {"A": 0.5, EVIL: 0.25}},
+                "warnings": [EVIL],
+            }
+            made.append(make(name, fold, {**VALUES, "recall_genes": 0.5 - 0.1 * at, "frechet": 300 + 9 * at}, **more))
+    made += [make("mixup", fold, {**VALUES, "copy_share": 0.5}) for fold in range(3)]
+    found: list[Record] = parsed(made)
+    return found
+
+
+@pytest.fixture
+def page(records: list[Record], tmp_path: Path) -> Iterator[Any]:
+    """The page, opened; afterwards it must have logged nothing, asked for nothing and shown no dialogue."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser_path is None:
+        pytest.skip("no Chromium on this machine")
+    write(leaderboard(records, note=EVIL), tmp_path, records)
+    address = (tmp_path / "leaderboard.html").as_uri()
+    seen: list[str] = []
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        opened = browser.new_page(viewport={"width": 1280, "height": 900})
+        opened.on("console", lambda message: seen.append(f"console: {message.text}"))
+        opened.on("pageerror", lambda error: seen.append(f"error: {error}"))
+        opened.on("dialog", lambda dialog: (seen.append(f"dialogue: {dialog.message}"), dialog.dismiss()))
+        opened.on("request", lambda request: seen.append(request.url) if request.url != address else None)
+        opened.goto(address)
+        yield opened
+        assert opened.locator("img").count() == 0
+        browser.close()
+    assert seen == []
+
+
+def shown(page: Any) -> list[str]:
+    found: list[str] = page.locator("#board tr[data-row]:visible .generator").all_inner_texts()
+    return found
+
+
+def head(page: Any, name: str) -> Any:
+    return page.locator(f'th[data-column="{name}"]')
+
+
+def test_columns_sort_best_first_then_reversed_and_rows_below_the_line_stay_below(page: Any) -> None:
+    assert shown(page)[-1] == "mixup"
+    button = head(page, "frechet").locator("button")
+    button.click()
+    assert shown(page) == ["real-holdout", "class-gaussian", "cvae", "vae", EVIL, "class-mean", "gene-shuffle", "mixup"]
+    assert head(page, "frechet").get_attribute("aria-sort") == "ascending"
+    button.press("Enter")
+    assert shown(page)[:2] == ["gene-shuffle", "class-mean"]
+    assert shown(page)[-1] == "mixup"
+    assert head(page, "frechet").get_attribute("aria-sort") == "descending"
+    head(page, "variance_ratio").locator("button").click()
+    assert shown(page)[:2] == ["real-holdout", "class-gaussian"]
+    assert page.locator("th[aria-sort]").count() == 1
+    head(page, "rank").locator("button").click()
+    assert shown(page)[0] == "cvae"
+
+
+def test_rows_are_found_by_text_kind_and_standing(page: Any) -> None:
+    page.locator("#find").fill("CVAE width=8")
+    assert shown(page) == ["cvae"]
+    assert page.locator("#shown").inner_text().startswith("1 of 8 generators")
+    page.locator("#find").fill("")
+    page.locator('input[value="reference"]').uncheck()
+    assert "real-holdout" not in shown(page)
+    page.locator('input[value="below"]').uncheck()
+    assert page.locator("tr.line:visible").count() == 0
+    page.locator("#kind").select_option("vae")
+    assert set(shown(page)) == {"cvae", "vae", EVIL}
+
+
+def test_families_fold(page: Any) -> None:
+    family = page.locator('th[data-group="cost"]')
+    assert head(page, "fit_cpu_s").is_visible()
+    assert not head(page, "sample_cpu_s").is_visible()
+    family.locator("button").press("Enter")
+    assert head(page, "sample_cpu_s").is_visible()
+    assert family.get_attribute("colspan") == "9"
+    page.locator("#unfold").click()
+    assert page.locator("#board thead tr:nth-child(2) th:not(:visible)").count() == 0
+    page.locator("#unfold").click()
+    assert not head(page, "mean_rank").is_visible()
+
+
+def test_values_become_scores_and_intervals_become_bars(page: Any) -> None:
+    cell = page.locator('#board tr[data-row] td:has-text("300.0")').first
+    assert cell.inner_text() == "300.0"
+    page.locator('input[name="interval"][value="half"]').check(force=True)
+    assert cell.inner_text() == "300.0 ± 0.0"
+    page.locator('input[name="scale"][value="scaled"]').check(force=True)
+    assert cell.inner_text().startswith("0.6")
+    page.locator('input[name="interval"][value="bar"]').check(force=True)
+    assert cell.locator("svg").count() == 1
+    page.locator('input[name="interval"][value="none"]').check(force=True)
+    assert cell.locator("svg").count() == 0
+
+
+def test_a_row_opens_with_what_its_records_say(page: Any) -> None:
+    place = shown(page).index(EVIL)
+    button = page.locator("#board .open").nth(place)
+    button.press("Enter")
+    assert button.get_attribute("aria-expanded") == "true"
+    detail = page.locator("tr.opened")
+    assert detail.get_attribute("id") == button.get_attribute("aria-controls")
+    text = detail.inner_text()
+    for said in ("width", "Cells", "validation score", EVIL, "python", "a processor", "2.00", "256"):
+        assert said in text, said
+    assert detail.locator("figure svg.spark[role=img]").count() == 2
+    head(page, "generator").locator("button").click()
+    row = page.locator("#board tbody tr", has=page.locator('.open[aria-expanded="true"]'))
+    assert row.evaluate("row => row.nextElementSibling.id") == detail.get_attribute("id")
+    page.locator('.open[aria-expanded="true"]').click()
+    assert page.locator("tr.opened").count() == 0
+
+
+def test_colours_change_and_print_is_light(page: Any) -> None:
+    colour = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(colour)
+    page.locator("#theme").click()
+    assert page.evaluate(colour) != light
+    page.emulate_media(media="print")
+    assert page.evaluate(colour) == light
+    assert not page.locator(".controls").is_visible()
