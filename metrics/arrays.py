@@ -56,5 +56,7 @@ def squared_distances(x: Matrix, y: Matrix) -> Matrix:
 
     Rounding leaves about 1e-13 of the squared norms: fine for averages, not for comparing ties.
     """
-    squares = np.einsum("ij,ij->i", x, x)[:, None] + np.einsum("ij,ij->i", y, y)[None, :]
-    return np.asarray(np.maximum(squares - 2.0 * (x @ y.T), 0.0))
+    product = x @ y.T
+    product *= -2.0
+    product += np.einsum("ij,ij->i", x, x)[:, None] + np.einsum("ij,ij->i", y, y)[None, :]
+    return np.asarray(np.maximum(product, 0.0, out=product))

@@ -19,10 +19,14 @@ def nearest_ratios(rows: Any, training: Any, *, chunk: int = 512) -> Matrix:
         raise ValueError(f"{len(t)} training rows are too few for a second nearest one")
     result = np.empty(len(x))
     for part in row_chunks(len(x), chunk):
-        two = np.sort(np.partition(squared_distances(x[part], t), 1, axis=1)[:, :2], axis=1)
+        squares = squared_distances(x[part], t)
+        own, nearest = np.arange(len(squares)), squares.argmin(axis=1)
+        first = squares[own, nearest]
+        squares[own, nearest] = np.inf
+        second = squares.min(axis=1)
         # Distances below the rounding of the matrix product are those of equal rows.
         size = 1e-12 * np.maximum((x[part] ** 2).sum(axis=1), 1e-300)
-        result[part] = np.where(two[:, 0] <= size, 0.0, np.sqrt(two[:, 0] / np.maximum(two[:, 1], size)))
+        result[part] = np.where(first <= size, 0.0, np.sqrt(first / np.maximum(second, size)))
     return result
 
 
