@@ -6,11 +6,10 @@ from functools import partial
 import numpy as np
 
 from gexbench.metrics import membership
-from gexbench.metrics.arrays import Matrix
 from gexbench.metrics.catalogue_extended import RELEASE_SIZES
 from gexbench.metrics.extended_utility import augmented, extended_tasks, few_rows, release, trts
 from gexbench.metrics.fold import ExtendedReferences, PreparedFold, TrainingRows
-from gexbench.metrics.steps import Comparison, Findings, Step, detection_step, tstr_step
+from gexbench.metrics.steps import Comparison, Findings, Step, detection_step, synthetic_train, tstr_step
 from gexbench.metrics.utility import MEASURES
 
 
@@ -48,10 +47,6 @@ def _known(given: Comparison) -> tuple[TrainingRows, ExtendedReferences]:
     return training, extended
 
 
-def _synthetic_train(given: Comparison) -> Matrix:
-    return given.fold.space.standardise(given.synthetic.train, "synthetic train")
-
-
 def _trts(given: Comparison, label: str) -> Findings:
     training, _ = _known(given)
     found = trts(given.fold.fold, training.classifiers[label], given.test, label)
@@ -60,14 +55,14 @@ def _trts(given: Comparison, label: str) -> Findings:
 
 def _augmented(given: Comparison, label: str) -> Findings:
     training, extended = _known(given)
-    fold, rows = given.fold, _synthetic_train(given)
+    fold, rows = given.fold, synthetic_train(given)
     found = augmented(fold.fold, training.rows, rows, fold.test, label, fold.seed, extended.values["trtr"])
     return Findings(found.values, found.per_class)
 
 
 def _release(given: Comparison, size: int) -> Findings:
     training, extended = _known(given)
-    fold, rows, alone = given.fold, _synthetic_train(given), extended.release[str(size)]
+    fold, rows, alone = given.fold, synthetic_train(given), extended.release[str(size)]
     found = release(fold.fold, training.rows, rows, fold.test, size, fold.seed)
     return Findings(
         {f"release_accuracy_{size}": found.accuracy, f"release_gain_{size}": found.accuracy - alone},
@@ -82,7 +77,7 @@ def _scarce(given: Comparison) -> Findings:
         raise ValueError("the few real rows are training rows, and these are withheld")
     few = np.flatnonzero(np.isin(fold.fold.train_ids, fitted))
     alone = few_rows(fold.fold, training.rows, few, None, fold.test, fold.seed)
-    both = few_rows(fold.fold, training.rows, few, _synthetic_train(given), fold.test, fold.seed)
+    both = few_rows(fold.fold, training.rows, few, synthetic_train(given), fold.test, fold.seed)
     return Findings(
         {"scarce_accuracy": both.accuracy, "scarce_gain": both.accuracy - alone.accuracy},
         {"scarce_recall": both.recall},

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,26 @@ from gexbench.metrics.arrays import Matrix
 from gexbench.metrics.fold import PreparedFold, SyntheticFold
 from gexbench.metrics.utility import CLASSIFIERS, MEASURES, tasks, tstr
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """What a step reads: the prepared fold, the synthetic rows, and their test rows standardised."""
+    """What a step reads: the prepared fold, the synthetic rows, and their test rows standardised.
+
+    made: what steps of one cell share, by name; nothing of it depends on training rows.
+    """
 
     fold: PreparedFold
     synthetic: SyntheticFold
     test: Matrix
+    made: dict[str, Any] = field(default_factory=dict)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` returns, made by the first step that asks for it."""
+        if name not in self.made:
+            self.made[name] = make()
+        return cast(T, self.made[name])
 
     @property
     def set_rows(self) -> Matrix:
@@ -116,7 +128,10 @@ def _marginals(given: Comparison) -> Findings:
 
 
 def _compared(given: Comparison) -> structure.CorrelationComparison:
-    return structure.compare_correlations(given.fold.correlations, structure.correlation_matrix(given.set_rows))
+    def compare() -> structure.CorrelationComparison:
+        return structure.compare_correlations(given.fold.correlations, structure.correlation_matrix(given.set_rows))
+
+    return given.once("correlations", compare)
 
 
 def _correlations(given: Comparison) -> Findings:
@@ -163,9 +178,18 @@ def _copy_share(given: Comparison) -> Findings:
 
 def _draws(given: Comparison) -> NDArray[np.float32]:
     """Draws in units of the training sd, float32 (n_test, draws, genes)."""
-    space = given.fold.space
-    raw, _ = paired.checked_draws(given.synthetic.paired, given.fold.fold.test)
-    return np.asarray((raw.astype(np.float32) - space.mean.astype(np.float32)) / space.sd.astype(np.float32))
+
+    def standardised() -> NDArray[np.float32]:
+        space = given.fold.space
+        raw, _ = paired.checked_draws(given.synthetic.paired, given.fold.fold.test)
+        return np.asarray((raw.astype(np.float32) - space.mean.astype(np.float32)) / space.sd.astype(np.float32))
+
+    return given.once("draws", standardised)
+
+
+def _score(given: Comparison) -> float:
+    """CRPS of the draws, in units of the training sd."""
+    return given.once("crps", lambda: paired.crps(_draws(given), given.fold.test))
 
 
 def _calibration(given: Comparison) -> Findings:
@@ -187,18 +211,22 @@ def _within_class(given: Comparison) -> Findings:
 
 
 def _crps(given: Comparison) -> Findings:
-    return Findings({"crps": paired.crps(_draws(given), given.fold.test)})
+    return Findings({"crps": _score(given)})
 
 
 def _conditional_skill(given: Comparison) -> Findings:
     training = given.fold.training
     if training is None:
         raise ValueError("the skill needs training rows")
-    score = paired.crps(_draws(given), given.fold.test)
     return Findings(
-        {"conditional_skill": paired.skill(score, training.label_draws_crps)},
+        {"conditional_skill": paired.skill(_score(given), training.label_draws_crps)},
         extra={"label_draws_crps": training.label_draws_crps},
     )
+
+
+def synthetic_train(given: Comparison) -> Matrix:
+    """The synthetic training rows, standardised."""
+    return given.once("train", lambda: given.fold.space.standardise(given.synthetic.train, "synthetic train"))
 
 
 def _detection(name: str) -> Compute:
@@ -218,7 +246,7 @@ def _detection(name: str) -> Compute:
 
 def _tstr(classifier: str, label: str) -> Compute:
     def compute(given: Comparison) -> Findings:
-        rows = given.fold.space.standardise(given.synthetic.train, "synthetic train")
+        rows = synthetic_train(given)
         found = tstr(given.fold.fold, rows, given.fold.test, classifier, label, given.fold.seed)
         return Findings(found.values, found.per_class)
 
