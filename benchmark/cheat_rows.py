@@ -117,6 +117,16 @@ def gene_saturated(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows
     return rows
 
 
+def train_copied(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
+    """Rows for training patients replaced by training rows of the same class; those for test patients stay."""
+    if len(part.rows) != len(fold.train) or not np.array_equal(part.labels, fold.labels[fold.finest][0]):
+        return part.rows
+    order, copies = np.argsort(part.labels, kind="stable"), np.empty_like(part.rows)
+    mixed = rng.permutation(len(order))
+    copies[order] = fold.train[mixed[np.argsort(part.labels[mixed], kind="stable")]]
+    return copies
+
+
 def all_equal(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
     """Every row is the mean of all training rows."""
     return np.tile(fold.train.mean(axis=0, dtype=np.float64).astype(np.float32), (len(part.rows), 1))
@@ -127,6 +137,12 @@ CHEATS: tuple[Cheat, ...] = (
     Cheat("train-copy-noise-0.5", "training rows plus noise of 0.5 sd", "train-copy", change=partial(noisy, sds=0.5)),
     Cheat("train-copy-noise-1", "training rows plus noise of 1 sd", "train-copy", change=partial(noisy, sds=1.0)),
     Cheat("validation-copy", "validation rows of the same type (another draw than real-holdout's)", HONEST, repeat=1),
+    Cheat(
+        "train-part-copy",
+        "honest rows for test patients, training rows for the downstream classifiers",
+        "class-gaussian",
+        change=train_copied,
+    ),
     Cheat("class-mean", "the mean of the type's training rows", "class-mean"),
     Cheat("shrunk-variance", "real rows pulled half-way to their type's mean", HONEST, change=shrunk),
     Cheat("class-dropped", "real rows, a type of at least 10 % replaced by others", HONEST, change=class_dropped),

@@ -148,21 +148,14 @@ def _write(out: Path, cohort: str, measured: "list[Measured]") -> None:
     from gexbench.benchmark.cheat_page import metric_means, page_of
     from gexbench.benchmark.cheat_results import read_tables, table_text
     from gexbench.benchmark.cheat_rows import REFERENCES
+    from gexbench.benchmark.store import write_bytes
 
-    _publish(out / f"{PAGE}.{cohort}.csv", table_text(cohort, measured).encode())
+    write_bytes(out / f"{PAGE}.{cohort}.csv", table_text(cohort, measured).encode())
     found = read_tables(out, PAGE)
     references = sum(row.name in found[cohort][0].rows for row in REFERENCES)
     figure = heat_map(metric_means(found[cohort]), references, f"What each metric sees: cohort {cohort}")
-    _publish(out / f"{PAGE}.{cohort}.png", png(figure))
-    _publish(out / f"{PAGE}.md", page_of(found, PAGE).encode())
-
-
-def _publish(path: Path, content: bytes) -> None:
-    """Write a file atomically that others may read: what `write_bytes` writes is its owner's alone."""
-    from gexbench.benchmark.store import write_bytes
-
-    write_bytes(path, content)
-    path.chmod(0o644)
+    write_bytes(out / f"{PAGE}.{cohort}.png", png(figure))
+    write_bytes(out / f"{PAGE}.md", page_of(found, PAGE).encode())
 
 
 def main() -> None:

@@ -208,8 +208,9 @@ class Runner:
         if dropped and not self.replace:
             raise InputError(
                 f"leaderboard {self.folder.name!r} holds {len(dropped)} records that are not in this sweep "
-                f"({examples(path.stem for path in dropped)}); give this sweep another --name, run --generators all "
-                "(what exists is skipped), or drop them with --replace"
+                f"({examples(path.stem for path in dropped)}); give this sweep another --name, add what they were "
+                "made with (--generators, --settings tuned, --train-fractions; what exists is skipped), or drop them "
+                "with --replace"
             )
         for path in dropped:
             path.unlink()

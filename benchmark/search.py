@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import sqlalchemy.exc
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -88,11 +89,22 @@ class SearchTask:
 
 
 def storage_at(path: Path) -> optuna.storages.RDBStorage:
-    """The SQLite file, made when absent; a writer waits for another one."""
+    """The SQLite file, made when absent; a writer waits for another one.
+
+    Raises:
+        InputError: a file that is no such database.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.storages.RDBStorage(
-        f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": SQLITE_TIMEOUT_S}}
-    )
+    try:
+        return optuna.storages.RDBStorage(
+            f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": SQLITE_TIMEOUT_S}}
+        )
+    except sqlalchemy.exc.DatabaseError as error:
+        if isinstance(error, sqlalchemy.exc.OperationalError):
+            raise
+        raise InputError(
+            f"{path.name}: is no database of trials ({error.orig}); move it away, and the search starts anew"
+        ) from None
 
 
 class Search:

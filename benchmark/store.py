@@ -17,6 +17,8 @@ from gexbench.tasks.errors import InputError
 
 SCHEMA = 1
 _WRITING = ".writing-"
+_UMASK = os.umask(0)
+os.umask(_UMASK)  # the only way to read it is to set it
 
 
 class Store:
@@ -146,6 +148,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
+            os.fchmod(handle, 0o666 & ~_UMASK)
             _sync(handle)
         Path(name).replace(path)
         _sync_folder(path.parent)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from gexbench.benchmark.gene_sets import GeneSetsFile
 from gexbench.benchmark.keys import content_key
@@ -29,6 +29,16 @@ SEES_NO_SHARE = frozenset({"oracle"})
 DEFAULT = "default"
 BUDGETS = ("quick", "cpu", "full")
 KEY_SCHEMA = 1
+
+
+def _short(share: float) -> float:
+    if share != float(f"{share:g}"):
+        raise ValueError("has more than six digits; round it")
+    return share
+
+
+Share = Annotated[float, Field(gt=0.0, lt=1.0), AfterValidator(_short)]
+"""A share of the patients with few enough digits to name it by."""
 
 
 class Sweep(BaseModel):
@@ -61,7 +71,7 @@ class Sweep(BaseModel):
     generators: tuple[str, ...]
     settings: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     tuned: TunedSettings | None = None
-    train_fractions: tuple[Annotated[float, Field(gt=0.0, lt=1.0)], ...] = ()
+    train_fractions: tuple[Share, ...] = ()
     budget: Literal["quick", "cpu", "full"] = "quick"
     panel: Literal["core", "extended"] = "core"
     gene_sets: GeneSetsFile | None = None

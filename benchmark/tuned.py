@@ -139,8 +139,10 @@ def read_tuning_file(path: Path) -> TuningFile:
     except FileNotFoundError:
         raise InputError(f"no tuned settings in {path}; make them with `gexbench tune`, or name a file") from None
     except (OSError, ValidationError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path.name}: is no tuning file ({reason}); make it again with `gexbench tune`") from None
+        reason = str(error).splitlines()[0][:120]
+        raise InputError(
+            f"{path.name}: is no tuning file ({reason}); delete it, then `gexbench tune` writes it from its trials"
+        ) from None
 
 
 def tuned_settings(

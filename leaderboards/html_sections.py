@@ -9,8 +9,9 @@ from gexbench.leaderboards.formatting import NOTHING, arrow, number, p_text, per
 from gexbench.leaderboards.html_board import label_of
 from gexbench.leaderboards.html_markup import Markup, element, interval_bar, joined
 from gexbench.leaderboards.markdown import ABLATION_METRICS
+from gexbench.leaderboards.notes import shortened
 from gexbench.leaderboards.ranking import OVERALL, SIGNIFICANCE
-from gexbench.leaderboards.scarce import MEASURES, REAL_ONLY
+from gexbench.leaderboards.scarce import LEGEND, MEASURES, REAL_ONLY
 from gexbench.leaderboards.selection import BASELINE
 from gexbench.leaderboards.table import Leaderboard
 from gexbench.metrics.catalogue import lookup, split_key
@@ -25,12 +26,6 @@ _ABLATIONS = (
     "dots: p < .05, adjusted by Holm over the rows of a column. A negative difference in detection AUC is an "
     "improvement."
 )
-_SCARCE = (
-    "Generators fitted on a share of the training and validation patients of every class (at least 5), the same for "
-    "all and smaller shares within larger ones; then they make a row of every training patient from its conditions. "
-    "Real rows alone: logistic regression on the few real rows, of all patients TRTR; with synthetic rows: on both; "
-    "TSTR: on the synthetic rows alone. These rows take no rank."
-)
 
 
 def sections(board: Leaderboard) -> Iterable[Markup]:
@@ -40,7 +35,7 @@ def sections(board: Leaderboard) -> Iterable[Markup]:
     if not board.ablations.empty:
         yield _section("ablations", "What conditions and parts add", _ABLATIONS, _ablations(board))
     if not board.scarce.empty:
-        yield _section("few-patients", "Generators fitted on few patients", _SCARCE, _scarce(board))
+        yield _section("few-patients", "Generators fitted on few patients", LEGEND, _scarce(board))
     yield _section("metrics", "Metrics", "", _definitions(board))
     yield _section("settings", "Settings", "", _settings(board))
 
@@ -161,7 +156,7 @@ def _scarce(board: Leaderboard) -> Markup:
         element("th", *([element("span", named[name])] if name in named else _metric_head(name)), scope="col")
         for name in shown
     ]
-    lines = []
+    lines, notes = [], []
     for row in board.scarce.to_dict("records"):
         texts = [
             percent(row["train_fraction"]),
@@ -171,8 +166,11 @@ def _scarce(board: Leaderboard) -> Markup:
         ]
         name = element("th", str(row["generator"]), scope="row", class_="name")
         lines.append(element("tr", name, *(element("td", text) for text in texts)))
+        if row["notes"]:
+            notes.append(element("li", f"{row['generator']}, {texts[0]}: {shortened(str(row['notes']))}"))
     table = element("table", element("thead", element("tr", *heads)), element("tbody", *lines))
-    return scrolling(table, "generators fitted on few patients")
+    listed = [element("ul", *notes)] if notes else []
+    return element("div", scrolling(table, "generators fitted on few patients"), *listed)
 
 
 def _definitions(board: Leaderboard) -> Markup:

@@ -16,7 +16,9 @@ from gexbench.leaderboards.formatting import (
     percent,
     with_interval,
 )
+from gexbench.leaderboards.notes import shortened
 from gexbench.leaderboards.ranking import OVERALL
+from gexbench.leaderboards.scarce import LEGEND as SCARCE_LEGEND
 from gexbench.leaderboards.scarce import MEASURES as SCARCE_MEASURES
 from gexbench.leaderboards.scarce import REAL_ONLY
 from gexbench.leaderboards.table import BELOW, COPIES, REFERENCE, SKILL, Leaderboard
@@ -38,13 +40,6 @@ ABLATION_METRICS = ("tstr_lr_accuracy", "recall_genes", "coverage_genes", "detec
 _ABLATION_LEGEND = (
     "Fold-paired differences with 95 % intervals; * p < .05, adjusted by Holm over the rows of a column. A negative "
     "difference in detection AUC is an improvement."
-)
-
-_SCARCE_LEGEND = (
-    "Generators fitted on a share of the training and validation patients of every class (at least 5), the same for "
-    "all and smaller shares within larger ones; then they make a row of every training patient from its conditions. "
-    "Real rows alone: logistic regression on the few real rows, of all patients TRTR; with synthetic rows: on both; "
-    "TSTR: on the synthetic rows alone. ± is the half-width of the 95 % interval over folds. These rows take no rank."
 )
 
 WIDEST = 6
@@ -71,7 +66,7 @@ def to_markdown(board: Leaderboard) -> str:
     if not board.ablations.empty:
         parts += ["## What conditions and parts add", ablation_table(board), _ABLATION_LEGEND]
     if not board.scarce.empty:
-        parts += ["## Generators fitted on few patients", _scarce(board), _SCARCE_LEGEND]
+        parts += ["## Generators fitted on few patients", _scarce(board), SCARCE_LEGEND]
     for family in dict.fromkeys(board.metrics["family"]):
         parts += [f"## {str(family).capitalize()}", *_family_tables(board, str(family))]
     parts += ["## Cost", _resources(board), "## Settings", _settings(board)]
@@ -203,7 +198,13 @@ def _scarce(board: Leaderboard) -> str:
         ]
         for row in board.scarce.to_dict("records")
     ]
-    return _table(heads, lines, text_columns=1)
+    notes = [
+        f"- {markdown_text(row['generator'])}, {percent(row['train_fraction'])}: "
+        f"{markdown_text(shortened(row['notes']))}"
+        for row in board.scarce.to_dict("records")
+        if row["notes"]
+    ]
+    return "\n\n".join([_table(heads, lines, text_columns=1), *(["\n".join(notes)] if notes else [])])
 
 
 def _comparison_legend(board: Leaderboard) -> str:

@@ -1,4 +1,8 @@
-"""Published leaderboards: folders that never change, whose tables and checksums anyone can check."""
+"""Published leaderboards: folders whose records never change, and whose tables and checksums anyone can check.
+
+The tables are a function of the records; a version of the suite that draws them differently draws them anew
+(`refresh`), after it has checked that nothing else differs from its checksum.
+"""
 
 import hashlib
 import json
@@ -83,7 +87,7 @@ def verify(folder: Path) -> list[str]:
     Tables are built anew from the records and compared byte for byte.
     """
     if not (folder / SUMS).is_file():
-        return [f"{folder}: no {SUMS}; this is no published leaderboard"]
+        return [f"no {SUMS}; this is no published leaderboard"]
     problems = list(_differences(folder).values())
     try:
         tables = _tables(folder)
@@ -91,7 +95,9 @@ def verify(folder: Path) -> list[str]:
         return [*problems, *error.problems]
     for name, content in tables.items():
         path = folder / name
-        if path.is_file() and path.read_bytes() != content:
+        if not path.is_file():
+            problems.append(f"{name}: missing; rebuild it with `gexbench report`")
+        elif path.read_bytes() != content:
             problems.append(f"{name}: is not what the records give; rebuild it with `gexbench report`")
     return problems
 
@@ -102,14 +108,15 @@ def checksums(folder: Path) -> str:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in {SUMS, f".{SUMS}"})
+    own = {folder / SUMS, folder / f".{SUMS}"}
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path not in own)
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def _differences(folder: Path) -> dict[str, str]:
     """File → what is wrong with it against the checksums."""
     found, stated = _digests(folder), {}
-    for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
+    for line in (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines():
         digest, _, name = line.partition("  ")
         stated[name] = digest
     problems = {}

@@ -105,6 +105,11 @@ class Record:
     content: Mapping[str, Any]
     train_fraction: float = 1.0
 
+    @property
+    def row(self) -> str:
+        """Name of its row among those of all shares: the generator, with the share behind it where it is below 1."""
+        return self.generator if self.train_fraction == 1.0 else f"{self.generator}@{self.train_fraction:g}"
+
     def metric_keys(self) -> frozenset[str]:
         """Metric keys of the cell, and those that its fold's downstream tasks state."""
         return frozenset(self.metrics) | {key for values in self.reference_values.values() for key in values}
@@ -222,6 +227,11 @@ def _ill_formed(content: Mapping[str, Any]) -> Iterable[str]:
     for key in ("train", "test"):
         if content["fold"][key] < 1:
             yield f"fold.{key}: {content['fold'][key]} patients"
+    extra = content.get("extra", {})
+    if not isinstance(extra, dict) or any(type(value) not in _NUMBER for value in extra.values()):
+        yield f"extra: {_short(extra)} is not an object of numbers"
+    if type(content.get("fitted", 0)) is not int:
+        yield f"fitted: {_short(content['fitted'])} is not int"
     fraction = content.get("train_fraction", 1.0)
     if type(fraction) not in _NUMBER or not 0.0 < fraction <= 1.0:
         yield f"train_fraction: {_short(fraction)} is not a share above 0 and up to 1"

@@ -22,6 +22,7 @@ _SHARED: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("track", lambda content: content["fold"]["track"]),
     ("budget", lambda content: content["budget"]),
     ("panel", lambda content: content["panel"]),
+    ("gene sets", lambda content: str(content.get("gene_sets", {}).get("sha256", "none"))),
 )
 
 

@@ -31,7 +31,8 @@ from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 from gexbench.metrics.scores import copy_gate_passed
 
 RANKED, REFERENCE, BELOW = "ranked", "reference", "below the line"
-SKILL, COPIES, VALIDATION_COPIES = "conditional_skill", "copy_share", "validation_copy_share"
+SKILL, COPIES = "conditional_skill", "copy_share"
+TRAIN_COPIES, VALIDATION_COPIES = "train_copy_share", "validation_copy_share"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,11 +149,13 @@ def _references(grid: Grid) -> NDArray[np.bool_]:
 
 
 def _copies(grid: Grid, means: FloatArray, reference: NDArray[np.bool_]) -> FloatArray:
-    """(generators, folds) share of copies of training or, where larger, of validation rows.
+    """(generators, folds) share of copies of training rows among the rows of test or of training patients, or of
+    copies of validation rows: the largest.
 
-    Of references only training rows count: `real-holdout` consists of validation rows.
+    Of references only copies of training rows count: `real-holdout` consists of validation rows.
     """
-    training, validation = _column(grid, means, COPIES), _column(grid, means, VALIDATION_COPIES)
+    training = np.fmax(_column(grid, means, COPIES), _column(grid, means, TRAIN_COPIES))
+    validation = _column(grid, means, VALIDATION_COPIES)
     return np.where(reference[:, None], training, np.fmax(training, validation))
 
 

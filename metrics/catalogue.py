@@ -369,6 +369,15 @@ def _privacy() -> list[MetricSpecification]:
             "Lowe 2004, section 7.1 (ratio of the two nearest distances)",
         ),
         _beside(
+            "train_copy_share",
+            "The same share of the rows made for the training patients, from which downstream classifiers learn",
+            "privacy",
+            "diagnostic",
+            (0.0, 1.0),
+            ("training",),
+            "Lowe 2004, section 7.1",
+        ),
+        _beside(
             "validation_copy_share",
             "Share of rows closer to one validation row than 99 % of test rows are",
             "privacy",

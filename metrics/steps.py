@@ -71,7 +71,7 @@ def steps(fold: PreparedFold) -> Iterator[Step]:
     yield Step("strong_pairs", ("strong_pairs_mae",), _strong_pairs)
     yield Step("variance_ratio", ("variance_ratio",), _variance_ratio)
     yield Step("zero_fraction", ("zero_fraction",), _zero_fraction)
-    yield Step("copy_share", ("copy_share", "validation_copy_share"), _copy_share)
+    yield Step("copy_share", ("copy_share", "train_copy_share", "validation_copy_share"), _copy_share)
     yield Step("calibration", ("interval_coverage", "rank_nonuniformity"), _calibration)
     yield Step("within_class", ("within_class_correlation", "retrieval"), _within_class)
     yield Step("crps", ("crps",), _crps)
@@ -165,6 +165,7 @@ def _copy_share(given: Comparison) -> Findings:
         raise ValueError("the copy gate needs training rows")
     found = {
         "copy_share": memorisation.copy_share(given.test, training.rows, training.copy_threshold),
+        "train_copy_share": memorisation.copy_share(synthetic_train(given), training.rows, training.copy_threshold),
         "validation_copy_share": memorisation.copy_share(
             given.test, training.validation, training.validation_copy_threshold
         ),

@@ -23,5 +23,13 @@ TASKS: tuple[TaskSpecification, ...] = (
         "does a classifier trained on synthetic profiles recognise real ones, for every label column?",
     ),
     TaskSpecification("paired", ("paired",), "do slide and text say more of a patient's profile than the label does?"),
-    TaskSpecification("privacy", ("memorisation",), "are synthetic profiles copies of training patients?"),
+    TaskSpecification(
+        "augmentation", ("utility",), "do synthetic profiles help a classifier beside real ones, many, few or scarce?"
+    ),
+    TaskSpecification(
+        "biology", ("biology",), "do types differ in the same genes, gene sets and co-expression modules?"
+    ),
+    TaskSpecification(
+        "privacy", ("privacy",), "are synthetic profiles copies, and do they tell who was a training patient?"
+    ),
 )

@@ -1,6 +1,7 @@
 """Options that several verbs share."""
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,8 +59,17 @@ def leaderboard_folder(results: Path, name: str) -> Path:
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """The parts of a comma-separated option."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    """The parts of a comma-separated option.
+
+    Raises:
+        InputError: a text that names nothing.
+    """
+    from gexbench.tasks.errors import InputError
+
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    if text and not parts:
+        raise InputError(f"{text!r}: names nothing; give names or numbers, comma-separated")
+    return parts
 
 
 def shares(text: str) -> tuple[float, ...]:
@@ -146,6 +156,8 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
             parsed = json.loads(value)
         except ValueError:
             parsed = value
+        if isinstance(parsed, float) and not math.isfinite(parsed):
+            problems.append(f"--settings {pair!r}: {value} is not a finite number")
         found.setdefault(generator, {})[setting] = parsed
     if problems:
         raise InputError(problems)

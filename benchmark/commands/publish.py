@@ -89,13 +89,17 @@ def _complete(sweep: "Sweep", records: list["Record"], partial: bool) -> None:
     Raises:
         InputError: names the rows that lack cells.
     """
+    from gexbench.models import registry
     from gexbench.tasks.errors import InputError, examples
 
-    rows = {(name, 1.0) for name in sweep.generators} | {(r.generator, r.train_fraction) for r in records}
-    there = {((r.generator, r.train_fraction), r.fold, r.repeat) for r in records}
+    known = registry()
+    rows = {record.row for record in records} | set(sweep.generators)
+    if all(name in known for name in sweep.generators):
+        rows |= set(sweep.rows(known))
+    there = {(record.row, record.fold, record.repeat) for record in records}
     lacking = set(product(rows, sweep.folds, range(sweep.repeats))) - there
     if lacking and not partial:
-        named = examples(dict.fromkeys(name for (name, _), _, _ in sorted(lacking)))
+        named = examples(dict.fromkeys(name for name, _, _ in sorted(lacking)))
         raise InputError(
             f"{len(lacking)} cells have no record ({named}); run the sweep to its end, "
             "or publish what is there with --partial"

@@ -29,6 +29,9 @@ def report(
 ) -> None:
     """Rebuild leaderboard.md, .csv and .html from records and print the table."""
     console, folder = options.console(), leaderboard_folder(results, name)
+    if figures and (folder / "SHA256SUMS").is_file():
+        problem = f"{folder} is published and holds no figures; draw them in a copy"
+        raise typer.BadParameter(problem, param_hint="--figures")
     write_and_show(console, folder, note)
     if figures:
         _draw(console, folder)

@@ -119,8 +119,8 @@ def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) 
 
     states = options.listed(retry)
     for state in states:
-        if state not in STATES:
-            raise unknown(state, STATES, "state of --retry")
+        if state not in STATES[1:]:
+            raise unknown(state, STATES[1:], "state of --retry")
     summary = runner.run(workers, Display(console), retry=states)
     for place in summary.corrupt:
         console.print(f"corrupt entry was made again: {place}", markup=False)
@@ -143,7 +143,7 @@ def _with_tuned(sweep: Any, source: str, results: Path, entries: Any, cohort: An
     from gexbench.benchmark.tuned import tuned_settings, tuning_file
     from gexbench.models.registry import resolve_settings
 
-    of_core = sweep.model_copy(update={"panel": "core"})
+    of_core = sweep.model_copy(update={"panel": "core", "train_fractions": ()})
     path = Path(source) if source else tuning_file(results, leaderboard_name(of_core, None))
     found = tuned_settings(
         path,

@@ -32,7 +32,7 @@ def status(
         raise InputError(error.problems) from None
     states: dict[str, dict[str, int]] = {}
     for record in records:
-        of_generator = states.setdefault(record.generator, {})
+        of_generator = states.setdefault(record.row, {})
         of_generator[record.state] = of_generator.get(record.state, 0) + 1
     expected = len(sweep.folds) * sweep.repeats
     table = Table("generator", "ok", "other", "missing", box=None)

@@ -49,7 +49,7 @@ class DiffusionSettings(ConditioningSettings):
         loss_power: weight of component k in the loss: its variance to this power.
         condition_dropout: share of training rows that see no condition, for guidance.
         guidance: v = v(none) + guidance · (v(condition) − v(none)); 1 is off.
-        sampler: scheduler; sampling_steps: evaluations of the denoiser for each row.
+        sampler: scheduler; sampling_steps: at most so many evaluations of the denoiser for each row.
         steps, batch: optimiser steps and rows per step.
         learning_rate: of AdamW; falls to 0 by a cosine over the steps, after a rise over the first 100.
         weight_decay: of AdamW.

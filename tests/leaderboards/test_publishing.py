@@ -12,6 +12,19 @@ from gexbench.leaderboards.publishing import SUMS, PublishedError, publish, refr
 References = Callable[[int], list[dict[str, Any]]]
 
 
+def unlisted(folder: Path, name: str) -> None:
+    """A file gone, and its checksum with it."""
+    (folder / name).unlink()
+    lines = (folder / SUMS).read_text().splitlines(keepends=True)
+    (folder / SUMS).write_text("".join(line for line in lines if not line.endswith(f"  {name}\n")))
+
+
+def hidden(folder: Path) -> None:
+    """A file that is named like the checksums, elsewhere."""
+    (folder / "x").mkdir()
+    (folder / "x" / SUMS).write_bytes(b"\xff")
+
+
 @pytest.fixture
 def source(tmp_path: Path, references: References) -> Path:
     """A leaderboard's folder with the four references on three folds."""
@@ -67,6 +80,8 @@ def test_nothing_is_published_twice_or_by_halves(folder: Path, source: Path) -> 
         (lambda folder: (folder / "sweep.json").unlink(), "sweep.json: missing"),
         (lambda folder: (folder / "more.txt").write_text("x"), f"more.txt: not in {SUMS}"),
         (lambda folder: (folder / SUMS).unlink(), f"no {SUMS}"),
+        (lambda folder: unlisted(folder, "leaderboard.html"), "leaderboard.html: missing"),
+        (lambda folder: hidden(folder), f"x/{SUMS}: not in {SUMS}"),
     ],
 )
 def test_every_change_is_named(folder: Path, change: Callable[[Path], Any], problem: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gexbench.leaderboards.html import to_html
 from gexbench.leaderboards.records import Record, RecordError
 from gexbench.leaderboards.rendering import to_markdown
 from gexbench.leaderboards.scarce import scarce_rows
@@ -63,9 +64,15 @@ def test_seeds_are_averaged_within_a_fold_and_failed_cells_are_counted(
 ) -> None:
     cells = [few(make, 0, 0.7), few(make, 0, 0.8, 1), few(make, 1, 0.65)]
     cells.append(few(make, 2, 0.9, state="failed", reason="no luck", metrics={}, extra={}))
-    row = scarce_rows(parsed(contents + cells)).set_index("train_fraction").loc[0.1]
+    records = parsed(contents + cells)
+    row = scarce_rows(records).set_index("train_fraction").loc[0.1]
     assert row["scarce_accuracy"] == pytest.approx((0.75 + 0.65) / 2)
     assert (row["cells"], row["cells_ok"]) == (4, 3)
+    assert row["notes"] == "fold 2 seed 0 failed (no luck)"
+    for text in (to_markdown(leaderboard(records)), to_html(leaderboard(records), records)):
+        assert "fold 2 seed 0 failed (no luck)" in text
+    without = scarce_rows([record for record in records if record.train_fraction == 1.0 or record.fold != 1])
+    assert without.set_index("train_fraction").loc[0.1, "notes"].startswith("fold 1 seed 0 missing; fold 2")
 
 
 def test_a_share_that_is_none_is_refused(make: Make, contents: Contents, parsed: Parsed) -> None:

@@ -203,6 +203,15 @@ def test_the_copy_gate(make: Make, references: References, parsed: Parsed, share
     assert ("copier" in set(board.comparisons["generator"])) == ranked
 
 
+@pytest.mark.parametrize("key", ["train_copy_share", "validation_copy_share"])
+def test_copies_fail_the_gate_wherever_they_are(make: Make, references: References, parsed: Parsed, key: str) -> None:
+    contents = references(3) + models(make, "vae", 3, **{key: 0.01}) + models(make, "copier", 3, **{key: 0.9})
+    board = leaderboard(parsed(contents))
+    assert row(board, "copier")["standing"] == "below the line"
+    assert row(board, "copier")["copy_share"] == pytest.approx(0.9)
+    assert row(board, "vae")["rank"] == 1
+
+
 def test_unavailable_generators_are_listed_and_not_scored(make: Make, references: References, parsed: Parsed) -> None:
     contents = [make("oracle", fold, {}, state="unavailable", reason="no true world") for fold in range(3)]
     board = leaderboard(parsed(references(3) + models(make, "vae", 3) + contents))

@@ -146,6 +146,15 @@ def test_space_is_fitted_on_training_rows_alone(real, oracle):
     assert one.width == two.width
 
 
+def test_copies_among_the_rows_for_training_patients_alone_fail_the_gate(prepared, oracle, result, real):
+    """Rows for test patients are honest; those that the downstream classifiers learn from are real training rows."""
+    cheat = evaluate(prepared, replace(oracle, train=real.train))
+    assert cheat.values["copy_share"] == result.values["copy_share"]
+    assert copy_gate_passed(result.values["train_copy_share"].value)
+    assert cheat.values["train_copy_share"].value == 1
+    assert not copy_gate_passed(cheat.values["train_copy_share"].value)
+
+
 def test_train_copy_reaches_trtr_exactly_and_fails_the_gate(prepared, real):
     rng = np.random.default_rng(4)
     labels = real.labels["kind"][0]
