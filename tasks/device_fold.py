@@ -31,12 +31,15 @@ class DeviceFold:
 
     def checksum(self) -> int:
         """CRC-32 over every tensor of the fold: it changes when a generator writes to its inputs."""
-        conditions = self.train.conditions
+        splits, conditions = (self.train, self.validation), self.train.conditions
+        shared = [ragged for _, ragged in sorted(conditions.text.items())]
+        shared += [] if conditions.patches is None else [conditions.patches]
+        everyone = (conditions, self.validation.conditions, self.test_conditions, self.train_conditions)
         tensors = [
-            *(tensor for split in (self.train, self.validation) for tensor in (split.expression, split.standardised)),
-            *(given.labels for given in (conditions, self.validation.conditions, self.test_conditions)),
-            *(ragged.values for _, ragged in sorted(conditions.text.items())),
-            *([] if conditions.patches is None else [conditions.patches.values]),
+            *(tensor for split in splits for tensor in (split.expression, split.standardised)),
+            *(tensor for split in splits for tensor in (split.standardiser.mean, split.standardiser.sd)),
+            *(tensor for given in everyone for tensor in (given.labels, given.rows)),
+            *(tensor for ragged in shared for tensor in (ragged.values, ragged.offsets)),
         ]
         value = 0
         for tensor in tensors:

@@ -11,6 +11,7 @@ import pytest
 from gexbench.benchmark.scoring import prepare_fold, real_fold, score
 from gexbench.benchmark.sweep import plan, sweep_of
 from gexbench.benchmark.training import train_and_sample
+from gexbench.metrics import read_gene_sets, usable_sets
 from gexbench.metrics.fold import PreparedFold
 from gexbench.models import registry
 from gexbench.models.contract import Budget
@@ -130,3 +131,14 @@ def test_set_metrics_compare_equal_numbers(tcga: Cohort) -> None:
         test, validation = real.labels["project"][2][real.set_rows], real.labels["project"][1]
         for name in np.unique(test):
             assert (test == name).sum() <= (validation == name).sum()
+
+
+@pytest.mark.real_data
+def test_gene_sets_beside_the_cohort_that_hold_ten_of_its_genes(tcga, tcga_source):
+    path = tcga_source.parent / "genesets" / "hallmark.gmt"
+    if not path.is_file():
+        pytest.skip("no gene sets beside the TCGA files")
+    names, membership = usable_sets(read_gene_sets(path), tcga.genes)
+    assert len(names) == 34
+    assert membership.shape == (680, 34)
+    assert membership.sum(axis=0).min() >= 10

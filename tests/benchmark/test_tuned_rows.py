@@ -72,10 +72,10 @@ def test_default_and_tuned_rows_stand_in_one_table(in_process, tune, sweep, work
     assert "settings tuned per fold on its training and validation patients, 2 trials" in text
     # the stored sweep alone says where the settings came from, and plans the same cells
     stored = read_sweep(runner.folder)
-    again = plan(stored, Registry((*workbench.registry.values(), runner.plan.cells[-1].entry)), workbench.cohort,
-                 workbench.cohort.fingerprint())  # fmt: skip
+    registry = Registry((*workbench.registry.values(), runner.plan.cells[-1].entry))
+    again = plan(stored, registry, workbench.cohort, workbench.cohort.fingerprint())
     assert [cell.score_key for cell in again.cells] == [cell.score_key for cell in runner.plan.cells]
-    assert stored.rows[-2:] == ("tunable", "tunable-tuned")
+    assert stored.rows(registry)[-2:] == ("tunable", "tunable-tuned")
 
 
 def test_tuned_rows_change_no_other_key(in_process, tune, sweep):
