@@ -7,7 +7,7 @@ import pandas as pd
 
 from gexbench.benchmark.cheat_results import Scored, Verdict, fails, ordered, verdicts
 from gexbench.benchmark.cheat_rows import CHEATS, HONEST, REFERENCES
-from gexbench.benchmark.cheat_scoring import COPIES, MEMBERSHIP, SKILL, VALIDATION_COPIES
+from gexbench.benchmark.cheat_scoring import COPIES, MEMBERSHIP, SKILL, TRAIN_COPIES, VALIDATION_COPIES
 from gexbench.leaderboards.formatting import NOTHING, number
 from gexbench.leaderboards.statistics import fold_mean
 from gexbench.metrics.catalogue import lookup
@@ -174,7 +174,7 @@ def _caught_row(found: Scored, at: int, verdict: Verdict | None) -> tuple[str, .
         f"`{found.rows[at]}`",
         number(float(found.overall[at].mean()), 3),
         difference,
-        number(beside[COPIES], 3),
+        number(float(np.fmax(beside[COPIES], beside[TRAIN_COPIES])), 3),
         number(beside[VALIDATION_COPIES], 3) + marked,
         number(beside[MEMBERSHIP], 3),
         number(beside[SKILL], 3),

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from gexbench.benchmark.cheat_rows import CHEATS, HONEST
-from gexbench.benchmark.cheat_scoring import BESIDE, COPIES, VALIDATION_COPIES, Measured
+from gexbench.benchmark.cheat_scoring import BESIDE, COPIES, TRAIN_COPIES, VALIDATION_COPIES, Measured
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 from gexbench.metrics.catalogue import CATALOGUE, lookup, split_key
 from gexbench.metrics.scores import COPY_GATE, References, cell_score, undiscriminating
@@ -19,7 +19,11 @@ from gexbench.metrics.specification import Family, Panel
 from gexbench.tasks.errors import InputError
 
 COLUMNS = ("cohort", "fold", "panel", "test_share", "row", "key", "value", "floor", "ceiling")
-GATES: Mapping[str, str] = {COPIES: "copy gate", VALIDATION_COPIES: "validation copy gate"}
+GATES: Mapping[str, str] = {
+    COPIES: "copy gate",
+    TRAIN_COPIES: "copy gate of the rows for training patients",
+    VALIDATION_COPIES: "validation copy gate",
+}
 LOWEST = 3
 
 
@@ -154,7 +158,9 @@ def _verdict(found: Scored, name: str) -> Verdict:
     failed = [
         title
         for gate, title in GATES.items()
-        if fails(found.beside[gate][at]) and not (spoils and fails(found.beside[gate][honest]))
+        if not np.isnan(found.beside[gate][honest]).all()  # a gate that the table is older than judges nothing
+        and fails(found.beside[gate][at])
+        and not (spoils and fails(found.beside[gate][honest]))
     ]
     means = found.scores[at].mean(axis=0)
     lowest = np.argsort(means, kind="stable")[:LOWEST]

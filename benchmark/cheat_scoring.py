@@ -28,9 +28,9 @@ from gexbench.tasks.simulated_oracle import why_not_simulated
 BUDGET: BudgetName = "quick"
 """Of the references: it has no effect on them."""
 SCHEMA = 1
-COPIES, VALIDATION_COPIES = "copy_share", "validation_copy_share"
+COPIES, TRAIN_COPIES, VALIDATION_COPIES = "copy_share", "train_copy_share", "validation_copy_share"
 SKILL, MEMBERSHIP = "conditional_skill", "membership_distance_auc"
-BESIDE = (COPIES, VALIDATION_COPIES, SKILL, MEMBERSHIP)
+BESIDE = (COPIES, TRAIN_COPIES, VALIDATION_COPIES, SKILL, MEMBERSHIP)
 """Metrics that the page shows beside the scored ones."""
 
 

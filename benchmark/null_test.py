@@ -200,13 +200,16 @@ def run_null_test(
     measure.
 
     Raises:
-        InputError: a file of another design.
+        InputError: a file of another design or with other measures.
     """
     lines = _read(path, trial.design, repetitions)
     for repetition in range(len(lines), repetitions):
         found = smallest_p(measures_of(trial, repetition), trial.share)
         cells = {name: f"{p:.6g}" for name, p in found.items()}
-        lines.append({**_design_columns(trial.design), "repetition": str(repetition), **cells})
+        line = {**_design_columns(trial.design), "repetition": str(repetition), **cells}
+        if lines and line.keys() != lines[0].keys():
+            raise InputError(f"{path.name}: holds other measures; name another --out or move the file away")
+        lines.append(line)
         _write(path, lines)
         progress(repetition + 1, repetitions)
     measures = [name for name in lines[0] if ":" in name] if lines else []

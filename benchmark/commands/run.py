@@ -11,7 +11,7 @@ from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench run                                     every generator, simulated cohort, budget quick\n
-gexbench run --cohort tcga --budget cpu          a published leaderboard (about an hour on 2 cores)\n
+gexbench run --cohort tcga --budget cpu          a published leaderboard (about two hours on 2 cores)\n
 gexbench run --generators cvae,gemm-gan --folds 0 --settings gemm-gan.batch=32\n
 gexbench run --cohort tcga --budget cpu --settings tuned     default rows and tuned rows in one table\n
 gexbench run --generators cvae,diffusion-label --train-fractions 0.1,0.25     fits on few patients too
