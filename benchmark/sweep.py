@@ -81,12 +81,18 @@ class Sweep(BaseModel):
 
     def rows(self, registry: Registry) -> tuple[str, ...]:
         """Names of the leaderboard's rows: every generator, and behind it its tuned row and its rows of shares."""
-        return tuple(row_name(name, *more) for name in self.generators for more in self.variants(registry[name]))
+        known = {name: entry for name, entry in registry.items() if name in self.generators}
+        return tuple(row_name(name, *more) for name in self.generators for more in self.variants(name, known.get(name)))
 
-    def variants(self, entry: Entry) -> tuple[tuple[str, float], ...]:
-        """A generator's rows: variant and share of the patients it is fitted on."""
-        tuned = [(TUNED, 1.0)] if self.tuned and entry.name in self.tuned.generators else []
-        scarce = [] if entry.returns_real_rows or entry.name in SEES_NO_SHARE else self.train_fractions
+    def variants(self, name: str, entry: Entry | None) -> tuple[tuple[str, float], ...]:
+        """A generator's rows: variant and share of the patients it is fitted on.
+
+        Args:
+            name: of the generator; entry: None when it is not installed here, then it is taken to make its own rows.
+        """
+        tuned = [(TUNED, 1.0)] if self.tuned and name in self.tuned.generators else []
+        makes_none = (entry is not None and entry.returns_real_rows) or name in SEES_NO_SHARE
+        scarce = () if makes_none else self.train_fractions
         return ((DEFAULT, 1.0), *tuned, *((DEFAULT, fraction) for fraction in scarce))
 
 
@@ -232,7 +238,7 @@ def plan(sweep: Sweep, registry: Registry, cohort: Cohort, fingerprint: str, fol
     for fold in chosen:
         for repeat in range(sweep.repeats):
             for name in sweep.generators:
-                for variant, fraction in sweep.variants(registry[name]):
+                for variant, fraction in sweep.variants(name, registry[name]):
                     source = tuned[name][fold.hash()] if variant == TUNED else None
                     settings = resolved[name] if source is None else found[name, fold.hash()]
                     cells.append(_cell(sweep, registry[name], settings, fold, repeat, fingerprint, source, fraction))

@@ -92,10 +92,7 @@ def _complete(sweep: "Sweep", records: list["Record"], partial: bool) -> None:
     from gexbench.models import registry
     from gexbench.tasks.errors import InputError, examples
 
-    known = registry()
-    rows = {record.row for record in records} | set(sweep.generators)
-    if all(name in known for name in sweep.generators):
-        rows |= set(sweep.rows(known))
+    rows = {record.row for record in records} | set(sweep.rows(registry()))
     there = {(record.row, record.fold, record.repeat) for record in records}
     lacking = set(product(rows, sweep.folds, range(sweep.repeats))) - there
     if lacking and not partial:

@@ -34,6 +34,12 @@ def test_a_sweep_is_published_once_and_verifies(made, tmp_path):
     assert "train_fraction" not in whole
     assert few["fold"] == whole["fold"]
     assert few["seeds"] != whole["seeds"]
+    shown = CliRunner().invoke(app, ["status", "test", "--results", str(made.results)])
+    assert shown.exit_code == 0
+    counts = {line.split()[0]: line.split()[1:] for line in shown.output.splitlines() if line.split()[1:]}
+    assert counts["one"] == counts["one@0.3"] == ["1", "0"]
+    cells = len(made.plan.cells)
+    assert f"{cells} of {cells} cells have a record" in shown.output
     folder = tmp_path / "published" / "small" / "v1"
     assert publish(made, folder, "--note", "A note.").exit_code == 0
     assert {"CITATION.cff", "CITE.txt", "cohort.txt", "environment.json"} <= {path.name for path in folder.iterdir()}

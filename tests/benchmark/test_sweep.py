@@ -137,3 +137,8 @@ def test_shares_outside_0_to_1_are_refused():
         sweep_of(registry(), generators=("vae",), train_fractions=(0.1, 0.10000001))
     with pytest.raises(InputError, match="names nothing"):
         listed(" , ")
+
+
+def test_settings_that_are_no_finite_number_are_refused():
+    with pytest.raises(InputError, match="Infinity is not a finite number"):
+        parse_settings(["cvae.learning_rate=Infinity", "cvae.batch=8"])

@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from gexbench.benchmark import tuning
+from gexbench.benchmark.objective import validation_score
 from gexbench.benchmark.search import Search, search_tasks, storage_at
 from gexbench.benchmark.sweep import chosen_folds
 from gexbench.benchmark.tuned import read_tuning_file
+from gexbench.models.contract import Budget
 from gexbench.tasks.errors import InputError
 
 
@@ -193,3 +196,29 @@ def test_killed_at_any_moment_the_same_command_finds_the_same(tune, tmp_path):
     held = read_tuning_file(Path(results) / "tuning" / "test.json")
     found = {fold.index: fold for fold in held.generators["tunable"].folds.values()}
     assert found == {fold.index: fold for fold in undisturbed.found.values()}
+
+
+@pytest.mark.parametrize(("facts", "expected"), [({}, 1.0), ({"kept_validation_score": 3.0}, 3.0)])
+def test_a_trial_is_judged_by_the_state_that_its_fit_keeps(facts, expected):
+    """A fit that keeps its last state does not get the score of an earlier checkpoint."""
+
+    class Keeps:
+        class Settings:
+            model_validate = staticmethod(lambda settings, strict: settings)
+
+        def __init__(self, settings):
+            self.report = SimpleNamespace(curves={"validation_score": [2.0, 1.0, 3.0]}, facts=facts)
+
+        def fit(self, *_, **__):
+            pass
+
+    job = SimpleNamespace(entry=SimpleNamespace(load=lambda: Keeps, name="keeps"), settings={}, seed=0)
+    found = validation_score(job, None, None, Budget("quick"), lambda *_: None, lambda _: False)
+    assert found == expected
+
+
+def test_a_damaged_file_of_trials_gets_one_clear_error(tmp_path):
+    path = tmp_path / "trials.sqlite"
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(InputError, match=r"trials\.sqlite: is no database of trials .* move it away"):
+        storage_at(path)
