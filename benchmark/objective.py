@@ -1,4 +1,4 @@
-"""One trial of a tuning, in a worker process: a fit on training and validation patients, and its validation score."""
+"""One trial of a tuning, in a worker process: a fit on training and validation patients, and how good it is."""
 
 import math
 import traceback
@@ -11,7 +11,9 @@ import torch
 
 from gexbench.benchmark.jobs import Outcome
 from gexbench.benchmark.training import Report
-from gexbench.models.contract import Budget, Diverged, Unavailable
+from gexbench.benchmark.tuned import ObjectiveName
+from gexbench.benchmark.validation_panel import ValidationPanel
+from gexbench.models.contract import Budget, Diverged, Generator, Unavailable
 from gexbench.models.registry import Entry
 from gexbench.models.settings import BudgetName
 from gexbench.tasks.cohort import Cohort
@@ -46,7 +48,7 @@ class TrialJob:
 
 @dataclass(frozen=True, slots=True)
 class TrialOutcome(Outcome):
-    """How a trial ended: `ok`, `pruned` or a failure; `value` is the validation score of the state that it keeps."""
+    """How a trial ended: `ok`, `pruned` or a failure; `value` is what the objective says, lower is better."""
 
     value: float | None = None
 
@@ -56,16 +58,24 @@ class Pruned(Exception):
 
 
 class Objective:
-    """Runs trials; holds the cohort in memory and the splits of one fold on the device.
+    """Runs trials; holds the cohort in memory, the splits of one fold on the device, and the panels of all folds seen.
 
     Args:
         cohort, fingerprint: name of the cohort and fingerprint of its data.
         budget, device, threads: of every trial.
+        objective: what a finished trial is judged by.
         pruned: whether a trial with this validation score at the pruning point is to be given up.
     """
 
     def __init__(
-        self, cohort: str, fingerprint: str, budget: str, device: str, threads: int, pruned: Callable[[float], bool]
+        self,
+        cohort: str,
+        fingerprint: str,
+        budget: str,
+        device: str,
+        threads: int,
+        objective: ObjectiveName,
+        pruned: Callable[[float], bool],
     ) -> None:
         torch.set_num_threads(threads)
         self.device = torch.device(device)
@@ -73,14 +83,19 @@ class Objective:
             torch.use_deterministic_algorithms(True, warn_only=True)
         self.cohort, self.fingerprint = load_cohort(cohort), fingerprint
         self.budget = Budget(next(name for name in get_args(BudgetName) if name == budget))
-        self.pruned = pruned
+        self.objective, self.pruned = objective, pruned
         self._held: tuple[tuple[str, ...], Split, Split] | None = None
+        self._panels: dict[tuple[str, ...], ValidationPanel] = {}
 
     def do(self, job: TrialJob, report: Report) -> Outcome:
         """Run a trial; a failure of any kind is an outcome, never an exception."""
         try:
             train, validation = self._splits(job)
-            score = validation_score(job, train, validation, self.budget, report, self.pruned)
+            generator = fitted(job, train, validation, self.budget, report, self.pruned)
+            value = kept_validation_score(generator, job.entry.name)
+            if self.objective == "overall score":
+                report("score", 0, 1, {})
+                value = 1 - self._panel(job).overall(generator, bool(job.entry.conditions), job.seed)
         except Pruned:
             return TrialOutcome("pruned")
         except Unavailable as error:
@@ -91,41 +106,56 @@ class Objective:
             return TrialOutcome("out of memory", str(error) or type(error).__name__)
         except Exception as error:  # a trial's failure costs this trial alone
             return TrialOutcome("failed", f"{type(error).__name__}: {error}", traceback.format_exc(limit=-12))
-        return TrialOutcome("ok", value=score)
+        return TrialOutcome("ok", value=value)
 
     def _splits(self, job: TrialJob) -> tuple[Split, Split]:
-        if self._held is None or self._held[0] != (*job.train, "", *job.validation):
+        if self._held is None or self._held[0] != _patients(job):
             self._held = None  # one fold at a time: let go of the last one before the next is put there
             splits = splits_of(job, self.cohort, self.fingerprint, self.device)
-            self._held = ((*job.train, "", *job.validation), *splits)
+            self._held = (_patients(job), *splits)
         return self._held[1], self._held[2]
+
+    def _panel(self, job: TrialJob) -> ValidationPanel:
+        patients = _patients(job)
+        if patients not in self._panels:
+            fold = Fold(job.track, job.index, job.train, job.validation, ())
+            seen = seen_by(job, self.cohort)
+            self._panels[patients] = ValidationPanel.of(seen, fold, self.device, self.fingerprint)
+        return self._panels[patients]
+
+
+def _patients(job: TrialJob) -> tuple[str, ...]:
+    return (*job.train, "", *job.validation)
+
+
+def seen_by(job: TrialJob, cohort: Cohort) -> Cohort:
+    """The cohort without everyone whom a trial must not see."""
+    return cohort.take(np.sort(rows_of(cohort, job.train + job.validation)))
 
 
 def splits_of(job: TrialJob, cohort: Cohort, fingerprint: str, device: torch.device) -> tuple[Split, Split]:
     """Training and validation splits of a trial; expression, labels, text and patches of nobody else are in them."""
-    seen = cohort.take(np.sort(rows_of(cohort, job.train + job.validation)))
     fold = Fold(job.track, job.index, job.train, job.validation, ())
-    held = put_on_device(seen, fold, device, fingerprint=fingerprint)
+    held = put_on_device(seen_by(job, cohort), fold, device, fingerprint=fingerprint)
     return held.train, held.validation
 
 
-def validation_score(
+def fitted(
     job: TrialJob,
     train: Split,
     validation: Split,
     budget: Budget,
     report: Report,
     pruned: Callable[[float], bool],
-) -> float:
-    """The common validation score of the state that a fit keeps; lower is better.
+) -> Generator:
+    """The trial's generator, fitted.
 
     Args:
-        pruned: asked once, with the score at the first checkpoint at or after a third of the steps.
+        pruned: asked once, with the common validation score at the first checkpoint at or after a third of the steps.
 
     Raises:
         Pruned: the answer was yes.
-        Diverged: the score is not finite.
-        ValueError: the generator reports no validation score.
+        Diverged: the training left the finite numbers or collapsed.
     """
     cls = job.entry.load()
     generator = cls(cls.Settings.model_validate(dict(job.settings), strict=False))
@@ -141,9 +171,19 @@ def validation_score(
                 raise Pruned
 
     generator.fit(train, validation, budget=budget, seed=job.seed, progress=progress)
+    return generator
+
+
+def kept_validation_score(generator: Generator, name: str) -> float:
+    """The common validation score of the state that a fit kept; lower is better.
+
+    Raises:
+        Diverged: a score is not finite.
+        ValueError: the generator reports no validation score.
+    """
     scores = generator.report.curves.get("validation_score")
     if not scores:
-        raise ValueError(f"{job.entry.name} reports no validation score (report.curves), so it cannot be tuned")
+        raise ValueError(f"{name} reports no validation score (report.curves), so it cannot be tuned")
     if not all(map(math.isfinite, scores)):
         raise Diverged("a validation score is not finite")
     return float(generator.report.facts.get("kept_validation_score", min(scores)))

@@ -16,7 +16,8 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, TrialState
 
 from gexbench.benchmark.keys import content_key
-from gexbench.benchmark.tuned import FoldTuning, Trial, TrialCounts
+from gexbench.benchmark.tuned import FoldTuning, ObjectiveName, Trial, TrialCounts
+from gexbench.metrics.catalogue import panel_specifications
 from gexbench.models.registry import Entry, resolve_settings
 from gexbench.models.search_space import Choice, Dimension, IntRange, SearchSpace
 from gexbench.tasks.errors import InputError
@@ -44,6 +45,7 @@ class SearchTask:
         defaults: the generator's full settings at the budget, JSON-able.
         space: setting → values; holds the defaults.
         budget, threads, device: of every trial.
+        objective: what finished trials are judged by.
     """
 
     entry: Entry
@@ -55,6 +57,7 @@ class SearchTask:
     budget: str
     threads: int
     device: str
+    objective: ObjectiveName = "overall score"
 
     @property
     def place(self) -> str:
@@ -74,8 +77,14 @@ class SearchTask:
             "budget": self.budget,
             "threads": self.threads,
             "device": self.device,
+            **self._judged_by(),
         }
         return f"{self.place}.{content_key(content)[:16]}"
+
+    def _judged_by(self) -> dict[str, Any]:
+        if self.objective == "validation score":
+            return {}
+        return {"objective": self.objective, "metrics": [[s.name, s.version] for s in panel_specifications("core")]}
 
     @property
     def seed(self) -> int:
@@ -200,6 +209,7 @@ class Search:
             index=self.task.fold.index,
             seed=self.task.seed,
             search=tuple(_line(trial) for trial in trials),
+            objective=self.task.objective,
         )
 
 
@@ -252,6 +262,7 @@ def search_tasks(
     budget: str,
     threads: int,
     device: str,
+    objective: ObjectiveName = "overall score",
 ) -> list[SearchTask]:
     """One task per generator and fold, generator by generator.
 
@@ -278,7 +289,9 @@ def search_tasks(
         else:
             space = {key: values.including(defaults[key]) for key, values in declared.items()}
             tasks += [
-                SearchTask(entry, settings.version, fold, fingerprint, defaults, space, budget, threads, device)
+                SearchTask(
+                    entry, settings.version, fold, fingerprint, defaults, space, budget, threads, device, objective
+                )
                 for fold in folds
             ]
     if problems:

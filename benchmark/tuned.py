@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,6 +13,11 @@ from gexbench.tasks.folds import Fold
 
 TUNED = "tuned"
 """The word after `--settings`, and the name of the rows' variant."""
+
+
+ObjectiveName = Literal["overall score", "validation score"]
+"""What a finished trial is judged by: 1 - overall score of the panel core on the validation patients, or the common
+validation score of the state that its fit kept. Lower is better in both."""
 
 
 class _Strict(BaseModel):
@@ -32,15 +37,17 @@ class TunedFold(_Strict):
 
     Attributes:
         settings: those that were searched, at their best.
-        validation_score: of these settings; lower is better.
+        validation_score: of these settings, by the objective; lower is better.
         default_validation_score: of the default settings, which are trial 0; None when they failed.
         trials: how many stand behind it.
+        objective: what the trials were judged by.
     """
 
     settings: Mapping[str, Any]
     validation_score: float
     default_validation_score: float | None
     trials: TrialCounts
+    objective: ObjectiveName = "validation score"
 
 
 class Trial(_Strict):
@@ -108,6 +115,19 @@ class TunedSettings(_Strict):
 
     sha256: str
     generators: Mapping[str, Mapping[str, TunedFold]]
+
+
+def objective_name(text: str) -> ObjectiveName:
+    """The objective that `--objective` names.
+
+    Raises:
+        InputError: it names none.
+    """
+    known = {name.replace(" ", "-"): name for name in get_args(ObjectiveName)}
+    if text not in known:
+        raise InputError(f"--objective {text!r}: give {' or '.join(known)}")
+    found: ObjectiveName = known[text]
+    return found
 
 
 def tuning_file(results: Path, name: str) -> Path:

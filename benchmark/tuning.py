@@ -48,7 +48,7 @@ class TrialDisplay(Display):
         """Count a trial and report its end."""
         self._done[outcome.state] = self._done.get(outcome.state, 0) + 1
         value = outcome.value if isinstance(outcome, TrialOutcome) else None
-        how = f"validation score {value:.5g}, best {best:.5g}" if value is not None and best is not None else ""
+        how = f"loss {value:.5g}, best {best:.5g}" if value is not None and best is not None else ""
         if how or outcome.reason or not self.console.is_terminal:
             self.say(
                 f"{job.place}: {outcome.state}{': ' if how or outcome.reason else ''}{how or outcome.reason or ''}"
@@ -98,7 +98,7 @@ class Tuner:
             first = self.tasks[0]
             pool: Pool[TrialJob] = Pool(
                 serve_trials,
-                (self.cohort, first.fingerprint, first.budget, first.device, first.threads),
+                (self.cohort, first.fingerprint, first.budget, first.device, first.threads, first.objective),
                 min(workers, len(self.searches)),
                 threads=first.threads,
                 time_limit_s=TRIAL_LIMIT_S,

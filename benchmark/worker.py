@@ -9,6 +9,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from gexbench.benchmark.tuned import ObjectiveName
+
 PROGRESS_INTERVAL_S = 0.5
 
 
@@ -20,7 +22,15 @@ def serve(connection: Connection, plan: Any, results: Path, keep_models: bool) -
     work(connection, Workspace(plan, results, keep_models).do)
 
 
-def serve_trials(connection: Connection, cohort: str, fingerprint: str, budget: str, device: str, threads: int) -> None:
+def serve_trials(
+    connection: Connection,
+    cohort: str,
+    fingerprint: str,
+    budget: str,
+    device: str,
+    threads: int,
+    objective: ObjectiveName,
+) -> None:
     """Do the trials of a tuning that come over `connection` until it closes.
 
     Sends ("ask", validation score) once per trial, and reads back whether the trial is to be pruned.
@@ -35,7 +45,7 @@ def serve_trials(connection: Connection, cohort: str, fingerprint: str, budget: 
         except (EOFError, OSError):
             os._exit(1)
 
-    work(connection, Objective(cohort, fingerprint, budget, device, threads, pruned).do)
+    work(connection, Objective(cohort, fingerprint, budget, device, threads, objective, pruned).do)
 
 
 def lead_group() -> None:

@@ -154,6 +154,8 @@ def _tuning(found: Sequence[Mapping[str, Any]]) -> str:
     if not known:
         return text
     score, default = (float(np.mean(values)) for values in zip(*known, strict=True))
+    if all(tuning.get("objective") == "overall score" for tuning in found):
+        return f"{text}; mean overall score there {1 - score:.3f}, with the default settings {1 - default:.3f}"
     return f"{text}; mean validation score {score:.4g}, with the default settings {default:.4g} (lower is better)"
 
 

@@ -27,6 +27,13 @@ def tune(
     ] = 2,
     threads: Annotated[int, typer.Option(help="Threads per trial.", min=1)] = 1,
     device: options.DeviceOption = "auto",
+    objective: Annotated[
+        str,
+        typer.Option(
+            help="What finished trials are judged by: overall-score (of the panel core on the validation patients) or "
+            "validation-score (the common one, of the state that a fit keeps)."
+        ),
+    ] = "overall-score",
     time_limit: Annotated[
         float | None, typer.Option(help="No trial starts after so many seconds. (default: none)", min=1)
     ] = None,
@@ -36,17 +43,20 @@ def tune(
     name: Annotated[str | None, typer.Option(help="Name of the file of settings. (default: COHORT-BUDGET)")] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Search settings of a generator for each fold, by the common validation score of the state it keeps.
+    """Search settings of a generator for each fold, by its overall score on the validation patients.
 
     A trial sees the fold's training and validation patients only. Trial 0 has the default settings, so tuned
-    settings are never worse than these by validation score. After a third of its steps a trial that is worse than
-    the median of earlier ones is given up. Every trial is kept as it ends: the same command goes on where it stopped.
+    settings are never worse than these on the validation patients. After a third of its steps a trial whose common
+    validation score is worse than the median of earlier ones is given up. Every trial is kept as it ends: the same
+    command goes on where it stopped.
     """
     from gexbench.benchmark.search import search_tasks
     from gexbench.benchmark.sweep import chosen_folds, leaderboard_name, sweep_of
+    from gexbench.benchmark.tuned import objective_name
     from gexbench.models import registry
     from gexbench.tasks.data_directory import load_cohort
 
+    judged_by = objective_name(objective)
     console = options.console()
     entries, folds_file = registry(), options.folds_file(folds)
     wanted = options.listed(generators)
@@ -71,6 +81,7 @@ def tune(
         budget=budget,
         threads=threads,
         device=sweep.device,
+        objective=judged_by,
     )
     del loaded  # every worker holds its own
     if dry_run:
@@ -139,7 +150,7 @@ def _show_found(console: Any, found: Any) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    heads = ("search", "complete", "pruned", "failed", "default score", "tuned score", "settings")
+    heads = ("search", "complete", "pruned", "failed", "default", "tuned", "settings")
     table = Table(*heads, box=None)
     for where, tuning in found.items():
         if tuning is None:
@@ -150,6 +161,7 @@ def _show_found(console: Any, found: Any) -> None:
         counts = (str(trials.complete), str(trials.pruned), str(trials.failed))
         table.add_row(where, *counts, *scores, Text(settings))
     console.print(table, markup=False)
+    console.print("default, tuned: 1 - overall score, or the validation score; lower is better", markup=False)
 
 
 def _short(value: Any) -> str:

@@ -174,17 +174,25 @@ def tune(workbench, tmp_path, monkeypatch):
     class Tune:
         results, cohort = workbench.results, workbench.cohort
 
-        def tuner(self, trials, folds=(0,), settings=None, results=None):
+        def tuner(self, trials, folds=(0,), settings=None, results=None, objective="validation score"):
             entry = Entry(ENTRY.name, ENTRY.target, "test", (), "for tests", settings=settings or {})
             chosen = chosen_folds(self.cohort, "random", folds)
             print_ = self.cohort.fingerprint()
             tasks = search_tasks(
-                {"tunable": entry}, chosen, fingerprint=print_, budget="quick", threads=1, device="cpu"
+                {"tunable": entry},
+                chosen,
+                fingerprint=print_,
+                budget="quick",
+                threads=1,
+                device="cpu",
+                objective=objective,
             )
             return Tuner(tasks, self.cohort.name, trials, results or self.results, "test")
 
-        def __call__(self, trials, folds=(0,), settings=None, workers=1, results=None, **options):
-            tuner = self.tuner(trials, folds, settings, results)
+        def __call__(
+            self, trials, folds=(0,), settings=None, workers=1, results=None, objective="validation score", **options
+        ):
+            tuner = self.tuner(trials, folds, settings, results, objective)
             display = TrialDisplay(Console(file=workbench.log.open("a"), force_terminal=False))
             return tuner, tuner.run(workers, display, **options)
 

@@ -10,14 +10,18 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from gexbench.benchmark import tuning
-from gexbench.benchmark.objective import validation_score
+from gexbench.benchmark.objective import fitted, kept_validation_score
 from gexbench.benchmark.search import Search, search_tasks, storage_at
 from gexbench.benchmark.sweep import chosen_folds
 from gexbench.benchmark.tuned import read_tuning_file
+from gexbench.benchmark.validation_panel import ValidationPanel
+from gexbench.models import registry
 from gexbench.models.contract import Budget
+from gexbench.tasks.device_fold import put_on_device, rows_of
 from gexbench.tasks.errors import InputError
 
 
@@ -67,6 +71,30 @@ def test_a_trial_worse_than_the_median_at_a_third_of_the_steps_is_pruned(in_proc
         if trial.state == "complete":
             complete.append(value)
     assert found.trials.pruned
+
+
+def test_finished_trials_are_judged_by_their_overall_score_on_the_validation_patients(in_process, tune, small_cohort):
+    tuner, summary = tune(2, objective="overall score")
+    (found,) = summary.found.values()
+    assert found.objective == "overall score"
+    assert 0 < found.validation_score < 1
+    assert found.default_validation_score != pytest.approx(1.2)
+    (fold,) = chosen_folds(small_cohort, "random", (0,))
+    seen = small_cohort.take(np.sort(rows_of(small_cohort, fold.train + fold.validation)))
+    panel = ValidationPanel.of(seen, fold, "cpu", small_cohort.fingerprint())
+    again = {name: judged(panel, small_cohort, fold, name) for name in ("train-copy", "class-gaussian", "class-mean")}
+    assert again["train-copy"] > 0.9
+    assert again["train-copy"] > again["class-gaussian"] > again["class-mean"] + 0.1
+    assert again["train-copy"] > 1 - found.default_validation_score
+    assert tune.tuner(2).tasks[0].study_name != tuner.tasks[0].study_name
+
+
+def judged(panel, cohort, fold, name):
+    entry = registry()[name]
+    held = put_on_device(cohort, fold)
+    generator = entry.load()(entry.load().Settings())
+    generator.fit(held.train, held.validation, budget=Budget("quick"), seed=0)
+    return panel.overall(generator, True, seed=1)
 
 
 def check_failures(summary, trials, reason):
@@ -174,7 +202,7 @@ if __name__ == "__main__":
     entry = Entry("tunable", "gexbench_test_tunable:Tunable", "test", (), "for tests", settings={"pause": 0.1})
     cohort = load_cohort("small")
     tasks = search_tasks({"tunable": entry}, chosen_folds(cohort, "random", (0, 1)), fingerprint=cohort.fingerprint(),
-                         budget="quick", threads=1, device="cpu")
+                         budget="quick", threads=1, device="cpu", objective="validation score")
     Tuner(tasks, "small", 4, Path(sys.argv[2]), "test").run(2, TrialDisplay(Console()))
 """
 
@@ -213,8 +241,8 @@ def test_a_trial_is_judged_by_the_state_that_its_fit_keeps(facts, expected):
             pass
 
     job = SimpleNamespace(entry=SimpleNamespace(load=lambda: Keeps, name="keeps"), settings={}, seed=0)
-    found = validation_score(job, None, None, Budget("quick"), lambda *_: None, lambda _: False)
-    assert found == expected
+    generator = fitted(job, None, None, Budget("quick"), lambda *_: None, lambda _: False)
+    assert kept_validation_score(generator, "keeps") == expected
 
 
 def test_a_damaged_file_of_trials_gets_one_clear_error(tmp_path):
