@@ -54,9 +54,9 @@ class ValidationPanel:
         inner = Fold(fold.track, fold.index, fold.train, _as_many_training_patients(cohort, fold), fold.validation)
         held = put_on_device(cohort, inner, device, fingerprint=fingerprint)
         prepared = replace(prepare_fold(cohort, inner, fingerprint), training=None)
-        real, *trivial = (_reference_values(name, held, prepared) for name in (CEILING, *FLOORS))
+        real, shuffle, mean = (_reference_values(name, held, prepared) for name in (CEILING, *FLOORS))
         stated = prepared.reference_values
-        references = References(real, *trivial, trtr=stated["trtr"], majority=stated["majority"])
+        references = References(real, shuffle, mean, trtr=stated["trtr"], majority=stated["majority"])
         return cls(prepared, references, undiscriminating([references]), held.train.conditions, held.test_conditions)
 
     def overall(self, generator: Generator, conditional: bool, seed: int) -> float:

@@ -98,7 +98,7 @@ def leaderboard(records: Sequence[Record], note: str | None = None) -> Leaderboa
     below = ~reference & _fails_gate(grid, copies)
     place = standing(fold_mean(points.overall), ~reference & ~below, below, names)
     comparisons = _comparisons(grid, points, means, place, header.share)
-    notes = row_notes(grid, points, below.tolist(), fold_mean(copies))
+    notes = row_notes(grid, points, below.tolist(), copies)
     marks, texts = numbered([notes[at] for at in place.order])
     kinds = np.where(reference, REFERENCE, np.where(below, BELOW, RANKED))
     rows = _rows(grid, points, means, place, kinds, comparisons, header.share).iloc[place.order]
@@ -149,19 +149,21 @@ def _references(grid: Grid) -> NDArray[np.bool_]:
 
 
 def _copies(grid: Grid, means: FloatArray, reference: NDArray[np.bool_]) -> FloatArray:
-    """(generators, folds) share of copies of training rows among the rows of test or of training patients, or of
-    copies of validation rows: the largest.
+    """(generators,) share of copies of training rows among the rows of test or of training patients, or of copies of
+    validation rows: the largest of the means over folds, since the mean of the folds' largest would be biased upwards.
 
     Of references only copies of training rows count: `real-holdout` consists of validation rows.
     """
-    training = np.fmax(_column(grid, means, COPIES), _column(grid, means, TRAIN_COPIES))
-    validation = _column(grid, means, VALIDATION_COPIES)
-    return np.where(reference[:, None], training, np.fmax(training, validation))
+    training, of_train, validation = (
+        fold_mean(_column(grid, means, key)) for key in (COPIES, TRAIN_COPIES, VALIDATION_COPIES)
+    )
+    training = np.fmax(training, of_train)
+    return np.where(reference, training, np.fmax(training, validation))
 
 
 def _fails_gate(grid: Grid, copies: FloatArray) -> NDArray[np.bool_]:
-    """Copy gate on the mean over folds; a generator without a finished cell has no rows to judge."""
-    share = np.round(fold_mean(copies), 12)  # the mean of equal shares is that share
+    """Copy gate on the share of copies; a generator without a finished cell has no rows to judge."""
+    share = np.round(copies, 12)  # the mean of equal shares is that share
     finished = np.zeros(len(grid.generators), dtype=bool)
     for cell in range(len(grid.records)):
         finished[grid.generator[cell]] |= grid.state(cell) == "ok"
@@ -235,7 +237,7 @@ def _rows(
     ):
         columns[name] = np.full(len(names), np.nan)
         columns[name][competing] = values
-    columns[COPIES] = fold_mean(_copies(grid, means, _references(grid)))
+    columns[COPIES] = _copies(grid, means, _references(grid))
     return pd.DataFrame(columns)
 
 

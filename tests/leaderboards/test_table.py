@@ -212,6 +212,20 @@ def test_copies_fail_the_gate_wherever_they_are(make: Make, references: Referenc
     assert row(board, "vae")["rank"] == 1
 
 
+def test_noisy_shares_are_averaged_over_folds_before_the_largest_is_taken(
+    make: Make, references: References, parsed: Parsed
+) -> None:
+    """Largest mean by hand: (.06 + 0 + .03) / 3; the mean of the folds' largest, .06, would fail the gate."""
+    keys = ("copy_share", "train_copy_share", "validation_copy_share")
+    contents = models(make, "vae", 3)
+    for each, shares in zip(contents, ((0.06, 0.0, 0.01), (0.0, 0.06, 0.0), (0.03, 0.0, 0.06)), strict=True):
+        for key, share in zip(keys, shares, strict=True):
+            each["metrics"][key] = {"value": share, "reason": None, "version": 1}
+    found = row(leaderboard(parsed(references(3) + contents)), "vae")
+    assert found["standing"] == "ranked"
+    assert found["copy_share"] == pytest.approx(0.03)
+
+
 def test_unavailable_generators_are_listed_and_not_scored(make: Make, references: References, parsed: Parsed) -> None:
     contents = [make("oracle", fold, {}, state="unavailable", reason="no true world") for fold in range(3)]
     board = leaderboard(parsed(references(3) + models(make, "vae", 3) + contents))
