@@ -13,12 +13,13 @@ from gexbench.benchmark.jobs import Outcome
 from gexbench.benchmark.training import Report
 from gexbench.benchmark.tuned import ObjectiveName
 from gexbench.benchmark.validation_panel import ValidationPanel
+from gexbench.benchmark.workspace import WroteToInputs
 from gexbench.models.contract import Budget, Diverged, Generator, Unavailable
 from gexbench.models.registry import Entry
 from gexbench.models.settings import BudgetName
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.data_directory import load_cohort
-from gexbench.tasks.device_fold import put_on_device, rows_of
+from gexbench.tasks.device_fold import DeviceFold, put_on_device, rows_of
 from gexbench.tasks.folds import Fold
 from gexbench.tasks.split import Split
 
@@ -84,14 +85,13 @@ class Objective:
         self.cohort, self.fingerprint = load_cohort(cohort), fingerprint
         self.budget = Budget(next(name for name in get_args(BudgetName) if name == budget))
         self.objective, self.pruned = objective, pruned
-        self._held: tuple[tuple[str, ...], Split, Split] | None = None
+        self._held: tuple[tuple[str, ...], DeviceFold, int] | None = None
         self._panels: dict[tuple[str, ...], ValidationPanel] = {}
 
     def do(self, job: TrialJob, report: Report) -> Outcome:
         """Run a trial; a failure of any kind is an outcome, never an exception."""
         try:
-            train, validation = self._splits(job)
-            generator = fitted(job, train, validation, self.budget, report, self.pruned)
+            generator = self._fitted(job, report)
             value = kept_validation_score(generator, job.entry.name)
             if self.objective == "overall score":
                 report("score", 0, 1, {})
@@ -108,12 +108,20 @@ class Objective:
             return TrialOutcome("failed", f"{type(error).__name__}: {error}", traceback.format_exc(limit=-12))
         return TrialOutcome("ok", value=value)
 
-    def _splits(self, job: TrialJob) -> tuple[Split, Split]:
+    def _fitted(self, job: TrialJob, report: Report) -> Generator:
         if self._held is None or self._held[0] != _patients(job):
             self._held = None  # one fold at a time: let go of the last one before the next is put there
-            splits = splits_of(job, self.cohort, self.fingerprint, self.device)
-            self._held = (_patients(job), *splits)
-        return self._held[1], self._held[2]
+            put = device_fold_of(job, self.cohort, self.fingerprint, self.device)
+            self._held = (_patients(job), put, put.checksum())
+        _, held, checksum = self._held
+        try:
+            return fitted(job, held.train, held.validation, self.budget, report, self.pruned)
+        finally:
+            if held.checksum() != checksum:
+                self._held = None
+                self._panels.clear()
+                self.cohort = load_cohort(self.cohort.name)
+                raise WroteToInputs(f"{job.entry.name} wrote to its inputs; copy tensors before changing them")
 
     def _panel(self, job: TrialJob) -> ValidationPanel:
         patients = _patients(job)
@@ -133,11 +141,10 @@ def seen_by(job: TrialJob, cohort: Cohort) -> Cohort:
     return cohort.take(np.sort(rows_of(cohort, job.train + job.validation)))
 
 
-def splits_of(job: TrialJob, cohort: Cohort, fingerprint: str, device: torch.device) -> tuple[Split, Split]:
-    """Training and validation splits of a trial; expression, labels, text and patches of nobody else are in them."""
+def device_fold_of(job: TrialJob, cohort: Cohort, fingerprint: str, device: torch.device) -> DeviceFold:
+    """Splits of a trial; expression, labels, text and patches of nobody else are in them."""
     fold = Fold(job.track, job.index, job.train, job.validation, ())
-    held = put_on_device(seen_by(job, cohort), fold, device, fingerprint=fingerprint)
-    return held.train, held.validation
+    return put_on_device(seen_by(job, cohort), fold, device, fingerprint=fingerprint)
 
 
 def fitted(

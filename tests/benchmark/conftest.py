@@ -126,6 +126,7 @@ class Tunable(Generator):
             seen |= {"tensors": tensors, "seed": seed, "settings": self.settings.model_dump()}
             file.write(json.dumps(seen) + "\\n")
         if self.settings.how == "diverge" and self.settings.rate > 1e-3: raise Diverged("the loss is nan after 3 steps")
+        if self.settings.how == "write" and self.settings.rate > 1e-3: train.standardised.zero_()
         if self.settings.how == "exit" and self.settings.rate != 1e-3: os._exit(9)
         self.report.curves["validation_score"] = []
         for step in range(1, 7):

@@ -112,6 +112,13 @@ def test_a_failing_trial_is_a_failed_trial_and_not_the_end(in_process, tune):
     check_failures(summary, 6, "diverged: the loss is nan")
 
 
+def test_a_trial_that_writes_to_its_inputs_fails_and_spoils_no_later_one(in_process, tune):
+    _, summary = tune(6, settings={"how": "write"}, objective="overall score")
+    check_failures(summary, 6, "wrote to its inputs")
+    (found,) = summary.found.values()
+    assert 0 < found.default_validation_score < 1
+
+
 def test_a_trial_that_ends_its_process_costs_itself(tune):
     _, summary = tune(2, settings={"how": "exit"})
     check_failures(summary, 2, "exit code 9")
