@@ -5,7 +5,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from gexbench.metrics.catalogue_biology import BIOLOGY, PAPER_VARIANTS
-from gexbench.metrics.catalogue_extended import EXTENDED_DETECTION, EXTENDED_UTILITY, MEMBERSHIP, SCARCE_UTILITY
+from gexbench.metrics.catalogue_extended import (
+    EXTENDED_DETECTION,
+    EXTENDED_UTILITY,
+    MEMBERSHIP,
+    SCARCE_UTILITY,
+    SHUFFLED_CONDITIONS,
+)
 from gexbench.metrics.specification import Family, Goal, MetricSpecification, Need, Panel
 
 FAMILY_WEIGHTS: Mapping[Family, float] = MappingProxyType(
@@ -400,6 +406,7 @@ CATALOGUE: tuple[MetricSpecification, ...] = (
     *SCARCE_UTILITY,
     *BIOLOGY,
     *_paired(),
+    *SHUFFLED_CONDITIONS,
     *_privacy(),
     *MEMBERSHIP,
     *PAPER_VARIANTS,

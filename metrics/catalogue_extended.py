@@ -1,5 +1,7 @@
 """Metrics of the panel ``extended`` and of scarce fits; the catalogue puts them into its order."""
 
+import math
+
 from gexbench.metrics.specification import Goal, Group, MetricSpecification, Need
 
 RELEASE_SIZES = (2, 5, 10, 25)
@@ -166,6 +168,40 @@ SCARCE_UTILITY: tuple[MetricSpecification, ...] = (
         "one fit",
         per_label=False,
         panel="scarce",
+    ),
+)
+
+
+def _of_conditions(name: str, title: str, highest: float) -> MetricSpecification:
+    """What conditions say beyond the label, beside the overall score."""
+    return MetricSpecification(
+        name=name,
+        title=title,
+        family="paired",
+        goal="diagnostic",
+        range=(-math.inf, highest),
+        floor=None,
+        ceiling=None,
+        version=1,
+        cost="time O(n draws genes)",
+        needs=frozenset({"pairs", "labels", "training"}),
+        unit="1",
+        reference="this suite",
+        panel="extended",
+        in_overall=False,
+    )
+
+
+SHUFFLED_CONDITIONS: tuple[MetricSpecification, ...] = (
+    _of_conditions(
+        "shuffled_conditions_skill",
+        "Conditional skill when patients of a class exchange their draws",
+        1.0,
+    ),
+    _of_conditions(
+        "conditions_gain",
+        "Conditional skill of the right patient's draws beyond that of exchanged ones; 0 when draws know only the label",
+        math.inf,
     ),
 )
 

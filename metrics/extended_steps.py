@@ -1,4 +1,4 @@
-"""The steps of the panel ``extended`` on detection, downstream tasks and membership, and that of scarce fits."""
+"""The steps of the panel ``extended`` on conditions, detection, tasks and membership, and that of scarce fits."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -9,12 +9,23 @@ from gexbench.metrics import membership
 from gexbench.metrics.catalogue_extended import RELEASE_SIZES
 from gexbench.metrics.extended_utility import augmented, extended_tasks, few_rows, release, trts
 from gexbench.metrics.fold import ExtendedReferences, PreparedFold, TrainingRows
-from gexbench.metrics.steps import Comparison, Findings, Step, detection_step, synthetic_train, tstr_step
+from gexbench.metrics.shuffled_conditions import shuffled_conditions
+from gexbench.metrics.steps import (
+    Comparison,
+    Findings,
+    Step,
+    detection_step,
+    patient_scores,
+    standardised_draws,
+    synthetic_train,
+    tstr_step,
+)
 from gexbench.metrics.utility import MEASURES
 
 
 def extended_steps(fold: PreparedFold) -> Iterator[Step]:
     """These steps of a fold, cheap ones first."""
+    yield Step("shuffled_conditions", ("shuffled_conditions_skill", "conditions_gain"), _shuffled_conditions)
     yield Step("nearest_shares", ("dcr_share", "nndr_share"), _nearest_shares)
     attacks = tuple(f"membership_{name}_{figure}" for name in ("distance", "ratio") for figure in ("auc", "tpr"))
     yield Step("membership", attacks, _membership)
@@ -45,6 +56,23 @@ def _known(given: Comparison) -> tuple[TrainingRows, ExtendedReferences]:
     if training is None or extended is None:
         raise ValueError("the fold is prepared without training rows, or for the panel 'core'")
     return training, extended
+
+
+def _shuffled_conditions(given: Comparison) -> Findings:
+    fold, training = given.fold.fold, given.fold.training
+    if training is None:
+        raise ValueError("the skill needs training rows")
+    found = shuffled_conditions(
+        standardised_draws(given),
+        given.fold.test,
+        patient_scores(given),
+        training.label_draws,
+        fold.test_patients,
+        fold.labels[fold.finest][2],
+        f"shuffled conditions/{given.fold.seed}",
+    )
+    values = {"shuffled_conditions_skill": found.skill, "conditions_gain": found.gain}
+    return Findings(values, extra={"shuffled_conditions_rows": float(found.rows)})
 
 
 def _trts(given: Comparison, label: str) -> Findings:

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics import memorisation, paired, support
+from gexbench.metrics import memorisation, support
 from gexbench.metrics.arrays import Matrix
 from gexbench.metrics.biology import RealBiology
 from gexbench.metrics.classifiers import Fitted
 from gexbench.metrics.gene_sets import GeneSets, usable_sets
+from gexbench.metrics.label_draws import label_draws, mean_by_class
 from gexbench.metrics.space import Space, fit_space
 from gexbench.metrics.specification import Panel
 from gexbench.metrics.structure import correlation_matrix
 
 NEIGHBOURS = 5
-DRAWS = 19
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +100,8 @@ class TrainingRows:
     """What metrics that need ``training`` read: the rows that ``fit`` saw, and what depends on them.
 
     rows, validation: standardised; copy_threshold: of validation rows against training rows;
-    validation_copy_threshold: of test rows against validation rows; label_draws_crps: CRPS of label-matched draws;
+    validation_copy_threshold: of test rows against validation rows; label_draws: CRPS of label-matched draws for every
+    test row, shape (n_test,), and label_draws_crps: its mean;
     classifiers: label column → logistic regression on ``rows``, for the panel ``extended`` only.
     """
 
@@ -108,6 +109,7 @@ class TrainingRows:
     validation: Matrix
     copy_threshold: float
     validation_copy_threshold: float
+    label_draws: Matrix
     label_draws_crps: float
     classifiers: Mapping[str, Fitted] = field(default_factory=dict)
 
@@ -227,33 +229,15 @@ def _biology(fold: RealFold, correlations: Matrix, gene_sets: GeneSets | None) -
 def _training_rows(fold: RealFold, space: Space, rows: Matrix, test: Matrix, seed: int) -> TrainingRows:
     validation = space.standardise(fold.validation, "validation")
     train_labels, _, test_labels = fold.labels[fold.finest]
+    draws = label_draws(rows, train_labels, test, test_labels, seed)
     return TrainingRows(
         rows=rows,
         validation=validation,
         copy_threshold=memorisation.copy_threshold(validation, rows),
         validation_copy_threshold=memorisation.copy_threshold(test, validation),
-        label_draws_crps=label_draws_crps(rows, train_labels, test, test_labels, seed),
+        label_draws=draws,
+        label_draws_crps=mean_by_class(draws, test_labels),
     )
-
-
-def label_draws_crps(
-    train: Matrix, train_labels: NDArray[Any], test: Matrix, test_labels: NDArray[Any], seed: int
-) -> float:
-    """Fair CRPS of 19 training rows of the patient's class, drawn without replacement, seeded.
-
-    A class with 2 to 18 training rows is drawn whole; a smaller one falls back on all training rows.
-    """
-    generator = np.random.default_rng(seed)
-    total = 0.0
-    for name in np.unique(test_labels):
-        mine = np.flatnonzero(test_labels == name)
-        pool = np.flatnonzero(train_labels == name)
-        if len(pool) < 2:
-            pool = np.arange(len(train))
-        draws = min(DRAWS, len(pool))
-        chosen = np.argsort(generator.random((len(mine), len(pool))), axis=1)[:, :draws]
-        total += float(paired.patient_crps(train[pool[chosen]].astype(np.float32), test[mine]).sum())
-    return total / len(test)
 
 
 def fingerprint(fold: RealFold, seed: int, panel: Panel = "core") -> str:

@@ -177,7 +177,7 @@ def _copy_share(given: Comparison) -> Findings:
     return Findings(found, extra=thresholds)
 
 
-def _draws(given: Comparison) -> NDArray[np.float32]:
+def standardised_draws(given: Comparison) -> NDArray[np.float32]:
     """Draws in units of the training sd, float32 (n_test, draws, genes)."""
 
     def standardised() -> NDArray[np.float32]:
@@ -188,9 +188,14 @@ def _draws(given: Comparison) -> NDArray[np.float32]:
     return given.once("draws", standardised)
 
 
+def patient_scores(given: Comparison) -> Matrix:
+    """CRPS of every test row's draws, in units of the training sd, (n_test,)."""
+    return given.once("crps", lambda: paired.patient_crps(standardised_draws(given), given.fold.test))
+
+
 def _score(given: Comparison) -> float:
     """CRPS of the draws, in units of the training sd."""
-    return given.once("crps", lambda: paired.crps(_draws(given), given.fold.test))
+    return float(patient_scores(given).mean())
 
 
 def _calibration(given: Comparison) -> Findings:
@@ -202,7 +207,7 @@ def _calibration(given: Comparison) -> Findings:
 
 def _within_class(given: Comparison) -> Findings:
     fold = given.fold.fold
-    mean, labels = _draws(given).mean(axis=1, dtype=np.float64), fold.labels[fold.finest][2]
+    mean, labels = standardised_draws(given).mean(axis=1, dtype=np.float64), fold.labels[fold.finest][2]
     return Findings(
         {
             "within_class_correlation": paired.within_class_correlation(mean, given.fold.test, labels),
