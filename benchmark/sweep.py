@@ -12,7 +12,7 @@ from gexbench.benchmark.keys import content_key
 from gexbench.benchmark.tuned import TUNED, TunedFold, TunedSettings
 from gexbench.metrics.catalogue import panel_specifications
 from gexbench.metrics.gene_sets import GeneSets
-from gexbench.metrics.specification import Panel
+from gexbench.metrics.specification import PANEL_SCHEMA, Panel
 from gexbench.models.registry import Entry, Registry, resolve_settings
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohort import Cohort
@@ -153,8 +153,8 @@ class Cell:
         repeat: index of the training seed.
         train_key: content key of *train and sample*: cohort, fold, generator, version, settings, budget,
             repeat, threads, device.
-        score_key: content key of *score*: the train key, the panel and its metrics' versions, the gene sets, the
-            tuning.
+        score_key: content key of *score*: the train key, the panel with its schema and its metrics' versions, the gene
+            sets, the tuning.
         tuned: where tuned settings come from; None for a default cell.
         train_fraction: share of the fold's training and validation patients that the generator is fitted on.
     """
@@ -203,6 +203,7 @@ class Plan:
                 "cohort": self.fingerprint,
                 "fold": fold.hash(),
                 "metrics": metric_versions(panel or self.sweep.panel),
+                "schema": PANEL_SCHEMA,
             }
         )
 
@@ -304,7 +305,8 @@ def _cell(
         }
     )
     metrics = metric_versions(sweep.panel, scarce=bool(scarce))
-    scored: dict[str, Any] = {"kind": "record", "rows": train_key, "panel": sweep.panel, "metrics": metrics}
+    scored: dict[str, Any] = {"kind": "record", "schema": PANEL_SCHEMA, "rows": train_key}
+    scored |= {"panel": sweep.panel, "metrics": metrics}
     if sweep.gene_sets is not None:
         scored["gene_sets"] = sweep.gene_sets.sha256
     if tuned is not None:

@@ -54,6 +54,7 @@ def page_data(board: Leaderboard, records: Sequence[Record]) -> dict[str, Any]:
         "comparisons": _differences(board.comparisons, ("generator", "against", "role")),
         "ablations": _differences(board.ablations, ("question", "generator", "against")),
         "scarce": _columns(board.scarce),
+        **({} if board.anchors.empty else {"anchors": _columns(board.anchors)}),
         "resources": _columns(board.resources),
         "settings": _columns(board.settings),
         "absent": _columns(board.absent),

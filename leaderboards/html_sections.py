@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from gexbench.leaderboards.anchors import LEGEND as ANCHOR_LEGEND
+from gexbench.leaderboards.anchors import TITLES as ANCHOR_TITLES
 from gexbench.leaderboards.formatting import NOTHING, arrow, number, p_text, percent, with_interval
 from gexbench.leaderboards.html_board import label_of
 from gexbench.leaderboards.html_markup import Markup, element, interval_bar, joined
@@ -36,6 +38,8 @@ def sections(board: Leaderboard) -> Iterable[Markup]:
         yield _section("ablations", "What conditions and parts add", _ABLATIONS, _ablations(board))
     if not board.scarce.empty:
         yield _section("few-patients", "Generators fitted on few patients", LEGEND, _scarce(board))
+    if not board.anchors.empty:
+        yield _section("anchors", "Ceilings and floors of the downstream tasks", ANCHOR_LEGEND, _anchors(board))
     yield _section("metrics", "Metrics", "", _definitions(board))
     yield _section("settings", "Settings", "", _settings(board))
 
@@ -171,6 +175,18 @@ def _scarce(board: Leaderboard) -> Markup:
     table = element("table", element("thead", element("tr", *heads)), element("tbody", *lines))
     listed = [element("ul", *notes)] if notes else []
     return element("div", scrolling(table, "generators fitted on few patients"), *listed)
+
+
+def _anchors(board: Leaderboard) -> Markup:
+    heads = [element("th", "metric", scope="col", class_="name")]
+    heads += [element("th", title, scope="col") for title in ANCHOR_TITLES.values()]
+    lines = []
+    for row in board.anchors.to_dict("records"):
+        texts = (with_interval(row[name], row[f"{name}_half_width"], 3) for name in ANCHOR_TITLES)
+        name = element("th", *_metric_head(str(row["key"])), scope="row", class_="name")
+        lines.append(element("tr", name, *(element("td", text) for text in texts)))
+    table = element("table", element("thead", element("tr", *heads)), element("tbody", *lines))
+    return scrolling(table, "ceilings and floors of the downstream tasks")
 
 
 def _definitions(board: Leaderboard) -> Markup:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from gexbench.leaderboards.anchors import LEGEND as ANCHOR_LEGEND
+from gexbench.leaderboards.anchors import TITLES as ANCHOR_TITLES
 from gexbench.leaderboards.formatting import (
     NOTHING,
     arrow,
@@ -69,6 +71,8 @@ def to_markdown(board: Leaderboard) -> str:
         parts += ["## Generators fitted on few patients", _scarce(board), SCARCE_LEGEND]
     for family in dict.fromkeys(board.metrics["family"]):
         parts += [f"## {str(family).capitalize()}", *_family_tables(board, str(family))]
+        if family == "utility" and not board.anchors.empty:
+            parts += ["### Ceilings and floors", _anchors(board), ANCHOR_LEGEND]
     parts += ["## Cost", _resources(board), "## Settings", _settings(board)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -235,6 +239,17 @@ def _family_tables(board: Leaderboard, family: str) -> list[str]:
             "Units: " + ", ".join(f"{markdown_text(k)} in {markdown_text(u)}" for k, u in units.items()) + "."
         )
     return tables
+
+
+def _anchors(board: Leaderboard) -> str:
+    lines = [
+        [
+            f"{markdown_text(str(row['key']))} {arrow(lookup(str(row['key'])))}".strip(),
+            *(with_interval(row[name], row[f"{name}_half_width"], 3) for name in ANCHOR_TITLES),
+        ]
+        for row in board.anchors.to_dict("records")
+    ]
+    return _table(["metric", *ANCHOR_TITLES.values()], lines, text_columns=1)
 
 
 def _resources(board: Leaderboard) -> str:

@@ -87,14 +87,22 @@ def fold_references(grid: Grid) -> list[References]:
             }
             for name in (CEILING, *FLOORS)
         )
-        stated = _stated(grid, position[CEILING], fold)
+        stated = stated_references(grid, position[CEILING], fold)
         references.append(
-            References(real, shuffle, mean, trtr=stated.get("trtr", {}), majority=stated.get("majority", {}))
+            References(
+                real,
+                shuffle,
+                mean,
+                trtr=stated.get("trtr", {}),
+                majority=stated.get("majority", {}),
+                shuffled_labels=stated.get("shuffled_labels", {}),
+            )
         )
     return references
 
 
-def _stated(grid: Grid, generator: int, fold: int) -> Mapping[str, Mapping[str, float]]:
+def stated_references(grid: Grid, generator: int, fold: int) -> Mapping[str, Mapping[str, float]]:
+    """Reference values of the first finished record of a generator in a fold (positions); empty without one."""
     for cell in np.flatnonzero((grid.generator == generator) & (grid.fold == fold)):
         record = grid.records[cell]
         if record is not None and record.state == "ok":

@@ -12,7 +12,7 @@ SCHEMA = 1
 LARGEST_RECORD_BYTES = 32 * 2**20
 DEFAULT, TUNED = "default", "tuned"
 _NUMBER = (int, float)
-_ANCHORS = ("trtr", "majority")
+_ANCHORS = ("trtr", "majority", "shuffled_labels")
 _OPTIONAL_TEXT = (str, type(None))
 
 _FIELDS: Mapping[str, tuple[type, ...]] = {
@@ -87,8 +87,8 @@ class Record:
         train_fraction: share of the fold's training and validation patients that the generator was fitted on.
         state: `ok`, `unavailable`, `skipped`, or how the cell failed.
         metrics: `name` or `name[label]` → what was measured.
-        reference_values: `trtr` and `majority` → metric key → value of this fold: the downstream tasks' ceilings
-            and floors.
+        reference_values: `trtr`, `majority` and, in newer records, `shuffled_labels` → metric key → value of this
+            fold: the downstream tasks' ceilings and floors.
         content: the whole record as read.
     """
 

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gexbench.leaderboards.ablation import ablations
+from gexbench.leaderboards.anchors import anchor_rows
 from gexbench.leaderboards.formatting import NOTHING, number, plain
 from gexbench.leaderboards.grid import Grid, grid_of
 from gexbench.leaderboards.header import Header, header_of
@@ -50,6 +51,7 @@ class Leaderboard:
         comparisons: see `planned_comparisons`.
         ablations: see `ablations`: of the scores, and of every metric.
         scarce: see `scarce_rows`; generators fitted on a share of the patients stand here alone.
+        anchors: see `anchor_rows`.
         resources: cells, cells_ok, mean seconds by phase, peak memory.
         settings: generator, version, family, conditions, settings.
         absent: generators that cannot work here: generator, reason.
@@ -64,6 +66,7 @@ class Leaderboard:
     comparisons: pd.DataFrame
     ablations: pd.DataFrame
     scarce: pd.DataFrame
+    anchors: pd.DataFrame
     resources: pd.DataFrame
     settings: pd.DataFrame
     absent: pd.DataFrame
@@ -112,6 +115,7 @@ def leaderboard(records: Sequence[Record], note: str | None = None) -> Leaderboa
         comparisons=comparisons,
         ablations=ablations(_measures(grid, points, means), names, header.share),
         scarce=scarce,
+        anchors=anchor_rows(grid, header.share),
         resources=resources_of(grid).iloc[place.order].reset_index(drop=True),
         settings=_settings(records, [*ordered, *absent]),
         absent=pd.DataFrame({"generator": list(absent), "reason": list(absent.values())}),

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.metrics.catalogue_extended import RELEASE_SIZES
-from gexbench.metrics.classifiers import Classification, Classifier, Fitted, fit_classifier, majority, train_and_test
+from gexbench.metrics.classifiers import Classification, Classifier, Fitted, fit_classifier, train_and_test
 from gexbench.metrics.fold import RealFold
 from gexbench.metrics.hashing import hashed_order
-from gexbench.metrics.utility import MEASURES, Utility, keyed, tstr
+from gexbench.metrics.utility import ANCHORS, MEASURES, Utility, anchors_of, keyed, tstr, with_shuffled_labels
 
 RELEASE_DRAWS = 3
 
@@ -114,19 +114,21 @@ def few_patients(ids: Any, labels: Any, size: int, salt: str) -> NDArray[np.intp
 def extended_references(
     fold: RealFold, train: Any, test: Any, seed: int, core: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """``values`` and ``per_class`` of ``trtr`` and ``majority`` by key, and ``release`` without synthetic rows.
+    """``values`` and ``per_class`` of ``ANCHORS`` by key, and ``release`` without synthetic rows.
 
     core: ``values`` and ``per_class`` of the core panel, whose TRTR by logistic regression is not repeated. JSON-able.
     """
-    values: dict[str, dict[str, float]] = {"trtr": {}, "majority": {}}
-    per_class: dict[str, dict[str, dict[str, float]]] = {"trtr": {}, "majority": {}}
+    values: dict[str, dict[str, float]] = {name: {} for name in ANCHORS}
+    per_class: dict[str, dict[str, dict[str, float]]] = {name: {} for name in ANCHORS}
+    shuffled = with_shuffled_labels(fold, seed)
     for classifier, label in extended_tasks(fold):
-        train_labels, _, test_labels = fold.labels[label]
-        real = tstr(fold, train, test, classifier, label, seed)
-        named = majority(train_labels, test_labels, left_out=fold.left_out.get(label, ()))
-        for name, found in (("trtr", real), ("majority", keyed(named, f"tstr_{classifier}", label))):
+        for name, found in anchors_of(fold, shuffled, train, test, classifier, label, seed).items():
             values[name] |= found.values
             per_class[name] |= found.per_class
+    # Left out of the core panel for its cost.
+    boosted = tstr(shuffled, train, test, "xgb", fold.finest, seed)
+    values["shuffled_labels"] |= boosted.values
+    per_class["shuffled_labels"] |= boosted.per_class
     for name, known in values.items():
         for task in ("trts_lr", "augmented_lr"):
             known |= {

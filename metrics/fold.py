@@ -15,7 +15,7 @@ from gexbench.metrics.classifiers import Fitted
 from gexbench.metrics.gene_sets import GeneSets, usable_sets
 from gexbench.metrics.label_draws import label_draws, mean_by_class
 from gexbench.metrics.space import Space, fit_space
-from gexbench.metrics.specification import Panel
+from gexbench.metrics.specification import PANEL_SCHEMA, Panel
 from gexbench.metrics.structure import correlation_matrix
 
 NEIGHBOURS = 5
@@ -116,7 +116,7 @@ class TrainingRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExtendedReferences:
-    """What the panel ``extended`` adds to the reference values: ``trtr`` and ``majority`` by key, recalls by class.
+    """What the panel ``extended`` adds to the reference values, by name and key, and recalls by class.
 
     release: real patients per class → accuracy of a classifier of these alone.
     """
@@ -133,9 +133,10 @@ class PreparedFold:
     real: standardised test rows of ``set_rows``, real_pcs: their components; radii, pc_radii: distances to the
     k-th neighbour (k = ``neighbours``); correlations: (genes, genes) of ``real``; biology: what the biology metrics
     need of ``set_rows``; test: all standardised test rows; training: None where training rows are withheld.
-    reference_values and reference_per_class: ``trtr`` and ``majority`` utilities of the core panel; extended: those of
-    ``extended``, None when the fold was prepared for ``core``. cacheable: the part worth keeping as JSON, accepted back
-    by ``prepare(cached=…)``.
+    reference_values and reference_per_class: ``trtr``, ``majority`` and ``shuffled_labels`` utilities of the core panel
+    (the last by logistic regression alone: boosting on noise takes longest); extended: those of ``extended``, None when
+    the fold was prepared for ``core``. cacheable: the part worth keeping as JSON, accepted back by
+    ``prepare(cached=…)``.
     """
 
     fold: RealFold
@@ -241,10 +242,10 @@ def _training_rows(fold: RealFold, space: Space, rows: Matrix, test: Matrix, see
 
 
 def fingerprint(fold: RealFold, seed: int, panel: Panel = "core") -> str:
-    """SHA-256 of the data, names, labels and metric versions that a panel's reference values depend on."""
+    """SHA-256 of the data, names, labels, schema and metric versions that a panel's reference values depend on."""
     from gexbench.metrics.catalogue import panel_specifications
 
-    digest = hashlib.sha256(repr((seed, fold.genes, fold.finest, sorted(fold.left_out.items()))).encode())
+    digest = hashlib.sha256(repr((PANEL_SCHEMA, seed, fold.genes, fold.finest, sorted(fold.left_out.items()))).encode())
     specifications = [spec for spec in panel_specifications(panel) if spec.family == "utility"]
     digest.update(repr([(spec.name, spec.version) for spec in specifications]).encode())
     for name in ("train", "test"):

@@ -23,7 +23,8 @@ fold:
 
 - `worst-trivial`: the worse of gene-shuffle and class-mean
 - `real-holdout`: real validation patients of the same types
-- `majority`: the most frequent class; `trtr`: the same classifier trained on real rows
+- `majority`: the most frequent class; `trtr`: the same classifier trained on real rows. `shuffled_labels`, the same on
+  real rows with permuted labels, is shown beside them and enters no score
 - `label-draws`: training rows of the same type
 
 Needs: what a metric reads besides real and synthetic expression of the test patients. Cost: growth of time and memory

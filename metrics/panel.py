@@ -43,9 +43,10 @@ class MetricValue:
 class PanelResult:
     """values: by key ``name`` or ``name[label]``, in the catalogue's order.
 
-    per_class: ``tstr_lr_recall[project]`` → class → recall, and the like. reference_values: ``trtr`` and
-    ``majority`` → key → value: the ceilings and floors of the utility metrics. extra: figures beside a metric
-    (``detection_null_sd``, ``copy_threshold``, ``rank_share_0`` …). seconds: CPU time of this process by step.
+    per_class: ``tstr_lr_recall[project]`` → class → recall, and the like. reference_values: ``trtr``,
+    ``majority`` and ``shuffled_labels`` → key → value: ceilings and floors of the utility metrics. extra:
+    figures beside a metric (``detection_null_sd``, ``copy_threshold``, ``rank_share_0`` …). seconds: CPU time of this
+    process by step.
     """
 
     values: dict[str, MetricValue]

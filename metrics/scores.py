@@ -7,7 +7,7 @@ through the metrics that do not discriminate on them, which are left out.
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gexbench.metrics.catalogue import FAMILY_WEIGHTS, lookup
 from gexbench.metrics.specification import Family, MetricSpecification
@@ -25,7 +25,8 @@ class References:
     """Values of one fold that set floors and ceilings, by metric key.
 
     real_holdout, gene_shuffle, class_mean: the metrics of these generators; trtr, majority: the utility of real
-    training rows and of the most frequent class (``PanelResult.reference_values``).
+    training rows and of the most frequent class; shuffled_labels: of real rows with permuted labels, shown beside these
+    and never in a score (``PanelResult.reference_values``).
     """
 
     real_holdout: Values
@@ -33,6 +34,7 @@ class References:
     class_mean: Values
     trtr: Values
     majority: Values
+    shuffled_labels: Values = field(default_factory=dict)
 
     def floor(self, key: str) -> float | None:
         """The value that scores 0; None where the metric has no floor or the reference no value."""

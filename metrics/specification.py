@@ -13,6 +13,10 @@ Group = Literal["core", "extended", "scarce"]
 Need = Literal["labels", "pairs", "training", "members", "gene sets"]
 Anchor = Literal["worst-trivial", "real-holdout", "majority", "trtr", "label-draws"]
 
+PANEL_SCHEMA = 2
+"""Of what a panel leaves beside its metrics' values (reference values, sums by cluster): a new one scores kept rows
+anew and prepares folds anew; no training depends on it."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 

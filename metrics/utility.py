@@ -1,13 +1,18 @@
-"""Downstream disease-type classification: TSTR, TRTR and the majority class, by label column and classifier."""
+"""Downstream disease-type classification by label column and classifier: TSTR, TRTR, shuffled labels, majority."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
+
+import numpy as np
 
 from gexbench.metrics.classifiers import Classification, Classifier, majority, train_and_test
 from gexbench.metrics.fold import RealFold
+from gexbench.metrics.hashing import hashed_order
 
 CLASSIFIERS: tuple[Classifier, ...] = ("lr", "xgb")
 MEASURES = ("accuracy", "balanced_accuracy", "macro_f1")
+ANCHORS = ("trtr", "majority", "shuffled_labels")
+"""Names of a fold's reference values: real rows, the most frequent class, real rows with permuted labels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,20 +46,48 @@ def tstr(fold: RealFold, rows: Any, test: Any, classifier: str, label: str, seed
     return keyed(found, f"tstr_{classifier}", label)
 
 
+def with_shuffled_labels(fold: RealFold, seed: int) -> RealFold:
+    """The fold with every training patient's labels exchanged for another's, all label columns alike.
+
+    By two hashed orders of the ids, so that the order of rows has no say. Test labels stay.
+    """
+    given, taken = (hashed_order(fold.train_ids, f"shuffled labels/{side}/{seed}") for side in ("given", "taken"))
+    source = np.empty(len(given), dtype=np.intp)
+    source[given] = taken
+    return replace(fold, labels={column: (train[source], *rest) for column, (train, *rest) in fold.labels.items()})
+
+
+def anchors_of(
+    fold: RealFold, shuffled: RealFold | None, train: Any, test: Any, classifier: str, label: str, seed: int
+) -> dict[str, Utility]:
+    """TRTR (``trtr``, ceiling) and the majority class (``majority``, floor) of one task, keyed like TSTR.
+
+    With ``shuffled``, the fold ``with_shuffled_labels``, also TRTR on these (``shuffled_labels``): what a classifier
+    reaches that has nothing to learn. train, test: the fold's real rows, standardised.
+    """
+    train_labels, _, test_labels = fold.labels[label]
+    frequent = majority(train_labels, test_labels, left_out=fold.left_out.get(label, ()))
+    found = {
+        "trtr": tstr(fold, train, test, classifier, label, seed),
+        "majority": keyed(frequent, f"tstr_{classifier}", label),
+    }
+    if shuffled is not None:
+        found["shuffled_labels"] = tstr(shuffled, train, test, classifier, label, seed)
+    return found
+
+
 def references(fold: RealFold, train: Any, test: Any, seed: int) -> dict[str, Any]:
-    """``values`` and ``per_class`` of TRTR (ceiling) and of the majority class (floor), keyed like TSTR; JSON-able.
+    """``values`` and ``per_class`` of ``ANCHORS``, keyed like TSTR; JSON-able. Only ``lr`` meets shuffled labels.
 
     train, test: the fold's real rows, standardised.
     """
-    values: dict[str, dict[str, float]] = {"trtr": {}, "majority": {}}
-    per_class: dict[str, dict[str, dict[str, float]]] = {"trtr": {}, "majority": {}}
+    values: dict[str, dict[str, float]] = {name: {} for name in ANCHORS}
+    per_class: dict[str, dict[str, dict[str, float]]] = {name: {} for name in ANCHORS}
+    shuffled = with_shuffled_labels(fold, seed)
     for classifier in CLASSIFIERS:
         for label in tasks(fold, classifier):
-            train_labels, _, test_labels = fold.labels[label]
-            left_out = fold.left_out.get(label, ())
-            frequent = keyed(majority(train_labels, test_labels, left_out=left_out), f"tstr_{classifier}", label)
-            real = tstr(fold, train, test, classifier, label, seed)
-            for name, found in (("trtr", real), ("majority", frequent)):
+            floor = shuffled if classifier == "lr" else None
+            for name, found in anchors_of(fold, floor, train, test, classifier, label, seed).items():
                 values[name] |= found.values
                 per_class[name] |= found.per_class
     return {"values": values, "per_class": per_class}

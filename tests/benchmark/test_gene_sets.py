@@ -9,6 +9,7 @@ from gexbench.benchmark.gene_sets import GeneSetsFile, given_gene_sets, matching
 from gexbench.benchmark.keys import content_key
 from gexbench.benchmark.record import record_of
 from gexbench.benchmark.sweep import Sweep, metric_versions, plan, sweep_of
+from gexbench.metrics.specification import PANEL_SCHEMA
 from gexbench.models import registry
 from gexbench.tasks.errors import InputError
 
@@ -34,6 +35,7 @@ def first_cell(cohort, path=None, panel="extended"):
 def test_keys_without_gene_sets_hold_nothing_of_them(small_cohort, panel):
     _, cell = first_cell(small_cohort, panel=panel)
     content = {"kind": "record", "rows": cell.train_key, "panel": panel, "metrics": metric_versions(panel)}
+    content["schema"] = PANEL_SCHEMA
     assert cell.score_key == content_key(content)
 
 

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from gexbench.benchmark.commands.options import listed, parse_settings, shares
 from gexbench.benchmark.keys import content_key
 from gexbench.benchmark.sweep import ANCHORS, Sweep, leaderboard_name, metric_versions, plan, sweep_of
+from gexbench.metrics.specification import PANEL_SCHEMA
 from gexbench.models import registry
 from gexbench.tasks.errors import InputError
 
@@ -59,6 +60,7 @@ def test_the_core_keys_hold_nothing_of_the_extended_panel(small_cohort):
     assert content_key(metric_versions("core")) == "cd0fbd03e92ca2dfd576a8dcba4f73eb7f473873550be9d170beba3351c4bbcf"
     core, extended = keys(small_cohort), keys(small_cohort, panel="extended")
     content = {"kind": "record", "rows": core.train_key, "panel": "core", "metrics": metric_versions("core")}
+    content["schema"] = PANEL_SCHEMA
     assert core.score_key == content_key(content)
     assert extended.train_key == core.train_key
     assert extended.score_key != core.score_key
@@ -77,7 +79,7 @@ def test_the_real_side_has_a_key_per_panel(small_cohort):
     }
     fold = plans["core"].folds[0]
     core = plans["core"].fold_key(fold)
-    assert core == "aba4481bec60b77eb40dd9fb750c757ceb38b05a2900f96f1aec281d5d77c6f1"
+    assert core == "e5930741b3fd5e548ba39dacebd4d08930049f628e108a2f279feb60e451c4a9"
     assert plans["extended"].fold_key(fold, "core") == core
     assert plans["extended"].fold_key(fold) != core
 

@@ -179,7 +179,8 @@ def test_reasons(prepared, real, copies):
     assert all("unconditional" in found[key].reason for key in found if lookup(key).family == "utility")
     assert found["membership_distance_auc"].reason == "not applicable: no rows of members and non-members were kept"
     site = replace(prepared, fold=replace(real, exchangeable=False))
-    found = evaluate(replace(site, training=None), copies, panel="extended").values
+    drawn = replace(copies, paired=np.repeat(copies.test[:, None, :], 19, axis=1))
+    found = evaluate(replace(site, training=None), drawn, panel="extended").values
     assert "not dealt at random" in found["membership_ratio_tpr"].reason
     for key, metric in found.items():
         if lookup(key).panel == "extended" and "training" in lookup(key).needs and "members" not in lookup(key).needs:
