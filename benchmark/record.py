@@ -65,6 +65,7 @@ def record_of(
         "hardware": environment.hardware(),
         "versions": environment.versions(),
         **_scores(result),
+        **_by_cluster(result, cohort),
     }
     return content
 
@@ -101,6 +102,18 @@ def _cohort(cohort: Cohort, fingerprint: str) -> dict[str, Any]:
         "samples": len(cohort),
         "genes": len(cohort.genes),
         "label_columns": list(cohort.label_columns),
+    }
+
+
+def _by_cluster(result: PanelResult | None, cohort: Cohort) -> dict[str, Any]:
+    """Sums by cluster for the bootstrap, and what the clusters are: see `scoring.real_fold`."""
+    if result is None or not result.per_cluster:
+        return {}
+    return {
+        "clusters": "patient" if cohort.site_column is None else "site",
+        "per_cluster": {
+            key: {name: list(sums) for name, sums in clusters.items()} for key, clusters in result.per_cluster.items()
+        },
     }
 
 

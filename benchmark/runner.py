@@ -1,6 +1,7 @@
 """Running a plan: what is already there, what is to do in which order, and the leaderboard of the result."""
 
 import json
+import re
 import signal
 from collections import deque
 from collections.abc import Collection
@@ -257,5 +258,11 @@ class Interrupts:
         signal.signal(signal.SIGINT, self._before)
 
 
+_LIST_OF_NUMBERS = re.compile(r"\[\n\s*([-+.\w]+(?:,\n\s*[-+.\w]+)*)\n\s*\]")
+"""A list of numbers as `json` indents it; no text holds a line break, so that none can look like one."""
+
+
 def _json(content: Any) -> str:
-    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    """Indented JSON with every list of numbers on one line."""
+    text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
+    return _LIST_OF_NUMBERS.sub(lambda found: "[" + re.sub(r",\n\s*", ", ", found[1]) + "]", text) + "\n"

@@ -12,8 +12,8 @@ from gexbench.metrics.panel import PanelResult, PreparedFold, RealFold, Syntheti
 from gexbench.metrics.specification import Panel
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.device_fold import rows_of
-from gexbench.tasks.folds import Fold, equal_size_rows
-from gexbench.tasks.seeds import derive_seed
+from gexbench.tasks.folds import FOLD_SEED, Fold, equal_size_rows
+from gexbench.tasks.seeds import derive_seed, hash_order
 
 
 def real_fold(cohort: Cohort, fold: Fold) -> RealFold:
@@ -38,6 +38,7 @@ def real_fold(cohort: Cohort, fold: Fold) -> RealFold:
         set_rows=equal_size_rows(fold, labels[finest][2], labels[finest][1]),
         floor=cohort.unit.floor,
         test_groups=_patients(cohort)[rows["test"]],
+        test_clusters=_clusters(cohort, fold)[rows["test"]],
         exchangeable=fold.track == "random",
     )
 
@@ -46,6 +47,20 @@ def _patients(cohort: Cohort) -> NDArray[np.str_]:
     """Patient of every sample, shape (n,), each named by its first sample."""
     _, first, codes = np.unique(cohort.groups, return_index=True, return_inverse=True)
     return np.asarray(cohort.samples[first[codes]])
+
+
+def _clusters(cohort: Cohort, fold: Fold) -> NDArray[np.str_]:
+    """Cluster of every sample, shape (n,): its site, else its patient.
+
+    A site has one name in all folds, whose patients a bootstrap then draws together. Records hold no patient's name:
+    patients are counted in an order of their hashed names, within the fold.
+    """
+    if cohort.site_column is not None:
+        return cohort.labels(cohort.site_column)
+    _, codes = np.unique(cohort.groups, return_inverse=True)
+    ranks = np.empty(codes.max() + 1, dtype=np.intp)
+    ranks[hash_order(FOLD_SEED, np.unique(cohort.groups))] = np.arange(len(ranks))
+    return np.array([f"{fold.index}.{rank}" for rank in ranks[codes]])
 
 
 def prepare_fold(

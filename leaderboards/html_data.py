@@ -52,6 +52,7 @@ def page_data(board: Leaderboard, records: Sequence[Record]) -> dict[str, Any]:
             for key, mine in board.metrics.groupby("key", sort=False)
         },
         "comparisons": _differences(board.comparisons, ("generator", "against", "role")),
+        **({} if board.patient_level.empty else {"patient_level": _columns(board.patient_level)}),
         "ablations": _differences(board.ablations, ("question", "generator", "against")),
         "scarce": _columns(board.scarce),
         **({} if board.anchors.empty else {"anchors": _columns(board.anchors)}),

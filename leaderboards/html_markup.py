@@ -57,7 +57,13 @@ def element(tag: str, *children: str, **attributes: Attribute) -> Markup:
 
 
 def interval_bar(
-    value: float, half_width: float, low: float, high: float, width: int, mark: float | None = None
+    value: float,
+    half_width: float,
+    low: float,
+    high: float,
+    width: int,
+    mark: float | None = None,
+    centre: float | None = None,
 ) -> Markup:
     """A dot with its interval on the axis from `low` to `high`; nothing for a value that is not finite.
 
@@ -66,6 +72,7 @@ def interval_bar(
         low, high: ends of the axis; an interval beyond them is cut there.
         width: in pixels.
         mark: where a vertical line stands, such as 0 for a difference.
+        centre: of the interval, where it is not the value.
     """
     if not math.isfinite(value) or not high > low:
         return Markup()
@@ -79,9 +86,8 @@ def interval_bar(
     if mark is not None:
         parts.append(element("path", class_="mark", d=f"M{at(mark)} 0V{_BAR_HEIGHT}"))
     if math.isfinite(half_width):
-        parts.append(
-            element("path", class_="whisker", d=f"M{at(value - half_width)} {middle}H{at(value + half_width)}")
-        )
+        from_, to = ((value if centre is None else centre) + side * half_width for side in (-1, 1))
+        parts.append(element("path", class_="whisker", d=f"M{at(from_)} {middle}H{at(to)}"))
     parts.append(element("circle", cx=at(value), cy=middle, r="2.5"))
     box = f"0 0 {width} {_BAR_HEIGHT}"
     return element("svg", *parts, class_="bar", width=width, height=_BAR_HEIGHT, viewBox=box, aria_hidden="true")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from gexbench.leaderboards import bootstrap
 from gexbench.leaderboards.anchors import LEGEND as ANCHOR_LEGEND
 from gexbench.leaderboards.anchors import TITLES as ANCHOR_TITLES
 from gexbench.leaderboards.formatting import NOTHING, arrow, number, p_text, percent, with_interval
@@ -34,6 +35,9 @@ def sections(board: Leaderboard) -> Iterable[Markup]:
     """Every section that has content, in the order of the page."""
     if not board.comparisons.empty:
         yield _section("comparisons", "Planned comparisons", _COMPARISONS, *_comparisons(board))
+    if not board.patient_level.empty:
+        frame = board.patient_level
+        yield _section("patients", bootstrap.title(frame), bootstrap.legend(frame), *_patient_level(frame))
     if not board.ablations.empty:
         yield _section("ablations", "What conditions and parts add", _ABLATIONS, _ablations(board))
     if not board.scarce.empty:
@@ -81,6 +85,34 @@ def _comparison_table(board: Leaderboard, frame: pd.DataFrame) -> Markup:
             cells += _difference(at.get((name, role)), low, high)
         lines.append(element("tr", *cells))
     return element("table", element("thead", element("tr", *heads), element("tr", *parts)), element("tbody", *lines))
+
+
+def _patient_level(frame: pd.DataFrame) -> Iterable[Markup]:
+    """A table per measure, with a bar for every interval."""
+    for measure, mine in frame.groupby("measure", sort=False):
+        rows = mine.to_dict("records")
+        ends = [0.0, *(value for row in rows for value in (row["low"], row["high"]) if math.isfinite(value))]
+        lines = []
+        for row in rows:
+            centre, reach = (row["low"] + row["high"]) / 2, (row["high"] - row["low"]) / 2
+            bar = interval_bar(row["difference"], reach, min(ends), max(ends), 240, mark=0.0, centre=centre)
+            texts = (f"{number(row['low'], 4)} to {number(row['high'], 4)}", p_text(row["p_holm"]))
+            name = element("span", f"{row['generator']} − {row['against']}")
+            lines.append(
+                element(
+                    "tr",
+                    element("th", name, scope="row", class_="name"),
+                    element("td", number(row["difference"], 4), class_="edge"),
+                    element("td", bar, class_="bars sure" if row["p_holm"] < SIGNIFICANCE else "bars"),
+                    *(element("td", text) for text in texts),
+                )
+            )
+        parts = (("difference", "edge"), ("", "wide"), ("95 % interval", None), ("p (Holm)", None))
+        heads = [element("th", "compared", scope="col", class_="name")]
+        heads += [element("th", text, scope="col", class_=kind) for text, kind in parts]
+        table = element("table", element("thead", element("tr", *heads)), element("tbody", *lines))
+        head = joined(*_metric_head(str(measure)))
+        yield element("details", element("summary", head), scrolling(table, f"patients: {measure}"), open=True)
 
 
 _PARTS = (("difference", "edge"), ("95 % interval", "wide"), ("p (Holm)", None))

@@ -1,10 +1,12 @@
 """The leaderboard as Markdown."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
+from gexbench.leaderboards import bootstrap
 from gexbench.leaderboards.anchors import LEGEND as ANCHOR_LEGEND
 from gexbench.leaderboards.anchors import TITLES as ANCHOR_TITLES
 from gexbench.leaderboards.formatting import (
@@ -65,6 +67,9 @@ def to_markdown(board: Leaderboard) -> str:
     parts = [_header(board), _main_table(board), _legend(board), _notes(board)]
     if not board.comparisons.empty:
         parts += ["## Planned comparisons", _comparisons(board), _comparison_legend(board)]
+    if not board.patient_level.empty:
+        frame = board.patient_level
+        parts += [f"## {bootstrap.title(frame)}", _patient_level(frame), bootstrap.legend(frame)]
     if not board.ablations.empty:
         parts += ["## What conditions and parts add", ablation_table(board), _ABLATION_LEGEND]
     if not board.scarce.empty:
@@ -168,6 +173,24 @@ def _comparisons(board: Leaderboard) -> str:
             cells.append(f"{text} (p {p_text(row['p_holm'])})" if measure == OVERALL else _starred(text, row["p_holm"]))
         lines.append(cells)
     return _table(["difference", *measures], lines, text_columns=1)
+
+
+def _patient_level(frame: pd.DataFrame) -> str:
+    measures = list(dict.fromkeys(frame["measure"]))
+    at = {(row["measure"], row["generator"], row["role"]): row for row in frame.to_dict("records")}
+    lines = []
+    for pair in frame[["generator", "against", "role"]].drop_duplicates().itertuples():
+        found = [at.get((measure, pair.generator, pair.role)) for measure in measures]
+        lines.append([f"{markdown_text(pair.generator)} - {markdown_text(pair.against)}"])
+        lines[-1] += [NOTHING if row is None else _starred(between(row), row["p_holm"]) for row in found]
+    heads = [f"{markdown_text(measure)} {arrow(lookup(measure))}" for measure in measures]
+    return _table(["difference", *heads], lines, text_columns=1)
+
+
+def between(row: Mapping[Hashable, Any]) -> str:
+    """Difference, the ends of its interval and the adjusted p of a patient-level comparison."""
+    ends = f"{number(row['low'], 4)} to {number(row['high'], 4)}"
+    return f"{number(row['difference'], 4)} ({ends}; p {p_text(row['p_holm'])})"
 
 
 def ablation_table(board: Leaderboard) -> str:

@@ -82,6 +82,12 @@ def win_rate(overall: FloatArray) -> FloatArray:
     return np.asarray(wins / ((count - 1) * folds))
 
 
+def planned_pairs(ranked: Sequence[int], baseline: int | None, leader: int | None) -> list[tuple[int, int, str]]:
+    """Positions of each ranked generator and of what it is compared with, and the role of the latter."""
+    pairs = [(at, baseline, "baseline") for at in ranked if baseline is not None and at != baseline]
+    return pairs + [(at, leader, "leader") for at in ranked if leader is not None and at != leader]
+
+
 def planned_comparisons(
     measures: Mapping[str, FloatArray],
     names: Sequence[str],
@@ -108,8 +114,7 @@ def planned_comparisons(
         One row per measure and pair: measure, generator, against, role (`baseline`, `leader` or `default`), difference
         (generator - against), half_width of its 95 % interval, p and p_holm.
     """
-    pairs = [(at, baseline, "baseline") for at in ranked if baseline is not None and at != baseline]
-    pairs += [(at, leader, "leader") for at in ranked if leader is not None and at != leader]
+    pairs = planned_pairs(ranked, baseline, leader)
     pairs += [  # the leader is compared with every row above
         (at, default, "default")
         for at, default in (tuned or {}).items()

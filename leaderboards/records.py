@@ -1,6 +1,7 @@
 """Reading records: one JSON file per cell, checked strictly where it comes in."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ DEFAULT, TUNED = "default", "tuned"
 _NUMBER = (int, float)
 _ANCHORS = ("trtr", "majority", "shuffled_labels")
 _OPTIONAL_TEXT = (str, type(None))
+CLUSTERS = ("site", "patient")
 
 _FIELDS: Mapping[str, tuple[type, ...]] = {
     "state": (str,),
@@ -106,6 +108,12 @@ class Record:
     train_fraction: float = 1.0
 
     @property
+    def per_cluster(self) -> Mapping[str, Mapping[str, tuple[int, float]]]:
+        """Patient-level metric key → cluster of test rows → rows and sum of the value; empty in older records."""
+        found: Mapping[str, Mapping[str, tuple[int, float]]] = self.content.get("per_cluster", {})
+        return found
+
+    @property
     def row(self) -> str:
         """Name of its row among those of all shares: the generator, with the share behind it where it is below 1."""
         return self.generator if self.train_fraction == 1.0 else f"{self.generator}@{self.train_fraction:g}"
@@ -160,6 +168,7 @@ def parse_record(content: Any, place: str) -> Record:
     if problems:
         raise RecordError(problems)
     found = [*_ill_formed(content), *_ill_measured(content["metrics"]), *_ill_anchored(content["reference_values"])]
+    found += _ill_clustered(content)
     problems = [f"{place}: {problem}" for problem in found]
     if problems:
         raise RecordError(problems)
@@ -274,6 +283,29 @@ def _ill_anchored(reference_values: Mapping[str, Any]) -> Iterable[str]:
                 yield f"reference_values.{anchor}: {unknown}"
             elif type(value) not in _NUMBER:
                 yield f"reference_values.{anchor}.{key}: {_short(value)} is not a number"
+
+
+def _ill_clustered(content: Mapping[str, Any]) -> Iterable[str]:
+    """Optional: `clusters` and `per_cluster`, metric key → cluster → [rows, sum]."""
+    kept = content.get("per_cluster", {})
+    if kept and content.get("clusters") not in CLUSTERS:
+        yield f"clusters: {_short(content.get('clusters'))} is none of {', '.join(CLUSTERS)}"
+    if not isinstance(kept, dict) or not all(isinstance(each, dict) for each in kept.values()):
+        yield f"per_cluster: {_short(kept)} is not an object of objects"
+        return
+    for key, clusters in kept.items():
+        if unknown := _unknown(key):
+            yield f"per_cluster: {unknown}"
+        for name, entry in clusters.items():
+            if not _is_sum(entry):
+                yield f"per_cluster.{key}.{_short(name)}: {_short(entry)} is not a count of rows and a sum"
+
+
+def _is_sum(entry: Any) -> bool:
+    if not isinstance(entry, list) or len(entry) != 2:
+        return False
+    rows, total = entry
+    return type(rows) is int and rows > 0 and type(total) in _NUMBER and math.isfinite(total)
 
 
 def _ill_measured(metrics: Mapping[str, Any]) -> Iterable[str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gexbench.leaderboards.ablation import ablations
 from gexbench.leaderboards.anchors import anchor_rows
+from gexbench.leaderboards.bootstrap import patient_comparisons
 from gexbench.leaderboards.formatting import NOTHING, number, plain
 from gexbench.leaderboards.grid import Grid, grid_of
 from gexbench.leaderboards.header import Header, header_of
@@ -21,6 +22,7 @@ from gexbench.leaderboards.ranking import (
     inseparable,
     mean_rank,
     planned_comparisons,
+    planned_pairs,
     standing,
     win_rate,
 )
@@ -49,6 +51,7 @@ class Leaderboard:
         metrics: one row per generator and metric key: folds (with a value), value and half_width in the
             metric's unit, score and score_half_width.
         comparisons: see `planned_comparisons`.
+        patient_level: see `patient_comparisons`.
         ablations: see `ablations`: of the scores, and of every metric.
         scarce: see `scarce_rows`; generators fitted on a share of the patients stand here alone.
         anchors: see `anchor_rows`.
@@ -64,6 +67,7 @@ class Leaderboard:
     rows: pd.DataFrame
     metrics: pd.DataFrame
     comparisons: pd.DataFrame
+    patient_level: pd.DataFrame
     ablations: pd.DataFrame
     scarce: pd.DataFrame
     anchors: pd.DataFrame
@@ -113,6 +117,7 @@ def leaderboard(records: Sequence[Record], note: str | None = None) -> Leaderboa
         rows=rows.reset_index(drop=True),
         metrics=_metrics(grid, points, means, place, header.share),
         comparisons=comparisons,
+        patient_level=_patient_level(grid, place),
         ablations=ablations(_measures(grid, points, means), names, header.share),
         scarce=scarce,
         anchors=anchor_rows(grid, header.share),
@@ -186,11 +191,20 @@ def _column(grid: Grid, means: FloatArray, key: str) -> FloatArray:
 
 
 def _comparisons(grid: Grid, points: Scored, means: FloatArray, place: Standing, share: float) -> pd.DataFrame:
+    measures, (ranked, baseline) = _measures(grid, points, means), _compared(grid, place)
+    return planned_comparisons(measures, grid.generators, ranked, baseline, place.leader, share, _tuned_pairs(grid))
+
+
+def _patient_level(grid: Grid, place: Standing) -> pd.DataFrame:
+    ranked, baseline = _compared(grid, place)
+    return patient_comparisons(grid, planned_pairs(ranked, baseline, place.leader))
+
+
+def _compared(grid: Grid, place: Standing) -> tuple[list[int], int | None]:
+    """Positions of the ranked generators in table order, and of the baseline."""
     names = grid.generators
-    measures = _measures(grid, points, means)
     ranked = [int(at) for at in place.order if place.rank[at] > 0]
-    baseline = names.index(BASELINE) if BASELINE in names else None
-    return planned_comparisons(measures, names, ranked, baseline, place.leader, share, _tuned_pairs(grid))
+    return ranked, names.index(BASELINE) if BASELINE in names else None
 
 
 def _tuned_pairs(grid: Grid) -> dict[int, int]:

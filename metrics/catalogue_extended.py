@@ -200,7 +200,7 @@ SHUFFLED_CONDITIONS: tuple[MetricSpecification, ...] = (
     ),
     _of_conditions(
         "conditions_gain",
-        "Conditional skill of the right patient's draws beyond that of exchanged ones; 0 when draws know only the label",
+        "Conditional skill of the right patient's draws beyond exchanged ones; 0 when draws know only the label",
         math.inf,
     ),
 )

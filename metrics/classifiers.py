@@ -28,13 +28,15 @@ Predict = Callable[[Matrix], NDArray[np.intp]]
 class Classification:
     """Scores of predicted labels; all in [0, 1], higher is better.
 
-    recall: per class of the true labels. macro_f1 averages over classes that are true or predicted.
+    recall: per class of the true labels. macro_f1 averages over classes that are true or predicted. correct: of every
+    tested row, in their order.
     """
 
     accuracy: float
     balanced_accuracy: float
     macro_f1: float
     recall: dict[str, float]
+    correct: NDArray[np.bool_]
 
 
 def classification(truth: Any, predicted: Any) -> Classification:
@@ -52,6 +54,7 @@ def classification(truth: Any, predicted: Any) -> Classification:
         balanced_accuracy=float(np.mean(list(recall.values()))),
         macro_f1=float((2.0 * hits / (wanted + made)).mean()),
         recall=recall,
+        correct=true == guessed,
     )
 
 

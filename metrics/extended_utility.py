@@ -61,7 +61,7 @@ def augmented(
     )
     made = keyed(found, "augmented_lr", label)
     gain = found.accuracy - trtr[f"augmented_lr_accuracy[{label}]"]
-    return Utility(made.values | {f"augmented_lr_gain[{label}]": gain}, made.per_class)
+    return Utility(made.values | {f"augmented_lr_gain[{label}]": gain}, made.per_class, made.correct)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -31,6 +31,7 @@ class RealFold:
     set_rows: indices into test, the rows that set metrics compare (per class min(test, validation)).
     floor: lowest value of the unit; None = it has none, and no zero fraction.
     test_groups: patient of each test row; None = every row is a patient of its own.
+    test_clusters: cluster of each test row, such as its tissue-source site; None = every patient is one.
     exchangeable: whether training and test patients were dealt at random, so that membership has a null.
     """
 
@@ -47,6 +48,7 @@ class RealFold:
     set_rows: NDArray[np.intp]
     floor: float | None
     test_groups: NDArray[np.str_] | None = None
+    test_clusters: NDArray[np.str_] | None = None
     exchangeable: bool = False
 
     def __post_init__(self) -> None:
@@ -62,8 +64,11 @@ class RealFold:
             ]
         if self.finest not in self.labels:
             problems.append(f"finest {self.finest!r} is none of the label columns {', '.join(self.labels)}")
-        if self.test_groups is not None and len(self.test_groups) != len(self.test_ids):
-            problems.append(f"{len(self.test_groups)} test_groups for {len(self.test_ids)} test ids")
+        problems += [
+            f"{len(names)} {field} for {len(self.test_ids)} test ids"
+            for field in ("test_groups", "test_clusters")
+            if (names := getattr(self, field)) is not None and len(names) != len(self.test_ids)
+        ]
         rows = self.set_rows
         if not len(rows) or rows.min() < 0 or rows.max() >= len(self.test_ids) or len(set(rows.tolist())) < len(rows):
             problems.append("set_rows must be different rows of test")
@@ -74,6 +79,11 @@ class RealFold:
     def test_patients(self) -> NDArray[np.str_]:
         """Patient of each test row, shape (n_test,)."""
         return self.test_ids if self.test_groups is None else self.test_groups
+
+    @property
+    def clusters(self) -> NDArray[np.str_]:
+        """Cluster of each test row, shape (n_test,): rows of one cluster are drawn together by a bootstrap."""
+        return self.test_patients if self.test_clusters is None else self.test_clusters
 
 
 @dataclass(frozen=True, slots=True, eq=False)

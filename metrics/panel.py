@@ -6,13 +6,14 @@ training rows: the others see the prepared fold without them.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast, get_args
 
 import numpy as np
 
 from gexbench.metrics.biology_steps import biology_steps
 from gexbench.metrics.catalogue import lookup, panel_specifications, split_key
+from gexbench.metrics.clusters import ClusterSums, by_cluster
 from gexbench.metrics.extended_steps import extended_steps, scarce_step
 from gexbench.metrics.fold import PreparedFold, RealFold, SyntheticFold, prepare
 from gexbench.metrics.specification import MetricSpecification, Panel
@@ -46,7 +47,8 @@ class PanelResult:
     per_class: ``tstr_lr_recall[project]`` → class → recall, and the like. reference_values: ``trtr``,
     ``majority`` and ``shuffled_labels`` → key → value: ceilings and floors of the utility metrics. extra:
     figures beside a metric (``detection_null_sd``, ``copy_threshold``, ``rank_share_0`` …). seconds: CPU time of this
-    process by step.
+    process by step. per_cluster: ``crps`` and TSTR accuracy by logistic regression on the finest label → cluster of
+    test rows → (rows, sum of the value), see ``RealFold.clusters``.
     """
 
     values: dict[str, MetricValue]
@@ -54,6 +56,7 @@ class PanelResult:
     reference_values: dict[str, dict[str, float]]
     extra: dict[str, float]
     seconds: dict[str, float]
+    per_cluster: dict[str, ClusterSums] = field(default_factory=dict)
 
 
 def evaluate(
@@ -112,6 +115,7 @@ def _take(step: Step, given: Comparison, found: dict[str, float], result: PanelR
     found.update(findings.values)
     result.per_class.update({key: dict(values) for key, values in findings.per_class.items()})
     result.extra.update(findings.extra)
+    result.per_cluster.update(by_cluster(findings.per_row, given.fold.fold.clusters))
     return {}
 
 

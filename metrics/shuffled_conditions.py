@@ -25,9 +25,9 @@ class ShuffledConditions(NamedTuple):
 def derangement(patients: Any, labels: Any, salt: str) -> NDArray[np.intp]:
     """For every one of n rows another row of its class and of another patient; each row is given once.
 
-    The patients of a class stand in hashed order, each with all its rows, and every row gets the one that stands as many
-    places on as the patient with most rows has: the order of rows has no say. A row keeps its own patient only where a
-    patient has more than half of a class, as in a class of one patient.
+    The patients of a class stand in hashed order, each with all its rows, and every row gets the one that stands as
+    many places on as the patient with most rows has: the order of rows has no say. A row keeps its own patient only
+    where a patient has more than half of a class, as in a class of one patient.
     """
     names, classes = np.asarray(patients), np.asarray(labels)
     given = np.arange(len(names))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gexbench.metrics import detection, distribution, memorisation, paired, structure, support
 from gexbench.metrics.arrays import Matrix
 from gexbench.metrics.fold import PreparedFold, SyntheticFold
-from gexbench.metrics.utility import CLASSIFIERS, MEASURES, tasks, tstr
+from gexbench.metrics.utility import CLASSIFIERS, MEASURES, tasks, tested_rows, tstr
 
 T = TypeVar("T")
 
@@ -41,11 +41,15 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
-    """What a step leaves: metric values, per-class values, figures that stand beside a metric."""
+    """What a step leaves: metric values, per-class values, figures that stand beside a metric.
+
+    per_row: metric key → (n_test,) values whose mean is the metric, NaN for a row that takes no part.
+    """
 
     values: Mapping[str, float]
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     extra: Mapping[str, float] = field(default_factory=dict)
+    per_row: Mapping[str, Matrix] = field(default_factory=dict)
 
 
 Compute = Callable[[Comparison], Findings]
@@ -217,7 +221,7 @@ def _within_class(given: Comparison) -> Findings:
 
 
 def _crps(given: Comparison) -> Findings:
-    return Findings({"crps": _score(given)})
+    return Findings({"crps": _score(given)}, per_row={"crps": patient_scores(given)})
 
 
 def _conditional_skill(given: Comparison) -> Findings:
@@ -252,8 +256,12 @@ def _detection(name: str) -> Compute:
 
 def _tstr(classifier: str, label: str) -> Compute:
     def compute(given: Comparison) -> Findings:
-        rows = synthetic_train(given)
-        found = tstr(given.fold.fold, rows, given.fold.test, classifier, label, given.fold.seed)
-        return Findings(found.values, found.per_class)
+        rows, fold = synthetic_train(given), given.fold.fold
+        found = tstr(fold, rows, given.fold.test, classifier, label, given.fold.seed)
+        if (classifier, label) != ("lr", fold.finest):
+            return Findings(found.values, found.per_class)
+        correct = np.full(len(fold.test_ids), np.nan)
+        correct[tested_rows(fold, label)] = found.correct
+        return Findings(found.values, found.per_class, per_row={f"tstr_lr_accuracy[{label}]": correct})
 
     return compute

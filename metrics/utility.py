@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gexbench.metrics.classifiers import Classification, Classifier, majority, train_and_test
 from gexbench.metrics.fold import RealFold
@@ -17,10 +18,14 @@ ANCHORS = ("trtr", "majority", "shuffled_labels")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Utility:
-    """values: ``tstr_lr_accuracy[project]`` and the like → value; per_class: ``tstr_lr_recall[project]`` → recalls."""
+    """values: ``tstr_lr_accuracy[project]`` and the like → value; per_class: ``tstr_lr_recall[project]`` → recalls.
+
+    correct: whether each row was named rightly, of the rows that were tested (see ``tested_rows``).
+    """
 
     values: dict[str, float]
     per_class: dict[str, dict[str, float]]
+    correct: NDArray[np.bool_]
 
 
 def tasks(fold: RealFold, classifier: str) -> tuple[str, ...]:
@@ -54,7 +59,8 @@ def with_shuffled_labels(fold: RealFold, seed: int) -> RealFold:
     given, taken = (hashed_order(fold.train_ids, f"shuffled labels/{side}/{seed}") for side in ("given", "taken"))
     source = np.empty(len(given), dtype=np.intp)
     source[given] = taken
-    return replace(fold, labels={column: (train[source], *rest) for column, (train, *rest) in fold.labels.items()})
+    labels = {column: (train[source], validation, test) for column, (train, validation, test) in fold.labels.items()}
+    return replace(fold, labels=labels)
 
 
 def anchors_of(
@@ -96,4 +102,9 @@ def references(fold: RealFold, train: Any, test: Any, seed: int) -> dict[str, An
 def keyed(found: Classification, task: str, label: str) -> Utility:
     """Scores of a task (``tstr_lr``) on a label column, under their keys."""
     values = {f"{task}_{measure}[{label}]": float(getattr(found, measure)) for measure in MEASURES}
-    return Utility(values, {f"{task}_recall[{label}]": found.recall})
+    return Utility(values, {f"{task}_recall[{label}]": found.recall}, found.correct)
+
+
+def tested_rows(fold: RealFold, label: str) -> NDArray[np.intp]:
+    """Test rows that take part in the classification of a label column: those of no left-out class."""
+    return np.flatnonzero(~np.isin(fold.labels[label][2], fold.left_out.get(label, ())))
