@@ -50,10 +50,10 @@ def legend(frame: pd.DataFrame) -> str:
     patients, clusters = int(frame["patients"].max()), int(frame["clusters"].max())
     return (
         f"Differences of means over the test patients of all folds (up to {patients:,}, in {clusters:,} clusters), "
-        "every ranked generator against class-gaussian and against the leader, seeds averaged. 95 % percentile intervals "
-        f"and two-sided p of {RESAMPLES:,} draws of whole clusters ({frame['kind'].iloc[0]}s); p and * (p < .05) are "
-        "adjusted by Holm over all comparisons of a measure. The training rows are taken as given. A lower CRPS is "
-        "better, so that a negative difference is an improvement there."
+        "every ranked generator against class-gaussian and against the leader, seeds averaged. 95 % percentile "
+        f"intervals and two-sided p of {RESAMPLES:,} draws of whole clusters ({frame['kind'].iloc[0]}s); p and * "
+        "(p < .05) are adjusted by Holm over all comparisons of a measure. The training rows are taken as given. A lower "
+        "CRPS is better, so that a negative difference is an improvement there."
     )
 
 
@@ -106,12 +106,13 @@ def clusters_of(grid: Grid, key: str) -> Clusters:
     ]
     names = sorted({name for record, _, _ in cells for name in record.per_cluster[key]})
     place = {name: number for number, name in enumerate(names)}
-    rows, stated = np.zeros((len(grid.folds), len(names))), {}
+    rows = np.zeros((len(grid.folds), len(names)))
+    stated: dict[int, Record] = {}
     shape = (len(grid.generators), len(grid.folds))
     sums, seeds = np.zeros((*shape, len(names))), np.zeros(shape)
     for record, generator, fold in cells:
         counts, totals = _spread(record.per_cluster[key], place)
-        first: Record = stated.setdefault(fold, record)
+        first = stated.setdefault(fold, record)
         if first is record:
             rows[fold] = counts
         elif not np.array_equal(rows[fold], counts):
@@ -151,7 +152,7 @@ def compare(clusters: Clusters, pairs: Pairs, resamples: int = RESAMPLES, seed: 
         drawn = rows > 0
         if not drawn.any():
             continue
-        first, second = (np.array([pairs[at][side] for at in places]) for side in (0, 1))
+        first, second = (np.array([pairs[int(at)][side] for at in places]) for side in (0, 1))
         sums = clusters.sums[:, folds].sum(axis=1)[:, drawn]
         differences = sums[first] - sums[second]
         frames.append(_intervals(differences, rows[drawn], resamples, seed).set_index(places))

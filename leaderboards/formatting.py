@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gexbench.metrics.specification import MetricSpecification
 
@@ -74,3 +74,14 @@ def csv_text(text: str) -> str:
     """A text cell that no spreadsheet takes for a formula."""
     line = plain(text)
     return f"'{line}" if line.startswith(_FORMULA) else line
+
+
+def starred(text: str, p: float) -> str:
+    """Markdown with a star where p < .05."""
+    return f"{text} \\*" if p < 0.05 else text
+
+
+def markdown_table(heads: Sequence[str], lines: Sequence[Sequence[str]], text_columns: int) -> str:
+    """A Markdown table of ready cells; the first columns hold text, the others numbers."""
+    rule = [":--" if at < text_columns else "--:" for at in range(len(heads))]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (heads, rule, *lines))

@@ -1,25 +1,26 @@
 """The leaderboard as Markdown."""
 
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from gexbench.leaderboards import bootstrap
 from gexbench.leaderboards.anchors import LEGEND as ANCHOR_LEGEND
-from gexbench.leaderboards.anchors import TITLES as ANCHOR_TITLES
 from gexbench.leaderboards.formatting import (
     NOTHING,
     arrow,
     decimals,
+    markdown_table,
     markdown_text,
     mebibytes,
     number,
     p_text,
     percent,
+    starred,
     with_interval,
 )
+from gexbench.leaderboards.markdown_sections import anchor_table, patient_level_table
 from gexbench.leaderboards.notes import shortened
 from gexbench.leaderboards.ranking import OVERALL
 from gexbench.leaderboards.scarce import LEGEND as SCARCE_LEGEND
@@ -69,7 +70,7 @@ def to_markdown(board: Leaderboard) -> str:
         parts += ["## Planned comparisons", _comparisons(board), _comparison_legend(board)]
     if not board.patient_level.empty:
         frame = board.patient_level
-        parts += [f"## {bootstrap.title(frame)}", _patient_level(frame), bootstrap.legend(frame)]
+        parts += [f"## {bootstrap.title(frame)}", patient_level_table(frame), bootstrap.legend(frame)]
     if not board.ablations.empty:
         parts += ["## What conditions and parts add", ablation_table(board), _ABLATION_LEGEND]
     if not board.scarce.empty:
@@ -77,7 +78,7 @@ def to_markdown(board: Leaderboard) -> str:
     for family in dict.fromkeys(board.metrics["family"]):
         parts += [f"## {str(family).capitalize()}", *_family_tables(board, str(family))]
         if family == "utility" and not board.anchors.empty:
-            parts += ["### Ceilings and floors", _anchors(board), ANCHOR_LEGEND]
+            parts += ["### Ceilings and floors", anchor_table(board.anchors), ANCHOR_LEGEND]
     parts += ["## Cost", _resources(board), "## Settings", _settings(board)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -127,7 +128,7 @@ def _main_table(board: Leaderboard) -> str:
     below = [at for at, kind in enumerate(rows["standing"]) if kind == BELOW]
     if below:
         lines.insert(below[0], ["", "**below the line**: copies of rows that the fit saw", *[""] * (len(heads) - 2)])
-    return _table(heads, lines, text_columns=2)
+    return markdown_table(heads, lines, text_columns=2)
 
 
 def _legend(board: Leaderboard) -> str:
@@ -170,27 +171,9 @@ def _comparisons(board: Leaderboard) -> str:
         for measure in measures:
             row = mine.loc[measure]
             text = with_interval(row["difference"], row["half_width"], 3)
-            cells.append(f"{text} (p {p_text(row['p_holm'])})" if measure == OVERALL else _starred(text, row["p_holm"]))
+            cells.append(f"{text} (p {p_text(row['p_holm'])})" if measure == OVERALL else starred(text, row["p_holm"]))
         lines.append(cells)
-    return _table(["difference", *measures], lines, text_columns=1)
-
-
-def _patient_level(frame: pd.DataFrame) -> str:
-    measures = list(dict.fromkeys(frame["measure"]))
-    at = {(row["measure"], row["generator"], row["role"]): row for row in frame.to_dict("records")}
-    lines = []
-    for pair in frame[["generator", "against", "role"]].drop_duplicates().itertuples():
-        found = [at.get((measure, pair.generator, pair.role)) for measure in measures]
-        lines.append([f"{markdown_text(pair.generator)} - {markdown_text(pair.against)}"])
-        lines[-1] += [NOTHING if row is None else _starred(between(row), row["p_holm"]) for row in found]
-    heads = [f"{markdown_text(measure)} {arrow(lookup(measure))}" for measure in measures]
-    return _table(["difference", *heads], lines, text_columns=1)
-
-
-def between(row: Mapping[Hashable, Any]) -> str:
-    """Difference, the ends of its interval and the adjusted p of a patient-level comparison."""
-    ends = f"{number(row['low'], 4)} to {number(row['high'], 4)}"
-    return f"{number(row['difference'], 4)} ({ends}; p {p_text(row['p_holm'])})"
+    return markdown_table(["difference", *measures], lines, text_columns=1)
 
 
 def ablation_table(board: Leaderboard) -> str:
@@ -203,11 +186,11 @@ def ablation_table(board: Leaderboard) -> str:
         cells = [pair.question, f"{markdown_text(pair.generator)} - {markdown_text(pair.against)}"]
         for key in keys:
             row = mine.loc[key]
-            cells.append(_starred(with_interval(row["difference"], row["half_width"], 3), row["p_holm"]))
+            cells.append(starred(with_interval(row["difference"], row["half_width"], 3), row["p_holm"]))
         lines.append(cells)
     heads = ["what is added", "difference"]
     heads += ["overall ↑", *(f"{SHORT.get(split_key(key)[0], key)} {arrow(lookup(key))}".strip() for key in keys[1:])]
-    return _table(heads, lines, text_columns=2)
+    return markdown_table(heads, lines, text_columns=2)
 
 
 def _scarce(board: Leaderboard) -> str:
@@ -231,7 +214,7 @@ def _scarce(board: Leaderboard) -> str:
         for row in board.scarce.to_dict("records")
         if row["notes"]
     ]
-    return "\n\n".join([_table(heads, lines, text_columns=1), *(["\n".join(notes)] if notes else [])])
+    return "\n\n".join([markdown_table(heads, lines, text_columns=1), *(["\n".join(notes)] if notes else [])])
 
 
 def _comparison_legend(board: Leaderboard) -> str:
@@ -253,7 +236,7 @@ def _family_tables(board: Leaderboard, family: str) -> list[str]:
         heads = ["generator", *(f"{markdown_text(key)} {arrow(lookup(key))}".strip() for key in part)]
         names = [_named(row.generator, row.standing, "") for row in board.rows.itertuples()]
         columns = [names, *(_values(board, key, interval=True) for key in part)]
-        tables.append(_table(heads, [list(line) for line in zip(*columns, strict=True)], text_columns=1))
+        tables.append(markdown_table(heads, [list(line) for line in zip(*columns, strict=True)], text_columns=1))
     units = {key: lookup(key).unit for key in keys if lookup(key).unit != "1"}
     titles = dict.fromkeys(f"{split_key(key)[0]}: {lookup(key).title}" for key in keys)
     tables.append("\n".join(f"- {markdown_text(title)}" for title in titles))
@@ -262,17 +245,6 @@ def _family_tables(board: Leaderboard, family: str) -> list[str]:
             "Units: " + ", ".join(f"{markdown_text(k)} in {markdown_text(u)}" for k, u in units.items()) + "."
         )
     return tables
-
-
-def _anchors(board: Leaderboard) -> str:
-    lines = [
-        [
-            f"{markdown_text(str(row['key']))} {arrow(lookup(str(row['key'])))}".strip(),
-            *(with_interval(row[name], row[f"{name}_half_width"], 3) for name in ANCHOR_TITLES),
-        ]
-        for row in board.anchors.to_dict("records")
-    ]
-    return _table(["metric", *ANCHOR_TITLES.values()], lines, text_columns=1)
 
 
 def _resources(board: Leaderboard) -> str:
@@ -287,7 +259,7 @@ def _resources(board: Leaderboard) -> str:
         [mebibytes(value) for value in frame["peak_host_memory_bytes"]],
         [mebibytes(value) for value in frame["peak_device_memory_bytes"]],
     ]
-    table = _table(heads, [list(line) for line in zip(*columns, strict=True)], text_columns=1)
+    table = markdown_table(heads, [list(line) for line in zip(*columns, strict=True)], text_columns=1)
     return f"{table}\n\nMeans over finished cells; memory: the largest."
 
 
@@ -325,10 +297,6 @@ def _named(name: str, standing: str, notes: str) -> str:
     return f"{shown} \\[{notes}\\]" if notes else shown
 
 
-def _starred(text: str, p: float) -> str:
-    return f"{text} \\*" if p < 0.05 else text
-
-
 def _code(text: str) -> str:
     return re.sub(r"[^\w:.-]", "", text)
 
@@ -340,8 +308,3 @@ def _listed(values: Iterable[object]) -> str:
 def _range(values: Sequence[int]) -> str:
     low, high = min(values, default=0), max(values, default=0)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
-def _table(heads: Sequence[str], lines: Sequence[Sequence[str]], text_columns: int) -> str:
-    rule = [":--" if at < text_columns else "--:" for at in range(len(heads))]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (heads, rule, *lines))
