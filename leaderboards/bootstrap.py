@@ -52,8 +52,8 @@ def legend(frame: pd.DataFrame) -> str:
         f"Differences of means over the test patients of all folds (up to {patients:,}, in {clusters:,} clusters), "
         "every ranked generator against class-gaussian and against the leader, seeds averaged. 95 % percentile "
         f"intervals and two-sided p of {RESAMPLES:,} draws of whole clusters ({frame['kind'].iloc[0]}s); p and * "
-        "(p < .05) are adjusted by Holm over all comparisons of a measure. The training rows are taken as given. A lower "
-        "CRPS is better, so that a negative difference is an improvement there."
+        "(p < .05) are adjusted by Holm over all comparisons of a measure. The training rows are taken as given. A "
+        "lower CRPS is better, so that a negative difference is an improvement there."
     )
 
 
