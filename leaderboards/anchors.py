@@ -11,6 +11,8 @@ from gexbench.leaderboards.selection import CEILING
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 
 SHUFFLED = "shuffled_labels"
+TASK = "tstr_"
+"""Metrics that are shown: the ceilings and floors of the other tasks are those of TSTR by logistic regression."""
 TITLES: Mapping[str, str] = {
     "trtr": "real rows (TRTR, ceiling)",
     SHUFFLED: "real rows, shuffled labels",
@@ -31,7 +33,7 @@ def anchor_rows(grid: Grid, share: float) -> pd.DataFrame:
         share: n_test / n_train.
 
     Returns:
-        One row per metric key, in the order of the table: key, and for each of `TITLES` its mean over folds and
+        One row per metric key of TSTR, in the order of the table: key, and for each of `TITLES` its mean over folds and
         NAME_half_width, NaN where no fold states it. Empty for records that state no shuffled labels.
     """
     columns = ["key", *(text for name in TITLES for text in (name, f"{name}_half_width"))]
@@ -42,7 +44,7 @@ def anchor_rows(grid: Grid, share: float) -> pd.DataFrame:
     if not any(SHUFFLED in values for values in stated):
         return pd.DataFrame(columns=columns)
     known = {key for values in stated for anchor in values.values() for key in anchor}
-    keys = [key for key in grid.keys if key in known]
+    keys = [key for key in grid.keys if key in known and key.startswith(TASK)]
     frame: dict[str, list[str] | FloatArray] = {"key": keys}
     for name in TITLES:
         values = np.array([[each.get(name, {}).get(key, np.nan) for each in stated] for key in keys], dtype=float)

@@ -1,7 +1,8 @@
 """Conditional skill with the draws of another patient of the class: what a condition says beyond the label.
 
 Draws that know only the label are as good for one patient of a class as for another; the skill that they lose when
-patients of a class exchange their draws is what image and text told the generator.
+patients of a class exchange their draws is what image and text told the generator. The gain also counts what a wrong
+patient's draws cost, so that it can exceed the conditional skill.
 """
 
 from typing import Any, NamedTuple
