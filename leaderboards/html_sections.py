@@ -11,7 +11,7 @@ from gexbench.leaderboards.anchors import TITLES as ANCHOR_TITLES
 from gexbench.leaderboards.formatting import NOTHING, arrow, number, p_text, percent, with_interval
 from gexbench.leaderboards.html_board import label_of
 from gexbench.leaderboards.html_markup import Markup, element, interval_bar, joined
-from gexbench.leaderboards.markdown import ABLATION_METRICS
+from gexbench.leaderboards.main_table import ABLATION_METRICS
 from gexbench.leaderboards.notes import shortened
 from gexbench.leaderboards.ranking import OVERALL, SIGNIFICANCE
 from gexbench.leaderboards.scarce import LEGEND, MEASURES, REAL_ONLY

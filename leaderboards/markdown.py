@@ -3,14 +3,10 @@
 import re
 from collections.abc import Iterable, Sequence
 
-import pandas as pd
-
 from gexbench.leaderboards import bootstrap
 from gexbench.leaderboards.anchors import LEGEND as ANCHOR_LEGEND
 from gexbench.leaderboards.formatting import (
-    NOTHING,
     arrow,
-    decimals,
     markdown_table,
     markdown_text,
     mebibytes,
@@ -20,27 +16,15 @@ from gexbench.leaderboards.formatting import (
     starred,
     with_interval,
 )
+from gexbench.leaderboards.main_table import GENERATOR, SHORT, ablation_rows, main_columns, values_of
 from gexbench.leaderboards.markdown_sections import anchor_table, patient_level_table
 from gexbench.leaderboards.notes import shortened
 from gexbench.leaderboards.ranking import OVERALL
 from gexbench.leaderboards.scarce import LEGEND as SCARCE_LEGEND
 from gexbench.leaderboards.scarce import MEASURES as SCARCE_MEASURES
 from gexbench.leaderboards.scarce import REAL_ONLY
-from gexbench.leaderboards.table import BELOW, COPIES, REFERENCE, SKILL, Leaderboard
+from gexbench.leaderboards.table import BELOW, REFERENCE, Leaderboard
 from gexbench.metrics.catalogue import lookup, split_key
-
-KEY_METRICS = (
-    "tstr_lr_accuracy",
-    "recall_genes",
-    "frechet",
-    "correlation_mse",
-    "variance_ratio",
-    "detection_xgb",
-)
-"""Metrics shown beside the scores in the main table; of a metric per label, the finest label."""
-
-ABLATION_METRICS = ("tstr_lr_accuracy", "recall_genes", "coverage_genes", "detection_xgb", "conditional_skill")
-"""Metrics shown for the ablations; all others are in `Leaderboard.ablations`."""
 
 _ABLATION_LEGEND = (
     "Fold-paired differences with 95 % intervals; * p < .05, adjusted by Holm over the rows of a column. A negative "
@@ -48,19 +32,6 @@ _ABLATION_LEGEND = (
 )
 
 WIDEST = 6
-OPTIONAL = ("conditional skill ↑", "mean rank ↓", "win rate ↑")
-"""Columns that are left out where no row has a value."""
-
-SHORT = {
-    "tstr_lr_accuracy": "TSTR accuracy (LR)",
-    "recall_genes": "recall",
-    "frechet": "Fréchet",
-    "correlation_mse": "C.MSE",
-    "variance_ratio": "variance ratio",
-    "detection_xgb": "detection AUC (XGB)",
-    "coverage_genes": "coverage",
-    "conditional_skill": "conditional skill",
-}
 
 
 def to_markdown(board: Leaderboard) -> str:
@@ -105,30 +76,13 @@ def _header(board: Leaderboard) -> str:
 
 def _main_table(board: Leaderboard) -> str:
     rows = board.rows
-    keys = _keys_of(board, KEY_METRICS)
-    heads = ["rank", "generator", "overall ↑", "≈ leader", *(f"{family} ↑" for family in board.families)]
-    heads += [f"{SHORT[split_key(key)[0]]} {arrow(lookup(key))}".strip() for key in keys]
-    heads += ["conditional skill ↑", "copies", "mean rank ↓", "win rate ↑", "fit (CPU s)"]
-    columns: list[list[str]] = [
-        [_rank(value) for value in rows["rank"]],
-        [_named(row.generator, row.standing, row.notes) for row in rows.itertuples()],
-        [with_interval(row.overall, row.overall_half_width, 3) for row in rows.itertuples()],
-        ["●" if flag else "" for flag in rows["with_leader"]],
-        *([number(value, 3) for value in rows[family]] for family in board.families),
-        *(_values(board, key, interval=False) for key in keys),
-        [number(value, 3) for value in rows[SKILL]],
-        [percent(value) for value in rows[COPIES]],
-        [number(value, 1) for value in rows["mean_rank"]],
-        [number(value, 2) for value in rows["win_rate"]],
-        [number(value, 1) for value in board.resources["fit_cpu_s"]],
-    ]
-    kept = [at for at, column in enumerate(columns) if heads[at] not in OPTIONAL or set(column) != {NOTHING}]
-    heads = [heads[at] for at in kept]
-    lines = [list(line) for line in zip(*(columns[at] for at in kept), strict=True)]
+    columns = main_columns(board)
+    columns[GENERATOR] = [_named(row.generator, row.standing, row.notes) for row in rows.itertuples()]
+    lines = [list(line) for line in zip(*columns.values(), strict=True)]
     below = [at for at, kind in enumerate(rows["standing"]) if kind == BELOW]
     if below:
-        lines.insert(below[0], ["", "**below the line**: copies of rows that the fit saw", *[""] * (len(heads) - 2)])
-    return markdown_table(heads, lines, text_columns=2)
+        lines.insert(below[0], ["", "**below the line**: copies of rows that the fit saw", *[""] * (len(columns) - 2)])
+    return markdown_table(list(columns), lines, text_columns=2)
 
 
 def _legend(board: Leaderboard) -> str:
@@ -178,19 +132,16 @@ def _comparisons(board: Leaderboard) -> str:
 
 def ablation_table(board: Leaderboard) -> str:
     """The ablations as a table: the overall score and `ABLATION_METRICS`, of a metric per label the finest label."""
-    frame = board.ablations
-    keys = [OVERALL, *_keys_of(board, ABLATION_METRICS)]
-    lines = []
-    for pair in frame[["question", "generator", "against"]].drop_duplicates().itertuples():
-        mine = frame[(frame["generator"] == pair.generator) & (frame["against"] == pair.against)].set_index("measure")
-        cells = [pair.question, f"{markdown_text(pair.generator)} - {markdown_text(pair.against)}"]
-        for key in keys:
-            row = mine.loc[key]
-            cells.append(starred(with_interval(row["difference"], row["half_width"], 3), row["p_holm"]))
-        lines.append(cells)
-    heads = ["what is added", "difference"]
-    heads += ["overall ↑", *(f"{SHORT.get(split_key(key)[0], key)} {arrow(lookup(key))}".strip() for key in keys[1:])]
-    return markdown_table(heads, lines, text_columns=2)
+    measures, differences = ablation_rows(board)
+    lines = [
+        [
+            row.question,
+            f"{markdown_text(row.generator)} - {markdown_text(row.against)}",
+            *(starred(text, p) for text, p in row.cells),
+        ]
+        for row in differences
+    ]
+    return markdown_table(["what is added", "difference", *measures], lines, text_columns=2)
 
 
 def _scarce(board: Leaderboard) -> str:
@@ -235,7 +186,7 @@ def _family_tables(board: Leaderboard, family: str) -> list[str]:
         part = keys[start : start + width]
         heads = ["generator", *(f"{markdown_text(key)} {arrow(lookup(key))}".strip() for key in part)]
         names = [_named(row.generator, row.standing, "") for row in board.rows.itertuples()]
-        columns = [names, *(_values(board, key, interval=True) for key in part)]
+        columns = [names, *(values_of(board, key, interval=True) for key in part)]
         tables.append(markdown_table(heads, [list(line) for line in zip(*columns, strict=True)], text_columns=1))
     units = {key: lookup(key).unit for key in keys if lookup(key).unit != "1"}
     titles = dict.fromkeys(f"{split_key(key)[0]}: {lookup(key).title}" for key in keys)
@@ -270,25 +221,6 @@ def _settings(board: Leaderboard) -> str:
         settings = f": {markdown_text(row.settings)}" if row.settings else ""
         lines.append(f"- {markdown_text(row.generator)} version {markdown_text(row.version)} ({seen}){settings}")
     return "\n".join(lines)
-
-
-def _keys_of(board: Leaderboard, names: Iterable[str]) -> list[str]:
-    """The keys of these metrics that the table has; of a metric per label, the finest label."""
-    keys = dict.fromkeys(board.metrics["key"])
-    found = (next((key for key in keys if split_key(key)[0] == name), None) for name in names)
-    return [key for key in found if key is not None]
-
-
-def _values(board: Leaderboard, key: str, interval: bool) -> list[str]:
-    mine = board.metrics[board.metrics["key"] == key].set_index("generator").loc[board.rows["generator"]]
-    places = decimals(mine["value"])
-    if not interval:
-        return [number(value, places) for value in mine["value"]]
-    return [with_interval(row.value, row.half_width, places) for row in mine.itertuples()]
-
-
-def _rank(rank: object) -> str:
-    return NOTHING if pd.isna(rank) else str(rank)
 
 
 def _named(name: str, standing: str, notes: str) -> str:

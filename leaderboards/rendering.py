@@ -4,35 +4,58 @@ import csv
 import io
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from gexbench.leaderboards.formatting import csv_text
 from gexbench.leaderboards.html import to_html
+from gexbench.leaderboards.latex import to_latex
 from gexbench.leaderboards.markdown import to_markdown
 from gexbench.leaderboards.records import Record
 from gexbench.leaderboards.statistics import FloatArray
 from gexbench.leaderboards.table import Leaderboard
 from gexbench.metrics.catalogue import lookup
 
-__all__ = ["to_csv", "to_html", "to_markdown", "wide", "write"]
+__all__ = ["DEFAULT_FORMATS", "FORMATS", "to_csv", "to_html", "to_latex", "to_markdown", "to_parquet", "wide", "write"]
+
+FORMATS = ("md", "csv", "html", "parquet", "tex")
+DEFAULT_FORMATS = ("md", "csv", "html")
+"""What a run and a report write, and what a published leaderboard holds."""
 
 
-def write(board: Leaderboard, folder: Path, records: Sequence[Record] = ()) -> None:
-    """Write `leaderboard.md`, `leaderboard.csv` and, with its records, `leaderboard.html`, each at once or not at all.
+def write(
+    board: Leaderboard, folder: Path, records: Sequence[Record] = (), formats: Sequence[str] = DEFAULT_FORMATS
+) -> list[Path]:
+    """Write `leaderboard.FORMAT` for every format, each at once or not at all.
 
     Args:
         board: made from the records.
         folder: made where it is not there.
         records: for what a row of the page says when it is opened; without them no page is written.
+        formats: of `FORMATS`.
+
+    Returns:
+        The files.
+
+    Raises:
+        KeyError: a format that is not there; nothing is written.
     """
+    makers: dict[str, Callable[[], bytes]] = {
+        "md": lambda: to_markdown(board).encode(),
+        "csv": lambda: to_csv(board).encode(),
+        "html": lambda: to_html(board, records).encode(),
+        "parquet": lambda: to_parquet(board),
+        "tex": lambda: to_latex(board).encode(),
+    }
+    chosen = {name: makers[name] for name in dict.fromkeys(formats) if name != "html" or records}
     folder.mkdir(parents=True, exist_ok=True)
-    _write_text(folder / "leaderboard.md", to_markdown(board))
-    _write_text(folder / "leaderboard.csv", to_csv(board))
-    if records:
-        _write_text(folder / "leaderboard.html", to_html(board, records))
+    written = []
+    for name, made in chosen.items():
+        written.append(folder / f"leaderboard.{name}")
+        _write_bytes(written[-1], made())
+    return written
 
 
 def to_csv(board: Leaderboard) -> str:
@@ -43,6 +66,13 @@ def to_csv(board: Leaderboard) -> str:
     writer.writerow([csv_text(column) for column in frame.columns])
     for row in frame.itertuples(index=False, name=None):
         writer.writerow([_csv_cell(value) for value in row])
+    return out.getvalue()
+
+
+def to_parquet(board: Leaderboard) -> bytes:
+    """`wide` as Parquet: numbers as they are, missing values as null; the same records give the same bytes."""
+    out = io.BytesIO()
+    wide(board).to_parquet(out, index=False)
     return out.getvalue()
 
 
@@ -93,11 +123,11 @@ def _csv_cell(value: object) -> str:
     return str(value)
 
 
-def _write_text(path: Path, text: str) -> None:
+def _write_bytes(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
     try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

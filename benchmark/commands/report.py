@@ -1,6 +1,7 @@
 """`gexbench report`: rebuild a leaderboard's tables from its records alone."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,8 @@ NARROW = 115
 EPILOG = """[bold]Examples[/bold]\n
 gexbench report simulated-quick\n
 gexbench report leaderboards/published/tcga/v1\n
+gexbench report simulated-quick --formats tex,parquet     for a paper, and for a data frame\n
+gexbench report leaderboards/published/tcga/v3 --formats tex --out paper\n
 gexbench report simulated-quick --figures     losses, gradient norms and validation scores of every training
 """
 
@@ -25,16 +28,46 @@ def report(
     figures: Annotated[
         bool, typer.Option("--figures", help="Draw the training curves of every generator: training/NAME.png and .svg.")
     ] = False,
+    formats: Annotated[
+        str, typer.Option(help="Comma-separated: md, csv, html, parquet, tex (booktabs). (default: md,csv,html)")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the tables. (default: the leaderboard's own)", file_okay=False)
+    ] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
     """Rebuild leaderboard.md, .csv and .html from records and print the table."""
     console, folder = options.console(), leaderboard_folder(results, name)
-    if figures and (folder / "SHA256SUMS").is_file():
+    chosen = _formats(formats)
+    published = (folder / "SHA256SUMS").is_file()
+    if published and figures:
         problem = f"{folder} is published and holds no figures; draw them in a copy"
         raise typer.BadParameter(problem, param_hint="--figures")
-    write_and_show(console, folder, note)
+    if published and chosen and out is None:
+        problem = f"{folder} is published and holds md, csv and html alone; name another folder with --out"
+        raise typer.BadParameter(problem, param_hint="--formats")
+    if out is not None and (out / "SHA256SUMS").is_file():
+        raise typer.BadParameter(f"{out} is published and never changes; name another folder", param_hint="--out")
+    write_and_show(console, folder, note, chosen, out)
     if figures:
         _draw(console, folder)
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    """The formats that `--formats` names, none where it is not given.
+
+    Raises:
+        InputError: formats that are not there, all at once.
+    """
+    from gexbench.leaderboards.rendering import FORMATS
+    from gexbench.tasks.errors import InputError
+    from gexbench.tasks.names import unknown
+
+    chosen = options.listed(text)
+    problems = [str(unknown(name, FORMATS, "format")) for name in chosen if name not in FORMATS]
+    if problems:
+        raise InputError(problems)
+    return chosen
 
 
 def _draw(console: Any, folder: Path) -> None:
@@ -48,15 +81,21 @@ def _draw(console: Any, folder: Path) -> None:
         console.print(f"no figures: {folder} holds no training logs; `gexbench run` keeps them", soft_wrap=True)
 
 
-def write_and_show(console: Any, folder: Path, note: str | None) -> None:
+def write_and_show(
+    console: Any, folder: Path, note: str | None, formats: Sequence[str] = (), out: Path | None = None
+) -> None:
     """Write the tables of a leaderboard folder, print the summary and, last, where the files are.
 
     The note is kept in `note.json`, so that a later report has the same header.
+
+    Args:
+        formats: of the tables; none = those that every leaderboard has.
+        out: folder for the tables; None = the leaderboard's own.
     """
     from gexbench.benchmark.store import write_text
     from gexbench.leaderboards.publishing import SUMS
     from gexbench.leaderboards.records import RecordError, read_records
-    from gexbench.leaderboards.rendering import write
+    from gexbench.leaderboards.rendering import DEFAULT_FORMATS, write
     from gexbench.leaderboards.table import leaderboard, summary
     from gexbench.tasks.errors import InputError
 
@@ -72,17 +111,17 @@ def write_and_show(console: Any, folder: Path, note: str | None) -> None:
         board = leaderboard(records, note)
     except RecordError as error:
         raise InputError(error.problems) from None
-    if published:
+    target = folder if out is None else out
+    if published and out is None:
         _refreshed(folder)
+        written = [folder / f"leaderboard.{kind}" for kind in DEFAULT_FORMATS]
     else:
-        write(board, folder, records)
+        written = write(board, target, records, formats or DEFAULT_FORMATS)
     frame = summary(board)
     console.print(_table(frame, console.width))
-    console.print(
-        f"leaderboard: {folder / 'leaderboard.md'}, leaderboard.csv and leaderboard.html; "
-        f"records: {folder / 'records'}",
-        soft_wrap=True,
-    )
+    first, *others = [str(written[0]), *(path.name for path in written[1:])]
+    files = f"{', '.join([first, *others[:-1]])} and {others[-1]}" if others else first
+    console.print(f"leaderboard: {files}; records: {folder / 'records'}", soft_wrap=True)
 
 
 def _refreshed(folder: Path) -> None:

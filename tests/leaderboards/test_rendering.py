@@ -147,7 +147,7 @@ def test_numbers() -> None:
 
 def test_escapes() -> None:
     assert markdown_text("a|b\n<i> primary_site _x_") == r"a\|b &lt;i&gt; primary_site \_x\_"
-    assert [csv_text(text) for text in ("=1", "@a", "\t=1", "a=1")] == ["'=1", "'@a", "'=1", "a=1"]
+    assert [csv_text(text) for text in ("=1", "@a", "\t=1", "a=1", "＝1")] == ["'=1", "'@a", "'=1", "a=1", "'＝1"]
 
 
 def test_tables_are_made_without_torch_models_or_runner() -> None:
