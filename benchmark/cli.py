@@ -2,7 +2,7 @@
 
 import typer
 
-from gexbench.benchmark.commands import cohort, ls, publish, report, run, score, status, tune
+from gexbench.benchmark.commands import cohort, figures, ls, publish, report, run, score, status, tune
 from gexbench.benchmark.exits import clear_exits
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app.command("run", epilog=run.EPILOG)(run.run)
 app.command("tune", epilog=tune.EPILOG)(tune.tune)
 app.command("score", epilog=score.EPILOG)(score.score)
 app.command("report", epilog=report.EPILOG)(report.report)
+app.command("figures", epilog=figures.EPILOG)(figures.figures)
 app.command("publish", epilog=publish.PUBLISH_EPILOG)(publish.publish)
 app.command("verify", epilog=publish.VERIFY_EPILOG)(publish.verify)
 app.command("status", epilog=status.EPILOG)(status.status)

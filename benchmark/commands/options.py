@@ -72,6 +72,22 @@ def listed(text: str) -> tuple[str, ...]:
     return parts
 
 
+def chosen(text: str, known: Sequence[str], kind: str) -> tuple[str, ...]:
+    """The parts of a comma-separated option, each one of `known` and named once; none where it is not given.
+
+    Raises:
+        InputError: parts that are not known, all at once.
+    """
+    from gexbench.tasks.errors import InputError
+    from gexbench.tasks.names import unknown
+
+    parts = tuple(dict.fromkeys(listed(text)))
+    problems = [str(unknown(part, known, kind)) for part in parts if part not in known]
+    if problems:
+        raise InputError(problems)
+    return parts
+
+
 def shares(text: str) -> tuple[float, ...]:
     """The shares of a comma-separated option, without repeats.
 

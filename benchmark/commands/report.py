@@ -15,8 +15,7 @@ EPILOG = """[bold]Examples[/bold]\n
 gexbench report simulated-quick\n
 gexbench report leaderboards/published/tcga/v1\n
 gexbench report simulated-quick --formats tex,parquet     for a paper, and for a data frame\n
-gexbench report leaderboards/published/tcga/v3 --formats tex --out paper\n
-gexbench report simulated-quick --figures     losses, gradient norms and validation scores of every training
+gexbench report leaderboards/published/tcga/v3 --formats tex --out paper
 """
 
 
@@ -25,9 +24,6 @@ def report(
         str, typer.Argument(help="Name of a leaderboard in the results folder, or a folder with records/.")
     ],
     note: Annotated[str | None, typer.Option(help="A sentence for the header. (default: the one it has)")] = None,
-    figures: Annotated[
-        bool, typer.Option("--figures", help="Draw the training curves of every generator: training/NAME.png and .svg.")
-    ] = False,
     formats: Annotated[
         str, typer.Option(help="Comma-separated: md, csv, html, parquet, tex (booktabs). (default: md,csv,html)")
     ] = "",
@@ -37,48 +33,17 @@ def report(
     results: Results = DEFAULT_RESULTS,
 ) -> None:
     """Rebuild leaderboard.md, .csv and .html from records and print the table."""
+    from gexbench.leaderboards.publishing import SUMS
+    from gexbench.leaderboards.rendering import FORMATS
+
     console, folder = options.console(), leaderboard_folder(results, name)
-    chosen = _formats(formats)
-    published = (folder / "SHA256SUMS").is_file()
-    if published and figures:
-        problem = f"{folder} is published and holds no figures; draw them in a copy"
-        raise typer.BadParameter(problem, param_hint="--figures")
-    if published and chosen and out is None:
+    chosen = options.chosen(formats, FORMATS, "format")
+    if chosen and out is None and (folder / SUMS).is_file():
         problem = f"{folder} is published and holds md, csv and html alone; name another folder with --out"
         raise typer.BadParameter(problem, param_hint="--formats")
-    if out is not None and (out / "SHA256SUMS").is_file():
+    if out is not None and (out / SUMS).is_file():
         raise typer.BadParameter(f"{out} is published and never changes; name another folder", param_hint="--out")
     write_and_show(console, folder, note, chosen, out)
-    if figures:
-        _draw(console, folder)
-
-
-def _formats(text: str) -> tuple[str, ...]:
-    """The formats that `--formats` names, none where it is not given.
-
-    Raises:
-        InputError: formats that are not there, all at once.
-    """
-    from gexbench.leaderboards.rendering import FORMATS
-    from gexbench.tasks.errors import InputError
-    from gexbench.tasks.names import unknown
-
-    chosen = options.listed(text)
-    problems = [str(unknown(name, FORMATS, "format")) for name in chosen if name not in FORMATS]
-    if problems:
-        raise InputError(problems)
-    return chosen
-
-
-def _draw(console: Any, folder: Path) -> None:
-    from gexbench.leaderboards.curves import write_figures
-    from gexbench.leaderboards.records import read_records
-
-    written = write_figures(folder, read_records(folder / "records"))
-    if written:
-        console.print(f"{len(written) // 2} figures: {folder / 'training'}/*.png and *.svg", soft_wrap=True)
-    else:
-        console.print(f"no figures: {folder} holds no training logs; `gexbench run` keeps them", soft_wrap=True)
 
 
 def write_and_show(

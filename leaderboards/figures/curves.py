@@ -1,12 +1,8 @@
 """Training curves: losses, gradient norms and the validation score by step, one figure per row of a leaderboard."""
 
-import io
-import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -18,8 +14,6 @@ SCORE = "validation_score"
 KEYS = ("step", "fold", "seed", "state")
 PANELS_PER_ROW = 3
 _PANEL_INCHES = (3.6, 2.6)
-_FORMATS: Mapping[str, Mapping[str, str | None]] = {"png": {"Software": None}, "svg": {"Date": None}}
-"""File type → metadata that would differ from run to run, left out."""
 
 
 def read_logs(folder: Path, records: Sequence[Record]) -> dict[str, pd.DataFrame]:
@@ -66,23 +60,6 @@ def training_figure(log: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def write_figures(folder: Path, records: Sequence[Record]) -> list[Path]:
-    """Write `training/ROW.png` and `.svg` for every row with training logs; the same logs give the same bytes."""
-    written = []
-    for row, log in read_logs(folder, records).items():
-        figure = training_figure(log, row)
-        for kind, metadata in _FORMATS.items():
-            target = folder / "training" / f"{re.sub(r'[^a-z0-9._-]', '_', row)}.{kind}"
-            content = io.BytesIO()
-            with mpl.rc_context({"svg.hashsalt": row}):
-                figure.savefig(content, format=kind, dpi=150, metadata=dict(metadata))
-            temporary = target.with_name(f".writing-{os.getpid()}-{target.name}")
-            temporary.write_bytes(content.getvalue())
-            temporary.replace(target)
-            written.append(target)
-    return written
-
-
 def _ordered(log: pd.DataFrame) -> list[str]:
     """Names of the quantities that have a value: losses, gradient norms, the validation score."""
     names = [str(name) for name in log.columns if name not in KEYS and log[name].notna().any()]
@@ -94,7 +71,7 @@ def _panel(axis: Axes, log: pd.DataFrame, name: str) -> None:
     lines = list(shown.groupby(["fold", "seed"], sort=True))
     seeds = log["seed"].nunique()
     folds = sorted(log["fold"].unique())
-    colours = dict(zip(folds, sns.color_palette(n_colors=len(folds)), strict=True))
+    colours = dict(zip(folds, sns.color_palette("colorblind", n_colors=len(folds)), strict=True))
     for (fold, seed), line in lines:
         ended_well = (line["state"] == "ok").all()
         label = f"fold {fold}" + (f" seed {seed}" if seeds > 1 else "") + ("" if ended_well else " (did not end well)")

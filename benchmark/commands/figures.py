@@ -1,0 +1,162 @@
+"""`gexbench figures`: what the records of a leaderboard allow to be drawn, and kept rows beside real ones."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gexbench.benchmark.commands import options
+from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from gexbench.leaderboards.records import Record
+    from gexbench.leaderboards.table import Leaderboard
+
+    Drawing = tuple[str, Callable[[], Figure], str]
+    """Name of a file, what draws it, and its caption."""
+
+EPILOG = """[bold]Examples[/bold]\n
+gexbench figures simulated-quick\n
+gexbench figures leaderboards/published/tcga/v3 --out paper --formats pdf,png\n
+gexbench figures simulated-quick --only overall,scores\n
+gexbench figures simulated-quick --rows cvae,gemm-gan --fold 0     PCA and gene-gene correlations of kept rows
+"""
+
+
+def figures(
+    name: Annotated[
+        str, typer.Argument(help="Name of a leaderboard in the results folder, or a folder with records/.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the figures. (default: figures/ in the leaderboard's)", file_okay=False),
+    ] = None,
+    formats: Annotated[str, typer.Option(help="Comma-separated: svg, png, pdf.")] = "svg,png",
+    only: Annotated[
+        str, typer.Option(help="Comma-separated names of figures; `training` draws training curves. (default: all)")
+    ] = "",
+    rows: Annotated[
+        str, typer.Option(help="Rows of the leaderboard whose kept samples are drawn too, comma-separated.")
+    ] = "",
+    fold: Annotated[int | None, typer.Option(help="Fold of --rows. (default: the leaderboard's first)", min=0)] = None,
+    cohort: Annotated[str | None, typer.Option(help="Cohort of --rows. (default: the one the records name)")] = None,
+    results: Results = DEFAULT_RESULTS,
+) -> None:
+    """Draw every figure that the records allow, each with its caption beside it, and say which are left out and why.
+
+    The figures of --rows show samples of real patients: mind the terms of the cohort before they leave the machine.
+    """
+    from gexbench.leaderboards.figures.catalogue import FIGURES
+    from gexbench.leaderboards.figures.writing import FORMATS
+    from gexbench.leaderboards.publishing import SUMS
+    from gexbench.leaderboards.records import RecordError, read_records
+    from gexbench.leaderboards.table import leaderboard
+    from gexbench.tasks.errors import InputError
+
+    console, folder = options.console(), leaderboard_folder(results, name)
+    kinds = options.chosen(formats, FORMATS, "format") or ("svg",)
+    names = options.chosen(only, [*(kind.name for kind in FIGURES), "training"], "figure")
+    if (folder if out is None else out).joinpath(SUMS).is_file():
+        problem = f"{folder if out is None else out} is published and holds no figures; name another folder"
+        raise typer.BadParameter(problem, param_hint="--out")
+    try:
+        records = read_records(folder / "records")
+        board = leaderboard(records)
+    except RecordError as error:
+        raise InputError(error.problems) from None
+    drawings, left_out = _of_records(board, records, names)
+    if not names or "training" in names:
+        more, lacking = _of_trainings(board, folder, records)
+        drawings, left_out = drawings + more, left_out + lacking
+    if rows:
+        drawings += _of_rows(board, records, options.listed(rows), fold, cohort, results)
+    target = folder / "figures" if out is None else out
+    written = _write(console, drawings, target, kinds)
+    for text in left_out:
+        console.print(f"left out: {text}", markup=False, soft_wrap=True)
+    shown = f"{written} figures ({', '.join(kinds)}), each with its caption (.txt): {target}"
+    console.print(shown if written else f"no figures: {folder} allows none", soft_wrap=True)
+
+
+def _of_records(
+    board: "Leaderboard", records: "Sequence[Record]", names: Sequence[str]
+) -> "tuple[list[Drawing], list[str]]":
+    from functools import partial
+
+    from gexbench.leaderboards.figures.catalogue import FIGURES, caption_of
+    from gexbench.leaderboards.figures.frames import Lacking
+
+    drawings: list[Drawing] = []
+    left_out = []
+    for kind in FIGURES:
+        if names and kind.name not in names:
+            continue
+        try:
+            frame = kind.frame(board, records)
+        except Lacking as reason:
+            left_out.append(f"{kind.name}: {reason}")
+            continue
+        drawings.append((kind.name, partial(kind.draw, frame), caption_of(kind.caption, board.header)))
+    return drawings, left_out
+
+
+def _of_trainings(board: "Leaderboard", folder: Path, records: "Sequence[Record]") -> "tuple[list[Drawing], list[str]]":
+    from functools import partial
+
+    from gexbench.leaderboards.figures.catalogue import TRAINING_CAPTION, caption_of
+    from gexbench.leaderboards.figures.curves import read_logs, training_figure
+
+    drawings: list[Drawing] = [
+        (f"training/{_file_name(row)}", partial(training_figure, log, row), caption_of(text, board.header))
+        for row, log in read_logs(folder, records).items()
+        for text in [TRAINING_CAPTION.format(generator=row)]
+    ]
+    return drawings, [] if drawings else ["training: no training logs here; `gexbench run` keeps them"]
+
+
+def _of_rows(
+    board: "Leaderboard",
+    records: "Sequence[Record]",
+    names: Sequence[str],
+    fold: int | None,
+    cohort: str | None,
+    results: Path,
+) -> "list[Drawing]":
+    from functools import partial
+
+    from gexbench.benchmark.kept_rows import matched_rows, record_with_rows
+    from gexbench.benchmark.store import Store
+    from gexbench.leaderboards.figures.catalogue import CORRELATION_CAPTION, PCA_CAPTION, caption_of
+    from gexbench.leaderboards.figures.rows import gene_correlations, principal_components
+    from gexbench.tasks.data_directory import load_cohort
+
+    at = board.header.folds[0] if fold is None else fold
+    chosen = [record_with_rows(records, name, at) for name in names]
+    loaded, store = load_cohort(cohort or board.header.cohort), Store(results / "store")
+    drawings: list[Drawing] = []
+    for name, record in zip(names, chosen, strict=True):
+        found, file = matched_rows(record, store, loaded), f"{_file_name(name)}-fold-{at}"
+        pca = partial(principal_components, found.real, found.synthetic, found.labels, name)
+        correlations = partial(gene_correlations, found.real, found.synthetic, name)
+        for kind, draw, text in (("pca", pca, PCA_CAPTION), ("correlations", correlations, CORRELATION_CAPTION)):
+            drawings.append((f"{kind}-{file}", draw, caption_of(text.format(generator=name), board.header, at)))
+    return drawings
+
+
+def _write(console: Any, drawings: "Sequence[Drawing]", target: Path, formats: Sequence[str]) -> int:
+    from rich.progress import track
+
+    from gexbench.leaderboards.figures.writing import write_figure, write_file
+
+    for name, draw, caption in track(drawings, "drawing", console=console, transient=True):
+        write_figure(draw(), target, name, formats)
+        write_file(target / f"{name}.txt", f"{caption}\n".encode())
+    return len(drawings)
+
+
+def _file_name(row: str) -> str:
+    return re.sub(r"[^a-z0-9._@-]", "_", row)

@@ -1,0 +1,199 @@
+"""Figures of the scores: the heat map, the overall scores with their intervals, and score against training time."""
+
+import math
+from collections.abc import Set as AbstractSet
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from gexbench.leaderboards.figures.frames import OVERALL_GROUP
+from gexbench.leaderboards.figures.labels import place_labels
+from gexbench.leaderboards.figures.style import (
+    INK,
+    REFERENCE_COLOUR,
+    SCORES,
+    drawn,
+    family_handles,
+    looks,
+)
+from gexbench.leaderboards.table import BELOW, RANKED, REFERENCE
+
+_CELL_INCHES = 0.19
+_FASTEST_S = 0.01
+_CLOSE = 0.15
+"""Scores behind the best ranked one that the close-up still shows."""
+
+
+def score_heat_map(frame: pd.DataFrame) -> Figure:
+    """Normalised scores, generators by metrics; a line of white stands between the families.
+
+    Args:
+        frame: generator, standing, group, key, score, in the order to be shown (see `score_frame`).
+    """
+    columns = frame[["group", "key"]].drop_duplicates()
+    names = list(frame["generator"].drop_duplicates())
+    table = frame.pivot_table(index="generator", columns=["group", "key"], values="score", dropna=False)
+    table = table.reindex(index=names, columns=pd.MultiIndex.from_frame(columns))
+    width, height = _CELL_INCHES * table.shape[1] + 2.9, _CELL_INCHES * table.shape[0] + 2.6
+    with drawn(width=width, height=height, grid="") as (figure, (axis,)):
+        sns.heatmap(
+            table,
+            ax=axis,
+            vmin=0,
+            vmax=1,
+            cmap=SCORES,
+            linewidths=0.3,
+            linecolor="white",
+            cbar_kws={
+                "label": "score (0: trivial reference, 1: real samples)",
+                "shrink": 0.55,
+                "pad": 0.01,
+                "aspect": 30,
+            },
+        )
+        axis.set(xlabel="", ylabel="", facecolor="#eeeeee")
+        sns.despine(ax=axis, left=True, bottom=True)
+        axis.set_xticks(np.arange(table.shape[1]) + 0.5, list(columns["key"]), rotation=90, fontsize=7)
+        axis.set_yticks(np.arange(len(names)) + 0.5, names, rotation=0, fontsize=7.5)
+        _mark_references(axis, frame, names)
+        groups = list(columns["group"])
+        starts = [at for at in range(len(groups)) if at == 0 or groups[at] != groups[at - 1]]
+        for start, end in zip(starts, [*starts[1:], len(groups)], strict=True):
+            if start:
+                axis.axvline(start, color="white", linewidth=4)
+            if groups[start] != OVERALL_GROUP:
+                axis.text((start + end) / 2, -0.35, groups[start], ha="center", va="bottom", fontsize=8.5)
+    return figure
+
+
+def overall_scores(frame: pd.DataFrame) -> Figure:
+    """Overall scores with 95 % intervals, best at the top; filled markers cannot be told from the leader.
+
+    Args:
+        frame: generator, family, standing, rank, with_leader, overall, half_width (see `overall_frame`).
+    """
+    known = looks(frame["family"])
+    heights = np.arange(len(frame))[::-1]
+    with drawn(height=0.19 * len(frame) + 1.1) as (figure, (axis,)):
+        for height, row in zip(heights, frame.itertuples(), strict=True):
+            look = known[row.family]
+            reference = row.standing == REFERENCE
+            half = 0.0 if math.isnan(row.half_width) else row.half_width
+            axis.plot([row.overall - half, row.overall + half], [height] * 2, color=look.colour, linewidth=1.5)
+            fill = look.colour if row.with_leader or reference else "white"
+            marker = "x" if row.standing == BELOW else look.marker
+            axis.plot(row.overall, height, marker, color=look.colour, markerfacecolor=fill, markersize=5.5)
+        axis.set_yticks(heights, [_ranked(row) for row in frame.itertuples()], fontsize=7.5)
+        _mark_references(axis, frame, list(frame["generator"]))
+        axis.set_ylim(-0.8, len(frame) - 0.2)
+        axis.set_xlim(min(0.0, float((frame["overall"] - frame["half_width"].fillna(0)).min())), 1.02)
+        axis.set_xlabel("overall score (0: trivial reference, 1: real samples)")
+        handles = family_handles(frame["family"])
+        handles += [
+            Line2D([], [], linestyle="", marker="o", color=INK, label="not separable from the leader"),
+            Line2D([], [], linestyle="", marker="o", color=INK, markerfacecolor="white", label="behind the leader"),
+        ]
+        if (frame["standing"] == BELOW).any():
+            handles.append(Line2D([], [], linestyle="", marker="x", color=INK, label="below the line: copies"))
+        figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=7.5)
+    return figure
+
+
+def score_against_time(frame: pd.DataFrame) -> Figure:
+    """Overall score against the CPU time of a fit: all rows, and beside them the best in close-up.
+
+    Args:
+        frame: generator, family, standing, overall, seconds, competes (see `cost_frame`).
+    """
+    shown = frame.assign(seconds=frame["seconds"].clip(lower=_FASTEST_S))
+    front = pareto_front(shown)
+    ranked = shown[shown["standing"] == RANKED]
+    close = ranked[ranked["overall"] > ranked["overall"].max() - _CLOSE]
+    with drawn(1, 2, height=5.0, grid="both", width_ratios=(1, 1.5)) as (figure, (whole, zoomed)):
+        for axis in (whole, zoomed):
+            _draw_front(axis, front, 3 * float(shown["seconds"].max()))
+            _draw_points(axis, shown, set(front["generator"]))
+            axis.set(xscale="log", xlabel="CPU seconds of a fit (log scale)")
+        whole.set(ylabel="overall score", ylim=(min(0.0, float(shown["overall"].min())), 1.04))
+        whole.set_xlim(_FASTEST_S * 0.6, 2 * float(shown["seconds"].max()))
+        handles = family_handles(shown["family"])
+        handles += [
+            Line2D([], [], color=INK, linewidth=1, label="Pareto front (filled)"),
+            Line2D(
+                [], [], linestyle="", marker="x", color=REFERENCE_COLOUR, label="takes no part: copies or real rows"
+            ),
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=7.5)
+        if close.empty:
+            zoomed.remove()
+        else:
+            _close_up(whole, zoomed, close)
+        others = shown[~shown["generator"].isin(close["generator"])].set_index("generator")[["seconds", "overall"]]
+        place_labels(figure, whole, others, list(others.sort_values("overall", ascending=False).index))
+        if not close.empty:
+            points = close.set_index("generator")[["seconds", "overall"]]
+            place_labels(figure, zoomed, points, list(points.index))
+    return figure
+
+
+def _draw_front(axis: Axes, front: pd.DataFrame, last: float) -> None:
+    if len(front):
+        heights = [*front["overall"], front["overall"].iloc[-1]]
+        axis.step([*front["seconds"], last], heights, where="post", color=INK, linewidth=1, zorder=1)
+
+
+def _draw_points(axis: Axes, shown: pd.DataFrame, on_front: AbstractSet[str]) -> None:
+    known = looks(shown["family"])
+    for row in shown.itertuples():
+        look = known[row.family]
+        fill = look.colour if row.generator in on_front else "white"
+        marker = look.marker if row.competes else "x"
+        axis.plot(row.seconds, row.overall, marker, color=look.colour, markerfacecolor=fill, markersize=5.5)
+
+
+def _close_up(whole: Axes, zoomed: Axes, close: pd.DataFrame) -> None:
+    """Limits of the close-up, and its frame in the axes of all rows."""
+    left, right = float(close["seconds"].min()) / 1.5, float(close["seconds"].max()) * 1.5
+    margin = 0.08 * (float(close["overall"].max() - close["overall"].min()) or 0.1)
+    low, high = float(close["overall"].min()) - margin, float(close["overall"].max()) + margin
+    zoomed.set(xlim=(left, right), ylim=(low, high))
+    seconds = [tick * 10.0**power for power in range(-2, 6) for tick in (1, 1.5, 2, 3, 5, 7)]
+    zoomed.set_xticks(seconds, [f"{tick:g}" for tick in seconds])
+    zoomed.set_xlim(left, right)
+    zoomed.minorticks_off()
+    whole.add_patch(Rectangle((left, low), right - left, high - low, fill=False, edgecolor=REFERENCE_COLOUR))
+    for spine in zoomed.spines.values():
+        spine.set(visible=True, color=REFERENCE_COLOUR)
+
+
+def pareto_front(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows that compete and that no competing row beats in one of score and time without losing in the other.
+
+    Args:
+        frame: overall, seconds, competes.
+
+    Returns:
+        Its rows on the front, by rising time; scores rise too.
+    """
+    ordered = frame[frame["competes"]].sort_values(["seconds", "overall"], ascending=[True, False])
+    best = ordered["overall"].cummax().shift(fill_value=-math.inf)
+    return ordered[ordered["overall"] > best]
+
+
+def _ranked(row: object) -> str:
+    rank = getattr(row, "rank", None)
+    name = str(getattr(row, "generator", ""))
+    return name if rank is None or pd.isna(rank) else f"{name}  {rank}"
+
+
+def _mark_references(axis: Axes, frame: pd.DataFrame, names: list[str]) -> None:
+    """References in grey italics, as in the tables."""
+    references = set(frame.loc[frame["standing"] == REFERENCE, "generator"])
+    for name, label in zip(names, axis.get_yticklabels(), strict=True):
+        if name in references:
+            label.set(style="italic", color="#6b6b6b")

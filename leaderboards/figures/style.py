@@ -1,0 +1,93 @@
+"""Colours, markers and sizes that all figures share.
+
+Families differ by the colours of Okabe & Ito 2008 (safe for colour-blind readers) and by marker, so that they also
+differ in grey. Scores run over viridis, whose lightness rises throughout.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+SCORES = "viridis"
+REFERENCE_COLOUR, INK, FAINT = "#8c8c8c", "#262626", "#d9d9d9"
+WIDTH_INCHES = 7.2
+"""Width of a page between its margins, the two columns of a journal."""
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_BUILT_IN = ("diffusion", "scvi", "vae", "wgan-gp")
+REFERENCE_FAMILY = "reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a family of generators is drawn."""
+
+    colour: str
+    marker: str
+
+
+def looks(families: Iterable[str]) -> dict[str, Look]:
+    """Family → its look: references grey, the built-in families always the same, others after them by name."""
+    others = sorted(set(families) - {REFERENCE_FAMILY, *_BUILT_IN})
+    ordered = (*_BUILT_IN, *others)
+    found = {name: Look(_COLOURS[at % len(_COLOURS)], _MARKERS[at % len(_MARKERS)]) for at, name in enumerate(ordered)}
+    return found | {REFERENCE_FAMILY: Look(REFERENCE_COLOUR, "*")}
+
+
+@contextmanager
+def drawn(
+    rows: int = 1, columns: int = 1, *, width: float = WIDTH_INCHES, height: float, grid: str = "x", **subplots: Any
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """A figure and its axes, row by row, in the style of all figures.
+
+    Args:
+        rows, columns: of the axes.
+        width, height: of the figure, inches.
+        grid: `x`, `y`, `both`, or empty for none.
+        subplots: passed on to `Figure.subplots`.
+    """
+    style = sns.axes_style("whitegrid" if grid else "white", {"axes.edgecolor": INK, "grid.color": FAINT})
+    with style, sns.plotting_context("paper"), mpl.rc_context({"axes.linewidth": 0.8, "legend.frameon": False}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes: list[Axes] = list(figure.subplots(rows, columns, squeeze=False, **subplots).ravel())
+        for axis in axes:
+            axis.tick_params(length=0)
+            if grid:
+                axis.grid(visible=grid in {"both", "x"}, axis="x")
+                axis.grid(visible=grid in {"both", "y"}, axis="y")
+                axis.set_axisbelow(True)
+            sns.despine(ax=axis)
+        yield figure, axes
+
+
+def family_handles(families: Iterable[str]) -> list[Line2D]:
+    """Legend entries of the families, references last."""
+    known = looks(families)
+    return [
+        Line2D([], [], linestyle="", marker=known[name].marker, color=known[name].colour, label=name)
+        for name in sorted(set(families), key=lambda name: (name == REFERENCE_FAMILY, name))
+    ]
+
+
+def name_panel(axis: Axes, name: str, reference: bool, longest: int) -> None:
+    """A generator's name above its panel, in italics for a reference, on two lines where it is too long for one."""
+    at = name.rfind("-", 0, longest) if len(name) > longest else -1
+    text = f"{name[: at + 1]}\n{name[at + 1 :]}" if at > 0 else name
+    axis.set_title(text, fontsize=7, style="italic" if reference else "normal", linespacing=0.95)
+    axis.tick_params(labelsize=7)
+
+
+def hide_empty(axes: list[Axes], shown: int, columns: int) -> None:
+    """Take away the axes past `shown`, and give tick labels to those that now stand lowest in their column."""
+    for axis in axes[shown:]:
+        axis.set_axis_off()
+    for axis in axes[max(shown - columns, 0) : shown]:
+        axis.tick_params(labelbottom=True)
