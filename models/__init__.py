@@ -13,6 +13,9 @@ __all__ = ["BUILT_IN", "Entry", "registry"]
 _REFERENCES = "gexbench.models.references"
 _REFERENCE_SETTINGS = "gexbench.models.settings:GeneratorSettings"
 _ORACLE_SETTINGS = "gexbench.models.references.oracle_settings:OracleSettings"
+_GEMM = "Panaccione, Sgaravatti & Pinoli, GeMM-GAN, ICIAP 2025 workshops, arXiv 2601.15392"
+_CVAE = "Kingma & Welling 2014; Sohn et al. 2015"
+_DDPM = "Ho et al. 2020; Nichol & Dhariwal 2021; Salimans & Ho 2022; Rombach et al. 2022 (diffusion of latents)"
 
 
 def _entry(
@@ -23,12 +26,13 @@ def _entry(
     target: str,
     family: str,
     of: str,
+    source: str,
     modules: tuple[str, ...] = (),
     install: str = "",
     **settings: Any,
 ) -> Entry:
     """An entry of a trained family: its class, the module of its settings, and settings unlike its defaults."""
-    return Entry(name, target, family, conditions, summary, of, settings, modules, install)
+    return Entry(name, target, family, conditions, summary, of, settings, source, modules, install)
 
 
 _gan = partial(
@@ -36,12 +40,14 @@ _gan = partial(
     target="gexbench.models.wgan_gp.generator:WganGp",
     family="wgan-gp",
     of="gexbench.models.wgan_gp.settings:WganGpSettings",
+    source="Gulrajani et al. 2017",
 )
 _vae = partial(
     _entry,
     target="gexbench.models.vae.generator:Vae",
     family="vae",
     of="gexbench.models.vae.settings:VaeSettings",
+    source=_CVAE,
 )
 
 _diffusion = partial(
@@ -49,6 +55,7 @@ _diffusion = partial(
     target="gexbench.models.diffusion.generator:Diffusion",
     family="diffusion",
     of="gexbench.models.diffusion.settings:DiffusionSettings",
+    source=_DDPM,
     modules=("diffusers",),
     install="pip install diffusers",
 )
@@ -57,6 +64,7 @@ _scvi = partial(
     target="gexbench.models.scvi.generator:Scvi",
     family="scvi",
     of="gexbench.models.scvi.settings:ScviSettings",
+    source="Lopez et al. 2018, Deep generative modeling for single-cell transcriptomics",
     modules=("scvi",),
     install="pip install scvi-tools",
 )
@@ -87,6 +95,7 @@ BUILT_IN: tuple[Entry, ...] = (
         ("labels",),
         "convex mixtures of two training rows of a label",
         settings_target=_REFERENCE_SETTINGS,
+        source="Zhang et al. 2018, within labels",
     ),
     Entry(
         "class-gaussian",
@@ -95,6 +104,7 @@ BUILT_IN: tuple[Entry, ...] = (
         ("labels",),
         "one Gaussian per label with Ledoit-Wolf covariance: the baseline to beat",
         settings_target=_REFERENCE_SETTINGS,
+        source="Ledoit & Wolf 2004 (covariance)",
     ),
     Entry(
         "class-diagonal",
@@ -138,31 +148,47 @@ BUILT_IN: tuple[Entry, ...] = (
     ),
     _gan("wgan-gp", (), "unconditional Wasserstein GAN with gradient penalty"),
     _gan("wgan-gp-label", ("labels",), "WGAN-GP with a learned embedding of each label column", conditioning="labels"),
-    _gan("wgan-gp-text", ("text",), "WGAN-GP on a linear map of the text's summary token", conditioning="text"),
-    _gan("wgan-gp-image", ("patches",), "WGAN-GP on the mean of linearly mapped patches", conditioning="image"),
+    _gan(
+        "wgan-gp-text",
+        ("text",),
+        "WGAN-GP on a linear map of the text's summary token",
+        conditioning="text",
+        source=_GEMM,
+    ),
+    _gan(
+        "wgan-gp-image",
+        ("patches",),
+        "WGAN-GP on the mean of linearly mapped patches",
+        conditioning="image",
+        source=_GEMM,
+    ),
     _gan(
         "wgan-gp-image-transformer",
         ("patches",),
         "WGAN-GP on patches read by a transformer; no text",
         conditioning="image-transformer",
+        source=_GEMM,
     ),
     _gan(
         "wgan-gp-film",
         ("text", "patches"),
         "GeMM-GAN without attention between text and image: patches modulated by the text (FiLM), transformer",
         conditioning="film",
+        source=_GEMM,
     ),
     _gan(
         "wgan-gp-cross-attention",
         ("text", "patches"),
         "GeMM-GAN without FiLM: attention between text and image",
         conditioning="cross-attention",
+        source=_GEMM,
     ),
     _gan(
         "gemm-gan",
         ("text", "patches"),
         "GeMM-GAN: WGAN-GP on the fusion of H&E patches and clinical text, standard training",
         conditioning="fusion",
+        source=_GEMM,
     ),
     _gan(
         "gemm-gan-parallel",
@@ -170,6 +196,7 @@ BUILT_IN: tuple[Entry, ...] = (
         "GeMM-GAN wired as in the paper's figure: the text is asked by the encoder's summary",
         conditioning="fusion",
         wiring="parallel",
+        source=_GEMM,
     ),
     _gan(
         "gemm-gan-plain",
@@ -177,6 +204,7 @@ BUILT_IN: tuple[Entry, ...] = (
         "GeMM-GAN on a text without the words that name the diagnosis",
         conditioning="fusion",
         text="plain",
+        source=_GEMM,
     ),
     _gan(
         "gemm-gan-reference",
@@ -184,6 +212,7 @@ BUILT_IN: tuple[Entry, ...] = (
         "GeMM-GAN as its authors trained it, within the budget's steps",
         conditioning="fusion",
         training="reference",
+        source=_GEMM,
     ),
     _vae("vae", (), "variational autoencoder"),
     _vae("cvae", ("labels",), "conditional variational autoencoder on the label columns", conditioning="labels"),
@@ -193,6 +222,7 @@ BUILT_IN: tuple[Entry, ...] = (
         "conditional variational autoencoder on GeMM-GAN's fusion of H&E patches and clinical text",
         conditioning="fusion",
         head_steps=4000,
+        source=f"{_CVAE}; conditioning: {_GEMM}",
     ),
     _scvi("scvi", (), "scVI (scvi-tools) on counts"),
     _scvi("scvi-label", ("labels",), "scVI on counts, label columns as categorical covariates", conditioning="labels"),
@@ -208,5 +238,6 @@ BUILT_IN: tuple[Entry, ...] = (
         ("text", "patches"),
         "diffusion on GeMM-GAN's fusion of H&E patches and clinical text",
         conditioning="fusion",
+        source=f"{_DDPM}; conditioning: {_GEMM}",
     ),
 )

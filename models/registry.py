@@ -31,6 +31,7 @@ class Entry:
         conditions: kinds of conditions it uses; empty = unconditional.
         summary: one line.
         settings: settings that differ from the class's defaults under every budget.
+        source: where the method was published; empty without one.
         modules: modules its dependency provides; missing ones make it unavailable.
         install: the command that installs them.
         returns_real_rows: its rows are real patients' rows, which never leave the machine unasked.
@@ -44,6 +45,7 @@ class Entry:
     summary: str
     settings_target: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
     modules: tuple[str, ...] = ()
     install: str = ""
     returns_real_rows: bool = False

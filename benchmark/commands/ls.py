@@ -10,7 +10,8 @@ from gexbench.benchmark.commands import options
 EPILOG = """[bold]Examples[/bold]\n
 gexbench ls generators\n
 gexbench ls metrics\n
-gexbench ls metrics --markdown > docs/metrics.md
+gexbench ls metrics --markdown > docs/metrics.md\n
+gexbench ls generators --markdown
 """
 PARAMETERS_HEAD = "parameters"
 PARAMETERS_NOTE = (
@@ -21,7 +22,9 @@ PARAMETERS_NOTE = (
 
 def ls(
     what: Annotated[str, typer.Argument(help="generators, metrics, tasks or cohorts.")],
-    markdown: Annotated[bool, typer.Option("--markdown", help="The documentation page of the metrics.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="The documentation page of the metrics or of the generators.")
+    ] = False,
 ) -> None:
     """List generators, metrics, tasks or cohorts."""
     if markdown:
@@ -47,12 +50,19 @@ def ls(
 
 
 def _print_page(what: str) -> None:
-    from gexbench.metrics.page import metrics_page
     from gexbench.tasks.errors import InputError
 
-    if what != "metrics":
-        raise InputError(f"--markdown prints the page of the metrics; there is none of {what!r}")
-    print(metrics_page(), end="")
+    if what == "metrics":
+        from gexbench.metrics.page import metrics_page
+
+        print(metrics_page(), end="")
+    elif what == "generators":
+        from gexbench.models import registry
+        from gexbench.models.page import generators_page
+
+        print(generators_page(registry().values()), end="")
+    else:
+        raise InputError(f"--markdown prints the page of the metrics or of the generators; there is none of {what!r}")
 
 
 def _generators() -> Iterator[tuple[str, ...]]:
