@@ -12,7 +12,13 @@ import yaml
 from gexbench.benchmark.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TEMPLATES = ROOT / ".github"
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted(TEMPLATES.rglob("*.md")),
+    *sorted(TEMPLATES.rglob("*.yml")),
+]
 GENERATED = {"generators.md", "changelog.md"}
 LATER = {"adding-a-generator.md", "rebuilding-tcga.md"}
 """Pages that the navigation takes up once they are written."""
@@ -131,3 +137,18 @@ def test_the_api_pages_name_modules_that_exist() -> None:
     )
     assert len(names) > 20
     assert [name for name in names if find_spec(name) is None] == []
+
+
+def test_the_forms_are_complete() -> None:
+    """Every field of a form has an id of its own and a label, and what is not optional says so."""
+    forms = sorted((TEMPLATES / "ISSUE_TEMPLATE").glob("[!c]*.yml"))
+    assert [form.stem for form in forms] == ["bug", "new_baseline", "question"]
+    for form in forms:
+        content = yaml.safe_load(form.read_text())
+        assert {"name", "description", "body"} <= content.keys()
+        ids = [field["id"] for field in content["body"]]
+        assert len(set(ids)) == len(ids)
+        for field in content["body"]:
+            assert field["type"] in {"textarea", "input", "dropdown", "checkboxes"}
+            assert field["attributes"]["label"]
+        assert any(field.get("validations", {}).get("required") for field in content["body"])
