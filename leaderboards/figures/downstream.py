@@ -47,7 +47,12 @@ def class_recall(frame: pd.DataFrame) -> Figure:
             annot_kws={"fontsize": 6.5},
             linewidths=0.3,
             linecolor="white",
-            cbar_kws={"label": "recall on real test samples", "shrink": 0.55, "pad": 0.01, "aspect": 30},
+            cbar_kws={
+                "label": "recall on real test samples",
+                "shrink": 0.55 if len(table) > 15 else 0.95,
+                "pad": 0.01,
+                "aspect": 30,
+            },
         )
         axis.set(xlabel="", ylabel="", facecolor="#eeeeee")
         sns.despine(ax=axis, left=True, bottom=True)

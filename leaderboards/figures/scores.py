@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import NullFormatter
 
 from gexbench.leaderboards.figures.frames import OVERALL_GROUP
 from gexbench.leaderboards.figures.labels import place_labels
@@ -27,6 +28,9 @@ _CELL_INCHES = 0.19
 _FASTEST_S = 0.01
 _CLOSE = 0.15
 """Scores behind the best ranked one that the close-up still shows."""
+
+_SMALLEST = 0.1
+"""Height of the close-up at least, in scores, or small differences would look large."""
 
 
 def score_heat_map(frame: pd.DataFrame) -> Figure:
@@ -114,13 +118,15 @@ def score_against_time(frame: pd.DataFrame) -> Figure:
     front = pareto_front(shown)
     ranked = shown[shown["standing"] == RANKED]
     close = ranked[ranked["overall"] > ranked["overall"].max() - _CLOSE]
-    with drawn(1, 2, height=5.0, grid="both", width_ratios=(1, 1.5)) as (figure, (whole, zoomed)):
-        for axis in (whole, zoomed):
-            _draw_front(axis, front, 3 * float(shown["seconds"].max()))
+    ratios = (1,) if close.empty else (1, 1.5)
+    with drawn(1, len(ratios), height=5.0, grid="both", width_ratios=ratios) as (figure, (whole, *zoomed)):
+        for axis in (whole, *zoomed):
+            _draw_front(axis, front, max(3 * float(shown["seconds"].max()), 3.0))
             _draw_points(axis, shown, set(front["generator"]))
             axis.set(xscale="log", xlabel="CPU seconds of a fit (log scale)")
+        whole.xaxis.set_minor_formatter(NullFormatter())
         whole.set(ylabel="overall score", ylim=(min(0.0, float(shown["overall"].min())), 1.04))
-        whole.set_xlim(_FASTEST_S * 0.6, 2 * float(shown["seconds"].max()))
+        whole.set_xlim(_FASTEST_S * 0.6, max(2 * float(shown["seconds"].max()), 1.0))
         handles = family_handles(shown["family"])
         handles += [
             Line2D([], [], color=INK, linewidth=1, label="Pareto front (filled)"),
@@ -129,15 +135,12 @@ def score_against_time(frame: pd.DataFrame) -> Figure:
             ),
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=7.5)
-        if close.empty:
-            zoomed.remove()
-        else:
-            _close_up(whole, zoomed, close)
-        others = shown[~shown["generator"].isin(close["generator"])].set_index("generator")[["seconds", "overall"]]
-        place_labels(figure, whole, others, list(others.sort_values("overall", ascending=False).index))
-        if not close.empty:
-            points = close.set_index("generator")[["seconds", "overall"]]
-            place_labels(figure, zoomed, points, list(points.index))
+        others = shown[~shown["generator"].isin(close["generator"])].sort_values("overall", ascending=False)
+        for axis in zoomed:
+            _close_up(whole, axis, close)
+        for axis, named in zip((whole, *zoomed), (others, close), strict=False):
+            points = named.set_index("generator")[["seconds", "overall"]]
+            place_labels(figure, axis, points, list(points.index))
     return figure
 
 
@@ -159,8 +162,9 @@ def _draw_points(axis: Axes, shown: pd.DataFrame, on_front: AbstractSet[str]) ->
 def _close_up(whole: Axes, zoomed: Axes, close: pd.DataFrame) -> None:
     """Limits of the close-up, and its frame in the axes of all rows."""
     left, right = float(close["seconds"].min()) / 1.5, float(close["seconds"].max()) * 1.5
-    margin = 0.08 * (float(close["overall"].max() - close["overall"].min()) or 0.1)
-    low, high = float(close["overall"].min()) - margin, float(close["overall"].max()) + margin
+    lowest, highest = float(close["overall"].min()), float(close["overall"].max())
+    margin = max(0.08 * (highest - lowest), (_SMALLEST - (highest - lowest)) / 2)
+    low, high = lowest - margin, highest + margin
     zoomed.set(xlim=(left, right), ylim=(low, high))
     seconds = [tick * 10.0**power for power in range(-2, 6) for tick in (1, 1.5, 2, 3, 5, 7)]
     zoomed.set_xticks(seconds, [f"{tick:g}" for tick in seconds])

@@ -134,6 +134,17 @@ def test_copies_and_the_ceiling_take_no_part_in_the_front(made: Made) -> None:
     assert "front" not in frame.columns
 
 
+def test_references_alone_have_no_close_up(references: Callable[[int], Contents], parsed: Any, made: Made) -> None:
+    records = parsed(references(2))
+    alone = scores.score_against_time(frames.cost_frame(leaderboard(records), records))
+    assert len(alone.axes) == 1
+    whole, close_up = scores.score_against_time(frames.cost_frame(*made)).axes
+    low, high = close_up.get_ylim()
+    assert high - low >= 0.1
+    assert {text.get_text() for text in close_up.texts} == {"vae", "cvae"}
+    assert "class-gaussian" in {text.get_text() for text in whole.texts}
+
+
 def test_frames_hold_means_over_the_cells_of_the_table(make: Make, contents: Contents, parsed: Any) -> None:
     changed = {"per_class": {"tstr_lr_recall[project]": {"A": 0.75}}, "extra": {"rank_share_0": 0.1}}
     contents = [c for c in contents if (c["generator"]["name"], c["fold"]["index"]) != ("vae", 1)]
