@@ -1,8 +1,11 @@
-"""Pages of the documentation site that are made when it is built: the generators' cards and the changelog.
+"""Pages of the documentation site that are made when it is built.
 
-A page that the navigation names and that is not written yet is left out of it.
+They are the cards of the generators, the changelog, and the figures of the latest published leaderboards with their
+captions. A page that the navigation names and that is not written yet is left out of it.
 """
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,15 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parent.parent
-MADE = ("generators.md", "changelog.md")
+MADE = ("generators.md", "changelog.md", "published.md")
+SHOWN = ("overall", "scores", "time", "recall", "calibration")
+
+
+_INTRODUCTION = """# Published leaderboards
+
+Their records, tables and checksums lie in `leaderboards/published/`; `gexbench verify` checks them, and
+`gexbench figures --out FOLDER` draws these figures.
+"""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -26,7 +37,40 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
     files.append(File.generated(config, "generators.md", content=generators_page(BUILT_IN)))
     files.append(File.generated(config, "changelog.md", content=(ROOT / "CHANGELOG.md").read_text(encoding="utf-8")))
+    text = _INTRODUCTION
+    for folder in latest(ROOT / "leaderboards" / "published"):
+        text += f"\n## {folder.parent.name} {folder.name}\n"
+        for name, image, caption in drawn(folder):
+            path = f"published/{folder.parent.name}-{folder.name}-{name}.svg"
+            files.append(File.generated(config, path, content=image))
+            text += f"\n![{name}]({path})\n\n{caption}\n"
+    files.append(File.generated(config, "published.md", content=text))
     return files
+
+
+def latest(published: Path) -> list[Path]:
+    """The newest version of every published leaderboard."""
+    folders = sorted(path.parent for path in published.glob("*/v*/SHA256SUMS"))
+    newest = {folder.parent: folder for folder in sorted(folders, key=lambda each: int(re.sub(r"\D", "", each.name)))}
+    return sorted(newest.values())
+
+
+def drawn(folder: Path) -> Iterator[tuple[str, bytes, str]]:
+    """Name, SVG and caption of every figure of a published leaderboard that its records allow."""
+    from gexbench.leaderboards.figures.catalogue import FIGURES, caption_of
+    from gexbench.leaderboards.figures.frames import Lacking
+    from gexbench.leaderboards.figures.writing import figure_bytes
+    from gexbench.leaderboards.records import read_records
+    from gexbench.leaderboards.table import leaderboard
+
+    records = read_records(folder / "records")
+    board = leaderboard(records)
+    for kind in sorted((kind for kind in FIGURES if kind.name in SHOWN), key=lambda kind: SHOWN.index(kind.name)):
+        try:
+            figure = kind.draw(kind.frame(board, records))
+        except Lacking:
+            continue
+        yield kind.name, figure_bytes(figure, "svg"), caption_of(kind.caption, board.header)
 
 
 def _existing(entries: Any, folder: Path) -> list[Any]:

@@ -19,7 +19,7 @@ PAGES = [
     *sorted(TEMPLATES.rglob("*.md")),
     *sorted(TEMPLATES.rglob("*.yml")),
 ]
-GENERATED = {"generators.md", "changelog.md"}
+GENERATED = {"generators.md", "changelog.md", "published.md"}
 LATER = {"adding-a-generator.md", "rebuilding-tcga.md"}
 """Pages that the navigation takes up once they are written."""
 
