@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gexbench.leaderboards.figures.style import INK, REFERENCE_COLOUR, drawn, hide_empty, looks, name_panel
+from gexbench.leaderboards.figures.style import INK, REFERENCE_COLOUR, drawn, hide_empty, looks, name_panel, name_rows
 from gexbench.leaderboards.table import REFERENCE
 
 PANELS_PER_ROW = 6
@@ -71,11 +71,7 @@ def fold_change_concordance(frame: pd.DataFrame) -> Figure:
                 mean_there = f", mean {mean:.2f}" if mean < low else ""
                 text = f"◂ {several}{below.min():.2f}{mean_there}"
                 axis.text(low, height, text, va="center", fontsize=6.5, color=INK)
-        axis.set_yticks(range(len(means) - 1, -1, -1), list(means.index), fontsize=7.5)
-        references = set(frame.loc[frame["standing"] == REFERENCE, "generator"])
-        for label in axis.get_yticklabels():
-            if label.get_text() in references:
-                label.set(style="italic", color=REFERENCE_COLOUR)
+        name_rows(axis, range(len(means) - 1, -1, -1), list(means.index), frame)
         axis.set_ylim(-0.7, len(means) - 0.3)
         axis.set_xlim(low, 1.0 + 0.02 * (1.0 - low))
         axis.set_xlabel("concordance of log-fold-changes with those of real samples (1: equal)")

@@ -8,6 +8,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gexbench.leaderboards.figures.style import literal
 from gexbench.leaderboards.records import Record
 
 SCORE = "validation_score"
@@ -43,7 +44,7 @@ def training_figure(log: pd.DataFrame, title: str) -> Figure:
     width, height = _PANEL_INCHES
     with sns.axes_style("whitegrid"), sns.plotting_context("paper"):
         figure = Figure(figsize=(width * columns, height * rows + 0.5), layout="constrained")
-        figure.suptitle(title)
+        figure.suptitle(literal(title))
         axes: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).ravel())
         for axis in axes[len(names) :]:
             axis.remove()
@@ -86,4 +87,4 @@ def _panel(axis: Axes, log: pd.DataFrame, name: str) -> None:
             linewidth=1,
         )
     axis.set_xlabel("step")
-    axis.set_ylabel(name.replace("_", " ") + (" (lower is better)" if name == SCORE else ""))
+    axis.set_ylabel(literal(name.replace("_", " ")) + (" (lower is better)" if name == SCORE else ""))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -15,8 +16,10 @@ from gexbench.leaderboards.figures.style import (
     SCORES,
     drawn,
     hide_empty,
+    literal,
     looks,
     name_panel,
+    name_rows,
 )
 from gexbench.leaderboards.selection import CEILING
 from gexbench.leaderboards.table import REFERENCE
@@ -47,6 +50,8 @@ def class_recall(frame: pd.DataFrame) -> Figure:
             annot_kws={"fontsize": 6.5},
             linewidths=0.3,
             linecolor="white",
+            xticklabels=False,
+            yticklabels=False,
             cbar_kws={
                 "label": "recall on real test samples",
                 "shrink": 0.55 if len(table) > 15 else 0.95,
@@ -56,12 +61,10 @@ def class_recall(frame: pd.DataFrame) -> Figure:
         )
         axis.set(xlabel="", ylabel="", facecolor="#eeeeee")
         sns.despine(ax=axis, left=True, bottom=True)
-        axis.tick_params(axis="x", labelsize=7.5, rotation=45 if table.columns.str.len().max() < 8 else 90)
-        axis.tick_params(axis="y", labelsize=7.5, rotation=0)
-        references = set(frame.loc[frame["standing"] == REFERENCE, "generator"])
-        for label in axis.get_yticklabels():
-            if label.get_text() in references:
-                label.set(style="italic", color="#6b6b6b")
+        classes = [literal(str(name)) for name in table.columns]
+        rotation = 45 if max(map(len, classes)) < 8 else 90
+        axis.set_xticks(np.arange(len(classes)) + 0.5, classes, rotation=rotation, fontsize=7.5)
+        name_rows(axis, np.arange(len(names)) + 0.5, names, frame)
     return figure
 
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
+from gexbench.leaderboards.figures.style import literal
 from gexbench.leaderboards.statistics import FloatArray
 
 _OFFSETS = (
@@ -65,7 +66,7 @@ def place_labels(figure: Figure, axis: Axes, points: pd.DataFrame, names: Sequen
 def _written(axis: Axes, name: str, point: FloatArray, offset: tuple[int, int], size: float) -> Annotation:
     x, y = offset
     return axis.annotate(
-        name,
+        literal(name),
         (float(point[0]), float(point[1])),
         offset,
         textcoords="offset points",

@@ -13,7 +13,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from gexbench.leaderboards.figures.labels import place_labels
-from gexbench.leaderboards.figures.style import INK, drawn
+from gexbench.leaderboards.figures.style import INK, drawn, literal
 from gexbench.leaderboards.statistics import FloatArray
 
 _REAL, _SYNTHETIC = "#8c8c8c", "#0072B2"
@@ -88,7 +88,7 @@ def gene_correlations(real: Any, synthetic: Any, title: str) -> Figure:
                 interpolation="nearest",
                 aspect="equal",
             )
-            axis.set_title(name, fontsize=8.5)
+            axis.set_title(literal(name), fontsize=8.5)
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
         bar = figure.colorbar(image, ax=list(axes[:2]), location="bottom", shrink=0.6, aspect=35, pad=0.02)
@@ -146,7 +146,7 @@ def _by_class(axis: Axes, points: FloatArray, names: NDArray[np.str_], colour: s
     axis.scatter(points[:, 0], points[:, 1], s=6, color=colour, marker=marker, linewidths=0.5, alpha=0.3)
     centres = _centres(points, names)
     axis.plot(centres[0], centres[1], "o", color=INK, markersize=2.5, linestyle="")
-    axis.set_title(title, fontsize=8.5)
+    axis.set_title(literal(title), fontsize=8.5)
 
 
 def _centres(points: FloatArray, names: NDArray[np.str_]) -> pd.DataFrame:

@@ -20,7 +20,9 @@ from gexbench.leaderboards.figures.style import (
     SCORES,
     drawn,
     family_handles,
+    literal,
     looks,
+    name_rows,
 )
 from gexbench.leaderboards.table import BELOW, RANKED, REFERENCE
 
@@ -53,6 +55,8 @@ def score_heat_map(frame: pd.DataFrame) -> Figure:
             cmap=SCORES,
             linewidths=0.3,
             linecolor="white",
+            xticklabels=False,
+            yticklabels=False,
             cbar_kws={
                 "label": "score (0: trivial reference, 1: real samples)",
                 "shrink": 0.55,
@@ -62,9 +66,10 @@ def score_heat_map(frame: pd.DataFrame) -> Figure:
         )
         axis.set(xlabel="", ylabel="", facecolor="#eeeeee")
         sns.despine(ax=axis, left=True, bottom=True)
-        axis.set_xticks(np.arange(table.shape[1]) + 0.5, list(columns["key"]), rotation=90, fontsize=7)
-        axis.set_yticks(np.arange(len(names)) + 0.5, names, rotation=0, fontsize=7.5)
-        _mark_references(axis, frame, names)
+        axis.set_xticks(
+            np.arange(table.shape[1]) + 0.5, [literal(key) for key in columns["key"]], rotation=90, fontsize=7
+        )
+        name_rows(axis, np.arange(len(names)) + 0.5, names, frame)
         groups = list(columns["group"])
         starts = [at for at in range(len(groups)) if at == 0 or groups[at] != groups[at - 1]]
         for start, end in zip(starts, [*starts[1:], len(groups)], strict=True):
@@ -92,8 +97,7 @@ def overall_scores(frame: pd.DataFrame) -> Figure:
             fill = look.colour if row.with_leader or reference else "white"
             marker = "x" if row.standing == BELOW else look.marker
             axis.plot(row.overall, height, marker, color=look.colour, markerfacecolor=fill, markersize=5.5)
-        axis.set_yticks(heights, [_ranked(row) for row in frame.itertuples()], fontsize=7.5)
-        _mark_references(axis, frame, list(frame["generator"]))
+        name_rows(axis, heights, list(frame["generator"]), frame)
         axis.set_ylim(-0.8, len(frame) - 0.2)
         axis.set_xlim(min(0.0, float((frame["overall"] - frame["half_width"].fillna(0)).min())), 1.02)
         axis.set_xlabel("overall score (0: trivial reference, 1: real samples)")
@@ -187,17 +191,3 @@ def pareto_front(frame: pd.DataFrame) -> pd.DataFrame:
     ordered = frame[frame["competes"]].sort_values(["seconds", "overall"], ascending=[True, False])
     best = ordered["overall"].cummax().shift(fill_value=-math.inf)
     return ordered[ordered["overall"] > best]
-
-
-def _ranked(row: object) -> str:
-    rank = getattr(row, "rank", None)
-    name = str(getattr(row, "generator", ""))
-    return name if rank is None or pd.isna(rank) else f"{name}  {rank}"
-
-
-def _mark_references(axis: Axes, frame: pd.DataFrame, names: list[str]) -> None:
-    """References in grey italics, as in the tables."""
-    references = set(frame.loc[frame["standing"] == REFERENCE, "generator"])
-    for name, label in zip(names, axis.get_yticklabels(), strict=True):
-        if name in references:
-            label.set(style="italic", color="#6b6b6b")

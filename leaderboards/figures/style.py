@@ -4,16 +4,20 @@ Families differ by the colours of Okabe & Ito 2008 (safe for colour-blind reader
 differ in grey. Scores run over viridis, whose lightness rises throughout.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+
+from gexbench.leaderboards.formatting import plain
+from gexbench.leaderboards.table import REFERENCE
 
 SCORES = "viridis"
 REFERENCE_COLOUR, INK, FAINT = "#8c8c8c", "#262626", "#d9d9d9"
@@ -72,15 +76,36 @@ def family_handles(families: Iterable[str]) -> list[Line2D]:
     """Legend entries of the families, references last."""
     known = looks(families)
     return [
-        Line2D([], [], linestyle="", marker=known[name].marker, color=known[name].colour, label=name)
+        Line2D([], [], linestyle="", marker=known[name].marker, color=known[name].colour, label=literal(name))
         for name in sorted(set(families), key=lambda name: (name == REFERENCE_FAMILY, name))
     ]
+
+
+def literal(text: str) -> str:
+    """Foreign text on one line that matplotlib writes as it is: no formula."""
+    return plain(text).replace("$", r"\$")
+
+
+def name_rows(axis: Axes, heights: Iterable[float], names: Sequence[str], frame: pd.DataFrame) -> None:
+    """Names of generators beside the rows of a figure, those of references in grey italics, as in the tables.
+
+    Args:
+        heights, names: of the rows; a ranked generator's rank follows its name where the frame has it.
+        frame: generator, standing and perhaps rank.
+    """
+    about = frame.drop_duplicates("generator").set_index("generator")
+    ranks = about["rank"] if "rank" in about else pd.Series(pd.NA, index=about.index)
+    texts = [literal(name) if pd.isna(ranks[name]) else f"{literal(name)}  {ranks[name]}" for name in names]
+    axis.set_yticks(list(heights), texts, rotation=0, fontsize=7.5)
+    for name, label in zip(names, axis.get_yticklabels(), strict=True):
+        if about.loc[name, "standing"] == REFERENCE:
+            label.set(style="italic", color="#6b6b6b")
 
 
 def name_panel(axis: Axes, name: str, reference: bool, longest: int) -> None:
     """A generator's name above its panel, in italics for a reference, on two lines where it is too long for one."""
     at = name.rfind("-", 0, longest) if len(name) > longest else -1
-    text = f"{name[: at + 1]}\n{name[at + 1 :]}" if at > 0 else name
+    text = f"{literal(name[: at + 1])}\n{literal(name[at + 1 :])}" if at > 0 else literal(name)
     axis.set_title(text, fontsize=7, style="italic" if reference else "normal", linespacing=0.95)
     axis.tick_params(labelsize=7)
 

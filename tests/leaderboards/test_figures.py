@@ -209,6 +209,21 @@ def test_without_floors_there_are_no_figures_of_scores(make: Make, parsed: Any) 
         frames.overall_frame(leaderboard(records), records)
 
 
+@pytest.mark.parametrize("kind", FIGURES, ids=lambda kind: kind.name)
+def test_foreign_names_are_no_formulas(contents: Contents, parsed: Callable[..., Any], kind: Any) -> None:
+    for content in contents:
+        content["generator"]["name"] = {"vae": r"$\frac{$ a", "cvae": "x" * 60}.get(
+            content["generator"]["name"], content["generator"]["name"]
+        )
+        if content["per_class"]:
+            recall = {r"$\no$": 0.25, "B": 0.5}
+            content["per_class"] = {**content["per_class"], "tstr_lr_recall[project]": recall}
+    records = parsed(contents)
+    figure = kind.draw(kind.frame(leaderboard(records), records))
+    assert any(r"\frac{\$ a" in text for text in texts(figure))
+    assert figure_bytes(figure, "svg")
+
+
 def test_families_look_alike_whatever_else_is_there_and_references_are_grey() -> None:
     found = looks(["vae", "flow", "reference", "diffusion"])
     assert found["reference"].colour == "#8c8c8c"
