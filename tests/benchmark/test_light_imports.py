@@ -71,3 +71,12 @@ def test_report_imports_no_torch_and_rebuilds_the_published_tables(tmp_path):
         assert found == []
         for name in ("leaderboard.md", "leaderboard.csv", "leaderboard.html"):
             assert (copy / name).read_bytes() == (folder / name).read_bytes()
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="needs the source tree")
+def test_figures_of_records_import_no_torch(tmp_path):
+    command = ["figures", str(PUBLISHED / "tcga-site" / "v1"), "--only", "overall", "--formats", "svg"]
+    found, output = loaded([*command, "--out", str(tmp_path / "paper")])
+    assert found == []
+    assert (tmp_path / "paper" / "overall.svg").is_file()
+    assert str(tmp_path / "paper") in output
