@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gexbench.tasks.barcodes import PATIENT_LENGTH
 from gexbench.tasks.clinical_text import NOT_RECORDED, is_absent
 from gexbench.tasks.cohort import Ragged
 from gexbench.tasks.errors import InputError, examples
@@ -18,7 +19,8 @@ from gexbench.tasks.reading import FOLD_COLUMNS, ExpressionFile
 
 Missing = Literal["drop", "mask"]
 BARCODE = "barcode12"
-BARCODE_LENGTH = len("TCGA-XX-XXXX")
+BARCODE_LENGTH = PATIENT_LENGTH
+Number = TypeVar("Number", np.float32, np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +70,7 @@ class Aligned:
     label_columns: tuple[str, ...]
     patches: Ragged | None
     dropped: tuple[Dropped, ...]
+    counts: NDArray[np.int32] | None = None
 
 
 def combine(
@@ -169,12 +172,20 @@ def align(
         samples=samples[rows],
         groups=groups[rows],
         genes=tables.expression.genes,
-        expression=np.ascontiguousarray(tables.expression.values[rows]),
+        expression=_taken(tables.expression.values, rows),
         clinical=_final(clinical.iloc[rows], labels),
         label_columns=labels,
         patches=None if aligned is None else aligned.take(rows),
         dropped=tuple(dropped),
+        counts=None if tables.expression.counts is None else _taken(tables.expression.counts, rows),
     )
+
+
+def _taken(values: NDArray[Number], rows: NDArray[np.intp]) -> NDArray[Number]:
+    """The rows, contiguous; the array itself where all are kept, so that a large one is not held twice."""
+    if len(rows) == len(values) and values.flags.c_contiguous:
+        return values
+    return np.ascontiguousarray(values[rows])
 
 
 def _final(clinical: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:

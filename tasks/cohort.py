@@ -69,6 +69,7 @@ class Cohort:
         text: variant (`full`, `plain`) → token embeddings, token 0 the summary; empty without text.
         site_column: column of `clinical` naming the tissue-source site, or None.
         provenance: JSON-able facts on where the data come from.
+        counts: (n, genes) int32 read counts beside an expression in another unit, or None.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Cohort:
     text: Mapping[str, Ragged]
     site_column: str | None
     provenance: Mapping[str, Any]
+    counts: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.samples)
@@ -90,6 +92,8 @@ class Cohort:
             raise InputError(
                 f"cohort {self.name}: expression is {self.expression.shape}, expected {(n, len(self.genes))}"
             )
+        if self.counts is not None and self.counts.shape != self.expression.shape:
+            raise InputError(f"cohort {self.name}: counts are {self.counts.shape}, expected {self.expression.shape}")
         if len(self.groups) != n or len(self.clinical) != n:
             raise InputError(f"cohort {self.name}: groups and clinical must have {n} rows like the expression")
         if list(self.clinical.index) != list(self.samples):
@@ -133,10 +137,11 @@ class Cohort:
             text={variant: ragged.take(rows) for variant, ragged in self.text.items()},
             site_column=self.site_column,
             provenance=self.provenance,
+            counts=None if self.counts is None else self.counts[rows],
         )
 
     def fingerprint(self) -> str:
-        """SHA-256 over names, unit, order, expression, labels, sites, text and patches (hexadecimal).
+        """SHA-256 over names, unit, order, expression, labels, sites, counts, text and patches (hexadecimal).
 
         Order and column names count: swapping two genes or two patients changes it.
         """
@@ -151,6 +156,8 @@ class Cohort:
         }
         digest.update(json.dumps(header, sort_keys=True).encode())
         _update(digest, "expression", self.expression)
+        if self.counts is not None:
+            _update(digest, "counts", self.counts)
         for kind, ragged in sorted([("patches", self.patches), *self.text.items()]):
             if ragged is not None:
                 _update(digest, f"{kind}.offsets", ragged.offsets)

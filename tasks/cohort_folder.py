@@ -22,6 +22,8 @@ SCHEMA = 1
 TABLE = "cohort.h5ad"
 HEADER = "gexbench"
 """Key of `uns` with the JSON text: schema, name, unit, label columns, site column, provenance, fingerprint, sizes."""
+COUNTS = "counts"
+"""Layer of the read counts."""
 MODALITIES = ("patches", *(f"text-{variant}" for variant in TEXT_VARIANTS))
 
 
@@ -73,7 +75,7 @@ def read_cohort(folder: Path, *, verify: bool = True) -> Cohort:
     """
     if not (folder / TABLE).is_file():
         raise InputError(f"{folder} holds no cohort ({TABLE} is missing)")
-    expression, clinical, genes, groups, header = _read_table(folder / TABLE)
+    expression, counts, clinical, genes, groups, header = _read_table(folder / TABLE)
     if header.get("schema") != SCHEMA:
         raise InputError(f"{folder.name}: schema {header.get('schema')!r}, this version reads {SCHEMA}; build it again")
     ragged = {name: _read_ragged(folder, name, size) for name, size in header["modalities"].items()}
@@ -90,6 +92,7 @@ def read_cohort(folder: Path, *, verify: bool = True) -> Cohort:
         text={variant: ragged[f"text-{variant}"] for variant in TEXT_VARIANTS if f"text-{variant}" in ragged},
         site_column=header["site_column"],
         provenance=header["provenance"],
+        counts=counts,
     )
     if verify and cohort.fingerprint() != header["fingerprint"]:
         raise _damaged(folder, "its fingerprint differs from the one it was saved with")
@@ -119,6 +122,7 @@ def _write_table(cohort: Cohort, fingerprint: str, path: Path) -> None:
     data = anndata.AnnData(
         X=cohort.expression,
         obs=_storable(cohort.clinical).set_axis(pd.Index(cohort.samples.astype(object)), axis=0),
+        layers={} if cohort.counts is None else {COUNTS: cohort.counts},
         var=pd.DataFrame(index=pd.Index(cohort.genes, name="gene", dtype=object)),
         uns={
             "unit": cohort.unit.name,
@@ -144,7 +148,9 @@ def _storable(clinical: pd.DataFrame) -> pd.DataFrame:
 
 def _read_table(
     path: Path,
-) -> tuple[NDArray[np.float32], pd.DataFrame, tuple[str, ...], NDArray[np.str_], dict[str, Any]]:
+) -> tuple[
+    NDArray[np.float32], NDArray[np.int32] | None, pd.DataFrame, tuple[str, ...], NDArray[np.str_], dict[str, Any]
+]:
     import anndata
     import h5py
 
@@ -161,7 +167,8 @@ def _read_table(
     obs = data.obs.set_axis(pd.Index(data.obs_names.astype(str), name="sample"), axis=0)
     clinical = obs.apply(lambda column: column.astype(object) if column.dtype == "category" else column, axis=0)
     expression = np.ascontiguousarray(data.X, dtype=np.float32)
-    return expression, clinical, tuple(data.var_names.astype(str)), groups, header
+    counts = np.ascontiguousarray(data.layers[COUNTS], dtype=np.int32) if COUNTS in data.layers else None
+    return expression, counts, clinical, tuple(data.var_names.astype(str)), groups, header
 
 
 def _read_ragged(folder: Path, name: str, size: list[Any]) -> Ragged:

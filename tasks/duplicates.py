@@ -31,7 +31,7 @@ def unique_expression(given: ExpressionFile, duplicates: Duplicates) -> Expressi
         starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
         sums = np.add.reduceat(given.values[order].astype(np.float64), starts, axis=0)
         values = (sums / np.diff(np.append(starts, len(codes)))[:, None]).astype(np.float32)
-    return replace(given, samples=given.samples[first], values=values, columns=given.columns[first])
+    return replace(given, samples=given.samples[first], values=values, columns=given.columns[first], counts=None)
 
 
 def unique_clinical(table: pd.DataFrame, name: str, duplicates: Duplicates) -> pd.DataFrame:

@@ -126,6 +126,7 @@ def assemble(
         text=text,
         site_column=site,
         provenance={},
+        counts=aligned.counts,
     )
     leak = label_leak(cohort, partial(say, "label leak of the texts"))
     return replace(cohort, provenance=_provenance(sources, cohort, aligned, leak))

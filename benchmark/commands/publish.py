@@ -106,7 +106,7 @@ def _complete(sweep: "Sweep", records: list["Record"], partial: bool) -> None:
 def _card(cohort: str, fingerprint: str) -> str:
     from rich.console import Console
 
-    from gexbench.benchmark.commands.cohort import rendered
+    from gexbench.benchmark.commands.cohort_card import rendered
     from gexbench.tasks.card import card
     from gexbench.tasks.data_directory import load_cohort
     from gexbench.tasks.errors import InputError

@@ -3,6 +3,7 @@
 import sys
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -153,6 +154,58 @@ def test_options_that_contradict_each_other_are_named_at_once(
     error = capsys.readouterr().err
     assert "--expression, --clinical, --unit, --patches, --labels, --duplicates: --from-package" in error
     assert "cohort 'mine' exists" in error
+
+
+def xena(folder: Path, layouts: ModuleType) -> Path:
+    """The same patients as files of UCSC Xena, three of them with normal tissue too."""
+    place = folder / "downloads"
+    values = pd.read_csv(folder / "expression.csv", index_col=0)
+    tumours = values.rename(index=lambda name: f"{name}-01")
+    normal = values.iloc[:3].rename(index=lambda name: f"{name}-11")
+    layouts.write_xena_matrix(place / "HiSeqV2.gz", pd.concat([tumours, normal]))
+    layouts.write_xena_phenotypes(place / "phenotypes.tsv", pd.read_csv(folder / "clinical.csv", index_col=0))
+    return place
+
+
+def test_build_from_public_files(folder: Path, layouts: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    place = xena(folder, layouts)
+    assert gexbench("cohort", "build", "mine", "--from-public", place, "--genes", "top:2", "--samples", "all") == 0
+    output = " ".join(capsys.readouterr().out.split())
+    for part in (
+        "expression: Xena matrix: 1 files (HiSeqV2.gz)",
+        "80 of 80 patients",
+        "genes 2",
+        "public files (xena): 2 inputs",
+        "3: normal tissue (sample type 11) (TCGA-00-0000-11,",
+    ):
+        assert part in output
+    assert output.endswith(f"cohort mine is in {folder / 'data' / 'cohorts' / 'mine'}")
+    assert len(load_cohort("mine").genes) == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--group", "barcode12"), "--group: --from-public settles it"),
+        (("--recipe", "tgca"), "unknown recipe"),
+        (("--genes", "absent.txt"), "--genes absent.txt: neither"),
+        (("--projects", "TCGA-SKCM"), "none of 83 samples is left"),
+        (("--recipe", "tcga"), "of 680 listed genes are not there"),
+    ],
+)
+def test_public_files_that_do_not_fit(
+    folder: Path, layouts: ModuleType, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], message: str
+) -> None:
+    assert gexbench("cohort", "build", "mine", "--from-public", xena(folder, layouts), *more) == 2
+    captured = capsys.readouterr().err
+    assert message in captured
+    assert "Traceback" not in captured
+    assert not list((folder / "data").rglob("*"))
+
+
+def test_options_of_public_files_need_public_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build(folder, "--projects", "LUAD", "--genes", "top:2") == 2
+    assert "--projects, --genes: only with --from-public" in capsys.readouterr().err
 
 
 def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:

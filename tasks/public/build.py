@@ -1,0 +1,169 @@
+"""The cohort of a folder of public files: find, read, select, align, and state every input."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gexbench.tasks.alignment import BARCODE, dropped_as_json
+from gexbench.tasks.cohort import Cohort
+from gexbench.tasks.errors import InputError
+from gexbench.tasks.folds import folds
+from gexbench.tasks.importing import Report, Sources, assemble, expression_problems
+from gexbench.tasks.patch_files import PatchFile
+from gexbench.tasks.public.clinical import read_gdc_cases, read_xena_phenotypes
+from gexbench.tasks.public.folder import PublicFiles, find
+from gexbench.tasks.public.gdc import read_star
+from gexbench.tasks.public.input_files import input_facts
+from gexbench.tasks.public.picking import PublicExpression
+from gexbench.tasks.public.selection import Selection, derive
+from gexbench.tasks.public.slides import Encoder, read_slides, stated_encoder
+from gexbench.tasks.public.xena import read_xena
+from gexbench.tasks.units import Unit
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PublicSources:
+    """A folder of public files and what to make of it.
+
+    Attributes:
+        folder: see `folder.find`.
+        rules: the cohort's name and the options it shares with any import (labels, missing, site column, text
+            encoder); of its files, those that are not None choose among what the folder holds.
+        selection: patients, samples, genes and slides.
+        encoder: of the slides; what it leaves open is taken from the files.
+    """
+
+    folder: Path
+    rules: Sources
+    selection: Selection
+    encoder: Encoder = field(default_factory=Encoder)
+
+
+def build_public(sources: PublicSources, report: Report | None = None, say: Say | None = None) -> Cohort:
+    """The cohort of a folder of public files. Nothing is written.
+
+    Folds are dealt over the clinical table of the selected patients, as for any import.
+
+    Args:
+        sources: the folder and the rules.
+        report: called with the stages.
+        say: called with a line on everything that was found.
+
+    Raises:
+        InputError: nothing or several kinds of a thing in the folder, damaged files, nothing left of them.
+    """
+    rules, selection = sources.rules, sources.selection
+    found = find(sources.folder, rules.expression, rules.clinical, rules.patches)
+    for line in found.said() if say else ():
+        say(line)  # type: ignore[misc]
+    clinical = _clinical(found, selection)
+    expression = _expression(found, clinical, selection, report)
+    unit = Unit(str(expression.table.unit))
+    if problems := expression_problems(expression.table, unit):
+        raise InputError(problems)
+    clinical = _people(clinical, selection)
+    patches = _patches(found, clinical, selection, report)
+    aligned = replace(
+        rules,
+        expression=None,
+        clinical=None,
+        patches=None,
+        unit=unit.name,
+        labels=rules.labels or selection.labels,
+        group=BARCODE if selection.samples == "all" else None,
+    )
+    cohort = assemble(aligned, unit, expression.table, clinical, patches, report)
+    if selection.genes.top is not None:
+        cohort = top_variance(cohort, selection.genes.top)
+    return replace(cohort, provenance=_provenance(sources, cohort, found, expression, report))
+
+
+def top_variance(cohort: Cohort, number: int) -> Cohort:
+    """The genes with the highest variance over the training rows of fold 0 (random track), in the cohort's order.
+
+    Raises:
+        InputError: more genes than there are.
+    """
+    if number > len(cohort.genes):
+        raise InputError(f"--genes top:{number}: the cohort has {len(cohort.genes)} genes")
+    train = np.isin(cohort.samples, folds(cohort)[0].train)
+    variance = np.concatenate(
+        [
+            cohort.expression[train, start : start + 256].astype(np.float64).var(axis=0)
+            for start in range(0, len(cohort.genes), 256)
+        ]
+    )
+    kept = np.sort(np.argsort(-variance, kind="stable")[:number])
+    return replace(
+        cohort,
+        genes=tuple(cohort.genes[gene] for gene in kept),
+        expression=np.ascontiguousarray(cohort.expression[:, kept]),
+        counts=None if cohort.counts is None else np.ascontiguousarray(cohort.counts[:, kept]),
+    )
+
+
+def _clinical(found: PublicFiles, selection: Selection) -> pd.DataFrame:
+    read = read_gdc_cases(found.cases) if found.cases else read_xena_phenotypes(found.phenotypes)
+    return derive(read, selection.derived)
+
+
+def _people(clinical: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+    """Clinical rows of the selected patients, over whom the folds are dealt."""
+    if selection.patients is not None:
+        clinical = clinical[clinical.index.isin(selection.patients)]
+    if selection.projects:
+        clinical = clinical[clinical["project"].isin(selection.projects)]
+    return clinical
+
+
+def _expression(
+    found: PublicFiles, clinical: pd.DataFrame, selection: Selection, report: Report | None
+) -> PublicExpression:
+    if found.star:
+        return read_star(found.star, found.file_lists, clinical, selection, report)
+    probemap = found.probemaps[0] if found.probemaps else None
+    return read_xena(found.matrices, clinical, selection, probemap, report)
+
+
+def _patches(
+    found: PublicFiles, clinical: pd.DataFrame, selection: Selection, report: Report | None
+) -> PatchFile | None:
+    if not found.slides:
+        return None
+    _, paths = found.slides[0]
+    progress = partial(report, "read slides") if report else None
+    return read_slides(paths, selection, frozenset(clinical.index), progress)
+
+
+def _provenance(
+    sources: PublicSources, cohort: Cohort, found: PublicFiles, expression: PublicExpression, report: Report | None
+) -> dict[str, Any]:
+    """The import's provenance with the rules, the encoder and every input's SHA-256."""
+    say = report or (lambda stage, done, total: None)
+    inputs = [*expression.inputs, *(input_facts(path, "clinical") for path in (*found.cases, *found.phenotypes))]
+    inputs += [input_facts(path, "probe map") for path in found.probemaps if found.matrices]
+    slides = [path for _, paths in found.slides for path in paths]
+    for done, path in enumerate(slides, start=1):
+        inputs.append(input_facts(path, "slides"))
+        say("checksums of slides", done, len(slides))
+    stated = stated_encoder(slides[0]) if slides else Encoder()
+    encoder = {
+        "name": sources.encoder.name or stated.name,
+        "version": sources.encoder.version or stated.version,
+        "width": None if cohort.patches is None else cohort.patches.width,
+    }
+    return {
+        **cohort.provenance,
+        "source": "gdc" if found.star else "xena",
+        "selection": sources.selection.rules(),
+        "image_encoder": encoder if slides else None,
+        "inputs": inputs,
+        "dropped": dropped_as_json(expression.dropped) + list(cohort.provenance["dropped"]),
+    }

@@ -1,0 +1,148 @@
+"""Clinical tables by patient: the GDC cases API's JSON, and Xena's phenotype tables."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gexbench.tasks.barcodes import barcode, patient_of
+from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.public.input_files import opened
+from gexbench.tasks.reading import FOLD_COLUMNS
+
+DAYS_PER_YEAR = 365.25
+_RENAMED = {
+    "cancer type abbreviation": "project",
+    "_primary_disease": "disease_name",
+    "_primary_site": "primary_site",
+    "ajcc_pathologic_tumor_stage": "ajcc_stage",
+}
+"""Xena's columns that other sources name otherwise."""
+_SHORT = re.compile(r".*\((?P<project>[A-Z0-9]+)\)")
+_DEMOGRAPHIC = ("gender", "race", "ethnicity", "vital_status", "days_to_death", "age_at_index")
+_DIAGNOSIS = (
+    "primary_diagnosis", "ajcc_pathologic_stage", "ajcc_clinical_stage", "tumor_stage", "tumor_grade", "morphology",
+    "prior_treatment", "prior_malignancy", "synchronous_malignancy", "site_of_resection_or_biopsy",
+    "tissue_or_organ_of_origin", "days_to_last_follow_up", "year_of_diagnosis",
+)  # fmt: skip
+
+
+def read_gdc_cases(paths: Sequence[Path]) -> pd.DataFrame:
+    """One row per patient from the cases endpoint's responses, or from a cart's clinical JSON.
+
+    `project` is the short name (`TCGA-LUAD` → `LUAD`), `age` in years at diagnosis, `tss` the tissue-source site. Of
+    several diagnoses the one marked as primary counts, else the first.
+
+    Raises:
+        InputError: no JSON of cases, a patient twice.
+    """
+    rows = [_case(case, path.name) for path in paths for case in json_hits(path)]
+    return _by_patient(pd.DataFrame(rows), _joined_name(paths))
+
+
+def read_xena_phenotypes(paths: Sequence[Path]) -> pd.DataFrame:
+    """One row per patient from phenotype tables by sample: that of the primary tumour, else the patient's first.
+
+    Raises:
+        InputError: tables without TCGA samples, or in which patients overlap.
+    """
+    tables = [_phenotype(path) for path in paths]
+    return _by_patient(pd.concat(tables), _joined_name(paths))
+
+
+def json_hits(path: Path) -> list[dict[str, Any]]:
+    """The objects of a GDC response (`data.hits`) or of a list; empty for JSON that is neither.
+
+    Raises:
+        InputError: no JSON; a response that says there are more hits than it holds.
+    """
+    try:
+        with opened(path) as file:
+            content = json.loads(file.read())
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name}: not a JSON file, perhaps truncated ({error}); fetch it again") from None
+    page: Any = content.get("data") if isinstance(content, dict) else {"hits": content}
+    hits = page.get("hits") if isinstance(page, dict) else None
+    if not isinstance(hits, list) or not all(isinstance(hit, dict) for hit in hits):
+        return []
+    total = page.get("pagination", {}).get("total", len(hits))
+    if total != len(hits):
+        raise InputError(f"{path.name}: holds {len(hits)} of {total} hits; ask the API for all with a larger size")
+    return hits
+
+
+def _case(case: Mapping[str, Any], name: str) -> dict[str, Any]:
+    patient = case.get("submitter_id")
+    if not isinstance(patient, str):
+        raise InputError(f"{name}: a case without submitter_id; ask the cases endpoint for the field submitter_id")
+    project = case.get("project") or {}
+    demographic = case.get("demographic") or {}
+    diagnosis = _primary(case.get("diagnoses") or [])
+    days = diagnosis.get("age_at_diagnosis")
+    row: dict[str, Any] = {
+        "patient": patient,
+        "project": str(project.get("project_id", "")).removeprefix("TCGA-") or None,
+        "disease_name": project.get("name"),
+        "primary_site": case.get("primary_site"),
+        "disease_type": case.get("disease_type"),
+        "age": None if days is None else float(np.floor(float(days) / DAYS_PER_YEAR)),
+        "tss": (case.get("tissue_source_site") or {}).get("code"),
+    }
+    row |= {field: demographic.get(field) for field in _DEMOGRAPHIC}
+    return row | {field: diagnosis.get(field) for field in _DIAGNOSIS}
+
+
+def _primary(diagnoses: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    marked: Callable[[Mapping[str, Any]], bool] = lambda one: (  # noqa: E731
+        one.get("diagnosis_is_primary_disease") in (True, "true")
+        or str(one.get("classification_of_tumor")).lower() == "primary"
+    )
+    return next((one for one in diagnoses if marked(one)), diagnoses[0] if diagnoses else {})
+
+
+def _phenotype(path: Path) -> pd.DataFrame:
+    with opened(path) as file:
+        try:
+            table = pd.read_csv(file, sep="\t", dtype={0: str}, low_memory=False, encoding="utf-8-sig")
+        except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
+            raise InputError(f"{path.name}: not a tab-separated table ({' '.join(str(error).split())})") from None
+    table = table.rename(columns=lambda name: _RENAMED.get(name, str(name).replace("/", " or ")))
+    table = table.drop(columns=[name for name in table if name in FOLD_COLUMNS])
+    samples = table.iloc[:, 0].astype(str)
+    patients = samples.map(patient_of)
+    if patients.isna().all():
+        raise InputError(f"{path.name}: no TCGA sample in the first column ({examples(samples)})")
+    table = table.assign(patient=patients, _place=samples.map(_place)).dropna(subset=["patient"])
+    table = table.sort_values("_place", kind="stable").drop_duplicates("patient").sort_index()
+    if "project" not in table and "_cohort" in table:
+        found = table["_cohort"].astype(str).str.extract(_SHORT)
+        table["project"] = found["project"]
+    return table.drop(columns=[str(samples.name), "_place"])
+
+
+def _place(sample: str) -> str:
+    found = barcode(sample)
+    return found.type if found else "99"
+
+
+def _by_patient(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    if not len(table):
+        raise InputError(f"{name}: the clinical table has no rows")
+    twice = table["patient"][table["patient"].duplicated()].unique()
+    if len(twice):
+        raise InputError(
+            f"{name}: {len(twice)} patients appear more than once ({examples(twice)}); name the table to use with "
+            "--clinical"
+        )
+    indexed = table.set_index("patient").rename_axis(None)
+    site = indexed.index.to_series().str[5:7]
+    indexed["tss"] = indexed["tss"].where(indexed["tss"].notna(), site) if "tss" in indexed else site
+    return indexed.dropna(axis=1, how="all")
+
+
+def _joined_name(paths: Sequence[Path]) -> str:
+    return paths[0].name if len(paths) == 1 else f"{len(paths)} clinical tables"

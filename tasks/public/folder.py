@@ -1,0 +1,214 @@
+"""What lies in a folder of public files: found by content and name, said, and an error where it is ambiguous."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from gexbench.tasks.barcodes import barcode
+from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.public.clinical import json_hits
+from gexbench.tasks.public.input_files import header_of
+
+Kind = Literal["gdc", "xena"]
+STAR = re.compile(r".*\.rna_seq\.augmented_star_gene_counts\.tsv(\.gz)?")
+_SLIDES = (".h5", ".pt")
+_PASSED_OVER = (".part", ".parquet", ".npz", ".h5ad", ".svs", ".ndpi", ".tiff", ".png", ".jpg", ".pdf", ".log", ".md")
+
+
+@dataclass(frozen=True, slots=True)
+class PublicFiles:
+    """Files of one folder by what they are.
+
+    Attributes:
+        star: GDC STAR-counts files, one per sample.
+        matrices: Xena matrices, genes × samples.
+        cases: JSON of the GDC cases endpoint.
+        phenotypes: Xena phenotype tables.
+        file_lists: GDC descriptions of files: JSON of the files endpoint, sample sheets and manifests.
+        probemaps: Xena probe maps.
+        slides: folder → its slide files.
+    """
+
+    star: tuple[Path, ...] = ()
+    matrices: tuple[Path, ...] = ()
+    cases: tuple[Path, ...] = ()
+    phenotypes: tuple[Path, ...] = ()
+    file_lists: tuple[Path, ...] = ()
+    probemaps: tuple[Path, ...] = ()
+    slides: tuple[tuple[Path, tuple[Path, ...]], ...] = ()
+
+    def said(self) -> list[str]:
+        """What was found, one line each."""
+        lines = [
+            _line("expression: GDC STAR counts", self.star),
+            _line("expression: Xena matrix", self.matrices),
+            _line("clinical: GDC cases", self.cases),
+            _line("clinical: Xena phenotypes", self.phenotypes),
+            _line("GDC file lists", self.file_lists),
+            _line("Xena probe map", self.probemaps),
+            *(_line(f"slides in {folder.name}", paths) for folder, paths in self.slides),
+        ]
+        return [line for line in lines if line]
+
+
+def find(
+    folder: Path, expression: Path | None = None, clinical: Path | None = None, patches: Path | None = None
+) -> PublicFiles:
+    """What lies in a folder and its subfolders; hidden files and unfinished downloads (`.part`) are passed over.
+
+    Args:
+        folder: the folder.
+        expression: a file or folder inside it: of expression only what lies there counts.
+        clinical: the same for clinical tables.
+        patches: the same for slides.
+
+    Raises:
+        InputError: no such folder or choice, damaged JSON, nothing to read, or several kinds of one thing, with the
+            option that chooses.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    found = _walk(folder)
+    problems: list[str] = []
+    for option, chosen in (("expression", expression), ("clinical", clinical), ("patches", patches)):
+        if chosen is not None:
+            place = chosen if chosen.exists() else folder / chosen
+            if not place.exists():
+                problems.append(f"--{option} {chosen}: no such file or folder, nor in {folder.name}")
+                continue
+            found = _within(found, option, place.resolve())
+    problems += _ambiguities(found, folder)
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def _walk(folder: Path) -> PublicFiles:
+    kinds: dict[str, list[Path]] = {}
+    slides: dict[Path, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if hidden or not path.is_file() or path.suffix.lower() in _PASSED_OVER:
+            continue
+        if path.suffix in _SLIDES:
+            slides.setdefault(path.parent, []).append(path)
+        else:
+            kinds.setdefault(_kind(path), []).append(path)
+    named = {kind: tuple(paths) for kind, paths in kinds.items() if kind in PublicFiles.__dataclass_fields__}
+    return PublicFiles(**named, slides=_feature_folders(slides))
+
+
+def _kind(path: Path) -> str:
+    if STAR.fullmatch(path.name):
+        return "star"
+    if path.suffix == ".json":
+        return _json_kind(path)
+    try:
+        header = header_of(path)
+    except (InputError, OSError):
+        return ""
+    if {"id", "filename", "md5"} <= set(header) or {"File ID", "File Name"} <= set(header):
+        return "file_lists"
+    if header[0] in {"id", "#id"} and "gene" in header:
+        return "probemaps"
+    if len(header) > 1 and any(barcode(name) for name in header[1:]):
+        return "matrices"
+    return "phenotypes" if len(header) > 2 and _first_is_sample(path) else ""
+
+
+def _json_kind(path: Path) -> str:
+    """Cases, descriptions of files, or (a dataset's description) neither."""
+    hits = json_hits(path)
+    if not hits:
+        return ""
+    if "file_name" in hits[0]:
+        return "file_lists"
+    return "cases" if "submitter_id" in hits[0] else ""
+
+
+def _first_is_sample(path: Path) -> bool:
+    from gexbench.tasks.barcodes import patient_of
+    from gexbench.tasks.public.input_files import opened
+
+    with opened(path) as file:
+        next(file)
+        firsts = [line.partition(b"\t")[0].decode("utf-8", "replace") for _, line in zip(range(50), file, strict=False)]
+    return any(patient_of(name) for name in firsts)
+
+
+def _feature_folders(slides: dict[Path, list[Path]]) -> tuple[tuple[Path, tuple[Path, ...]], ...]:
+    """Folders whose files hold features: coordinates alone do not, and of CLAM's two copies the HDF5 one counts."""
+    kept = {}
+    for folder, paths in sorted(slides.items()):
+        suffixes = {path.suffix for path in paths}
+        if suffixes == {".h5"} and not _holds_features(paths[0]):
+            continue
+        if suffixes == {".pt"} and folder.name == "pt_files" and folder.with_name("h5_files") in slides:
+            continue
+        kept[folder] = tuple(paths)
+    return tuple(kept.items())
+
+
+def _holds_features(path: Path) -> bool:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return "features" in file
+    except (OSError, RuntimeError, ValueError):
+        return True  # unreadable: the reader says so
+
+
+def _within(found: PublicFiles, option: str, place: Path) -> PublicFiles:
+    def inside(paths: Iterable[Path]) -> tuple[Path, ...]:
+        return tuple(path for path in paths if place in (path.resolve(), *path.resolve().parents))
+
+    if option == "expression":
+        return replace(found, star=inside(found.star), matrices=inside(found.matrices))
+    if option == "clinical":
+        return replace(found, cases=inside(found.cases), phenotypes=inside(found.phenotypes))
+    chosen = ((folder, inside(paths)) for folder, paths in found.slides)
+    return replace(found, slides=tuple((folder, paths) for folder, paths in chosen if paths))
+
+
+def _ambiguities(found: PublicFiles, folder: Path) -> list[str]:
+    problems = []
+    here = "; ".join(found.said()) or "nothing that is known"
+    if not found.star and not found.matrices:
+        problems.append(
+            f"{folder.name}: no expression (GDC *.rna_seq.augmented_star_gene_counts.tsv or a Xena matrix; "
+            f"there: {here}); add files, or fetch them with --download"
+        )
+    if not found.cases and not found.phenotypes:
+        problems.append(
+            f"{folder.name}: no clinical table (JSON of the GDC cases endpoint or a Xena phenotype table; "
+            f"there: {here}); add one, or fetch it with --download"
+        )
+    if found.star and found.matrices:
+        problems.append(_choose(folder, "expression", "GDC STAR counts and Xena matrices", found.star, found.matrices))
+    if found.cases and found.phenotypes:
+        problems.append(_choose(folder, "clinical", "GDC cases and Xena tables", found.cases, found.phenotypes))
+    if len(found.slides) > 1:
+        places = [str(place.relative_to(folder)) for place, _ in found.slides]
+        problems.append(f"{folder.name}: slide features in {len(places)} folders; choose: --patches {places[0]} "
+                        f"(there: {examples(places, 6)})")  # fmt: skip
+    mixed = [place.name for place, paths in found.slides if len({path.suffix for path in paths}) > 1]
+    problems += [f"{name}: holds .h5 and .pt slides; keep one kind in a folder" for name in mixed]
+    if len(found.probemaps) > 1:
+        problems.append(f"{folder.name}: {len(found.probemaps)} probe maps ({examples(p.name for p in found.probemaps)}"
+                        "); keep the one of the matrix")  # fmt: skip
+    return problems
+
+
+def _choose(folder: Path, option: str, what: str, *groups: Sequence[Path]) -> str:
+    ways = " or ".join(f"--{option} {group[0].relative_to(folder)}" for group in groups)
+    if option == "expression" and len(groups[0]) > 1:
+        top = groups[0][0].relative_to(folder).parts[0]
+        ways = f"--{option} {top} or --{option} {groups[1][0].relative_to(folder)}"
+    return f"{folder.name}: holds both {what}; choose: {ways} (a file or a folder)"
+
+
+def _line(what: str, paths: Sequence[Path]) -> str:
+    return f"{what}: {len(paths)} files ({examples(path.name for path in paths)})" if paths else ""

@@ -1,0 +1,208 @@
+"""Expression matrices of UCSC Xena: tab-separated, genes × samples, often gzip, read a block of genes at a time."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gexbench.tasks.alignment import Dropped
+from gexbench.tasks.barcodes import Barcode, barcode
+from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.importing import Report
+from gexbench.tasks.public.gene_names import KeptGenes, is_ensembl, kept_genes, read_probemap
+from gexbench.tasks.public.input_files import header_of, input_facts, is_gzip, opened
+from gexbench.tasks.public.picking import Picked, PublicExpression, columns_of, missing_values, pick
+from gexbench.tasks.public.selection import Selection
+from gexbench.tasks.reading import ExpressionFile
+from gexbench.tasks.units import Unit
+
+_BLOCK = 32 * 2**20
+_NAMES = (
+    (re.compile(r"HiSeqV2(_PANCAN)?(\.gz)?|.*norm_count.*|.*RNASeqV2.*", re.IGNORECASE), "log2(rsem+1)"),
+    (re.compile(r".*rsem_gene_tpm.*", re.IGNORECASE), "log2(tpm+0.001)"),
+    (re.compile(r".*star_tpm.*", re.IGNORECASE), "log2(tpm+1)"),
+    (re.compile(r".*(star_counts|htseq_counts).*", re.IGNORECASE), "log2(count+1)"),
+)
+"""Names that Xena gives its matrices, and their units."""
+_STATED = {
+    "log2(norm_count+1)": "log2(rsem+1)",
+    "log2(norm_value+1)": "log2(rsem+1)",
+    "log2(tpm+0.001)": "log2(tpm+0.001)",
+    "log2(tpm+1)": "log2(tpm+1)",
+    "log2(count+1)": "log2(count+1)",
+}
+"""Units as the `unit` of Xena's dataset JSON states them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Matrix:
+    path: Path
+    header: list[str]
+    ids: list[str]
+
+
+def read_xena(
+    paths: Sequence[Path],
+    clinical: pd.DataFrame,
+    selection: Selection,
+    probemap: Path | None = None,
+    report: Report | None = None,
+) -> PublicExpression:
+    """The chosen samples and genes of one or several matrices (one per project), over the genes that all of them have.
+
+    Memory: the chosen samples × chosen genes in float32, and one block of 32 MB of text.
+
+    Args:
+        paths: the matrices; all of one unit.
+        clinical: by patient, see `picking.pick`.
+        selection: the rules; its unit overrides what the files state.
+        probemap: symbols of Ensembl ids; without one the ids stay, without their versions.
+        report: called with the stages.
+
+    Raises:
+        InputError: units that are unknown or differ, damaged files, nothing left.
+    """
+    say = report or (lambda stage, done, total: None)
+    unit = selection.unit or _common_unit(paths)
+    matrices = []
+    for done, path in enumerate(paths):
+        say("read gene names", done, len(paths))
+        matrices.append(_Matrix(path, _checked_header(path), _row_names(path)))
+    say("read gene names", len(paths), len(paths))
+    where = paths[0].name if len(paths) == 1 else f"{len(paths)} matrices"
+    picked = pick(_barcodes(matrices), clinical, selection, where)
+    genes = _genes(matrices, selection, probemap, where)
+    values = np.full((len(picked.samples), len(genes.names)), np.nan, dtype=np.float32)
+    for done, matrix in enumerate(matrices):
+        say("read expression", done, len(matrices))
+        _fill(values, matrix, picked, [matrices[0].ids[row] for row in genes.rows])
+    say("read expression", len(matrices), len(matrices))
+    dropped = [*picked.dropped, *genes.dropped]
+    names = genes.names
+    lacking = missing_values(values, names)
+    if lacking.any() and not selection.genes.names:
+        dropped.append(Dropped.of("genes with missing values", np.asarray(names)[lacking]))
+        values, names = values[:, ~lacking], tuple(np.asarray(names)[~lacking].tolist())
+    table = ExpressionFile(where, np.asarray(picked.ids), names, values, columns_of(picked), unit)
+    return PublicExpression(table, tuple(dropped), tuple(input_facts(path, "expression") for path in paths))
+
+
+def unit_of(path: Path) -> str | None:
+    """The unit of a matrix: by the JSON beside it (`NAME.json`), else by its name; None where neither tells."""
+    for beside in (path.with_name(path.name + ".json"), path.with_name(path.name.removesuffix(".gz") + ".json")):
+        if beside.is_file():
+            try:
+                stated = str(json.loads(beside.read_text()).get("unit", "")).replace(" ", "").lower()
+            except (ValueError, AttributeError):
+                continue
+            if stated in _STATED:
+                return _STATED[stated]
+    return next((unit for pattern, unit in _NAMES if pattern.fullmatch(path.name)), None)
+
+
+def _common_unit(paths: Sequence[Path]) -> str:
+    units = {path.name: unit_of(path) for path in paths}
+    unknown = [name for name, unit in units.items() if unit is None]
+    if unknown:
+        raise InputError(
+            f"{examples(unknown)}: the unit is neither in the name nor in a JSON file beside it; give it, for example "
+            "--unit 'log2(rsem+1)' or --unit 'log2(tpm+0.001)'"
+        )
+    if len(set(units.values())) > 1:
+        said = "; ".join(f"{name}: {unit}" for name, unit in list(units.items())[:4])
+        raise InputError(f"matrices of different units ({said}); name those of one unit with --expression")
+    return Unit(str(next(iter(units.values())))).name
+
+
+def _checked_header(path: Path) -> list[str]:
+    header = header_of(path)
+    columns = pd.Index(header)
+    if not columns.is_unique:
+        raise InputError(f"{path.name}: columns {examples(columns[columns.duplicated()])} appear more than once")
+    return header
+
+
+def _row_names(path: Path) -> list[str]:
+    with opened(path) as file:
+        next(file)
+        names = [line.partition(b"\t")[0].decode("utf-8", "replace") for line in file if line.strip()]
+    if not names:
+        raise InputError(f"{path.name}: the matrix has no rows")
+    return names
+
+
+def _barcodes(matrices: Sequence[_Matrix]) -> list[Barcode]:
+    return [found for matrix in matrices for name in matrix.header[1:] if (found := barcode(name))]
+
+
+def _genes(matrices: Sequence[_Matrix], selection: Selection, probemap: Path | None, where: str) -> KeptGenes:
+    """Kept rows of the first matrix, among those whose name all matrices have."""
+    ids = matrices[0].ids
+    symbols = ids
+    if probemap is not None and any(is_ensembl(name) for name in ids[:100]):
+        known = read_probemap(probemap)
+        symbols = [known.get(name.partition(".")[0], name) for name in ids]
+    shared = set.intersection(*(set(matrix.ids) for matrix in matrices))
+    places = [row for row, name in enumerate(ids) if name in shared]
+    kept = kept_genes([ids[row] for row in places], [symbols[row] for row in places], selection.genes, where)
+    rows = np.asarray(places, dtype=np.intp)[kept.rows]
+    dropped = list(kept.dropped)
+    if lost := sorted({name for matrix in matrices for name in matrix.ids} - shared):
+        dropped.append(Dropped.of("genes that not every matrix has", np.asarray(lost)))
+    return KeptGenes(rows, kept.names, tuple(dropped))
+
+
+def _fill(values: NDArray[np.float32], matrix: _Matrix, picked: Picked, wanted: Sequence[str]) -> None:
+    """Put the matrix's samples into their rows of `values`, a block of genes at a time."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    held = set(matrix.header)
+    rows = [(row, sample.name) for row, sample in enumerate(picked.samples) if sample.name in held]
+    if not rows:
+        return
+    place = {name: column for column, name in enumerate(wanted)}
+    start = 0
+    names = [name for _, name in rows]
+    try:
+        with pa.input_stream(str(matrix.path), compression="gzip" if is_gzip(matrix.path) else None) as stream:
+            reader = csv.open_csv(stream, **_options(names, matrix))
+            for batch in reader:
+                ids = matrix.ids[start : start + batch.num_rows]
+                start += batch.num_rows
+                _put(values, batch, rows, ids, place)
+    except (pa.ArrowException, OSError) as error:
+        problem = " ".join(str(error).split())[:200]
+        raise InputError(f"{matrix.path.name}: not a readable matrix, perhaps truncated ({problem})") from None
+
+
+def _options(names: Sequence[str], matrix: _Matrix) -> dict[str, Any]:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    block = max(_BLOCK, 4 * 32 * len(matrix.header))
+    return {
+        "read_options": csv.ReadOptions(use_threads=False, block_size=block),
+        "parse_options": csv.ParseOptions(delimiter="\t", quote_char=False),
+        "convert_options": csv.ConvertOptions(
+            include_columns=list(names), column_types={name: pa.float32() for name in names},
+            null_values=["", "NA", "NaN", "nan", "null", "NULL"], strings_can_be_null=True,
+        ),
+    }  # fmt: skip
+
+
+def _put(
+    values: NDArray[np.float32], batch: Any, rows: Sequence[tuple[int, str]], ids: Sequence[str], place: dict[str, int]
+) -> None:
+    here = [(line, place[name]) for line, name in enumerate(ids) if name in place]
+    if not here:
+        return
+    lines, columns = (np.asarray(part, dtype=np.intp) for part in zip(*here, strict=True))
+    for number, (row, _) in enumerate(rows):
+        values[row, columns] = batch.column(number).to_numpy(zero_copy_only=False)[lines]
