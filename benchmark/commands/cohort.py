@@ -1,4 +1,4 @@
-"""`gexbench cohort`: build a cohort from files, and show the card of one."""
+"""`gexbench cohort`: build a cohort from files, show the card of one, compare two."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gexbench.benchmark.commands import cohort_public, options
+from gexbench.benchmark.commands import cohort_compare, cohort_public, options
 from gexbench.benchmark.commands.cohort_card import rendered
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from gexbench.tasks.cohort import Cohort
     from gexbench.tasks.importing import Report, Sources
 
-app = typer.Typer(help="Build a cohort from files, or show the card of one.", no_args_is_help=True)
+app = typer.Typer(help="Build a cohort from files, show the card of one, or compare two.", no_args_is_help=True)
+app.command("compare", epilog=cohort_compare.COMPARE_EPILOG)(cohort_compare.compare)
+app.command("card", epilog=cohort_compare.CARD_EPILOG)(cohort_compare.card)
 
 BUILD_EPILOG = """[bold]Examples[/bold]\n
 gexbench cohort build tcga --expression expression.parquet --clinical clinical.parquet --patches regions.npz
