@@ -13,12 +13,12 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from gexbench.tasks.atomic import WRITING, sync_folder
+from gexbench.tasks.atomic import write_bytes as write_bytes
+from gexbench.tasks.atomic import write_text as write_text
 from gexbench.tasks.errors import InputError
 
 SCHEMA = 1
-_WRITING = ".writing-"
-_UMASK = os.umask(0)
-os.umask(_UMASK)  # the only way to read it is to set it
 
 
 class Store:
@@ -89,11 +89,11 @@ class Store:
     def write_rows(self, key: str, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
         """Keep the rows of a cell with JSON-able facts of its training."""
         target = self.folder / "rows" / key
-        temporary = Path(tempfile.mkdtemp(prefix=f"{_WRITING}{os.getpid()}-", dir=target.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f"{WRITING}{os.getpid()}-", dir=target.parent))
         try:
             with (temporary / "rows.npz").open("wb") as file:
                 np.savez(file, allow_pickle=False, **dict(arrays))
-                _sync(file.fileno())
+                os.fsync(file.fileno())
             content = {**facts, "rows_sha256": _file_checksum(temporary / "rows.npz")}
             write_text(temporary / "cell.json", json.dumps({"schema": SCHEMA, "content": content}, allow_nan=False))
             if target.exists():
@@ -104,7 +104,7 @@ class Store:
                 if not self.has_rows(key):  # else another process has just kept the same rows
                     raise
                 shutil.rmtree(temporary, ignore_errors=True)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
@@ -126,35 +126,14 @@ class Store:
 
     def sweep_temporaries(self) -> None:
         """Remove what an interrupted writer left behind; what a living process is writing stays."""
-        for left in self.folder.glob(f"*/{_WRITING}*"):
-            writer = left.name.removeprefix(_WRITING).partition("-")[0]
+        for left in self.folder.glob(f"*/{WRITING}*"):
+            writer = left.name.removeprefix(WRITING).partition("-")[0]
             if writer.isdigit() and psutil.pid_exists(int(writer)):
                 continue
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically; see `write_bytes`."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically: temporary file beside it, fsync, rename."""
-    handle, name = tempfile.mkstemp(prefix=f"{_WRITING}{os.getpid()}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(handle, 0o666 & ~_UMASK)
-            _sync(handle)
-        Path(name).replace(path)
-        _sync_folder(path.parent)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
@@ -164,15 +143,3 @@ def _checksum(content: Mapping[str, Any]) -> str:
 def _file_checksum(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(handle: int) -> None:
-    os.fsync(handle)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        _sync(handle)
-    finally:
-        os.close(handle)

@@ -4,7 +4,9 @@ import hashlib
 import importlib.util
 import io
 import os
+import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -32,14 +34,25 @@ def small_cohort() -> Cohort:
 
 
 @pytest.fixture(scope="session")
-def layouts() -> ModuleType:
+def load_test_module() -> Callable[[str], ModuleType]:
+    """Loads a module of the tests' folder that is no test, by name."""
+
+    def load(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses look their module up
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def layouts(load_test_module: Callable[[str], ModuleType]) -> ModuleType:
     """The writers of public layouts, `tests/public_layouts.py`."""
-    spec = importlib.util.spec_from_file_location("public_layouts", Path(__file__).parent / "public_layouts.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_test_module("public_layouts")
 
 
 @pytest.fixture(scope="session")

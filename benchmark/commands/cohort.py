@@ -30,6 +30,7 @@ gexbench cohort build aliquots --expression aliquots.csv --labels project --unit
 gexbench cohort build tcga-mirna --from-package\n
 gexbench cohort build tcga-mirna --wheel syng_bts-3.6.1-py3-none-any.whl\n
 gexbench cohort build tcga --from-public downloads --recipe tcga\n
+gexbench cohort build tcga --from-public downloads --download --recipe tcga\n
 gexbench cohort build luad --from-public downloads --projects LUAD,LUSC --genes protein-coding,top:2000\n
 [bold]A real cohort from a package[/bold]\n
 --from-package builds TCGA miRNA counts (BRCA, PRAD, SKCM, LIHC: 2,329 samples, 239 miRNAs) from the data files of
@@ -121,6 +122,8 @@ def build(
         typer.Option(help="The same from a wheel of syng-bts, which then need not be installed."),
     ] = None,
     from_public: cohort_public.FromPublic = None,
+    download: cohort_public.Download = False,
+    source: cohort_public.SourceName = None,
     recipe: cohort_public.Recipe = None,
     projects: cohort_public.Projects = None,
     sample_types: cohort_public.SampleTypes = None,
@@ -165,8 +168,9 @@ def build(
         text_encoder=text_encoder,
     )
     given = cohort_public.Given(
-        from_public, recipe, projects, sample_types, samples, genes, slides, most_regions, encoder, encoder_version
-    )
+        from_public, recipe, projects, sample_types, samples, genes, slides, most_regions, encoder, encoder_version,
+        download, source,
+    )  # fmt: skip
     console = options.console()
     with stages(console) as report:
         if from_public:

@@ -23,6 +23,13 @@ class SampleRule(StrEnum):
     all = "all"
 
 
+class Source(StrEnum):
+    """What --download fetches."""
+
+    xena = "xena"
+    gdc = "gdc"
+
+
 class SlideRule(StrEnum):
     """Which slides of a patient are kept."""
 
@@ -87,8 +94,33 @@ EncoderName = Annotated[
     typer.Option("--encoder", help="Name of the slides' encoder, where the files do not say.", rich_help_panel=PANEL),
 ]
 EncoderVersion = Annotated[str | None, typer.Option(help="Version of the slides' encoder.", rich_help_panel=PANEL)]
+Download = Annotated[
+    bool,
+    typer.Option(
+        "--download",
+        help="Fetch expression and clinical tables of the projects into the folder first; goes on where it stopped. "
+        "Slides are fetched by other means, see docs/rebuilding-tcga.md.",
+        rich_help_panel=PANEL,
+    ),
+]
+SourceName = Annotated[
+    Source | None,
+    typer.Option(help="Where --download fetches from. Default: the recipe's, else gdc.", rich_help_panel=PANEL),
+]
 ONLY_PUBLIC = frozenset(
-    ("recipe", "projects", "sample_types", "samples", "genes", "slides", "most_regions", "encoder", "encoder_version")
+    (
+        "download",
+        "source",
+        "recipe",
+        "projects",
+        "sample_types",
+        "samples",
+        "genes",
+        "slides",
+        "most_regions",
+        "encoder",
+        "encoder_version",
+    )
 )
 """Parameters of `build` that mean nothing without --from-public."""
 
@@ -107,6 +139,8 @@ class Given:
     most_regions: int | None
     encoder: str | None
     encoder_version: str | None
+    download: bool = False
+    source: Source | None = None
 
 
 def selection_of(given: Given, sources: "Sources") -> "Selection":
@@ -127,6 +161,7 @@ def selection_of(given: Given, sources: "Sources") -> "Selection":
         "most_regions": given.most_regions,
         "labels": sources.labels,
         "unit": sources.unit,
+        "source": given.source and given.source.value,
         "recipe": None if given.recipe is None else Path(given.recipe).name.removesuffix(".json"),
     }
     return replace(base, **{name: value for name, value in typed.items() if value is not None})
@@ -144,6 +179,11 @@ def built(given: Given, sources: "Sources", console: "Console", report: "Report"
     def say(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
+    if given.download:
+        from gexbench.tasks.public.sources import fetch_public
+
+        fetched = fetch_public(folder, selection, report)
+        say(f"fetched {fetched} files into {folder}")
     return build_public(PublicSources(folder, sources, selection, encoder), report, say)
 
 

@@ -2,6 +2,7 @@
 
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -181,6 +182,33 @@ def test_build_from_public_files(folder: Path, layouts: ModuleType, capsys: pyte
         assert part in output
     assert output.endswith(f"cohort mine is in {folder / 'data' / 'cohorts' / 'mine'}")
     assert len(load_cohort("mine").genes) == 2
+
+
+def test_download_and_build(
+    folder: Path,
+    layouts: ModuleType,
+    load_test_module: Callable[[str], ModuleType],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place, server = xena(folder, layouts), load_test_module("public_server")
+    files = {
+        f"/TCGA.{project}.sampleMap/HiSeqV2.gz": (place / "HiSeqV2.gz").read_bytes() for project in ("LUAD", "GBM")
+    }
+    files["/Survival_SupplementalTable_S1_20171025_xena_sp"] = (place / "phenotypes.tsv").read_bytes()
+    with server.served(server.Service(files=files)) as address:
+        monkeypatch.setenv("GEXBENCH_XENA_HUB", address)
+        monkeypatch.setenv("GEXBENCH_XENA_PANCAN_HUB", address)
+        words = ("cohort", "build", "mine", "--from-public", folder / "new", "--download", "--source", "xena")
+        chosen = ("--expression", "xena/TCGA.GBM.sampleMap")
+        assert gexbench(*words) == 2
+        assert "name projects with --projects" in capsys.readouterr().err
+        assert gexbench(*words, "--projects", "LUAD,GBM", *chosen) == 0
+        output = " ".join(capsys.readouterr().out.split())
+        assert f"fetched 3 files into {folder / 'new'}" in output
+        assert gexbench(*words, "--projects", "LUAD,GBM", *chosen, "--force") == 0
+        assert "fetched 0 files" in capsys.readouterr().out
+    assert len(load_cohort("mine")) == 80
 
 
 @pytest.mark.parametrize(
