@@ -98,7 +98,7 @@ def compare(a: Side, b: Side, without: Collection[str] = ()) -> Comparison:
     Args:
         a: the reference.
         b: the other.
-        without: parts left out of the verdict.
+        without: parts left out of the verdict; without the `unit`, values are compared as if it were the same.
 
     Raises:
         InputError: an unknown part in `without`.
@@ -109,7 +109,8 @@ def compare(a: Side, b: Side, without: Collection[str] = ()) -> Comparison:
     genes = [gene for gene in a.genes if gene in set(b.genes)]
     parts = [_sets("patients", list(a.clinical.index), list(b.clinical.index)), _sets("genes", a.genes, b.genes)]
     parts.append(Part("unit", SAME if a.unit == b.unit else DIFFERENT, _pair(a.unit, b.unit)))
-    differences = _genes(a, b, shared, genes) if a.unit == b.unit and len(shared) and genes else []
+    comparable = (a.unit == b.unit or "unit" in without) and len(shared) and genes
+    differences = _genes(a, b, shared, genes) if comparable else []
     parts.append(_expression(a, b, differences))
     parts.append(_labels(a, b, shared))
     parts.append(_folds(a, b, shared))
@@ -171,7 +172,7 @@ def _largest(
 
 
 def _expression(a: Side, b: Side, genes: list[GeneDifference]) -> Part:
-    if a.digests["expression"] == b.digests["expression"] and a.unit == b.unit and a.genes and genes:
+    if genes and a.digests["expression"] == b.digests["expression"]:
         return Part("expression", SAME, "every value is equal")
     if not genes:
         return Part("expression", DIFFERENT, "not comparable: no shared values in one unit")

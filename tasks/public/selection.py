@@ -165,7 +165,11 @@ def derive(clinical: pd.DataFrame, rules: Mapping[str, Sequence[Mapping[str, Any
     """The table with columns made by rules, in the order of the rules; the first rule that fits gives the value.
 
     A rule holds `value` and conditions: `COLUMN` → list, equal to one of it; `COLUMN contains` → list, one of it is
-    part of the text (any case). Where no rule fits the column keeps its value.
+    part of the text (any case). `ONE|OTHER` takes the first of the columns that the table has. Where no rule fits the
+    column keeps its value.
+
+    Raises:
+        InputError: a condition on columns of which the table has none.
     """
     made = clinical.copy()
     for column, cases in rules.items():
@@ -183,10 +187,14 @@ def derive(clinical: pd.DataFrame, rules: Mapping[str, Sequence[Mapping[str, Any
 
 
 def _fits(table: pd.DataFrame, condition: str, wanted: Sequence[str]) -> pd.Series:
-    column = condition.removesuffix(" contains")
-    if column not in table:
-        return pd.Series(False, table.index)
-    if column == condition:
+    choices = condition.removesuffix(" contains").split("|")
+    column = next((name for name in choices if name in table), None)
+    if column is None:
+        raise InputError(
+            f"the recipe needs the clinical column {' or '.join(choices)} (there: {examples(table.columns, 12)}); give "
+            "another --clinical, or leave out --recipe"
+        )
+    if not condition.endswith(" contains"):
         return table[column].isin(list(wanted))
     pattern = "|".join(re.escape(part) for part in wanted)
     return table[column].astype(str).str.contains(pattern, case=False, regex=True)

@@ -78,6 +78,8 @@ def test_patients_genes_unit_labels_and_folds(small_cohort: Cohort) -> None:
     assert states(compared(small_cohort, cut)) == {"genes": DIFFERENT}
     other = replace(small_cohort, unit=type(small_cohort.unit)("other"))
     assert set(states(compared(small_cohort, other))) == {"unit", "expression"}
+    assert states(compared(small_cohort, other, "unit")) == {"unit": DIFFERENT}
+    assert compared(small_cohort, other, "unit").verdict == SAME
     label = small_cohort.finest_label
     clinical = small_cohort.clinical.copy()
     before, after = clinical[label].iloc[0], sorted(set(clinical[label]) - {clinical[label].iloc[0]})[0]

@@ -242,9 +242,11 @@ def test_phenotypes_that_overlap_need_a_choice(folder: Path, layouts: ModuleType
 
 def test_derived_columns_take_the_first_rule_that_fits() -> None:
     table = pd.DataFrame({"project": ["A", "A", "B", "C"], "kind": ["mucinous x", "other", None, None]})
-    rules = {"type": [{"value": "mucous", "project": ["A", "B"], "kind contains": ["MUCINOUS"]},
+    rules = {"type": [{"value": "mucous", "project": ["A", "B"], "none|kind contains": ["MUCINOUS"]},
                       {"value": "plain", "project": ["A", "B"]}]}  # fmt: skip
     assert derive(table, rules)["type"].fillna("absent").tolist() == ["mucous", "plain", "plain", "absent"]
+    with pytest.raises(InputError, match="needs the clinical column none or other"):
+        derive(table, {"type": [{"value": "x", "none|other": ["A"]}]})
 
 
 def test_the_recipe_of_the_published_cohort() -> None:
