@@ -3,6 +3,7 @@
 import sys
 import zipfile
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +14,7 @@ import pytest
 from gexbench.benchmark import cli
 from gexbench.tasks import tcga_mirna
 from gexbench.tasks.data_directory import load_cohort
+from gexbench.tasks.folds import folds
 from gexbench.tasks.package_files import DataPackage
 
 PATIENTS = [f"TCGA-{row % 5:02d}-{row:04d}" for row in range(80)]
@@ -66,6 +68,26 @@ def test_build_says_where_the_cohort_is(folder: Path, capsys: pytest.CaptureFixt
         assert part in card
     assert gexbench("ls", "cohorts") == 0
     assert "mine" in capsys.readouterr().out
+
+
+def test_any_matrix_with_one_label_column(folder: Path) -> None:
+    """Tumour and normal tissue of a patient in one matrix never cross a fold."""
+    tumours = pd.read_csv(folder / "expression.csv", index_col=0)
+    both = pd.concat(
+        [tumours.rename(index=lambda name: f"{name}-01A"), tumours.rename(index=lambda name: f"{name}-11A")]
+    )
+    both.to_csv(folder / "both.csv")
+    table = pd.DataFrame({"tissue": [name[13:] for name in both.index]}, index=both.index)
+    table.to_csv(folder / "table.csv")
+    given = ("--expression", folder / "both.csv", "--clinical", folder / "table.csv", "--unit", "other")
+    assert gexbench("cohort", "build", "mine", *given, "--label", "tissue", "--group", "barcode12") == 0
+    cohort = load_cohort("mine")
+    assert (len(cohort), len(np.unique(cohort.groups))) == (160, 80)
+    assert cohort.label_columns == ("tissue",)
+    for fold in folds(cohort):
+        parts = [{name[:12] for name in ids} for ids in (fold.train, fold.validation, fold.test)]
+        assert not any(one & other for one, other in combinations(parts, 2))
+        assert len(fold.test) == 2 * len(parts[2])
 
 
 @pytest.mark.parametrize(
@@ -218,7 +240,7 @@ def test_download_and_build(
         (("--recipe", "tgca"), "unknown recipe"),
         (("--genes", "absent.txt"), "--genes absent.txt: neither"),
         (("--projects", "TCGA-SKCM"), "none of 83 samples is left"),
-        (("--recipe", "tcga"), "of 680 listed genes are not there"),
+        (("--recipe", "tcga"), "needs the clinical column histological_type or primary_diagnosis"),
     ],
 )
 def test_public_files_that_do_not_fit(
