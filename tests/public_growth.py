@@ -49,7 +49,7 @@ def write(folder: Path, layout: str, patients: int, genes: int) -> None:
         write_matrix(folder / "HiSeqV2", [f"{name}-01" for name in names], genes)
         public_layouts.write_xena_phenotypes(folder / "phenotypes.tsv", clinical)
     else:
-        drawn = np.random.default_rng(0).gamma(2, 2, (patients, genes)).astype(np.float32)
+        drawn = np.random.default_rng(0).gamma(2, 2, (patients, genes)).clip(max=15).astype(np.float32)
         values = pd.DataFrame(drawn, [f"{name}-01A" for name in names], [f"GENE{row}" for row in range(genes)])
         public_layouts.write_gdc(folder, values, clinical, ("sheet", "manifest"))
 

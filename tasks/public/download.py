@@ -155,12 +155,10 @@ def get(url: str, patience: Patience | None = None) -> bytes:
                 if length is not None and len(content) != int(length):
                     raise _Again(f"{len(content)} of {length} bytes arrived")
                 return content
-        except (http.client.HTTPException, OSError) as error:
-            problem = f"the connection broke ({error or type(error).__name__})"
-        except _Again as failure:
-            problem = str(failure)
+        except (_Again, http.client.HTTPException, OSError) as failure:
+            problem = str(failure) or type(failure).__name__
             if attempt < patient.attempts:
-                time.sleep(patient.wait_s(attempt, failure.asked))
+                time.sleep(patient.wait_s(attempt, getattr(failure, "asked", None)))
     raise InputError(f"{url}: {problem} (tried {patient.attempts} times)")
 
 

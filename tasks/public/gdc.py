@@ -226,11 +226,17 @@ def _fill(
     values: NDArray[np.float32],
     counts: NDArray[np.int32] | None,
 ) -> None:
-    read = table[COUNTS].to_numpy()[genes.rows]
-    if table[COUNTS].null_count or table[TPM].null_count or (read < 0).any() or (read > _LARGEST).any():
-        raise InputError(f"{name}: counts or TPM are missing or out of range")
+    # A missing value makes the column floating, and NaN fails every comparison.
+    read, tpm = (table[column].to_numpy()[genes.rows] for column in (COUNTS, TPM))
+    wrong = np.flatnonzero(~((read >= 0) & (read <= _LARGEST) & (tpm >= 0)))
+    if len(wrong):
+        place = wrong[0]
+        raise InputError(
+            f"{name}: {len(wrong)} genes have counts or TPM that are missing or out of range "
+            f"({genes.names[place]}: count {read[place]}, TPM {tpm[place]}); fetch it again"
+        )
     if counts is None:
         values[row] = read
         return
     counts[row] = read
-    values[row] = np.log2(table[TPM].to_numpy()[genes.rows] + 1.0)
+    values[row] = np.log2(tpm + 1.0)

@@ -35,13 +35,13 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def header_of(path: Path) -> list[str]:
-    """Tab-separated fields of the first line."""
+    """Tab-separated fields of the first line; one empty field where it is no text."""
     with opened(path) as file:
         line = file.readline(_LONGEST_HEADER)
     try:
         return line.decode("utf-8-sig").rstrip("\r\n").split("\t")
     except UnicodeDecodeError:
-        return []
+        return [""]
 
 
 def checksum(path: Path, kind: str = "sha256") -> str:

@@ -177,10 +177,11 @@ def gdc_hits(
     """
     asked = {"op": "and", "content": [{"op": "in", "content": {"field": name, "value": list(values)}}
                                       for name, values in filters]}  # fmt: skip
+    order = "case_id:asc" if url.endswith("/cases") else "file_id:asc"
     hits: list[dict[str, Any]] = []
     while True:
         query = {"filters": json.dumps(asked), "fields": ",".join(fields), "expand": ",".join(expand),
-                 "format": "JSON", "size": str(page), "from": str(len(hits)), "sort": "id:asc"}  # fmt: skip
+                 "format": "JSON", "size": str(page), "from": str(len(hits)), "sort": order}  # fmt: skip
         text = urllib.parse.urlencode({name: value for name, value in query.items() if value})
         try:
             data = json.loads(get(f"{url}?{text}", patience))["data"]

@@ -69,7 +69,7 @@ def read_xena(
         InputError: units that are unknown or differ, damaged files, nothing left.
     """
     say = report or (lambda stage, done, total: None)
-    unit = selection.unit or _common_unit(paths)
+    unit = _unit(paths, selection)
     matrices = []
     for done, path in enumerate(paths):
         say("read gene names", done, len(paths))
@@ -104,6 +104,21 @@ def unit_of(path: Path) -> str | None:
             if stated in _STATED:
                 return _STATED[stated]
     return next((unit for pattern, unit in _NAMES if pattern.fullmatch(path.name)), None)
+
+
+def _unit(paths: Sequence[Path], selection: Selection) -> str:
+    """The selection's unit, which no file may contradict, else that of the files."""
+    if selection.unit is None:
+        return _common_unit(paths)
+    others = {path.name: unit for path in paths if (unit := unit_of(path)) not in (None, selection.unit)}
+    if others:
+        said = "; ".join(f"{name}: {unit}" for name, unit in list(others.items())[:3])
+        asked = f"recipe {selection.recipe}" if selection.recipe else "--unit"
+        raise InputError(
+            f"{asked} wants {selection.unit}, but the files are known to hold another unit ({said}); give their unit "
+            "with --unit, or rename a file whose name misleads"
+        )
+    return selection.unit
 
 
 def _common_unit(paths: Sequence[Path]) -> str:

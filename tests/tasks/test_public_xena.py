@@ -155,6 +155,9 @@ def test_units_by_name_by_json_and_by_option(
         built(tmp_path)
     (tmp_path / "matrix.tsv.json").write_text(json.dumps({"unit": "log2(tpm+0.001)"}))
     assert built(tmp_path).unit.name == "log2(tpm+0.001)"
+    with pytest.raises(InputError, match=r"--unit wants log2\(tpm\+1\), but the files .*matrix.tsv: log2\(tpm\+0"):
+        built(tmp_path, Selection(unit="log2(tpm+1)"))
+    (tmp_path / "matrix.tsv.json").unlink()
     with pytest.raises(InputError, match="below 0, the floor of"):
         built(tmp_path, Selection(unit="log2(tpm+1)"))
 
@@ -209,6 +212,7 @@ def test_nothing_to_read(tmp_path: Path) -> None:
         find(tmp_path / "absent")
     (tmp_path / "notes.txt").write_text("nothing\n")
     (tmp_path / "HiSeqV2.gz.part").write_bytes(b"half")
+    (tmp_path / "state.parcel").write_bytes(bytes(range(128, 256)))
     with pytest.raises(InputError) as raised:
         find(tmp_path)
     assert [problem.partition("(")[0].strip() for problem in raised.value.problems] == [
