@@ -1,5 +1,6 @@
 """Fetching files over HTTP: resumed where they stopped, checked, tried again with growing pauses."""
 
+import errno
 import hashlib
 import http.client
 import os
@@ -20,6 +21,7 @@ PART = ".part"
 CONNECTIONS = 4
 _CHUNK = 256 * 1024
 _RETRIED = frozenset((408, 425, 429, 500, 502, 503, 504))
+_DISK_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 _GONE = frozenset((403, 404, 410))
 Progress = Callable[[int], None]
 """Called with the number of bytes that have just arrived; negative where an unfinished file was thrown away."""
@@ -233,6 +235,8 @@ def _write(response: Any, part: Path, tag: Path, held: int, progress: Progress, 
             file.flush()
             os.fsync(file.fileno())
     except (http.client.HTTPException, OSError) as error:
+        if getattr(error, "errno", None) in _DISK_FULL:
+            raise
         raise _Again(f"the connection broke ({error or type(error).__name__})") from None
     if length is not None and arrived != int(length):
         raise _Again(f"the connection ended after {arrived:,} of {int(length):,} bytes")

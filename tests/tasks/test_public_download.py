@@ -180,6 +180,31 @@ def test_an_interrupt_keeps_what_arrived(address: str, service: Any, tmp_path: P
     assert remote.path.read_bytes() == CONTENT
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_no_broken_connection(address: str, service: Any, tmp_path: Path) -> None:
+    (tmp_path / "one.tsv.part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        fetch(Remote(f"{address}/data/one", tmp_path / "one.tsv"), None, SOON)
+    assert service.asked["/data/one"] == 1
+
+
+def test_ctrl_c_stops_every_connection(address: str, service: Any, tmp_path: Path) -> None:
+    paths = [f"/data/{number}" for number in range(6)]
+    service.files |= dict.fromkeys(paths, CONTENT)
+    service.trouble = {path: ["slow"] for path in paths}
+    remotes = [Remote(f"{address}{path}", tmp_path / path[6:], size=len(CONTENT)) for path in paths]
+
+    def interrupted(arrived: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch_all(remotes, interrupted, SOON, connections=2)
+    assert not any(remote.path.exists() for remote in remotes)
+    assert 0 < len(list(tmp_path.glob("*.part"))) < 6
+    assert fetch_all(remotes, None, SOON) == 6
+    assert all(remote.path.read_bytes() == CONTENT for remote in remotes)
+
+
 def test_all_failures_are_named_and_the_rest_is_fetched(address: str, service: Any, tmp_path: Path) -> None:
     service.files["/data/two"] = b"two"
     remotes = [one(address, tmp_path, md5="0" * 32), Remote(f"{address}/data/two", tmp_path / "two"),
