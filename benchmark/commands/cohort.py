@@ -1,7 +1,5 @@
 """`gexbench cohort`: build a cohort from files, show the card of one, compare two."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +8,9 @@ import typer
 
 from gexbench.benchmark.commands import cohort_compare, cohort_public, options
 from gexbench.benchmark.commands.cohort_card import rendered
+from gexbench.benchmark.commands.stages import stages
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from gexbench.tasks.cohort import Cohort
     from gexbench.tasks.importing import Report, Sources
 
@@ -224,25 +221,3 @@ def info(name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench l
     console = options.console()
     for part in rendered(card(load_cohort(name))):
         console.print(part, markup=False)
-
-
-@contextmanager
-def stages(console: "Console") -> Iterator[Callable[[str, int, int], None]]:
-    """A live bar per stage on a terminal; a line per finished stage elsewhere."""
-    import time
-
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-
-    columns = TextColumn("{task.description:<28}"), BarColumn(bar_width=30), TimeElapsedColumn()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        bars: dict[str, TaskID] = {}
-        began: dict[str, float] = {}
-
-        def report(stage: str, done: int, total: int) -> None:
-            if stage not in bars:
-                bars[stage], began[stage] = progress.add_task(stage, total=total), time.monotonic()
-            progress.update(bars[stage], completed=done, total=total)
-            if done == total and not console.is_terminal:
-                console.print(f"{stage}: {time.monotonic() - began[stage]:.1f} s", highlight=False)
-
-        yield report

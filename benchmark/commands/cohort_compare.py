@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gexbench.benchmark.commands import options
+from gexbench.benchmark.commands.stages import stages
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -45,11 +46,18 @@ def compare(
     from gexbench.tasks import comparison
 
     left_out = tuple(part.strip() for part in (without or "").split(",") if part.strip())
-    found = comparison.compare(_side(a), _side(b), left_out)
     if as_json:
+        found = comparison.compare(_side(a), _side(b), left_out)
         typer.echo(json.dumps(found.as_json(), indent=1, allow_nan=False))
     else:
         console = options.console()
+        with stages(console) as report:
+            report("read and summarise", 0, 2)
+            sides = []
+            for done, name in enumerate((a, b), start=1):
+                sides.append(_side(name))
+                report("read and summarise", done, 2)
+            found = comparison.compare(sides[0], sides[1], left_out)
         for part in rendered(found):
             console.print(part, markup=False)
         console.print(f"\nverdict: {verdict_line(found)}", markup=False, highlight=False, soft_wrap=True)
@@ -72,10 +80,13 @@ def card(
 
     if out.suffix != ".json" or not out.parent.is_dir():
         raise InputError(f"--out {out}: give a .json file in a folder that exists")
-    cohort = load_cohort(name)
-    side = side_of(cohort)
-    write_text(out, card_text(side, cohort.provenance))
     console = options.console()
+    with stages(console) as report:
+        report("read and summarise", 0, 1)
+        cohort = load_cohort(name)
+        side = side_of(cohort)
+        report("read and summarise", 1, 1)
+    write_text(out, card_text(side, cohort.provenance))
     console.print(f"{len(cohort):,} samples, {len(cohort.genes):,} genes, fingerprint {side.fingerprint}")
     console.print(f"the card of [bold]{name}[/bold] is in {out}", highlight=False, soft_wrap=True)
 

@@ -237,6 +237,31 @@ def test_damaged_matrices_are_named(folder: Path, damage: str) -> None:
         built(folder)
 
 
+def test_clinical_matrices_of_the_projects(folder: Path, clinical: pd.DataFrame) -> None:
+    """Rows by sample; the project stands in `_cohort`, and the primary tumour's row counts."""
+    (folder / "Survival_SupplementalTable_S1_20171025_xena_sp").unlink()
+    for project, rows in clinical.groupby("project"):
+        tumours = pd.DataFrame(
+            {
+                "_PATIENT": rows.index,
+                "_cohort": f"TCGA Some Cancer ({project})",
+                "_primary_disease": "some cancer",
+                "pathologic_stage": "Stage II",
+                "a/b": 1,
+                "fold_random": 3,
+            },
+            index=pd.Index([f"{name}-01" for name in rows.index], name="sampleID"),
+        )
+        normal = tumours.iloc[:4].rename(index=lambda name: name.replace("-01", "-11")).assign(pathologic_stage="none")
+        pd.concat([normal, tumours]).to_csv(folder / f"{project}_clinicalMatrix", sep="\t")
+    cohort = built(folder)
+    assert cohort.clinical["project"].tolist() == clinical["project"].loc[cohort.samples].tolist()
+    assert set(cohort.clinical["pathologic_stage"]) == {"Stage II"}
+    assert set(cohort.clinical["disease_name"]) == {"some cancer"}
+    assert "a or b" in cohort.clinical
+    assert sorted(set(cohort.clinical["fold_random"])) == [0, 1, 2, 3, 4]
+
+
 def test_phenotypes_that_overlap_need_a_choice(folder: Path, layouts: ModuleType, clinical: pd.DataFrame) -> None:
     layouts.write_xena_phenotypes(folder / "LUAD_clinicalMatrix", clinical.iloc[:10])
     with pytest.raises(InputError, match=r"10 patients appear more than once .* --clinical"):
