@@ -1,15 +1,15 @@
 """What lies in a folder of public files: found by content and name, said, and an error where it is ambiguous."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from gexbench.tasks.barcodes import barcode
+from gexbench.tasks.barcodes import barcode, patient_of
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.public.clinical import json_hits
-from gexbench.tasks.public.input_files import header_of
+from gexbench.tasks.public.input_files import header_of, opened
 
 Kind = Literal["gdc", "xena"]
 STAR = re.compile(r".*\.rna_seq\.augmented_star_gene_counts\.tsv(\.gz)?")
@@ -88,9 +88,8 @@ def find(
 def _walk(folder: Path) -> PublicFiles:
     kinds: dict[str, list[Path]] = {}
     slides: dict[Path, list[Path]] = {}
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or not path.is_file() or path.suffix.lower() in _PASSED_OVER:
+    for path in sorted(_files(folder, set())):
+        if path.suffix.lower() in _PASSED_OVER:
             continue
         if path.suffix in _SLIDES:
             slides.setdefault(path.parent, []).append(path)
@@ -98,6 +97,20 @@ def _walk(folder: Path) -> PublicFiles:
             kinds.setdefault(_kind(path), []).append(path)
     named = {kind: tuple(paths) for kind, paths in kinds.items() if kind in PublicFiles.__dataclass_fields__}
     return PublicFiles(**named, slides=_feature_folders(slides))
+
+
+def _files(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    """Files that are not hidden; links to folders are followed, each folder once."""
+    if folder.resolve() in seen:
+        return
+    seen.add(folder.resolve())
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _files(path, seen)
+        elif path.is_file():
+            yield path
 
 
 def _kind(path: Path) -> str:
@@ -129,9 +142,6 @@ def _json_kind(path: Path) -> str:
 
 
 def _first_is_sample(path: Path) -> bool:
-    from gexbench.tasks.barcodes import patient_of
-    from gexbench.tasks.public.input_files import opened
-
     with opened(path) as file:
         next(file)
         firsts = [line.partition(b"\t")[0].decode("utf-8", "replace") for _, line in zip(range(50), file, strict=False)]

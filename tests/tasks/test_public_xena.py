@@ -350,6 +350,17 @@ def test_trident_slides_of_a_patient_are_joined_or_the_first_is_taken(folder: Pa
     assert frozen.patches.counts[rows].tolist() == [5, 5]
 
 
+def test_links_to_folders_are_followed_once(folder: Path, layouts: ModuleType, tmp_path_factory: Any) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    layouts.write_hipt(elsewhere, PATIENTS, [1] * 100, np.ones((100, 4), np.float16))
+    (folder / "slides").symlink_to(elsewhere)
+    (folder / "again").symlink_to(folder)
+    (folder / ".hidden").symlink_to(elsewhere)
+    found = find(folder)
+    assert [len(paths) for _, paths in found.slides] == [100]
+    assert len(found.matrices) == 2
+
+
 def test_clams_second_copy_is_passed_over_and_two_encoders_need_a_choice(folder: Path, layouts: ModuleType) -> None:
     slides = {f"{name}-01Z-00-DX1": np.ones((1, 4), np.float32) for name in PATIENTS}
     place = layouts.write_trident(folder, slides)
