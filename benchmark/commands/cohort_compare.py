@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,4 +125,6 @@ def _side(name: str) -> "Side":
     from gexbench.tasks.data_directory import load_cohort
     from gexbench.tasks.published_card import read_card, side_of
 
-    return read_card(Path(name)) if name.endswith(".json") else side_of(load_cohort(name))
+    if name.endswith(".json"):
+        return replace(read_card(Path(name)), name=Path(name).name)
+    return replace(side_of(load_cohort(name)), name=name)

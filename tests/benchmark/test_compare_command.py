@@ -70,7 +70,9 @@ def test_a_card_tells_a_rebuilt_cohort(cohorts: Path, capsys: pytest.CaptureFixt
     assert gexbench("cohort", "compare", card, "near") == 0
     assert gexbench("cohort", "compare", card, "far") == 1
     assert gexbench("cohort", "compare", card, "far", "--without", "expression") == 0
-    assert "verdict: same (without expression)" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "verdict: same (without expression)" in output
+    assert "A one.card.json, B far" in output
 
 
 def test_bad_input(cohorts: Path, capsys: pytest.CaptureFixture[str]) -> None:
