@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from gexbench.models.local_file import LocalFile
+
 _PACKAGES = (
     "gexbench", "torch", "numpy", "scipy", "pandas", "scikit-learn", "xgboost", "xgboost-cpu", "pyro-ppl",
     "anndata", "safetensors", "pyarrow", "diffusers", "scvi-tools",
@@ -79,14 +81,15 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 @cache
-def source_hash(target: str) -> str:
+def source_hash(target: str, file: LocalFile | None = None) -> str:
     """SHA-256 over the source of a generator's module and everything of gexbench that it imports.
 
     Args:
         target: `module:Class`.
+        file: takes the module's place.
     """
-    seen: dict[str, bytes] = {}
-    waiting = [target.partition(":")[0]]
+    seen: dict[str, bytes] = {} if file is None else {file.name: file.source}
+    waiting = [target.partition(":")[0]] if file is None else sorted(_imports(file.source))
     while waiting:
         module = waiting.pop()
         if module in seen:

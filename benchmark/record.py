@@ -81,10 +81,19 @@ def _generator(cell: Cell, trained: Mapping[str, Any]) -> dict[str, Any]:
         "reference": cell.entry.is_reference,
         "conditions": list(cell.entry.conditions),
         "settings": dict(cell.settings),
-        "source_hash": trained.get("source_hash") or environment.source_hash(cell.entry.target),
+        "source_hash": trained.get("source_hash") or environment.source_hash(cell.entry.target, cell.entry.file),
         "local": cell.entry.local,
+        **_file(cell),
         "returns_real_rows": cell.entry.returns_real_rows,
     }
+
+
+def _file(cell: Cell) -> dict[str, Any]:
+    """Of a local generator: its file without the folder, its class, and the content's hash, which is in the key."""
+    file = cell.entry.file
+    if file is None:
+        return {}
+    return {"file": {"name": file.name, "class": cell.entry.target.partition(":")[2], "sha256": file.sha256}}
 
 
 def _share(cell: Cell, trained: Mapping[str, Any]) -> dict[str, Any]:

@@ -152,7 +152,7 @@ class Cell:
         fold: the fold's ids.
         repeat: index of the training seed.
         train_key: content key of *train and sample*: cohort, fold, generator, version, settings, budget,
-            repeat, threads, device.
+            repeat, threads, device; the content of the file that a local generator comes from.
         score_key: content key of *score*: the train key, the panel with its schema and its metrics' versions, the gene
             sets, the tuning.
         tuned: where tuned settings come from; None for a default cell.
@@ -288,6 +288,7 @@ def _cell(
 ) -> Cell:
     content = settings.model_dump(mode="json")
     scarce = {} if train_fraction == 1.0 else {"train_fraction": train_fraction}
+    of_file = {} if entry.file is None else {"file": entry.file.sha256}
     train_key = content_key(
         {
             "kind": "rows",
@@ -302,6 +303,7 @@ def _cell(
             "threads": sweep.threads,
             "device": sweep.device,
             **scarce,
+            **of_file,
         }
     )
     metrics = metric_versions(sweep.panel, scarce=bool(scarce))

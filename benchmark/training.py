@@ -99,7 +99,7 @@ def train_and_sample(
         arrays["fitted_ids"] = fitted
     facts = {
         "fitted": len(fitted),
-        "source_hash": environment.source_hash(cell.entry.target),
+        "source_hash": environment.source_hash(cell.entry.target, cell.entry.file),
         "trained_by": environment.suite(),
         "seeds": seeds,
         "times_s": {phase: wall for phase, (wall, _) in times.items()},

@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
+from gexbench.models.local_file import LocalFile
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.names import checked_name, unknown
 
@@ -35,7 +36,7 @@ class Entry:
         modules: modules its dependency provides; missing ones make it unavailable.
         install: the command that installs them.
         returns_real_rows: its rows are real patients' rows, which never leave the machine unasked.
-        local: it comes from a file that the user named.
+        file: the file that the user named, of which `target`'s class is part; None for a generator in a module.
     """
 
     name: str
@@ -49,7 +50,12 @@ class Entry:
     modules: tuple[str, ...] = ()
     install: str = ""
     returns_real_rows: bool = False
-    local: bool = False
+    file: LocalFile | None = None
+
+    @property
+    def local(self) -> bool:
+        """Whether it comes from a file that the user named."""
+        return self.file is not None
 
     @property
     def is_reference(self) -> bool:
@@ -64,6 +70,9 @@ class Entry:
 
     def load(self) -> "type[Generator]":
         """Import the class."""
+        if self.file is not None:
+            of_file: type[Generator] = getattr(self.file.module(), self.target.partition(":")[2])
+            return of_file
         loaded: type[Generator] = _imported(self.target)
         return loaded
 
@@ -110,13 +119,20 @@ def registry() -> Registry:
     """Built-in generators followed by those of installed packages (entry points `gexbench.generators`).
 
     An entry point's name is the registry key, its value an `Entry` or a function that returns one.
+
+    Raises:
+        InputError: an entry point that cannot be imported or gives anything else.
     """
     from gexbench.models import BUILT_IN
 
     found: list[Entry] = []
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
-        loaded = point.load()
-        entry = loaded() if callable(loaded) else loaded
+        try:
+            loaded = point.load()
+        except (ImportError, AttributeError, SyntaxError) as error:
+            where = f"entry point {point.name!r} ({point.value})"
+            raise InputError(f"{where}: cannot be imported ({error}); mend or uninstall its package") from None
+        entry = loaded() if callable(loaded) and not isinstance(loaded, type) else loaded
         if not isinstance(entry, Entry) or entry.name != point.name:
             raise InputError(f"entry point {point.name!r} ({point.value}): must give an Entry named {point.name!r}")
         found.append(entry)

@@ -13,6 +13,7 @@ EPILOG = """[bold]Examples[/bold]\n
 gexbench run                                     every generator, simulated cohort, budget quick\n
 gexbench run --cohort tcga --budget cpu          a published leaderboard (about two hours on 2 cores)\n
 gexbench run --generators cvae,gemm-gan --folds 0 --settings gemm-gan.batch=32\n
+gexbench run --generators my_model.py:MyModel,class-gaussian     a generator of your own, from its file\n
 gexbench run --cohort tcga --budget cpu --settings tuned     default rows and tuned rows in one table\n
 gexbench run --generators cvae,diffusion-label --train-fractions 0.1,0.25     fits on few patients too
 
@@ -24,7 +25,7 @@ gexbench run --retry failed,timeout              only cells that ended so
 
 def run(
     cohort: options.CohortOption = "simulated",
-    generators: Annotated[str, typer.Option(help="Comma-separated names, or `all`.")] = "all",
+    generators: Annotated[str, typer.Option(help="Comma-separated names, `all`, or files: FILE.py:Class.")] = "all",
     budget: Annotated[str, typer.Option(help="quick, cpu or full.")] = "quick",
     panel: Annotated[
         str, typer.Option(help="core, or extended (core and more; kept rows are scored, nothing is trained twice).")
@@ -71,6 +72,7 @@ def run(
     and the baseline (real-holdout, class-mean, gene-shuffle, class-gaussian) are part of every sweep.
     """
     from gexbench.benchmark.gene_sets import with_gene_sets
+    from gexbench.benchmark.local_generators import with_local
     from gexbench.benchmark.runner import Runner
     from gexbench.benchmark.sweep import leaderboard_name, plan, sweep_of
     from gexbench.benchmark.tuned import split_options
@@ -78,7 +80,7 @@ def run(
     from gexbench.tasks.data_directory import load_cohort
 
     console = options.console()
-    entries = registry()
+    entries, names = with_local(registry(), options.listed(generators))
     folds_file = options.folds_file(folds)
     given, tuned = split_options(settings or [])
     if not console.is_terminal:
@@ -91,7 +93,7 @@ def run(
         track="custom" if folds_file else track,
         folds=options.fold_indices(folds, budget),
         repeats=seeds,
-        generators=tuple(entries) if generators == "all" else options.listed(generators),
+        generators=names,
         settings=options.parse_settings(given),
         train_fractions=options.shares(train_fractions),
         budget=budget,
