@@ -2,7 +2,7 @@
 
 import typer
 
-from gexbench.benchmark.commands import cohort, figures, ls, publish, report, run, score, status, tune
+from gexbench.benchmark.commands import check, cohort, figures, ls, new, publish, report, run, score, status, tune
 from gexbench.benchmark.exits import clear_exits
 
 app = typer.Typer(
@@ -14,6 +14,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command("run", epilog=run.EPILOG)(run.run)
+app.command("new", epilog=new.EPILOG)(new.new)
+app.command("check", epilog=check.EPILOG)(check.check)
 app.command("tune", epilog=tune.EPILOG)(tune.tune)
 app.command("score", epilog=score.EPILOG)(score.score)
 app.command("report", epilog=report.EPILOG)(report.report)

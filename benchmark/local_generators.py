@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FAMILY = "local"
 GUIDE = "docs/adding-a-generator.md"
+_PLACE = re.compile(r"(?P<file>.+\.py)(:(?P<class>\w*))?")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_")
 
 
@@ -55,8 +56,7 @@ def with_local(entries: Registry, wanted: Sequence[str]) -> tuple[Registry, tupl
 
 def names_a_file(text: str) -> bool:
     """Whether a name of a generator is that of a file: no registry key holds a slash or ends in `.py`."""
-    place = text.partition(":")[0]
-    return place.endswith(".py") or "/" in text or "\\" in text
+    return text.endswith(".py") or ".py:" in text or "/" in text or "\\" in text
 
 
 def local_entry(text: str) -> Entry:
@@ -68,7 +68,10 @@ def local_entry(text: str) -> Entry:
     Raises:
         InputError: a file that cannot be read or run, no such class, a class that is no complete generator.
     """
-    place, _, wanted = text.partition(":")
+    match = _PLACE.fullmatch(text)
+    if match is None:
+        raise InputError(f"{text}: no Python file; give FILE.py:Class, or a name of `gexbench ls generators`")
+    place, wanted = match.group("file"), match.group("class") or ""
     try:
         file = LocalFile.read(Path(place))
     except OSError as error:

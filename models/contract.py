@@ -87,18 +87,29 @@ class FitReport:
 class Generator(ABC):
     """A model of p(expression | conditions).
 
-    A subclass sets the class attributes and implements `fit`, `sample`, `state` and `restore`. All
-    randomness comes from the given seeds (a `torch.Generator`, or `numpy.random.default_rng`); global
-    random state is neither read nor left changed. Inputs are never written to. The tensors behind a split's text
-    and patches are shared by all patients of the cohort: read them through the split's own conditions.
+    A subclass sets the class attributes and implements `fit`, `sample`, `state` and `restore`. `gexbench check`
+    checks these rules:
+
+    - All randomness comes from the given seeds: the same seeds give the same bits (draw from a `torch.Generator` or
+      `numpy.random.default_rng`).
+    - Global random state is neither read nor left changed.
+    - Inputs are never written to. The tensors behind a split's text and patches are shared by all patients of the
+      cohort: read them through the split's own conditions.
+    - New tensors are made on the device of the split.
+    - Nothing is left behind: no files, processes or threads.
+    - A class may have a single training patient.
 
     Attributes:
         Settings: the settings' model, which also declares the version and the budgets' presets.
         needs: kinds of conditions without which it cannot work.
+        deterministic: its rows are a function of the conditions alone: the seed of `sample` has no effect.
+        finds_by_id: it looks up what it knows of a patient by id, as the oracle does.
     """
 
     Settings: ClassVar[type[GeneratorSettings]] = GeneratorSettings
     needs: ClassVar[frozenset[Condition]] = frozenset()
+    deterministic: ClassVar[bool] = False
+    finds_by_id: ClassVar[bool] = False
 
     def __init__(self, settings: GeneratorSettings) -> None:
         self.settings = settings
@@ -115,7 +126,11 @@ class Generator(ABC):
 
     @abstractmethod
     def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
-        """`draws` rows per condition, in the cohort's unit; the same seed gives the same bits."""
+        """Rows in the cohort's unit: one float32 row per condition and draw, finite, not below the unit's floor.
+
+        The draws of a patient stand together, and differ unless the class is `deterministic`.
+        No conditions give no rows.
+        """
 
     @abstractmethod
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -127,5 +142,8 @@ class Generator(ABC):
 
     @classmethod
     def conditions_used(cls, settings: GeneratorSettings) -> frozenset[Condition]:
-        """The kinds of conditions that influence samples under these settings; empty = unconditional."""
+        """The kinds of conditions that influence samples under these settings; empty = unconditional.
+
+        Samples react to exactly these, one by one.
+        """
         return cls.needs

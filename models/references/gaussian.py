@@ -76,6 +76,8 @@ class _PerLabel(LabelReference):
 class ClassMean(_PerLabel):
     """The mean of the finest label; the seed has no effect."""
 
+    deterministic: ClassVar[bool] = True
+
     def estimate(self, centred: Tensor, codes: Tensor, counts: Tensor, pooled: Tensor) -> None:
         """Nothing beyond the means."""
 

@@ -33,6 +33,7 @@ class Oracle(Generator):
     """
 
     Settings: ClassVar[type[GeneratorSettings]] = OracleSettings
+    finds_by_id: ClassVar[bool] = True
     settings: OracleSettings
 
     def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:

@@ -1,0 +1,7 @@
+"""The contract of a generator as checks that say what is wrong, why it matters and how to mend it."""
+
+from gexbench.benchmark.conformance.check import Check, Finding, checked
+from gexbench.benchmark.conformance.subject import Subject, check_fold
+from gexbench.benchmark.conformance.suite import CHECKS
+
+__all__ = ["CHECKS", "Check", "Finding", "Subject", "check_fold", "checked"]

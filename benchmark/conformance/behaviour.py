@@ -1,0 +1,165 @@
+"""Checks of what a generator does besides returning rows, and of cohorts that lack something."""
+
+import json
+import math
+
+import psutil
+
+from gexbench.benchmark.conformance.check import Broken, Skipped
+from gexbench.benchmark.conformance.subject import Subject
+from gexbench.benchmark.memory import PeakMemory
+from gexbench.benchmark.training import BadSamples, Clock, checked_samples
+from gexbench.models.contract import Diverged, Unavailable
+from gexbench.tasks.device_fold import DeviceFold
+
+CPU_SECONDS = 60.0
+"""Twelve times what budget quick is made for, for slow machines."""
+
+GROWTH_BYTES = 2**30
+
+
+def fit(subject: Subject) -> str:
+    """It fits at all."""
+    clock = Clock()
+    subject.fitted  # noqa: B018
+    return f"{clock.lap()[0]:.1f} s"
+
+
+def global_state(subject: Subject) -> None:
+    """Global random state, default dtype, threads and gradient mode are as before."""
+    changed = subject.observation.changed
+    if changed:
+        raise Broken(
+            f"changed {', '.join(changed)}",
+            "draw from `torch.Generator().manual_seed(seed)` or `numpy.random.default_rng(seed)`; put weights' "
+            "initialisation and dropout into `torch.random.fork_rng()`; set nothing global",
+        )
+
+
+def inputs(subject: Subject) -> None:
+    """The fold's tensors and ids are as before."""
+    if subject.observation.inputs_changed:
+        raise Broken(
+            "wrote to the tensors that it was given",
+            "copy before changing: `x = x - m`, not `x -= m`; `clone()` before methods that end in `_`",
+        )
+
+
+def device(subject: Subject) -> None:
+    """Tensors are made on a device that is named."""
+    found = subject.observation.without_device
+    if found:
+        raise Broken(
+            f"made tensors without naming a device: {', '.join(found)}",
+            "give `device=conditions.device` (`train.expression.device` in `fit`), or `device='cpu'` and `.to(…)`",
+        )
+
+
+def progress(subject: Subject) -> str:
+    """The callback is called, ends at the last step and is given floats."""
+    calls = subject.observation.progress
+    if not calls:
+        if subject.entry.is_reference:
+            raise Skipped("a reference, whose fit takes a moment")
+        raise Broken("never called `progress`", "call `progress(step, steps, loss=…)` now and then, and at the end")
+    step, steps, _ = calls[-1]
+    if step != steps:
+        raise Broken(f"progress ended at step {step} of {steps}", "call `progress(steps, steps)` at the end")
+    if [call[0] for call in calls] != sorted(call[0] for call in calls):
+        raise Broken("steps of progress went back", "count the steps of all phases of the fit together")
+    bad = {name: value for _, _, values in calls for name, value in values.items() if not isinstance(value, float)}
+    if bad:
+        name, value = next(iter(bad.items()))
+        raise Broken(f"progress value {name} is a {type(value).__name__}", f"give a float: `{name}=float({name})`")
+    return f"{len(calls)} calls"
+
+
+def report(subject: Subject) -> None:
+    """The report can be written as JSON."""
+    found = subject.fitted.report
+    try:
+        json.dumps([found.curves, found.facts, found.warnings], allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise Broken(
+            f"its report is no JSON: {error}", "give numbers, not tensors (`float(x)`, `x.tolist()`), no NaN"
+        ) from None
+    if any(not curve for curve in found.curves.values()):
+        raise Broken("a curve of its report is empty", "leave out curves without values")
+    if any(not math.isfinite(value) for curve in found.curves.values() for value in curve):
+        raise Broken("a curve of its report holds NaN", "end the fit with `Diverged` when a loss is no number")
+
+
+def left_behind(subject: Subject) -> None:
+    """No files, processes or threads are left."""
+    seen = subject.observation
+    if seen.files:
+        raise Broken(
+            f"left files behind: {', '.join(seen.files[:5])}",
+            "write nothing: return what is to be kept from `state` and `report`; use a `tempfile.TemporaryDirectory`",
+        )
+    if seen.processes or seen.threads:
+        raise Broken(
+            f"left running: {', '.join([*seen.processes, *seen.threads][:5])}",
+            "close pools and data loaders in `fit` (`with …:`, `num_workers=0`)",
+        )
+
+
+def absent_conditions(subject: Subject) -> str:
+    """Without text and patches: Unavailable with its reason, or rows as ever."""
+    wanted = {*subject.entry.conditions} - {"labels"}
+    try:
+        _works(subject, subject.without_text_and_patches())
+    except Unavailable as error:
+        if not wanted:
+            raise Broken(
+                f"raised Unavailable on a cohort of labels alone ({error}), and declares no need of more",
+                "declare what it needs (`needs`), or do without it",
+            ) from None
+        if not str(error):
+            raise Broken("raised Unavailable without a reason", "say what is absent: the table shows it") from None
+        return f"Unavailable: {error}"
+    except Exception as error:  # whatever the generator's code raises
+        raise Broken(
+            f"without text and patches it raised {type(error).__name__}: {error}",
+            "check `train.conditions.has(kind)` in `fit`, and raise Unavailable with the reason where a need is absent",
+        ) from error
+    return ""
+
+
+def small_classes(subject: Subject) -> None:
+    """A class of one and a class of two training patients."""
+    try:
+        _works(subject, subject.with_few_patients())
+    except Exception as error:  # whatever the generator's code raises
+        raise Broken(
+            f"with one training patient in a class and two in another it failed: {type(error).__name__}: {error}",
+            "a variance of one row is NaN, its covariance singular: fall back on all patients' there",
+        ) from error
+
+
+def cost(subject: Subject) -> str:
+    """CPU seconds and memory of a fit at budget quick, with the budget's own settings."""
+    before, clock = psutil.Process().memory_info().rss, Clock()
+    with PeakMemory(subject.conditions.device) as peak:
+        subject.fit(short=False)
+    seconds, grown = clock.lap()[1], peak.bytes["host"] - before
+    if seconds > CPU_SECONDS:
+        raise Broken(
+            f"a fit at budget quick took {seconds:.0f} CPU-seconds on {len(subject.data.train)} patients",
+            "give `presets = {'quick': {…}}` with fewer steps in Settings: quick is made for 5 CPU-seconds",
+        )
+    if grown > GROWTH_BYTES:
+        raise Broken(
+            f"a fit took {grown / 2**20:.0f} MiB on {len(subject.data.train)} patients",
+            "work in batches; keep no list of all steps' tensors (`float(loss)` frees the graph)",
+        )
+    return f"{seconds:.1f} CPU-seconds, {max(grown, 0) / 2**20:.0f} MiB"
+
+
+def _works(subject: Subject, data: DeviceFold) -> None:
+    """Fit and sample on another fold, and check the rows."""
+    samples = subject.fit(data=data).sample(data.test_conditions, seed=1)
+    try:
+        checked_samples(samples, data.test_conditions, 1, data.train.genes, subject.entry.name)
+    except (BadSamples, Diverged) as error:
+        raise ValueError(str(error)) from None

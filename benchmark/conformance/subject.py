@@ -1,0 +1,154 @@
+"""The generator under check: its fits on a small simulated cohort, each made once and shared by the checks."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+
+from gexbench.benchmark.conformance.observation import Observation, observed
+from gexbench.models.contract import Budget, Generator
+from gexbench.models.registry import Entry, create
+from gexbench.tasks.cohort import Cohort
+from gexbench.tasks.conditions import Conditions
+from gexbench.tasks.device_fold import DeviceFold, put_on_device
+from gexbench.tasks.folds import Fold, folds
+from gexbench.tasks.simulated import simulated_cohort
+
+SHORT = {"steps": 20, "checkpoints": 2, "warm_start_steps": 5, "head_steps": 10, "patches": 4, "tokens": 8}
+"""Settings of these names are set to these values, so that a fit takes a moment."""
+
+
+def check_cohort() -> Cohort:
+    """The simulated cohort that generators are checked on: 240 patients, 40 genes, labels, text and patches."""
+    return simulated_cohort(patients=240, genes=40, seed=1, name="check")
+
+
+def check_fold(device: torch.device | str = "cpu", cohort: Cohort | None = None) -> DeviceFold:
+    """The first fold of a cohort, `check_cohort` unless given, on a device."""
+    cohort = cohort or check_cohort()
+    return put_on_device(cohort, folds(cohort)[0], device)
+
+
+class Subject:
+    """A registered or local generator on one fold.
+
+    Args:
+        entry: the generator.
+        data: the fold.
+        settings: settings of the fits, over the short ones of `SHORT`.
+
+    Attributes:
+        unfit: whether its first fit raised.
+    """
+
+    FIRST: ClassVar[str] = "fit"
+    BUDGET: ClassVar[Budget] = Budget("quick")
+
+    def __init__(self, entry: Entry, data: DeviceFold, settings: Mapping[str, Any] | None = None) -> None:
+        self.entry, self.data = entry, data
+        self.given = dict(settings or {})
+        self.unfit = False
+
+    @property
+    def short(self) -> dict[str, Any]:
+        """Settings of the short fits."""
+        known = self.entry.settings_class().model_fields
+        return {**{name: value for name, value in SHORT.items() if name in known}, **self.given}
+
+    @property
+    def conditions(self) -> Conditions:
+        """Conditions of the fold's test patients."""
+        return self.data.test_conditions
+
+    @property
+    def cls(self) -> type[Generator]:
+        """The generator's class."""
+        return self.entry.load()
+
+    def fit(self, seed: int = 0, data: DeviceFold | None = None, *, short: bool = True, **more: Any) -> Generator:
+        """A new generator, fitted at budget quick.
+
+        Args:
+            seed: of the fit.
+            data: another fold.
+            short: False takes the budget's own settings.
+            more: further arguments of `fit`.
+        """
+        data = data or self.data
+        generator = create(self.entry, self.BUDGET.name, self.short if short else self.given)
+        generator.fit(data.train, data.validation, budget=self.BUDGET, seed=seed, **more)
+        return generator
+
+    @cached_property
+    def fitted(self) -> Generator:
+        """A generator fitted with seed 0."""
+        try:
+            return self.fit()
+        except Exception:
+            self.unfit = True
+            raise
+
+    @cached_property
+    def observation(self) -> Observation:
+        """What a second fit with seed 0, and two draws of it, did besides returning rows."""
+
+        def work(progress: Any) -> Any:
+            return self.fit(progress=progress).sample(self.conditions, 2, seed=5)
+
+        return observed(self.data, work)
+
+    def with_few_patients(self) -> DeviceFold:
+        """The fold with one training patient of the first class and two of the second."""
+        train = self.data.train.conditions
+        codes = train.finest.tolist()
+        first, second = list(dict.fromkeys(codes))[:2]
+        left = {first: 1, second: 2}
+        ids = []
+        for name, code in zip(train.ids.tolist(), codes, strict=True):
+            left[code] = left.get(code, len(codes)) - 1
+            if left[code] >= 0:
+                ids.append(name)
+        return _taken(self.data, ids)
+
+    def without_text_and_patches(self) -> DeviceFold:
+        """The fold of a cohort that has labels alone."""
+
+        def bare(conditions: Conditions) -> Conditions:
+            return replace(conditions, text={}, patches=None)
+
+        data = self.data
+        return DeviceFold(
+            data.fold,
+            replace(data.train, conditions=bare(data.train.conditions)),
+            replace(data.validation, conditions=bare(data.validation.conditions)),
+            bare(data.test_conditions),
+            bare(data.train_conditions),
+        )
+
+
+def _taken(data: DeviceFold, train_ids: list[str]) -> DeviceFold:
+    """The fold with fewer training patients; z-scores with their statistics."""
+    from gexbench.tasks.split import Split, Standardiser
+
+    rows = torch.as_tensor(
+        [at for at, name in enumerate(data.train.conditions.ids.tolist()) if name in {*train_ids}],
+        device=data.train.expression.device,
+    )
+    expression = data.train.expression[rows]
+    standardiser = Standardiser.fit(expression)
+
+    def split(of: Split, values: torch.Tensor, conditions: Conditions) -> Split:
+        return replace(
+            of,
+            expression=values,
+            standardised=standardiser.forward(values),
+            standardiser=standardiser,
+            conditions=conditions,
+        )
+
+    train = split(data.train, expression, data.train.conditions.take(rows))
+    validation = split(data.validation, data.validation.expression, data.validation.conditions)
+    fold = Fold(data.fold.track, data.fold.index, tuple(train_ids), data.fold.validation, data.fold.test)
+    return DeviceFold(fold, train, validation, data.test_conditions, train.conditions)
