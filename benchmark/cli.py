@@ -2,7 +2,20 @@
 
 import typer
 
-from gexbench.benchmark.commands import check, cohort, figures, ls, new, publish, report, run, score, status, tune
+from gexbench.benchmark.commands import (
+    check,
+    cohort,
+    compare,
+    figures,
+    ls,
+    new,
+    publish,
+    report,
+    run,
+    score,
+    status,
+    tune,
+)
 from gexbench.benchmark.exits import clear_exits
 
 app = typer.Typer(
@@ -20,6 +33,7 @@ app.command("tune", epilog=tune.EPILOG)(tune.tune)
 app.command("score", epilog=score.EPILOG)(score.score)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.command("figures", epilog=figures.EPILOG)(figures.figures)
+app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("publish", epilog=publish.PUBLISH_EPILOG)(publish.publish)
 app.command("verify", epilog=publish.VERIFY_EPILOG)(publish.verify)
 app.command("status", epilog=status.EPILOG)(status.status)

@@ -1,82 +1,69 @@
-"""`gexbench cohort compare` and `cohort card` as a user types them."""
+"""`gexbench compare` on the published leaderboards."""
 
-import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 import pytest
 
 from gexbench.benchmark import cli
-from gexbench.tasks.cohort import Cohort
-from gexbench.tasks.cohort_folder import save_cohort
-from gexbench.tasks.data_directory import cohort_folder
+
+PUBLISHED = Path(__file__).resolve().parents[2] / "leaderboards" / "published"
+pytestmark = pytest.mark.skipif(not PUBLISHED.is_dir(), reason="needs the source tree")
+V2, V3, SITE = (str(PUBLISHED / place) for place in ("tcga/v2", "tcga/v3", "tcga-site/v1"))
 
 
 @pytest.fixture
-def cohorts(small_cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """`one`, `near` (0.005 off in a value) and `far` (a gene 1 higher), stored."""
-    monkeypatch.setenv("GEXBENCH_DATA", str(tmp_path / "data"))
-    near, far = small_cohort.expression.copy(), small_cohort.expression.copy()
-    near[0, 0] += np.float32(0.005)
-    far[:, 3] += 1
-    for name, values in (("one", small_cohort.expression), ("near", near), ("far", far)):
-        save_cohort(replace(small_cohort, name=name, expression=values), cohort_folder(name))
-    return tmp_path
+def compare(capsys, monkeypatch, tmp_path):
+    """`compare(*arguments)`: exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["gexbench", "compare", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return (ended.value.code or 0, *capsys.readouterr())
+
+    return run
 
 
-def gexbench(*words: object) -> int:
-    before, sys.argv = sys.argv, ["gexbench", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    finally:
-        sys.argv = before
-    return 0
+def test_two_rows_of_one_leaderboard(compare, tmp_path):
+    code, output, errors = compare(V3, "--generators", "cvae,class-gaussian")
+    assert code == 0, errors
+    assert "tstr_lr_accuracy[project] ↑" in output
+    assert "cvae - class-gaussian" in output
+    assert output.splitlines()[-1].startswith("nothing was written")
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_the_verdict_is_the_last_line_and_the_exit_code(
-    cohorts: Path, small_cohort: Cohort, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert gexbench("cohort", "compare", "one", "one") == 0
-    assert capsys.readouterr().out.strip().splitlines()[-1] == "verdict: same"
-    assert gexbench("cohort", "compare", "one", "near") == 0
-    assert "verdict: within 0.01 log2 per gene" in capsys.readouterr().out
-    assert gexbench("cohort", "compare", "one", "far") == 1
-    output = capsys.readouterr().out
-    last = output.strip().splitlines()[-1]
-    assert last.startswith("verdict: different: expression: largest difference")
-    assert f"worst 1 ({small_cohort.genes[3]})" in last
-    assert f"{len(small_cohort.genes) - 1:,} of {len(small_cohort.genes):,} genes within 0.01" in last
+def test_two_versions_of_a_leaderboard(compare, tmp_path):
+    code, output, errors = compare(V2, V3, "--csv", "differences.csv")
+    assert code == 0, errors
+    assert "only in v2 (3 cells): oracle, fold 0" in output
+    assert "note: diffusion: version 1 and version 2" in output
+    assert output.splitlines()[-1] == "every difference: differences.csv"
+    rows = pd.read_csv(tmp_path / "differences.csv")
+    unchanged = rows[(rows["generator"] == "class-gaussian") & (rows["kind"] == "metric")]
+    assert (unchanged["difference"].dropna() == 0).all()
+    assert (rows.loc[rows["generator"] == "diffusion", "difference"] != 0).any()
+    code, output, _ = compare(V2, V3, "--generators", "diffusion")
+    assert "diffusion: v2 and v3" in output
+    assert "frechet ↓" in output
 
 
-def test_json_has_every_gene(cohorts: Path, small_cohort: Cohort, capsys: pytest.CaptureFixture[str]) -> None:
-    assert gexbench("cohort", "compare", "one", "far", "--json") == 1
-    content = json.loads(capsys.readouterr().out)
-    assert content["verdict"] == "different"
-    assert len(content["genes"]) == len(small_cohort.genes)
-    assert content["genes"][0] == pytest.approx(
-        {"gene": small_cohort.genes[3], "largest": 1.0, "mean": 1.0, "sd": 0.0}, abs=1e-5
-    )
-
-
-def test_a_card_tells_a_rebuilt_cohort(cohorts: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    card = cohorts / "one.card.json"
-    assert gexbench("cohort", "card", "one", "--out", card) == 0
-    assert capsys.readouterr().out.strip().splitlines()[-1] == f"the card of one is in {card}"
-    assert gexbench("cohort", "compare", card, "one") == 0
-    assert gexbench("cohort", "compare", card, "near") == 0
-    assert gexbench("cohort", "compare", card, "far") == 1
-    assert gexbench("cohort", "compare", card, "far", "--without", "expression") == 0
-    output = capsys.readouterr().out
-    assert "verdict: same (without expression)" in output
-    assert "A one.card.json, B far" in output
-
-
-def test_bad_input(cohorts: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert gexbench("cohort", "compare", "one", "absent") == 2
-    assert gexbench("cohort", "card", "one", "--out", cohorts / "absent" / "card.json") == 2
-    assert gexbench("cohort", "card", "one", "--out", cohorts / "card.txt") == 2
-    assert "Traceback" not in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([V3], "give two leaderboards, or one with --generators A,B"),
+        ([V3, "--generators", "cvae"], "give two leaderboards"),
+        ([V3, "--generators", "cvea,vae"], "did you mean 'cvae'"),
+        ([V3, SITE], "track differs: random and site"),
+        ([V3, "nowhere"], "no leaderboard 'nowhere'"),
+        ([V3, "--generators", "cvae,vae", "--csv", "no/such/folder.csv"], "its folder does not exist"),
+    ],
+)
+def test_bad_input_is_one_clear_error(arguments, message, compare, tmp_path):
+    code, _, errors = compare(*arguments)
+    assert code == 2
+    assert message in errors
+    assert list(tmp_path.iterdir()) == []

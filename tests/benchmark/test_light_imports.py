@@ -80,3 +80,10 @@ def test_figures_of_records_import_no_torch(tmp_path):
     assert found == []
     assert (tmp_path / "paper" / "overall.svg").is_file()
     assert str(tmp_path / "paper") in output
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="needs the source tree")
+def test_compare_imports_no_torch():
+    found, output = loaded(["compare", str(PUBLISHED / "tcga/v3"), "--generators", "cvae,vae"], ("torch", "xgboost"))
+    assert found == []
+    assert "overall" in output
