@@ -11,6 +11,7 @@ from gexbench.benchmark.commands import (
     new,
     publish,
     report,
+    reproduce,
     run,
     score,
     status,
@@ -34,6 +35,7 @@ app.command("score", epilog=score.EPILOG)(score.score)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.command("figures", epilog=figures.EPILOG)(figures.figures)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
+app.command("reproduce", epilog=reproduce.EPILOG)(reproduce.reproduce)
 app.command("publish", epilog=publish.PUBLISH_EPILOG)(publish.publish)
 app.command("verify", epilog=publish.VERIFY_EPILOG)(publish.verify)
 app.command("status", epilog=status.EPILOG)(status.status)

@@ -97,10 +97,11 @@ def _file(cell: Cell) -> dict[str, Any]:
 
 
 def _share(cell: Cell, trained: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a generator fitted on a share of the training patients: the share, and the number of training samples."""
+    """Of a generator fitted on a share of the training patients: the share and, once fitted, the number of them."""
     if cell.train_fraction == 1.0:
         return {}
-    return {"train_fraction": cell.train_fraction, "fitted": trained.get("fitted")}
+    fitted = {"fitted": trained["fitted"]} if "fitted" in trained else {}
+    return {"train_fraction": cell.train_fraction, **fitted}
 
 
 def _cohort(cohort: Cohort, fingerprint: str) -> dict[str, Any]:

@@ -138,12 +138,21 @@ def read_records(folder: Path) -> list[Record]:
     problems: list[str] = []
     for path in paths:
         try:
-            records.append(parse_record(_loaded(path), path.name))
+            records.append(read_record(path))
         except RecordError as error:
             problems += error.problems
     if problems:
         raise RecordError(problems)
     return sorted(records, key=lambda record: (record.generator, record.fold, record.repeat, record.place))
+
+
+def read_record(path: Path) -> Record:
+    """The record of one file.
+
+    Raises:
+        RecordError: a file that is no record, broken, or of another schema.
+    """
+    return parse_record(_loaded(path), path.name)
 
 
 def parse_record(content: Any, place: str) -> Record:
