@@ -123,9 +123,16 @@ def _is_module(package: str, name: str) -> bool:
         return False
 
 
-def scrubbed(text: str) -> str:
-    """Text without absolute paths, user names or host names, for a record that may be published."""
+def scrubbed(text: str, file: LocalFile | None = None) -> str:
+    """Text without absolute paths, user names or host names, for a record that may be published.
+
+    Args:
+        text: a message, a warning or a traceback.
+        file: of a local generator, whose folder may have a name that no pattern finds the end of.
+    """
     root = str(Path(__file__).resolve().parent.parent)
+    if file is not None:
+        text = text.replace(str(file.path.parent), "…")
     for place, name in ((root, "<gexbench>"), (sys.prefix, "<python>"), (sys.base_prefix, "<python>")):
         text = text.replace(place, name)
     text = re.sub(r"(?<![\w<>.])/(?:[\w.+-]+/)+", "…/", text)

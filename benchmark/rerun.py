@@ -19,6 +19,8 @@ from gexbench.tasks.data_directory import load_cohort
 from gexbench.tasks.errors import InputError
 
 LONGEST_S = 24 * 3600.0
+MOST_SEEDS = 1000
+"""A plan lists the cells of all seeds up to the record's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class Rerun:
     @property
     def same_key(self) -> bool:
         """Whether this suite gives the cell the record's key; a setting added since changes it."""
-        return bool(self.plan.cells[0].train_key == self.record.content.get("keys", {}).get("rows"))
+        keys = self.record.content.get("keys")
+        return isinstance(keys, dict) and keys.get("rows") == self.plan.cells[0].train_key
 
     def run(self, results: Path, display: Display) -> Record | None:
         """Train, sample and score in a folder of its own under `results`, which is removed; None when stopped."""
@@ -69,6 +72,8 @@ def rerun_of(record: Record, entries: Registry, folds_file: Path | None = None, 
     """
     if record.state != "ok":
         raise InputError(f"{record.place}: its cell ended as {record.state}; only finished cells can be reproduced")
+    if record.repeat >= MOST_SEEDS:
+        raise InputError(f"{record.place}: repeat {record.repeat}; seeds below {MOST_SEEDS} can be reproduced")
     content, generator = record.content, record.content["generator"]
     entry = _entry(record, entries)
     sweep = _sweep(record, _settings(record, entry))

@@ -242,6 +242,7 @@ def _ill_formed(content: Mapping[str, Any]) -> Iterable[str]:
     if not name or len(name) > 200:
         yield f"generator.name: {len(name)} characters; use 1 to 200"
     yield from _ill_tuned(content["generator"])
+    yield from _ill_filed(content["generator"])
     for key in ("train", "test"):
         if content["fold"][key] < 1:
             yield f"fold.{key}: {content['fold'][key]} patients"
@@ -262,6 +263,12 @@ def _ill_formed(content: Mapping[str, Any]) -> Iterable[str]:
     yield from (f"warnings: {_short(text)} is not text" for text in content["warnings"] if not isinstance(text, str))
     for columns in (content["cohort"]["label_columns"], content["generator"]["conditions"]):
         yield from (f"{_short(text)} is not text" for text in columns if not isinstance(text, str))
+
+
+def _ill_filed(generator: Mapping[str, Any]) -> Iterable[str]:
+    file = generator.get("file", {"name": "", "class": "", "sha256": ""})
+    if not isinstance(file, dict) or any(type(file.get(key)) is not str for key in ("name", "class", "sha256")):
+        yield f"generator.file: {_short(file)} has no name, class and sha256"
 
 
 def _ill_tuned(generator: Mapping[str, Any]) -> Iterable[str]:

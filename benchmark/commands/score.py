@@ -39,9 +39,16 @@ def score(
     sweep = _with_panel(read_sweep(folder), panel)
     if sweep.track == "custom":
         raise InputError(f"{name}: its folds are a user's file; score it with `gexbench run --folds FILE`")
+    entries = registry()
+    absent = [generator for generator in sweep.generators if generator not in entries]
+    if absent:
+        raise InputError(
+            f"{name}: {examples(absent)} is not installed here; install its package, or score a generator of a file "
+            "with the `gexbench run` that made it, which trains nothing twice"
+        )
     cohort = load_cohort(sweep.cohort)
     sweep, sets = with_gene_sets(sweep, gene_sets, cohort.genes)
-    made = dataclasses.replace(plan(sweep, registry(), cohort, cohort.fingerprint()), gene_sets=sets)
+    made = dataclasses.replace(plan(sweep, entries, cohort, cohort.fingerprint()), gene_sets=sets)
     runner = Runner(made, cohort, results, folder.name)
     gone = [cell.slot for cell in made.cells if not runner.store.has_rows(cell.train_key)]
     unscored = [cell.slot for cell in made.cells if runner.state_of(cell) not in {"cached", "rows kept"}]

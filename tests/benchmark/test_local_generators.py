@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from gexbench.benchmark import cli
 from gexbench.benchmark.local_generators import key_of, local_entry, with_local
 from gexbench.benchmark.sweep import plan, sweep_of
 from gexbench.models import registry
@@ -24,7 +25,7 @@ class MyModel(Generator):
     """One normal distribution."""
     Settings = Settings
     def fit(self, train, validation, *, budget, seed, progress=None):
-        if self.settings.shift < 0: raise RuntimeError("no shift below 0")
+        if self.settings.shift < 0: raise RuntimeError(f"no shift below 0, says {__file__}")
         self.genes, self.mean = train.genes, train.expression.mean(0)
     def sample(self, conditions, draws=1, *, seed):
         noise = torch.randn(len(conditions) * draws, len(self.genes), generator=torch.Generator().manual_seed(seed))
@@ -211,3 +212,17 @@ def test_an_installed_package_is_trained_and_scored(site, workbench, tmp_path):
     assert ended.returncode == 0, ended.stdout + ended.stderr
     record = records(tmp_path / "gexbench-results" / "leaderboards" / "mine")["my-model"]
     assert (record["state"], record["generator"]["local"]) == ("ok", False)
+
+
+def test_scoring_a_leaderboard_of_a_generator_that_is_not_here_is_one_clear_error(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "gexbench-results" / "leaderboards" / "mine"
+    (folder / "records").mkdir(parents=True)
+    (folder / "sweep.json").write_text(json.dumps({"generators": ["my-model", "mixup"]}))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["gexbench", "score", "mine"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert (
+        "my-model is not installed here; install its package, or score a generator of a file" in capsys.readouterr().err
+    )

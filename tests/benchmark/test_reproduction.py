@@ -211,6 +211,25 @@ def test_the_record_of_a_share_that_failed_can_be_read(recorded, small_cohort):
     assert parse_record(record_of(cell, made, small_cohort, state="failed", reason="no luck"), "x").state == "failed"
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"repeat": 10**9}, "seeds below 1000"),
+        ({"threads": 0}, "threads = 0"),
+        ({"budget": "big"}, "budget = 'big'"),
+        ({"panel": "large"}, "panel = 'large'"),
+    ],
+)
+def test_a_record_with_impossible_values_is_refused(change, message, recorded, stored):
+    with pytest.raises(InputError, match=message):
+        rerun_of(parsed(recorded(), **change), registry())
+
+
+@pytest.mark.parametrize("keys", [None, [], {"rows": 3}])
+def test_a_record_without_keys_is_of_another_key(keys, recorded, stored):
+    assert not rerun_of(parsed(recorded(), keys=keys), registry()).same_key
+
+
 def test_a_failed_cell_cannot_be_reproduced(recorded, stored):
     with pytest.raises(InputError, match="ended as failed"):
         rerun_of(parsed({**recorded(), "state": "failed"}), registry())

@@ -56,6 +56,8 @@ def test_no_records_is_an_error_with_the_mend(tmp_path: Path) -> None:
         ({"fold": {"index": True}}, "fold.index: True is not int"),
         ({"fold": {"train": 0}}, "fold.train: 0 patients"),
         ({"repeat": -1}, "count from 0"),
+        ({"generator": {"file": "m.py"}}, "generator.file: 'm.py' has no name, class and sha256"),
+        ({"generator": {"file": {"name": "m.py", "class": "M"}}}, "has no name, class and sha256"),
         ({"metrics": {"recal": {"value": 1, "version": 1}}}, "recal"),
         ({"metrics": {"recall_genes": 0.5}}, "has no value and version"),
         ({"metrics": {"recall_genes": {"value": "0.5", "version": 1}}}, "is not a number or null"),
