@@ -136,12 +136,17 @@ def _facts(records: Sequence[Record]) -> Iterable[str]:
     about = [record.content["generator"] for record in records]
     if any(generator["returns_real_rows"] for generator in about):
         yield "returns rows of real patients"
-    if any(generator["local"] for generator in about):
-        yield "local: code named by a path, not a registered generator"
+    for file in dict.fromkeys(_file(generator) for generator in about if generator["local"]):
+        yield f"local: code of {file}, not a registered generator"
     if any(record.variant == TUNED for record in records):
         yield _tuning([generator["tuning"] for generator in about])
     if len({generator["source_hash"] for generator in about}) > 1:
         yield "the source differs between cells of the same version"
+
+
+def _file(generator: Mapping[str, Any]) -> str:
+    file = generator.get("file")
+    return f"{file['name']} (SHA-256 {file['sha256'][:12]}…)" if file else "a file named by its path"
 
 
 def _tuning(found: Sequence[Mapping[str, Any]]) -> str:

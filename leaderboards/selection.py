@@ -31,9 +31,9 @@ def check_comparable(records: Sequence[Record]) -> None:
 
     Raises:
         RecordError: no records, or of shares of the patients alone; several cohorts, fingerprints, tracks, budgets or
-            panels; several versions, settings or roles of one generator (settings of a tuned row may differ between
-            folds); several id lists of one fold; several versions of one metric; two records of one cell. All at
-            once.
+            panels; several versions, settings, roles or files of one generator (settings of a tuned row may differ
+            between folds); several id lists of one fold; several versions of one metric; two records of one cell. All
+            at once.
     """
     if not records:
         raise RecordError("no records; make them with `gexbench run`")
@@ -43,6 +43,7 @@ def check_comparable(records: Sequence[Record]) -> None:
     for generator, group in _groups(records, lambda record: record.generator).items():
         for field in ("version", "reference", "family"):
             problems += _mixed(f"generator {generator!r}: {field}", group, _of_generator(field))
+        problems += _mixed(f"generator {generator!r}: file", group, _file_of_generator)
         by_fold = _groups(group, lambda record: record.fold if record.variant == TUNED else -1)
         for fold, alike in by_fold.items():
             place = "" if fold < 0 else f", fold {fold}"
@@ -82,6 +83,10 @@ def incomplete_folds(records: Iterable[Record]) -> dict[int, str]:
 
 def _of_generator(field: str) -> Callable[[Any], Any]:
     return lambda content: content["generator"][field]
+
+
+def _file_of_generator(content: Any) -> Any:
+    return content["generator"].get("file", {}).get("sha256", "none")
 
 
 def _metric_versions(records: Iterable[Record]) -> Iterable[str]:

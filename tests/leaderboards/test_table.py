@@ -281,6 +281,20 @@ def test_collapse_and_truncation_are_noted_on_the_row(make: Make, references: Re
     assert "under-dispersed: the variance within classes is 0.50 times the real one" in notes
 
 
+def test_a_row_of_a_file_names_it_and_two_contents_are_refused(
+    make: Make, references: References, parsed: Parsed
+) -> None:
+    def contents(digits: str) -> list[dict[str, Any]]:
+        of_file = {"local": True, "file": {"name": "my_model.py", "class": "MyModel", "sha256": 64 * digits[0]}}
+        other = {**of_file, "file": {**of_file["file"], "sha256": 64 * digits[-1]}}
+        return [make("my-model", fold, MODEL, generator=other if fold else of_file) for fold in range(2)]
+
+    notes = leaderboard(parsed(references(2) + contents("a"))).notes
+    assert "local: code of my_model.py (SHA-256 aaaaaaaaaaaa…), not a registered generator" in notes
+    with pytest.raises(RecordError, match=r"generator 'my-model': file differs: aaa.*bbb"):
+        leaderboard(parsed(references(2) + contents("ab")))
+
+
 def test_nothing_but_unavailable_generators(make: Make, parsed: Parsed) -> None:
     board = leaderboard(parsed([make("oracle", 0, {}, state="skipped", reason="no text")]))
     assert board.rows.empty
