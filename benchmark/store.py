@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,13 @@ class Store:
             self.corrupt.append(f"{part}/{path.name}")
             return None
         return content
+
+    def each(self, part: str) -> Iterator[dict[str, Any]]:
+        """The content of every whole entry of `records` or `folds`, in the order of their keys."""
+        for path in sorted((self.folder / part).glob("*.json")):
+            content = self.read_json(part, path.stem)
+            if content is not None:
+                yield content
 
     def write_json(self, part: str, key: str, content: Mapping[str, Any]) -> None:
         """Store JSON content under a key; raises ValueError on NaN."""

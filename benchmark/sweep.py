@@ -60,6 +60,8 @@ class Sweep(BaseModel):
         threads: threads per cell; part of the key, since 1 and 2 threads give different bits.
         device: where generators are trained; scoring runs on the CPU.
         time_limit_s: wall-clock seconds after which a job is killed; never shortens a training.
+        memory_gb: resident memory of a cell's processes (10^9 bytes) above which it is killed; None gives every
+            worker an equal share of 90 % of the machine's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -78,6 +80,7 @@ class Sweep(BaseModel):
     threads: int = Field(default=1, ge=1)
     device: Literal["cpu", "cuda"] = "cpu"
     time_limit_s: float = Field(default=3600.0, gt=0)
+    memory_gb: float | None = Field(default=None, gt=0)
 
     def rows(self, registry: Registry) -> tuple[str, ...]:
         """Names of the leaderboard's rows: every generator, and behind it its tuned row and its rows of shares."""
@@ -322,10 +325,13 @@ def metric_versions(panel: str, scarce: bool = False) -> dict[str, int]:
     return {spec.name: spec.version for spec in panel_specifications(cast(Panel, panel), scarce=scarce)}
 
 
-def leaderboard_name(sweep: Sweep, given: str | None) -> str:
-    """The user's name, checked, or COHORT-BUDGET and what is special: the track, the panel, `scarce`."""
+def leaderboard_name(sweep: Sweep, given: str | None, specification: str | None = None) -> str:
+    """The user's name, checked, or COHORT-BUDGET and what is special: the track, the panel, `scarce`, the
+    specification that it comes from.
+    """
     if given:
         return checked_name(given, "leaderboard")
     more: list[str] = [name for name in (sweep.track, sweep.panel) if name not in {"random", "core"}]
     more += ["scarce"] if sweep.train_fractions else []
+    more += [specification] if specification else []
     return "-".join([sweep.cohort, sweep.budget, *more])

@@ -138,6 +138,13 @@ def fold_indices(folds: str, budget: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(int(part) for part in listed(folds)))
 
 
+def given_folds(folds: str) -> list[int] | str | None:
+    """What `--folds` says in the form of a specification: indices, `all`, or the name of a file."""
+    if folds_file(folds) is not None or folds == "all":
+        return folds
+    return [int(part) for part in listed(folds)] or None
+
+
 def device(wanted: str) -> str:
     """The device that `--device` names; `auto` is cuda where there is one."""
     if wanted != "auto":

@@ -1,7 +1,6 @@
 """`gexbench run`: train, sample, score, and write the leaderboard."""
 
-import dataclasses
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +10,9 @@ from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench run                                     every generator, simulated cohort, budget quick\n
+gexbench run smoke                               one fold, references and one trained generator\n
+gexbench run sweep.yaml --budget cpu             a sweep from a file; options override what it says\n
+gexbench run paper --cohort mine --dry-run       the paper's comparison: the cells, and an estimate of time\n
 gexbench run --cohort tcga --budget cpu          a published leaderboard (about two hours on 2 cores)\n
 gexbench run --generators cvae,gemm-gan --folds 0 --settings gemm-gan.batch=32\n
 gexbench run --generators my_model.py:MyModel,class-gaussian     a generator of your own, from its file\n
@@ -24,6 +26,12 @@ gexbench run --retry failed,timeout              only cells that ended so
 
 
 def run(
+    context: typer.Context,
+    specification: Annotated[
+        str | None,
+        typer.Argument(metavar="[SPEC]", help="A .yaml file, or smoke, default, paper or full. (default: default)"),
+    ] = None,
+    spec: Annotated[str | None, typer.Option("--spec", metavar="NAME|FILE", help="The same as the argument.")] = None,
     cohort: options.CohortOption = "simulated",
     generators: Annotated[str, typer.Option(help="Comma-separated names, `all`, or files: FILE.py:Class.")] = "all",
     budget: Annotated[str, typer.Option(help="quick, cpu or full.")] = "quick",
@@ -51,13 +59,20 @@ def run(
     threads: Annotated[int, typer.Option(help="Threads per cell; part of a cell's identity.", min=1)] = 1,
     device: options.DeviceOption = "auto",
     time_limit: Annotated[float, typer.Option(help="Seconds after which a cell is killed.", min=1)] = 3600.0,
+    memory_gb: Annotated[
+        float | None,
+        typer.Option(
+            help="Resident memory in GB above which a cell is killed. (default: each worker's share of the machine's)"
+        ),
+    ] = None,
     retry: Annotated[str, typer.Option(help="Only cells whose last attempt ended so: failed,timeout,…")] = "",
     keep_models: Annotated[
         bool, typer.Option("--keep-models", help="Keep trained generators in store/models.")
     ] = False,
     gene_sets: options.GeneSetsOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List the cells and what is there already; run nothing.")
+        bool,
+        typer.Option("--dry-run", help="List the cells, what is there already and how long it takes; run nothing."),
     ] = False,
     name: Annotated[str | None, typer.Option(help="Name of the leaderboard. (default: COHORT-BUDGET)")] = None,
     replace: Annotated[
@@ -71,46 +86,70 @@ def run(
     What exists under the same key is skipped, so the same command resumes after an interrupt. Floors, ceilings
     and the baseline (real-holdout, class-mean, gene-shuffle, class-gaussian) are part of every sweep.
     """
-    from gexbench.benchmark.gene_sets import with_gene_sets
+    from gexbench.benchmark.commands.dry_run import show_plan
+    from gexbench.benchmark.commands.planning import planned
     from gexbench.benchmark.local_generators import with_local
     from gexbench.benchmark.runner import Runner
-    from gexbench.benchmark.sweep import leaderboard_name, plan, sweep_of
-    from gexbench.benchmark.tuned import split_options
+    from gexbench.benchmark.specification import DEFAULT_SPECIFICATION, checked, given_specification
     from gexbench.models import registry
-    from gexbench.tasks.data_directory import load_cohort
+    from gexbench.tasks.errors import InputError
 
+    if specification and spec:
+        raise InputError(f"{specification} and --spec {spec}: give one of them")
     console = options.console()
     entries, names = with_local(registry(), options.listed(generators))
-    folds_file = options.folds_file(folds)
-    given, tuned = split_options(settings or [])
+    given = given_specification(specification or spec or DEFAULT_SPECIFICATION)
+    wanted = checked(given, _given_options(context, names), entries)
     if not console.is_terminal:
-        console.print(f"loading cohort {cohort}", markup=False)
-    loaded = load_cohort(cohort)
-    fingerprint = loaded.fingerprint()
-    sweep = sweep_of(
-        entries,
-        cohort=cohort,
-        track="custom" if folds_file else track,
-        folds=options.fold_indices(folds, budget),
-        repeats=seeds,
-        generators=names,
-        settings=options.parse_settings(given),
-        train_fractions=options.shares(train_fractions),
-        budget=budget,
-        panel=panel,
-        threads=threads,
-        device=options.device(device),
-        time_limit_s=time_limit,
-    )
-    if tuned is not None:
-        sweep = _with_tuned(sweep, tuned, results, entries, loaded, fingerprint, folds_file)
-    sweep, sets = with_gene_sets(sweep, gene_sets, loaded.genes)
-    made = dataclasses.replace(plan(sweep, entries, loaded, fingerprint, folds_file), gene_sets=sets)
-    runner = Runner(made, loaded, results, leaderboard_name(sweep, name), keep_models=keep_models, replace=replace)
+        console.print(f"loading cohort {wanted.cohort}", markup=False)
+    made, loaded, board = planned(given, wanted, entries, results, options.device(wanted.resources.device))
+    runner = Runner(made, loaded, results, board, keep_models=keep_models, replace=replace)
     if dry_run:
-        _show_plan(console, runner)
+        show_plan(console, runner, wanted.workers)
         return
-    _run(console, runner, workers, retry, note)
+    _run(console, runner, wanted.workers, retry, wanted.note)
+
+
+def _given_options(context: typer.Context, generators: tuple[str, ...]) -> dict[str, Any]:
+    """What the command line says of the specification: key → value, of options that were typed.
+
+    Args:
+        context: of the command.
+        generators: registry keys of the generators that were typed, those of files among them.
+    """
+    readers: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+        "cohort": ("cohort", str),
+        "generators": ("generators", lambda text: "all" if text == "all" else list(generators)),
+        "budget": ("budget", str),
+        "panel": ("panel", str),
+        "track": ("track", str),
+        "folds": ("folds", options.given_folds),
+        "seeds": ("seeds", int),
+        "train_fractions": ("train_fractions", lambda text: list(options.shares(text))),
+        "gene_sets": ("gene_sets", str),
+        "workers": ("workers", int),
+        "threads": ("resources.threads", int),
+        "device": ("resources.device", str),
+        "time_limit": ("resources.time_limit_s", float),
+        "memory_gb": ("resources.memory_gb", float),
+        "name": ("name", str),
+        "note": ("note", str),
+    }
+    from gexbench.benchmark.tuned import split_options
+
+    sources = {option: context.get_parameter_source(option) for option in readers}
+    typed = {
+        key: read(context.params[option])
+        for option, (key, read) in readers.items()
+        if (source := sources[option]) is not None and source.name == "COMMANDLINE"
+    }
+
+    pairs, tuned = split_options(context.params["settings"] or [])
+    return {
+        **typed,
+        **({"settings": options.parse_settings(pairs)} if pairs else {}),
+        **({} if tuned is None else {"tuned": tuned or True}),
+    }
 
 
 def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) -> None:
@@ -137,36 +176,3 @@ def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) 
             f"{counted}: see the table's footnotes; `gexbench run --retry {','.join(sorted(bad))}` tries again"
         )
         raise typer.Exit(1)
-
-
-def _with_tuned(sweep: Any, source: str, results: Path, entries: Any, cohort: Any, fingerprint: str, file: Any) -> Any:
-    """The sweep with tuned settings: from the file named `source`, or from the default place when it is empty."""
-    from gexbench.benchmark.sweep import chosen_folds, leaderboard_name
-    from gexbench.benchmark.tuned import tuned_settings, tuning_file
-    from gexbench.models.registry import resolve_settings
-
-    of_core = sweep.model_copy(update={"panel": "core", "train_fractions": ()})
-    path = Path(source) if source else tuning_file(results, leaderboard_name(of_core, None))
-    found = tuned_settings(
-        path,
-        generators={name: resolve_settings(entries[name], sweep.budget).version for name in sweep.generators},
-        cohort=sweep.cohort,
-        fingerprint=fingerprint,
-        budget=sweep.budget,
-        folds=chosen_folds(cohort, sweep.track, sweep.folds, file),
-    )
-    return sweep.model_copy(update={"tuned": found})
-
-
-def _show_plan(console: Any, runner: Any) -> None:
-    from rich.table import Table
-
-    table = Table("cell", "state", "key", box=None)
-    counts: dict[str, int] = {}
-    for cell in runner.plan.cells:
-        state = runner.state_of(cell)
-        counts[state] = counts.get(state, 0) + 1
-        table.add_row(cell.slot, state, cell.score_key[:12])
-    console.print(table, markup=False)
-    total = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-    console.print(f"{len(runner.plan.cells)} cells: {total}; nothing was run")

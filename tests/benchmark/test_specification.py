@@ -1,0 +1,190 @@
+"""Specifications: strict files, ready-made ones, the command line on top of them, the estimate of a dry run."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gexbench.benchmark.commands.planning import planned
+from gexbench.benchmark.estimate import estimated
+from gexbench.benchmark.specification import (
+    Given,
+    Specification,
+    checked,
+    given_specification,
+    ready_made,
+)
+from gexbench.benchmark.specification_text import parsed
+from gexbench.benchmark.store import Store
+from gexbench.benchmark.sweep import ANCHORS, Sweep
+from gexbench.models import registry
+from gexbench.tasks.errors import InputError
+from gexbench.tasks.simulated import simulated_cohort
+
+COMMAND = [sys.executable, "-m", "gexbench.benchmark.cli", "run"]
+
+
+def read(text, place="sweep.yaml", **options):
+    return checked(Given(parsed(text, place), place, "sweep"), options, registry())
+
+
+def problems(text, **options):
+    with pytest.raises(InputError) as caught:
+        read(text, **options)
+    return "\n".join(caught.value.problems)
+
+
+def test_every_ready_made_specification_is_valid(monkeypatch, tmp_path):
+    monkeypatch.setattr("gexbench.benchmark.specification.list_cohorts", lambda: [("simulated", ""), ("tcga", "")])
+    assert set(ready_made()) == {"smoke", "default", "paper", "full"}
+    found = {name: checked(given_specification(name), {}, registry()) for name in ready_made()}
+    assert found["default"] == Specification(), "a run without a specification is the default one"
+    paper = set(found["paper"].generators)
+    assert {"gemm-gan", "wgan-gp-film", "wgan-gp-cross-attention", "wgan-gp-label", "cvae"} < paper
+    assert found["full"].seeds == 3
+
+
+def test_a_file_says_everything_and_options_override_it():
+    found = read(
+        """
+        cohort: simulated
+        folds: [0, 3]
+        generators:
+          cvae: {learning_rate: 1e-3, batch: 64}
+          mixup:
+        budget: quick
+        resources: {threads: 2, memory_gb: 4, time_limit_s: 60, device: cpu}
+        """,
+        **{"budget": "cpu", "resources.threads": 1, "settings": {"cvae": {"batch": 32}}},
+    )
+    assert found.generators == ("cvae", "mixup")
+    assert found.settings == {"cvae": {"learning_rate": 0.001, "batch": 32}}
+    assert (found.folds, found.budget) == ((0, 3), "cpu")
+    assert found.resources.model_dump() == {"threads": 1, "memory_gb": 4, "time_limit_s": 60, "device": "cpu"}
+
+
+def test_an_option_that_leaves_a_generator_out_leaves_its_settings_out():
+    text = "generators: {cvae: {batch: 64}, vae: {batch: 32}}"
+    assert read(text, generators=["vae"]).settings == {"vae": {"batch": 32}}
+
+
+def test_every_problem_comes_at_once_with_its_place_and_the_nearest_spelling():
+    text = problems(
+        """
+        cohort: simulatd
+        bugdet: quick
+        folds: [0, 9]
+        generators: {gem-gan: {batch: 3}, cvae: {bach: 3}}
+        resources: {thread: 2, memory_gb: -1}
+        """,
+        panel="big",
+    )
+    for part in (
+        "unknown cohort 'simulatd'; did you mean 'simulated'",
+        "unknown key 'bugdet'; did you mean 'budget'",
+        "folds [9]: every cohort has folds 0 to 4",
+        "unknown generator 'gem-gan'; did you mean 'gemm-gan'",
+        "unknown setting 'bach'; did you mean 'batch'",
+        "unknown key 'thread'; did you mean 'threads'? in resources",
+        "resources.memory_gb = -1",
+        "--panel: panel = 'big'",
+    ):
+        assert part in text
+    assert text.count("sweep.yaml: ") == len(text.splitlines()) - 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("budget: quick\nbudget: cpu", "line 2: 'budget' stands twice"),
+        ("a: &x [1]\nb: *x", "alias"),
+        ("[1, 2]", "write keys and values"),
+        ("budget: [", "sweep.yaml, line 1"),
+        ("budget: !!python/object/apply:os.system [ls]", "constructor"),
+        ("seeds: true", "seeds = True"),
+        ("resources: {memory_gb: .nan}", "memory_gb"),
+        ("generators: 3", "give all, a list of names"),
+        ("generators: {cvae: {batch: 3}}\nsettings: {cvae: {batch: 4}}", "under generators and under settings"),
+        ("folds: 2024-01-01x", None),
+        ("tuned: 3", "give true, false or the name of a file"),
+    ],
+)
+def test_files_that_are_no_specification(text, message):
+    if message is None:
+        assert read(text).folds == "2024-01-01x"
+    else:
+        assert message in problems(text)
+
+
+def test_an_unknown_name_gets_a_suggestion():
+    with pytest.raises(InputError, match="did you mean 'paper'"):
+        given_specification("papr")
+    with pytest.raises(InputError, match="cannot be read"):
+        given_specification("nothing.yaml")
+
+
+def test_files_are_found_from_the_specification(tmp_path):
+    (tmp_path / "sweep.yaml").write_text("folds: mine.json\ngene_sets: sets.gmt\npanel: extended\n")
+    given = given_specification(str(tmp_path / "sweep.yaml"))
+    found = checked(given, {}, registry())
+    assert (found.folds, found.gene_sets) == (str(tmp_path / "mine.json"), str(tmp_path / "sets.gmt"))
+    assert checked(given, {"gene_sets": "here.gmt"}, registry()).gene_sets == "here.gmt"
+
+
+def test_the_plan_of_a_specification(tmp_path, monkeypatch):
+    small = simulated_cohort(patients=240, genes=40, seed=1, name="simulated")
+    monkeypatch.setattr("gexbench.benchmark.commands.planning.load_cohort", lambda name: small)
+    text = "folds: [1]\ngenerators: [mixup]\nresources: {memory_gb: 3, time_limit_s: 50}"
+    given = Given(parsed(text, "mine.yaml"), "mine.yaml", "mine", tmp_path)
+    made, _, name = planned(given, checked(given, {}, registry()), registry(), tmp_path, "cpu")
+    assert name == "simulated-quick-mine"
+    assert {cell.entry.name for cell in made.cells} == {"mixup", *ANCHORS}
+    assert (made.sweep.memory_gb, made.sweep.time_limit_s, made.sweep.folds) == (3.0, 50.0, (1,))
+    assert Sweep.model_validate_json(json.dumps(made.sweep.model_dump(mode="json"))) == made.sweep
+    with pytest.raises(InputError, match="give a `name` in the file"):
+        planned(Given({}, "My Sweep.yaml", "My Sweep"), Specification(), registry(), tmp_path, "cpu")
+
+    store = Store(tmp_path / "store")
+    store.make()
+    missing = [(cell, False) for cell in made.cells]
+    assert estimated(made, missing, store, 2).covered == 0
+    record = {
+        "state": "ok", "generator": {"name": "mixup"}, "cohort": {"fingerprint": made.fingerprint},
+        "budget": "quick", "panel": "core", "threads": 1, "device": "cpu",
+    }  # fmt: skip
+    for key, fit in (("a", 10.0), ("b", 30.0), ("c", 20.0)):
+        generator = {"name": "mixup", "variant": "default"}
+        times = {"fit": fit, "sample": 1.0, "score": 2.0}
+        store.write_json("records", key, {**record, "generator": generator, "times_s": times})
+    found = estimated(made, missing, store, 1)
+    assert (found.wall_s, found.covered, found.cells) == (23.0, 1, len(ANCHORS) + 1)
+    rows_kept = [(cell, True) for cell in made.cells]
+    assert estimated(made, rows_kept, store, 1).wall_s == 2.0
+
+
+def test_the_command_takes_a_file_a_name_or_an_option(tmp_path):
+    (tmp_path / "mine.yaml").write_text("generators: [mixup]\nfolds: [0]\nbudget: cpu\n")
+
+    def run(*arguments):
+        ended = subprocess.run(
+            [*COMMAND, *arguments, "--dry-run"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env=os.environ,
+            check=False,
+        )
+        return ended.returncode, ended.stdout + ended.stderr
+
+    code, output = run("mine.yaml", "--budget", "quick", "--folds", "1")
+    assert code == 0
+    assert "simulated-quick-mine" in output.strip().splitlines()[-1]
+    assert "mixup.random-1.0" in output
+    assert "mixup.random-0.0" not in output
+    assert "no estimate of time" in output
+    code, output = run("mine.yaml", "--spec", "smoke")
+    assert code == 2
+    assert "give one of them" in output
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
