@@ -148,7 +148,7 @@ def _write(out: Path, cohort: str, measured: "list[Measured]") -> None:
     from gexbench.benchmark.cheat_page import metric_means, page_of
     from gexbench.benchmark.cheat_results import read_tables, table_text
     from gexbench.benchmark.cheat_rows import REFERENCES
-    from gexbench.benchmark.store import write_bytes
+    from gexbench.tasks.atomic import write_bytes
 
     write_bytes(out / f"{PAGE}.{cohort}.csv", table_text(cohort, measured).encode())
     found = read_tables(out, PAGE)

@@ -18,7 +18,7 @@ def clear_exits() -> Iterator[None]:
             print(f"error: {problem}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         print(
             "error: the disk is full; what was written whole is kept: free some space, then the same command resumes",

@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gexbench.benchmark.growth_point import METRICS
 from gexbench.benchmark.growth_report import write_report
-from gexbench.benchmark.store import write_text
+from gexbench.tasks.atomic import write_text
 from gexbench.tasks.errors import InputError
 
 Axis = Literal["rows", "genes"]

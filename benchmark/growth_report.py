@@ -13,7 +13,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from gexbench.benchmark.environment import hardware
-from gexbench.benchmark.store import write_bytes, write_text
+from gexbench.tasks.atomic import write_bytes, write_text
 
 INTRODUCTION = """# Speed and memory of the array metrics
 

@@ -6,8 +6,9 @@ from typing import Literal
 from gexbench.benchmark.sweep import Cell
 from gexbench.tasks.folds import Fold
 
-STATES = ("ok", "failed", "timeout", "out of memory", "diverged", "unavailable")
-"""How a cell can end."""
+STATES = ("ok", "failed", "timeout", "out of memory", "diverged", "unavailable", "skipped")
+"""How a cell can end: `unavailable` says the generator itself, of this cohort; `skipped` is never started, because
+the generator cannot be imported here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,15 @@ class Job:
 class Outcome:
     """How a job ended: `ok`, or another state with its reason and traceback.
 
-    `recorded` says that the worker itself stored the cell's record.
+    Attributes:
+        state: one of `STATES`.
+        reason, traceback: of any state but `ok`.
+        output: the last lines that the worker's processes printed, of any state but `ok`.
+        disk_full: the store could not be written to, so that no further cell can end well.
     """
 
     state: str
     reason: str | None = None
     traceback: str | None = None
-    recorded: bool = False
+    output: tuple[str, ...] = ()
+    disk_full: bool = False

@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from gexbench.benchmark.local_generators import key_of
-from gexbench.benchmark.store import write_text
 from gexbench.models.registry import Registry
+from gexbench.tasks.atomic import write_text
 from gexbench.tasks.errors import InputError
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")

@@ -27,7 +27,6 @@ import typer
 from numpy.typing import NDArray
 
 from gexbench.benchmark.scoring import prepare_fold
-from gexbench.benchmark.store import write_text
 from gexbench.benchmark.training import PAIRED_DRAWS, compact
 from gexbench.leaderboards.ranking import OVERALL, SIGNIFICANCE, planned_comparisons
 from gexbench.leaderboards.statistics import fold_mean
@@ -37,6 +36,7 @@ from gexbench.metrics.steps import Comparison, steps
 from gexbench.models import registry
 from gexbench.models.contract import Budget, Generator
 from gexbench.models.registry import create
+from gexbench.tasks.atomic import write_text
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.errors import InputError

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gexbench.benchmark.store import write_text
 from gexbench.models import BUILT_IN, parameter_counts
 from gexbench.models.contract import Budget
 from gexbench.models.registry import Entry, create
+from gexbench.tasks.atomic import write_text
 from gexbench.tasks.cohort import Cohort, Ragged
 from gexbench.tasks.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.folds import Fold

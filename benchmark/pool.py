@@ -1,48 +1,63 @@
-"""Worker processes: started, given jobs, killed at their limit and replaced when they die."""
+"""Worker processes: started, given jobs, killed at their limits and replaced when they are no longer to be trusted."""
 
 import contextlib
+import dataclasses
 import multiprocessing
 import os
-import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
 from gexbench.benchmark.jobs import Outcome
+from gexbench.benchmark.processes import Family, OutputTail
+from gexbench.benchmark.worker import enter
 
 POLL_S = 0.2
+LOOK_S = 0.5
 START_LIMIT_S = 300.0
+END_LIMIT_S = 10.0
+GB = 10**9
+_PRELOADED = "gexbench.benchmark.preload"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-
+_NO_THREAD_OF_ARROW = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 J = TypeVar("J")
+Progress = Callable[[int, Any, str, int, int, dict[str, float]], None]
 
 
 @dataclass(slots=True)
 class Worker(Generic[J]):
-    """A worker process and the job it is doing."""
+    """A worker process, everything that it started, what it prints, and the job it is doing."""
 
     process: BaseProcess
     connection: Connection
+    output: OutputTail
+    family: Family
     ready: bool = False
     job: J | None = None
     since: float = 0.0
+    measured: float = field(default_factory=time.monotonic)
+    looked: float = field(default_factory=time.monotonic)
 
     def kill(self) -> None:
-        """End the worker's whole process group at once."""
-        if self.process.pid is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.kill()
-        self.process.join()
+        """End all processes of the worker at once."""
+        self.family.kill()
+        with contextlib.suppress(ProcessLookupError, AttributeError):
+            self.process.kill()
+        self.process.join(timeout=END_LIMIT_S)
         self.connection.close()
+        self.output.pipe.close()
 
 
 class Pool(Generic[J]):
     """`size` worker processes; jobs come from a callback, events go to another.
+
+    A worker is replaced after a job that did not end well.
 
     Args:
         serve: main function of a worker, called with its connection and `arguments`.
@@ -50,7 +65,11 @@ class Pool(Generic[J]):
         size: number of workers.
         threads: threads of each worker's numerical libraries.
         time_limit_s: wall-clock seconds after which a job's worker is killed.
+        memory_limit: bytes of resident memory of a worker's processes above which it is killed.
         answer: given a job and a worker's question about it, the reply that goes back to the worker.
+        replaced_after: jobs after which the worker is replaced also when they end well.
+        fork: start workers from a server process that has imported the libraries: never with CUDA. It is for one
+            thread on Linux alone, since no pool of threads may be there when a process is forked.
     """
 
     def __init__(
@@ -61,19 +80,27 @@ class Pool(Generic[J]):
         *,
         threads: int,
         time_limit_s: float,
+        memory_limit: float = float("inf"),
         answer: Callable[[J, Any], Any] | None = None,
+        replaced_after: Callable[[J], bool] = lambda job: False,
+        fork: bool = False,
     ) -> None:
         self.serve, self.arguments = serve, arguments
-        self.size, self.threads, self.time_limit_s = size, threads, time_limit_s
-        self.answer = answer
-        self.workers: list[Worker[J]] = []
-        self._context = multiprocessing.get_context("spawn")
+        self.size, self.threads = size, threads
+        self.time_limit_s, self.memory_limit = time_limit_s, memory_limit
+        self.answer, self.replaced_after = answer, replaced_after
+        self.workers: dict[int, Worker[J]] = {}
+        self._context: SpawnContext | ForkServerContext = (
+            _fork_server()
+            if fork and threads == 1 and sys.platform == "linux"
+            else multiprocessing.get_context("spawn")
+        )
 
     def run(
         self,
         next_job: Callable[[], J | None],
         done: Callable[[J, Outcome], None],
-        progress: Callable[[int, J | None, str, int, int, dict[str, float]], None],
+        progress: Progress,
         stopping: Callable[[], bool],
     ) -> None:
         """Work until there is no job left and none is running.
@@ -87,89 +114,125 @@ class Pool(Generic[J]):
         try:
             while True:
                 self._assign(next_job, progress, stopping)
-                busy = [worker for worker in self.workers if worker.job is not None]
-                if not busy:
+                if not any(worker.job is not None for worker in self.workers.values()):
                     return
                 for number, job, outcome in self._events(progress):
                     done(job, outcome)
                     progress(number, None, "idle", 0, 0, {})
         finally:
-            for worker in self.workers:
+            for worker in self.workers.values():
                 worker.kill()
             self.workers.clear()
 
-    def _assign(
-        self,
-        next_job: Callable[[], J | None],
-        progress: Callable[[int, J | None, str, int, int, dict[str, float]], None],
-        stopping: Callable[[], bool],
-    ) -> None:
+    def _assign(self, next_job: Callable[[], J | None], progress: Progress, stopping: Callable[[], bool]) -> None:
         for number in range(self.size):
             if stopping():
                 return
-            if number < len(self.workers) and self.workers[number].job is not None:
+            if number in self.workers and self.workers[number].job is not None:
                 continue
             job = next_job()
             if job is None:
                 return
-            if number >= len(self.workers):
-                self.workers.append(self._start())
+            if number not in self.workers:
+                self.workers[number] = self._start()
             worker = self.workers[number]
             worker.job, worker.since = job, time.monotonic()
+            if worker.ready:
+                worker.output.clear()
             progress(number, job, "start", 0, 0, {})
-            with contextlib.suppress(OSError):  # a dead worker is noticed by its sentinel
+            with contextlib.suppress(OSError):  # a dead worker is noticed by its closed connection
                 worker.connection.send(job)
 
     def _start(self) -> Worker[J]:
         ours, theirs = self._context.Pipe()
+        read, write = self._context.Pipe(duplex=False)
         with _thread_limits(self.threads):
-            process = self._context.Process(target=self.serve, args=(theirs, *self.arguments), daemon=True)
+            arguments = (theirs, write, dict(os.environ), self.serve, self.arguments)
+            process: BaseProcess = self._context.Process(target=enter, args=arguments, daemon=True)
             process.start()
         theirs.close()
-        return Worker(process, ours)
+        write.close()
+        if process.pid is None:
+            raise RuntimeError("a worker process has no number")
+        return Worker(process, ours, OutputTail(read), Family(process.pid))
 
-    def _events(
-        self, progress: Callable[[int, J | None, str, int, int, dict[str, float]], None]
-    ) -> Iterator[tuple[int, J, Outcome]]:
-        wait([worker.connection for worker in self.workers if worker.job is not None], timeout=POLL_S)
-        for number, worker in enumerate(self.workers):
+    def _events(self, progress: Progress) -> Iterator[tuple[int, J, Outcome]]:
+        busy = {number: worker for number, worker in self.workers.items() if worker.job is not None}
+        ends = ((worker.connection, worker.output.pipe, worker.process.sentinel) for worker in busy.values())
+        wait([end for of_worker in ends for end in of_worker], timeout=POLL_S)
+        for number, worker in busy.items():
             job = worker.job
             if job is None:
                 continue
-            try:
-                while worker.job is not None and worker.connection.poll():
-                    message = worker.connection.recv()
-                    if message[0] == "progress":
-                        progress(number, job, *message[1:])
-                    elif message[0] == "ask" and self.answer is not None:
-                        worker.connection.send(self.answer(job, message[1]))
-                    elif message[0] == "done":
-                        worker.job = None
-                        yield number, job, message[1]
-                    else:
-                        worker.ready, worker.since = True, time.monotonic()
-            except (EOFError, OSError):
-                worker.process.join(timeout=5)
-                code = worker.process.exitcode
-                how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-                self._replace(number)
-                yield number, job, Outcome("failed", f"the worker process ended ({how})")
+            worker.output.read()
+            outcome = self._heard(number, worker, job, progress) or self._over_limit(worker)
+            if outcome is None:
                 continue
-            limit = self.time_limit_s if worker.ready else START_LIMIT_S
-            if worker.job is not None and time.monotonic() - worker.since > limit:
-                self._replace(number)
-                yield number, job, Outcome("timeout", f"took longer than {limit:g} s of wall-clock time")
+            if outcome.state != "ok":
+                outcome = dataclasses.replace(outcome, output=worker.output.lines())
+            worker.job = None
+            if outcome.state != "ok" or self.replaced_after(job):
+                del self.workers[number]
+                worker.kill()
+            yield number, job, outcome
 
-    def _replace(self, number: int) -> None:
-        self.workers[number].kill()
-        self.workers[number] = self._start()
+    def _heard(self, number: int, worker: Worker[J], job: J, progress: Progress) -> Outcome | None:
+        """Take a worker's messages; its job's outcome when it has ended, or when the worker has."""
+        try:
+            while worker.connection.poll():
+                message = worker.connection.recv()
+                if message[0] == "progress":
+                    progress(number, job, *message[1:])
+                elif message[0] == "ask" and self.answer is not None:
+                    worker.connection.send(self.answer(job, message[1]))
+                elif message[0] == "done":
+                    ended: Outcome = message[1]
+                    return ended
+                else:
+                    worker.ready, worker.since = True, time.monotonic()
+            if worker.process.is_alive():
+                return None
+        except (EOFError, OSError):
+            worker.process.join(timeout=END_LIMIT_S)
+        return Outcome("failed", f"the worker process ended ({_how(worker.process.exitcode)})")
+
+    def _over_limit(self, worker: Worker[J]) -> Outcome | None:
+        now = time.monotonic()
+        limit = self.time_limit_s if worker.ready else START_LIMIT_S
+        if now - worker.since > limit:
+            return Outcome("timeout", f"took longer than {limit:g} s of wall-clock time")
+        if now - worker.measured < POLL_S:
+            return None
+        worker.measured = now
+        if now - worker.looked > LOOK_S:
+            worker.looked = now
+            worker.family.look()
+        held = worker.family.resident_bytes()
+        if held > self.memory_limit:
+            reason = f"its processes held {held / GB:.2f} GB of memory; the limit is {self.memory_limit / GB:.2f} GB"
+            return Outcome("out of memory", reason)
+        return None
+
+
+def _how(code: int | None) -> str:
+    if code == -9:
+        return "signal 9; the system kills processes when memory is short"
+    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+
+def _fork_server() -> ForkServerContext:
+    """Workers are forked from a process that has imported the libraries once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([_PRELOADED])
+    return context
 
 
 @contextlib.contextmanager
 def _thread_limits(threads: int) -> Iterator[None]:
     """Thread limits that a child reads from its environment when it starts."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+    wanted = {**dict.fromkeys(_THREAD_VARIABLES, str(threads)), **_NO_THREAD_OF_ARROW}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:

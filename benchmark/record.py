@@ -1,12 +1,15 @@
 """Records: what a cell leaves behind, one complete, self-describing JSON object."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gexbench.benchmark import environment
+from gexbench.benchmark.jobs import Outcome
 from gexbench.benchmark.sweep import Cell, Plan
-from gexbench.metrics.panel import PanelResult
 from gexbench.tasks.cohort import Cohort
+
+if TYPE_CHECKING:  # its module imports the classifiers, which a failed cell's record does not need
+    from gexbench.metrics.panel import PanelResult
 
 SCHEMA = 1
 
@@ -19,7 +22,7 @@ def record_of(
     state: str,
     reason: str | None = None,
     trained: Mapping[str, Any] | None = None,
-    result: PanelResult | None = None,
+    result: "PanelResult | None" = None,
     score_times: Mapping[str, float] | None = None,
     peak_memory_bytes: Mapping[str, int] | None = None,
     traceback: str | None = None,
@@ -70,6 +73,12 @@ def record_of(
     return content
 
 
+def failure_record(cell: Cell, plan: Plan, cohort: Cohort, outcome: Outcome) -> dict[str, Any]:
+    """The record of a cell that did not end well, with the last lines that it printed."""
+    record = record_of(cell, plan, cohort, state=outcome.state, reason=outcome.reason, traceback=outcome.traceback)
+    return {**record, "output": [environment.scrubbed(line) for line in outcome.output]}
+
+
 def _generator(cell: Cell, trained: Mapping[str, Any]) -> dict[str, Any]:
     tuning = {} if cell.tuned is None else {"tuning": cell.tuned.model_dump(mode="json")}
     return {
@@ -115,7 +124,7 @@ def _cohort(cohort: Cohort, fingerprint: str) -> dict[str, Any]:
     }
 
 
-def _by_cluster(result: PanelResult | None, cohort: Cohort) -> dict[str, Any]:
+def _by_cluster(result: "PanelResult | None", cohort: Cohort) -> dict[str, Any]:
     """Sums by cluster for the bootstrap, and what the clusters are: see `scoring.real_fold`."""
     if result is None or not result.per_cluster:
         return {}
@@ -127,7 +136,7 @@ def _by_cluster(result: PanelResult | None, cohort: Cohort) -> dict[str, Any]:
     }
 
 
-def _scores(result: PanelResult | None) -> dict[str, Any]:
+def _scores(result: "PanelResult | None") -> dict[str, Any]:
     if result is None:
         return {"metrics": {}, "per_class": {}, "reference_values": {}, "extra": {}, "score_cpu_times_s": {}}
     return {

@@ -1,21 +1,26 @@
 """Running a plan: what is already there, what is to do in which order, and the leaderboard of the result."""
 
+import errno
 import json
 import re
 import signal
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from gexbench.benchmark.jobs import Job, Outcome
-from gexbench.benchmark.pool import Pool
+from gexbench.benchmark.pool import GB, Pool
+from gexbench.benchmark.processes import memory_share
 from gexbench.benchmark.progress import Display
-from gexbench.benchmark.store import Store, write_bytes, write_text
+from gexbench.benchmark.record import failure_record
+from gexbench.benchmark.store import Store
 from gexbench.benchmark.sweep import Cell, Plan
 from gexbench.benchmark.worker import serve
+from gexbench.models import BUILT_IN
+from gexbench.tasks.atomic import DiskFull, write_changed, write_text
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.errors import InputError, examples
 
@@ -88,7 +93,7 @@ class Schedule:
             return [(job.cell, outcome)]
         others = self.sharing.pop(job.cell.train_key, [])
         if outcome.state != "ok":
-            return [(job.cell, outcome), *((cell, replace(outcome, recorded=False)) for cell in others)]
+            return [(cell, outcome) for cell in (job.cell, *others)]
         lost = self.unprepared.get(job.fold.hash())
         if lost is not None:
             return [(cell, lost) for cell in (job.cell, *others)]
@@ -146,12 +151,14 @@ class Runner:
         self.replace = replace
 
     def state_of(self, cell: Cell) -> str:
-        """`cached`, `rows kept`, the state of a failed attempt, or `to do`."""
+        """`cached`, `rows kept`, `skipped`, the state of a failed attempt, or `to do`."""
         record = self.store.read_json("records", cell.score_key)
         if record is not None and record["state"] in FINAL_STATES:
             return "cached"
         if self.store.has_rows(cell.train_key):
             return "rows kept"
+        if cell.skip is not None:
+            return "skipped"
         return "to do" if record is None else str(record["state"])
 
     def run(
@@ -165,41 +172,66 @@ class Runner:
             retry: with states, only cells whose last attempt ended in one of them.
             train: False scores kept rows only.
             force: score again also where a record with this key exists.
+
+        Raises:
+            DiskFull: the store could not be written to.
         """
         self.store.make()
         self.store.sweep_temporaries()
         self._begin()
-        cells = []
         states: dict[str, int] = {}
-        cached = 0
-        for cell in self.plan.cells:
-            record = self.store.read_json("records", cell.score_key)
-            if record is not None and record["state"] in FINAL_STATES and not force:
-                self._publish(cell, record)
-                cached += 1
-            elif not retry or (record is not None and record["state"] in retry):
-                cells.append(cell)
+        cells, cached = self._missing(retry, force)
+
+        def ended(cell: Cell, outcome: Outcome) -> None:
+            states[outcome.state] = states.get(outcome.state, 0) + 1
+            self._finish(cell, outcome)
+            display.cell_done(cell, outcome)
+
+        for cell in [cell for cell in cells if cell.skip and not self.store.has_rows(cell.train_key)]:
+            cells.remove(cell)
+            ended(cell, Outcome("skipped", cell.skip))
         schedule = Schedule.of(self.plan, self.store, cells, train)
 
         def done(job: Job, outcome: Outcome) -> None:
             for cell, final in schedule.ended(job, outcome):
-                states[final.state] = states.get(final.state, 0) + 1
-                self._finish(cell, final)
-                display.cell_done(cell, final)
+                ended(cell, final)
             display.job_done(job, outcome)
+            if outcome.disk_full:
+                raise DiskFull(errno.ENOSPC, outcome.reason)
 
         total = schedule.size
-        pool: Pool[Job] = Pool(
-            serve,
-            (self.plan, self.results, self.keep_models),
-            min(workers, max(total, 1)),
-            threads=self.plan.sweep.threads,
-            time_limit_s=self.plan.sweep.time_limit_s,
-        )
+        pool = self._pool(min(workers, max(total, 1)))
         with Interrupts(display) as interrupts, display.started(total, cached):
             if total:
                 pool.run(schedule.next_job, done, display.progress, lambda: interrupts.stopping)
         return RunSummary(states, cached, interrupts.stopping, tuple(self.store.corrupt))
+
+    def _missing(self, retry: Collection[str], force: bool) -> tuple[list[Cell], int]:
+        """Cells without a record that stands, and the number of those with one, which are put into the folder."""
+        cells = []
+        cached = 0
+        for cell in self.plan.cells:
+            record = self.store.read_json("records", cell.score_key)
+            state = None if record is None else record["state"]
+            if record is not None and state in FINAL_STATES and state not in retry and not force:
+                self._publish(cell, record)
+                cached += 1
+            elif not retry or state in retry:
+                cells.append(cell)
+        return cells, cached
+
+    def _pool(self, size: int) -> Pool[Job]:
+        sweep = self.plan.sweep
+        return Pool(
+            serve,
+            (self.plan, self.results, self.keep_models),
+            size,
+            threads=sweep.threads,
+            time_limit_s=sweep.time_limit_s,
+            memory_limit=memory_share(size) if sweep.memory_gb is None else sweep.memory_gb * GB,
+            replaced_after=_runs_foreign_code,
+            fork=sweep.device == "cpu",
+        )
 
     def _begin(self) -> None:
         records = self.folder / "records"
@@ -221,19 +253,26 @@ class Runner:
     def _publish(self, cell: Cell, record: dict[str, Any]) -> None:
         """Put a cell's record, and its training log where one is kept, into the leaderboard's folder."""
         log, target = self.store.read_log(cell.train_key), self.folder / "training" / f"{cell.slot}.parquet"
-        if log is not None and not (target.exists() and target.read_bytes() == log):
+        if log is not None:
             target.parent.mkdir(exist_ok=True)
-            write_bytes(target, log)
-        write_text(self.folder / "records" / f"{cell.slot}.json", _json(record))
+            write_changed(target, log)
+        write_changed(self.folder / "records" / f"{cell.slot}.json", _json(record).encode())
 
     def _finish(self, cell: Cell, outcome: Outcome) -> None:
-        record = self.store.read_json("records", cell.score_key)
-        if record is None or not (outcome.state == "ok" or outcome.recorded):
-            from gexbench.benchmark.workspace import failure_record
-
+        record = self.store.read_json("records", cell.score_key) if outcome.state == "ok" else None
+        if record is None:
             record = failure_record(cell, self.plan, self.cohort, outcome)
-            self.store.write_json("records", cell.score_key, record)
+            if outcome.state != "skipped":  # that may change with what is installed, and costs nothing to find out
+                self.store.write_json("records", cell.score_key, record)
         self._publish(cell, record)
+
+
+def _runs_foreign_code(job: Job) -> bool:
+    """Whether a job runs a generator that is not built in, after which a worker may hold anything."""
+    if job.cell is None or job.kind != "train":
+        return False
+    entry = job.cell.entry
+    return all((entry.name, entry.target) != (known.name, known.target) for known in BUILT_IN)
 
 
 class Interrupts:

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from gexbench.benchmark.specification_text import parsed
 from gexbench.benchmark.sweep import BUDGETS, Share
-from gexbench.models.registry import Registry, resolve_settings
+from gexbench.models.registry import BrokenGenerator, Registry, resolve_settings
 from gexbench.tasks.data_directory import list_cohorts
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.folds import PARTS
@@ -239,6 +239,8 @@ def _unknown_things(content: Mapping[str, Any], registry: Registry) -> Sequence[
         elif isinstance(values, dict):
             try:
                 resolve_settings(registry[name], str(budget), values)
+            except BrokenGenerator:
+                continue  # the plan skips its cells and says why
             except InputError as error:
                 problems += error.problems
     return problems

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from gexbench.tasks.atomic import WRITING, sync_folder
-from gexbench.tasks.atomic import write_bytes as write_bytes
-from gexbench.tasks.atomic import write_text as write_text
+from gexbench.tasks.atomic import WRITING, said_when_full, sync_folder, write_bytes, write_text
 from gexbench.tasks.errors import InputError
 
 SCHEMA = 1
@@ -95,33 +93,47 @@ class Store:
 
     def write_rows(self, key: str, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
         """Keep the rows of a cell with JSON-able facts of its training."""
-        target = self.folder / "rows" / key
-        temporary = Path(tempfile.mkdtemp(prefix=f"{WRITING}{os.getpid()}-", dir=target.parent))
-        try:
-            with (temporary / "rows.npz").open("wb") as file:
+
+        def fill(folder: Path) -> None:
+            with (folder / "rows.npz").open("wb") as file:
                 np.savez(file, allow_pickle=False, **dict(arrays))
                 os.fsync(file.fileno())
-            content = {**facts, "rows_sha256": _file_checksum(temporary / "rows.npz")}
-            write_text(temporary / "cell.json", json.dumps({"schema": SCHEMA, "content": content}, allow_nan=False))
-            if target.exists():
-                shutil.rmtree(target, ignore_errors=True)
+            content = {**facts, "rows_sha256": _file_checksum(folder / "rows.npz")}
+            write_text(folder / "cell.json", json.dumps({"schema": SCHEMA, "content": content}, allow_nan=False))
+
+        self._write_folder("rows", key, fill)
+
+    def write_model(self, key: str, save: Callable[[Path], None]) -> None:
+        """Keep a trained generator, which `save` writes into the folder that it is given."""
+        self._write_folder("models", key, save)
+
+    def _write_folder(self, part: str, key: str, fill: Callable[[Path], None]) -> None:
+        target = self.folder / part / key
+        with said_when_full():
+            target.parent.mkdir(exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f"{WRITING}{os.getpid()}-", dir=target.parent))
             try:
-                temporary.rename(target)
-            except OSError:
-                if not self.has_rows(key):  # else another process has just kept the same rows
-                    raise
+                fill(temporary)
+                if target.exists():
+                    shutil.rmtree(target, ignore_errors=True)
+                try:
+                    temporary.rename(target)
+                except OSError:
+                    if not target.exists():  # else another process has just kept the same
+                        raise
+                    shutil.rmtree(temporary, ignore_errors=True)
+                sync_folder(target.parent)
+            except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)
-            sync_folder(target.parent)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+                raise
 
     def read_rows(self, key: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
         """Arrays and facts kept under a key, or None when missing or corrupt."""
         folder = self.folder / "rows" / key
         try:
-            content = json.loads((folder / "cell.json").read_text())["content"]
-            if content.pop("rows_sha256") != _file_checksum(folder / "rows.npz"):
+            wrapped = json.loads((folder / "cell.json").read_text())
+            content = wrapped["content"]
+            if wrapped["schema"] != SCHEMA or content.pop("rows_sha256") != _file_checksum(folder / "rows.npz"):
                 raise ValueError("checksum")
             with np.load(folder / "rows.npz", allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}, content

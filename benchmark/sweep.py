@@ -1,7 +1,7 @@
 """The specification of a sweep and the cells it stands for; imports no torch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -13,7 +13,7 @@ from gexbench.benchmark.tuned import TUNED, TunedFold, TunedSettings
 from gexbench.metrics.catalogue import panel_specifications
 from gexbench.metrics.gene_sets import GeneSets
 from gexbench.metrics.specification import PANEL_SCHEMA, Panel
-from gexbench.models.registry import Entry, Registry, resolve_settings
+from gexbench.models.registry import BrokenGenerator, Entry, Registry, resolve_settings
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.errors import InputError
@@ -160,6 +160,7 @@ class Cell:
             sets, the tuning.
         tuned: where tuned settings come from; None for a default cell.
         train_fraction: share of the fold's training and validation patients that the generator is fitted on.
+        skip: why it cannot be started here, None when it can; what is stored under its keys still counts.
     """
 
     entry: Entry
@@ -171,6 +172,7 @@ class Cell:
     score_key: str
     tuned: TunedFold | None = None
     train_fraction: float = 1.0
+    skip: str | None = None
 
     @property
     def variant(self) -> str:
@@ -222,6 +224,7 @@ def plan(sweep: Sweep, registry: Registry, cohort: Cohort, fingerprint: str, fol
     tuned = sweep.tuned.generators if sweep.tuned else {}
     resolved: dict[str, GeneratorSettings] = {}
     found: dict[tuple[str, str], GeneratorSettings] = {}
+    broken: dict[str, str] = {}
     for name in sweep.generators:
         if name in tuned and name in sweep.settings:
             problems.append(f"settings of {name!r} are given and tuned; run one of them under another --name")
@@ -234,6 +237,9 @@ def plan(sweep: Sweep, registry: Registry, cohort: Cohort, fingerprint: str, fol
             for fold in chosen if name in tuned else ():
                 best = _tuned_fold(tuned[name], name, fold).settings
                 found[name, fold.hash()] = resolve_settings(registry[name], sweep.budget, best)
+        except BrokenGenerator as error:
+            broken[name] = str(error)
+            resolved[name] = GeneratorSettings()
         except InputError as error:
             problems += error.problems
     if problems:
@@ -245,7 +251,8 @@ def plan(sweep: Sweep, registry: Registry, cohort: Cohort, fingerprint: str, fol
                 for variant, fraction in sweep.variants(name, registry[name]):
                     source = tuned[name][fold.hash()] if variant == TUNED else None
                     settings = resolved[name] if source is None else found[name, fold.hash()]
-                    cells.append(_cell(sweep, registry[name], settings, fold, repeat, fingerprint, source, fraction))
+                    cell = _cell(sweep, registry[name], settings, fold, repeat, fingerprint, source, fraction)
+                    cells.append(replace(cell, skip=broken.get(name) or registry[name].unavailable))
     return Plan(sweep, fingerprint, chosen, tuple(cells))
 
 

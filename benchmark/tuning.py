@@ -13,13 +13,14 @@ from gexbench.benchmark import environment
 from gexbench.benchmark.jobs import Outcome
 from gexbench.benchmark.objective import TrialJob, TrialOutcome
 from gexbench.benchmark.pool import Pool
+from gexbench.benchmark.processes import memory_share
 from gexbench.benchmark.progress import Display, Placed
 from gexbench.benchmark.runner import Interrupts
 from gexbench.benchmark.search import Search, SearchTask, storage_at
-from gexbench.benchmark.store import write_text
 from gexbench.benchmark.tuned import FoldTuning, GeneratorTuning, TuningFile, read_tuning_file, to_json, tuning_file
 from gexbench.benchmark.worker import serve_trials
 from gexbench.models.registry import resolve_settings
+from gexbench.tasks.atomic import write_text
 from gexbench.tasks.errors import InputError
 
 TRIAL_LIMIT_S = 3600.0
@@ -102,6 +103,8 @@ class Tuner:
                 min(workers, len(self.searches)),
                 threads=first.threads,
                 time_limit_s=TRIAL_LIMIT_S,
+                memory_limit=memory_share(min(workers, len(self.searches))),
+                fork=first.device == "cpu",
                 answer=lambda job, score: self._jobs[job.place].prune(score),
             )
 

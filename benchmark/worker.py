@@ -1,7 +1,7 @@
 """Main functions of worker processes."""
 
+import io
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -9,14 +9,41 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from gexbench.benchmark.processes import end_children, lead_group
 from gexbench.benchmark.tuned import ObjectiveName
 
 PROGRESS_INTERVAL_S = 0.5
 
 
+def enter(
+    connection: Connection,
+    output: Connection,
+    environment: dict[str, str],
+    serve: Callable[..., None],
+    arguments: tuple[Any, ...],
+) -> None:
+    """First function of every worker process: in a group of its own, with its output in a pipe, run `serve`.
+
+    Args:
+        connection: to the pool, passed on.
+        output: writing end of the pipe for standard output and error, also of what the worker starts.
+        environment: of the pool's process; a fork server's may be older.
+        serve, arguments: the worker's main function and what it gets besides the connection.
+    """
+    os.environ.clear()
+    os.environ.update(environment, CUBLAS_WORKSPACE_CONFIG=":4096:8")
+    lead_group()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        os.dup2(output.fileno(), stream.fileno())
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+    output.close()
+    serve(connection, *arguments)
+
+
 def serve(connection: Connection, plan: Any, results: Path, keep_models: bool) -> None:
     """Do the jobs of a sweep that come over `connection` until it closes."""
-    lead_group()
     from gexbench.benchmark.workspace import Workspace
 
     work(connection, Workspace(plan, results, keep_models).do)
@@ -35,7 +62,6 @@ def serve_trials(
 
     Sends ("ask", validation score) once per trial, and reads back whether the trial is to be pruned.
     """
-    lead_group()
     from gexbench.benchmark.objective import Objective
 
     def pruned(score: float) -> bool:
@@ -46,16 +72,6 @@ def serve_trials(
             os._exit(1)
 
     work(connection, Objective(cohort, fingerprint, budget, device, threads, objective, pruned).do)
-
-
-def lead_group() -> None:
-    """Make this process the leader of its own group.
-
-    The keyboard's interrupt then does not reach it, and killing the group leaves no child behind.
-    """
-    os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
 
 
 def work(connection: Connection, do: Callable[[Any, Callable[[str, int, int, dict[str, float]], None]], Any]) -> None:
@@ -82,6 +98,7 @@ def work(connection: Connection, do: Callable[[Any, Callable[[str, int, int, dic
         except (EOFError, OSError):
             return
         outcome = do(job, report)
+        end_children()
         sys.stdout.flush()
         try:
             connection.send(("done", outcome))

@@ -2,15 +2,15 @@
 
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
 from gexbench.benchmark.gene_sets import matching
 from gexbench.benchmark.jobs import Job, Outcome
 from gexbench.benchmark.memory import PeakMemory
+from gexbench.benchmark.processes import end_children
 from gexbench.benchmark.record import record_of
 from gexbench.benchmark.scoring import prepare_fold, score
 from gexbench.benchmark.store import Store
@@ -20,6 +20,7 @@ from gexbench.benchmark.training_log import columns_of, log_table
 from gexbench.metrics.panel import PreparedFold
 from gexbench.models import checkpoint
 from gexbench.models.contract import Budget, Diverged, Unavailable
+from gexbench.tasks.atomic import DiskFull
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.data_directory import load_cohort
 from gexbench.tasks.device_fold import DeviceFold, all_conditions, put_on_device
@@ -30,7 +31,7 @@ T = TypeVar("T")
 
 
 class WroteToInputs(Exception):
-    """A generator changed the tensors that it was given; the fold was put on the device anew."""
+    """A generator changed the tensors that it was given, which other cells would get; the worker has to go."""
 
 
 class Workspace:
@@ -52,7 +53,7 @@ class Workspace:
         self._prepared: dict[str, PreparedFold] = {}
 
     def do(self, job: Job, report: Report) -> Outcome:
-        """Do a job; a failure of the cell becomes a record, never an exception."""
+        """Do a job; a failure of the cell of any kind is an outcome, never an exception."""
         try:
             if job.kind == "prepare":
                 self._prepare(job.fold)
@@ -61,20 +62,16 @@ class Workspace:
             else:
                 self._score(_cell_of(job), report)
         except Unavailable as error:
-            return self._failed(job, Outcome("unavailable", str(error)))
+            return Outcome("unavailable", str(error))
         except Diverged as error:
-            return self._failed(job, Outcome("diverged", str(error)))
+            return Outcome("diverged", str(error))
         except (MemoryError, torch.cuda.OutOfMemoryError) as error:
-            return self._failed(job, Outcome("out of memory", str(error) or type(error).__name__, _trace()))
-        except Exception as error:  # a cell's failure of any kind costs this cell alone
-            return self._failed(job, Outcome("failed", f"{type(error).__name__}: {error}", _trace()))
+            return Outcome("out of memory", str(error) or type(error).__name__, _trace())
+        except DiskFull as error:
+            return Outcome("failed", str(error), disk_full=True)
+        except (Exception, SystemExit) as error:  # a cell's failure of any kind costs this cell alone
+            return Outcome("failed", f"{type(error).__name__}: {error}", _trace())
         return Outcome("ok")
-
-    def _failed(self, job: Job, outcome: Outcome) -> Outcome:
-        if job.cell is not None:
-            record = failure_record(job.cell, self.plan, self.cohort, outcome)
-            self.store.write_json("records", job.cell.score_key, record)
-        return replace(outcome, recorded=job.cell is not None)
 
     def _prepare(self, fold: Fold) -> PreparedFold:
         return _held(self._prepared, fold.hash(), lambda: self._prepared_fold(fold))
@@ -113,13 +110,18 @@ class Workspace:
             raise
         finally:
             if fold.checksum() != checksum:
-                self._folds.clear()
-                self.cohort = load_cohort(self.plan.sweep.cohort)
-                self.conditions = all_conditions(self.cohort, self.device)
                 raise WroteToInputs(f"{cell.entry.name} wrote to its inputs; copy tensors before changing them")
-        facts = {**trained.facts, "peak_memory_bytes": peak.bytes}
+        left = end_children()
+        warnings = [f"left {left} running processes behind, which were ended"] if left else []
+        facts = {
+            **trained.facts,
+            "warnings": [*trained.facts["warnings"], *warnings],
+            "peak_memory_bytes": peak.bytes,
+        }
         if self.keep_models:
-            checkpoint.save(trained.generator, cell.entry.name, self.results / "store" / "models" / cell.train_key)
+            self.store.write_model(
+                cell.train_key, lambda folder: checkpoint.save(trained.generator, cell.entry.name, folder)
+            )
         self.store.write_log(cell.train_key, trained.log)
         self.store.write_rows(cell.train_key, trained.arrays, facts)
 
@@ -141,11 +143,6 @@ class Workspace:
             peak_memory_bytes=facts["peak_memory_bytes"],
         )
         self.store.write_json("records", cell.score_key, record)
-
-
-def failure_record(cell: Cell, plan: Plan, cohort: Cohort, outcome: Outcome) -> dict[str, Any]:
-    """The record of a cell that did not end well."""
-    return record_of(cell, plan, cohort, state=outcome.state, reason=outcome.reason, traceback=outcome.traceback)
 
 
 def _cell_of(job: Job) -> Cell:

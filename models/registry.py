@@ -19,6 +19,10 @@ Condition = Literal["labels", "text", "patches"]
 ENTRY_POINT_GROUP = "gexbench.generators"
 
 
+class BrokenGenerator(InputError):
+    """A generator of another package whose code cannot be imported; names it, the cause and the mend."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One registered generator; holds nothing that needs an import of torch.
@@ -37,6 +41,7 @@ class Entry:
         install: the command that installs them.
         returns_real_rows: its rows are real patients' rows, which never leave the machine unasked.
         file: the file that the user named, of which `target`'s class is part; None for a generator in a module.
+        broken: why the package that it comes from cannot be imported; empty when it can.
     """
 
     name: str
@@ -51,6 +56,7 @@ class Entry:
     install: str = ""
     returns_real_rows: bool = False
     file: LocalFile | None = None
+    broken: str = ""
 
     @property
     def local(self) -> bool:
@@ -65,6 +71,8 @@ class Entry:
     @property
     def unavailable(self) -> str | None:
         """Why it cannot be used here, with the mend; None when it can."""
+        if self.broken:
+            return self.broken
         missing = [module for module in self.modules if find_spec(module) is None]
         return f"needs {', '.join(missing)}; install with: {self.install}" if missing else None
 
@@ -118,10 +126,8 @@ class Registry(Mapping[str, Entry]):
 def registry() -> Registry:
     """Built-in generators followed by those of installed packages (entry points `gexbench.generators`).
 
-    An entry point's name is the registry key, its value an `Entry` or a function that returns one.
-
-    Raises:
-        InputError: an entry point that cannot be imported or gives anything else.
+    An entry point's name is the registry key, its value an `Entry` or a function that returns one. A package that
+    cannot be imported costs its own generators alone: their entries are `broken`.
     """
     from gexbench.models import BUILT_IN
 
@@ -129,14 +135,19 @@ def registry() -> Registry:
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
         try:
             loaded = point.load()
-        except (ImportError, AttributeError, SyntaxError) as error:
-            where = f"entry point {point.name!r} ({point.value})"
-            raise InputError(f"{where}: cannot be imported ({error}); mend or uninstall its package") from None
-        entry = loaded() if callable(loaded) and not isinstance(loaded, type) else loaded
+            entry = loaded() if callable(loaded) and not isinstance(loaded, type) else loaded
+        except Exception as error:  # another package's code may raise anything
+            found.append(Entry(point.name, point.value, "broken", (), "", broken=_broken(point.name, error)))
+            continue
         if not isinstance(entry, Entry) or entry.name != point.name:
             raise InputError(f"entry point {point.name!r} ({point.value}): must give an Entry named {point.name!r}")
         found.append(entry)
     return Registry((*BUILT_IN, *found))
+
+
+def _broken(name: str, error: Exception) -> str:
+    cause = f"{type(error).__name__}: {error}".splitlines()[0]
+    return f"generator {name}: the package that it comes from cannot be imported ({cause}); mend or uninstall it"
 
 
 def resolve_settings(entry: Entry, budget: str, overrides: Mapping[str, Any] | None = None) -> "GeneratorSettings":
@@ -144,10 +155,16 @@ def resolve_settings(entry: Entry, budget: str, overrides: Mapping[str, Any] | N
 
     Raises:
         InputError: unknown or ill-typed settings, all of them at once, with suggestions.
+        BrokenGenerator: its code cannot be imported.
     """
     from pydantic import ValidationError
 
-    cls = entry.settings_class()
+    if entry.broken:
+        raise BrokenGenerator(entry.broken)
+    try:
+        cls = entry.settings_class()
+    except Exception as error:  # another package's code may raise anything
+        raise BrokenGenerator(_broken(entry.name, error)) from error
     merged = {**cls.presets.get(budget, {}), **entry.settings, **(overrides or {})}
     try:
         return cls.model_validate(merged)

@@ -1,13 +1,33 @@
 """Writing a file whole or not at all."""
 
+import contextlib
+import errno
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 WRITING = ".writing-"
 """Beginning of the names of temporary files; the writer's process id follows."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says of a full disk, a used-up quota and a limit on the size of files."""
 _UMASK = os.umask(0)
 os.umask(_UMASK)  # the only way to read it is to set it
+
+
+class DiskFull(OSError):
+    """A place cannot be written to; what was written whole is kept."""
+
+
+@contextlib.contextmanager
+def said_when_full() -> Iterator[None]:
+    """Turn what the system says of a full disk into `DiskFull`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL or isinstance(error, DiskFull):
+            raise
+        raise DiskFull(error.errno, f"the results cannot be written: {error.strerror}") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -16,19 +36,34 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically: temporary file beside it, fsync, rename."""
-    handle, name = tempfile.mkstemp(prefix=f"{WRITING}{os.getpid()}-", dir=path.parent)
+    """Write a file atomically: temporary file beside it, fsync, rename.
+
+    Raises:
+        DiskFull: the disk is full; other OSErrors as they come.
+    """
+    with said_when_full():
+        handle, name = tempfile.mkstemp(prefix=f"{WRITING}{os.getpid()}-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fchmod(handle, 0o666 & ~_UMASK)
+                os.fsync(handle)
+            Path(name).replace(path)
+            sync_folder(path.parent)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def write_changed(path: Path, content: bytes) -> None:
+    """Write a file atomically where it does not hold this content already, which is much quicker."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(handle, 0o666 & ~_UMASK)
-            os.fsync(handle)
-        Path(name).replace(path)
-        sync_folder(path.parent)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        if path.read_bytes() == content:
+            return
+    except FileNotFoundError:
+        pass
+    write_bytes(path, content)
 
 
 def sync_folder(folder: Path) -> None:

@@ -74,7 +74,7 @@ def card(
 
     It holds no patient's values. `gexbench cohort compare CARD COHORT` tells whether a rebuilt cohort is the same.
     """
-    from gexbench.benchmark.store import write_text
+    from gexbench.tasks.atomic import write_text
     from gexbench.tasks.data_directory import load_cohort
     from gexbench.tasks.errors import InputError
     from gexbench.tasks.published_card import card_text, side_of

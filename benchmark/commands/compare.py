@@ -37,10 +37,10 @@ def compare(
     A difference is FIRST - SECOND. p is Holm-corrected over the rows of a measure. Cells that only one side has are
     listed and take no part.
     """
-    from gexbench.benchmark.store import write_text
     from gexbench.leaderboards.comparison import compare_generators, compare_leaderboards
     from gexbench.leaderboards.formatting import csv_text
     from gexbench.leaderboards.records import RecordError, read_records
+    from gexbench.tasks.atomic import write_text
     from gexbench.tasks.errors import InputError
 
     rows, console = options.listed(generators), options.console()

@@ -57,11 +57,11 @@ def write_and_show(
         formats: of the tables; none = those that every leaderboard has.
         out: folder for the tables; None = the leaderboard's own.
     """
-    from gexbench.benchmark.store import write_text
     from gexbench.leaderboards.publishing import SUMS
     from gexbench.leaderboards.records import RecordError, read_records
     from gexbench.leaderboards.rendering import DEFAULT_FORMATS, write
     from gexbench.leaderboards.table import leaderboard, summary
+    from gexbench.tasks.atomic import write_text
     from gexbench.tasks.errors import InputError
 
     stored, published = folder / "note.json", (folder / SUMS).is_file()

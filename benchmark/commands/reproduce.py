@@ -92,7 +92,7 @@ def _written(results: Path, recorded: "Record", again: "Record", found: "Reprodu
     import dataclasses
     import json
 
-    from gexbench.benchmark.store import write_text
+    from gexbench.tasks.atomic import write_text
 
     content = recorded.content
     place = f"{recorded.row}.{content['fold']['track']}-{recorded.fold}.{recorded.repeat}"

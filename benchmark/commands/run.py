@@ -169,7 +169,7 @@ def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) 
         console.print("stopped; the same command resumes where it stopped")
         raise typer.Exit(130)
     write_and_show(console, runner.folder, note)
-    bad = {state: count for state, count in summary.states.items() if state not in {"ok", "unavailable"}}
+    bad = {state: count for state, count in summary.states.items() if state not in {"ok", "unavailable", "skipped"}}
     if bad:
         counted = ", ".join(f"{count} {state}" for state, count in sorted(bad.items()))
         console.print(

@@ -24,7 +24,7 @@ from gexbench.tasks.data_directory import cohort_folder
 
 MISBEHAVIOUR = '''
 """Generators for tests: each breaks the contract in its own way."""
-import os, signal, time
+import os, signal, subprocess, sys, time
 import numpy as np, torch
 from gexbench.models.contract import Generator, GeneratorSettings, Samples, Unavailable
 
@@ -32,14 +32,34 @@ class Settings(GeneratorSettings):
     how: str = "well"
     shift: float = 0.0
 
+SLEEP = "import os, time; open(os.environ['GEXBENCH_TEST_PIDS'], 'a').write(f'{os.getpid()} '); time.sleep(600)"
+
+def start_children():
+    subprocess.Popen([sys.executable, "-c", SLEEP])
+    subprocess.Popen([sys.executable, "-c", "import os; os.setsid(); os.fork() and os._exit(0);" + SLEEP])
+    while not os.path.exists(os.environ["GEXBENCH_TEST_PIDS"]): time.sleep(0.05)
+    time.sleep(1)
+
 class Behaved(Generator):
     Settings = Settings
     def fit(self, train, validation, *, budget, seed, progress=None):
         how = self.settings.how
+        print("the last words of", how, "in /home/someone/data")
         if how == "raise": raise RuntimeError("no luck with /home/someone/data")
+        if how == "sys-exit": sys.exit(3)
         if how == "exit": os._exit(7)
         if how == "segfault": os.kill(os.getpid(), signal.SIGSEGV)
-        if how == "hang": time.sleep(600)
+        if how == "hang": signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32)); time.sleep(600)
+        if how == "allocate":
+            held = []
+            while True: held.append(np.ones(2**24))
+        if how == "print":
+            line = b"x" * 99 + bytes([10])
+            for _ in range(200): os.write(1, line * 10_000)
+            raise RuntimeError("printed 200 MB")
+        if how == "children": start_children()
+        if how == "orphans": start_children(); os._exit(7)
+        if how == "patch": torch.set_default_dtype(torch.float64); torch.randn = lambda *a, **k: torch.zeros(*a)
         if how == "unavailable": raise Unavailable("needs something else")
         if how == "write": train.expression.zero_()
         self.genes = train.genes
@@ -49,12 +69,20 @@ class Behaved(Generator):
         rows = self.mean + self.sd * torch.randn(n, len(self.genes), generator=torch.Generator().manual_seed(seed))
         rows = rows + self.settings.shift
         if how == "nan": rows[0, 0] = float("nan")
-        if how == "shape": rows = rows[:-1]
+        if how == "few": rows = rows[:-1]
+        if how == "shape": rows = rows[:, :-1]
+        if how == "type": return rows
         genes = self.genes[::-1] if how == "genes" else self.genes
         return Samples.of(rows, conditions, draws, genes)
     def state(self): return {"mean": self.mean, "sd": self.sd}, {"genes": list(self.genes)}
-    def restore(self, tensors, facts, device): ...
+    def restore(self, tensors, facts, device):
+        self.mean, self.sd, self.genes = tensors["mean"], tensors["sd"], tuple(facts["genes"])
 '''
+NAMES = ("one", "two", "three", "four")
+HOWS = (
+    "raise", "sys-exit", "exit", "segfault", "hang", "allocate", "print", "children", "orphans", "unavailable", "write",
+    "nan", "few", "shape", "type", "genes",
+)  # fmt: skip
 
 
 @dataclass
@@ -90,9 +118,10 @@ def workbench(tmp_path: Path, small_cohort: Cohort, monkeypatch: pytest.MonkeyPa
     module.write_text(MISBEHAVIOUR)
     monkeypatch.syspath_prepend(str(module.parent))
     entries = [
-        Entry(name, "gexbench_test_generators:Behaved", "test", (), "for tests")
-        for name in ("one", "two", "three", "four")
+        Entry(name, "gexbench_test_generators:Behaved", "test", (), "for tests", settings=settings)
+        for name, settings in [*((name, {}) for name in NAMES), *((how, {"how": how}) for how in HOWS)]
     ]
+    monkeypatch.setenv("GEXBENCH_TEST_PIDS", str(tmp_path / "pids"))
     yield Workbench(tmp_path / "results", small_cohort, Registry((*BUILT_IN, *entries)), tmp_path / "log.txt")
     sys.modules.pop("gexbench_test_generators", None)
 
@@ -151,7 +180,7 @@ ENTRY = Entry("tunable", "gexbench_test_tunable:Tunable", "test", (), "for tests
 class InProcess:
     """Stands in for the pool: the same objective without processes, which take seconds to start."""
 
-    def __init__(self, serve, arguments, size, *, threads, time_limit_s, answer):
+    def __init__(self, serve, arguments, size, *, answer, **limits):
         self.arguments, self.answer = arguments, answer
 
     def run(self, next_job, done, progress, stopping):

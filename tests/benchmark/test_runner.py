@@ -2,19 +2,7 @@
 
 import json
 
-import pytest
-
 from gexbench.benchmark.sweep import ANCHORS
-
-BAD = {
-    "raise": ("failed", "RuntimeError: no luck"),
-    "exit": ("failed", "worker process ended (exit code 7)"),
-    "segfault": ("failed", "worker process ended (signal 11)"),
-    "nan": ("diverged", "not finite"),
-    "shape": ("failed", "rows of shape"),
-    "genes": ("failed", "other gene names"),
-    "unavailable": ("unavailable", "needs something else"),
-}
 
 
 def records(runner):
@@ -23,29 +11,6 @@ def records(runner):
         record = json.loads(path.read_text())
         found[record["generator"]["name"]] = record
     return found
-
-
-@pytest.mark.parametrize("group", [("raise", "exit", "nan", "shape"), ("segfault", "genes", "unavailable", "well")])
-def test_a_bad_generator_costs_its_own_cell(workbench, group):
-    names = dict(zip(("one", "two", "three", "four"), ({"how": how} for how in group), strict=True))
-    runner = workbench.runner(names)
-    runner.run(2, workbench.display())
-    found = records(runner)
-    for name in ANCHORS:
-        assert found[name]["state"] == "ok", found[name]["reason"]
-    for name, given in names.items():
-        state, reason = BAD.get(given["how"], ("ok", ""))
-        assert found[name]["state"] == state
-        assert reason in (found[name]["reason"] or "")
-        assert "someone" not in json.dumps(found[name])
-
-
-def test_a_hanging_generator_is_killed_at_its_limit(workbench):
-    runner = workbench.runner({"one": {"how": "hang"}, "two": {}}, time_limit_s=20.0)
-    runner.run(2, workbench.display())
-    found = records(runner)
-    assert found["one"]["state"] == "timeout"
-    assert found["two"]["state"] == "ok"
 
 
 def test_what_exists_is_skipped_failures_are_tried_again_and_numbers_repeat(workbench):
@@ -123,20 +88,3 @@ def test_a_corrupt_record_is_made_again_and_reported(workbench):
     summary = again.run(2, workbench.display())
     assert summary.states == {"ok": 1}
     assert any(runner.plan.cells[0].score_key in place for place in summary.corrupt)
-
-
-def test_a_generator_that_writes_to_its_inputs_spoils_no_other_cell(workbench):
-    alone = workbench.runner({"two": {}})
-    alone.run(1, workbench.display())
-    expected = records(alone)["two"]["metrics"]
-    for path in (workbench.results / "store").glob("*/*"):
-        if path.is_file():
-            path.unlink()
-    for path in (workbench.results / "store" / "rows").iterdir():
-        (path / "cell.json").unlink()
-    runner = workbench.runner({"one": {"how": "write"}, "two": {}})
-    runner.run(1, workbench.display())
-    found = records(runner)
-    assert found["one"]["state"] == "failed"
-    assert "wrote to its inputs" in found["one"]["reason"]
-    assert found["two"]["metrics"] == expected

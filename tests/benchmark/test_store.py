@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from gexbench.benchmark.keys import content_key
-from gexbench.benchmark.store import Store, write_text
+from gexbench.benchmark.store import Store
+from gexbench.tasks.atomic import write_text
 
 
 @pytest.fixture

@@ -1,0 +1,134 @@
+"""A worker's processes seen from outside, what they print, and how they are ended; imports no torch."""
+
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import sys
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import psutil
+
+OUTPUT_LINES = 40
+OUTPUT_BYTES = 16_384
+READ_AT_ONCE = 4 * 2**20
+_CHUNK = 2**16
+_ENDING_S = 5.0
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+class Family:
+    """A process and everything that it started, also what has left its process group or lost its parent."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._members: dict[int, psutil.Process] = {}
+        with contextlib.suppress(psutil.Error):
+            self._members[pid] = psutil.Process(pid)
+
+    def look(self) -> None:
+        """Take note of processes that were started since the last look."""
+        head = self._members.get(self.pid)
+        if head is not None:
+            with contextlib.suppress(psutil.Error):
+                self._members.update({child.pid: child for child in head.children(recursive=True)})
+
+    def resident_bytes(self) -> int:
+        """Resident memory of all its processes together; pages that several share are counted in each."""
+        total = 0
+        for pid, member in list(self._members.items()):
+            try:
+                total += member.memory_info().rss
+            except psutil.Error:
+                if pid != self.pid:
+                    del self._members[pid]
+        return total
+
+    def kill(self) -> None:
+        """End all its processes at once."""
+        self.look()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        for member in self._members.values():
+            with contextlib.suppress(psutil.Error):
+                member.kill()
+
+
+class OutputTail:
+    """The last lines that a worker's processes print: at most `OUTPUT_LINES` of the last `OUTPUT_BYTES`.
+
+    Args:
+        pipe: reading end of the pipe that their standard output and error go into.
+    """
+
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe = pipe
+        self._held = b""
+        os.set_blocking(pipe.fileno(), False)
+
+    def read(self) -> None:
+        """Take what is waiting, so that a process that prints is not held up."""
+        taken = 0
+        while taken < READ_AT_ONCE:
+            try:
+                chunk = os.read(self.pipe.fileno(), _CHUNK)
+            except (BlockingIOError, OSError):
+                return
+            if not chunk:
+                return
+            taken += len(chunk)
+            self._held = (self._held + chunk)[-OUTPUT_BYTES:]
+
+    def clear(self) -> None:
+        """Forget what was printed before."""
+        self.read()
+        self._held = b""
+
+    def lines(self) -> tuple[str, ...]:
+        """The last lines, without colours and control characters."""
+        self.read()
+        text = self._held.decode("utf-8", errors="replace").replace("\r", "\n")
+        cleaned = (_CONTROL.sub("", line).rstrip() for line in text.split("\n"))
+        return tuple(line for line in cleaned if line)[-OUTPUT_LINES:]
+
+
+def lead_group() -> None:
+    """Make this process the leader of its own group, which ends with its parent.
+
+    The keyboard's interrupt then does not reach it, killing the group leaves no child behind, and on Linux processes
+    that lose their parent become its children.
+    """
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            system = ctypes.CDLL(None)
+            system.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            system.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_children() -> int:
+    """End every process that this one has started and that is still there; returns how many were running."""
+    running = 0
+    for _ in range(3):  # a process that is ended may have started another one meanwhile
+        children = psutil.Process().children(recursive=True)
+        if not children:
+            break
+        for child in children:
+            with contextlib.suppress(psutil.Error):
+                running += child.status() != psutil.STATUS_ZOMBIE
+                child.kill()
+        psutil.wait_procs(children, timeout=_ENDING_S)
+    return running
+
+
+def memory_share(workers: int) -> int:
+    """Bytes that each of `workers` may hold: an equal share of 90 % of the machine's memory, or its container's."""
+    total = psutil.virtual_memory().total
+    with contextlib.suppress(OSError, ValueError):
+        total = min(total, int(_CGROUP_LIMIT.read_text()))
+    return int(0.9 * total / max(workers, 1))

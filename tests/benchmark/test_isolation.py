@@ -1,0 +1,206 @@
+"""Cells that go wrong in every way, with real processes: each costs its own cell, and nothing of it stays."""
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from gexbench.benchmark.processes import OUTPUT_BYTES, OUTPUT_LINES, Family, OutputTail, memory_share
+from gexbench.benchmark.sweep import ANCHORS
+from gexbench.models.registry import Entry, Registry, registry
+
+BAD = {
+    "raise": ("failed", "RuntimeError: no luck"),
+    "sys-exit": ("failed", "SystemExit: 3"),
+    "exit": ("failed", "worker process ended (exit code 7)"),
+    "segfault": ("failed", "worker process ended (signal 11)"),
+    "orphans": ("failed", "worker process ended (exit code 7)"),
+    "nan": ("diverged", "not finite"),
+    "few": ("failed", "rows of shape"),
+    "shape": ("failed", "rows of shape"),
+    "type": ("failed", "returned Tensor"),
+    "genes": ("failed", "other gene names"),
+    "write": ("failed", "wrote to its inputs"),
+    "unavailable": ("unavailable", "needs something else"),
+    "hang": ("timeout", "longer than 20 s"),
+    "allocate": ("out of memory", "the limit is 1.80 GB"),
+    "print": ("failed", "printed 200 MB"),
+}
+HEAVY = ("hang", "allocate", "print")
+
+
+def records(runner):
+    found = {}
+    for path in (runner.folder / "records").glob("*.json"):
+        record = json.loads(path.read_text())
+        found[record["generator"]["name"]] = record
+    return found
+
+
+def plainly(*names):
+    return {name: {} for name in names}
+
+
+def alive(pids):
+    return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+
+
+def check(found, names):
+    for name in (*ANCHORS, "one"):
+        assert found[name]["state"] == "ok", found[name]["reason"]
+    for name in names:
+        state, reason = BAD[name]
+        assert (found[name]["state"], reason in found[name]["reason"]) == (state, True), found[name]["reason"]
+        assert found[name]["metrics"] == {}
+        assert "someone" not in json.dumps(found[name])
+        assert len(found[name]["output"]) <= OUTPUT_LINES
+
+
+@pytest.mark.slow  # fourteen workers are lost and replaced: half a minute on a busy machine
+def test_a_bad_generator_costs_its_own_cell_and_leaves_nothing(workbench, tmp_path):
+    names = tuple(name for name in BAD if name not in HEAVY)
+    runner = workbench.runner(plainly(*names, "children", "one"))
+    runner.run(2, workbench.display())
+    found = records(runner)
+    check(found, names)
+    for name in ("raise", "exit", "segfault", "nan"):
+        assert found[name]["output"][0] == f"the last words of {name} in …/data"
+    assert found["children"]["state"] == "ok"
+    assert any("left 2 running processes behind" in warning for warning in found["children"]["warnings"])
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert len(pids) == 4
+    assert alive(pids) == []
+
+
+@pytest.mark.slow  # waits for a limit of 20 s, fills 1.8 GB and prints 200 MB
+def test_a_cell_is_killed_at_its_limits_and_may_print_what_it_likes(workbench):
+    runner = workbench.runner(plainly(*HEAVY, "one"), time_limit_s=20.0, memory_gb=1.8)
+    runner.run(2, workbench.display())
+    check(records(runner), HEAVY)
+
+
+def test_failures_are_no_results_and_the_named_states_are_tried_again(workbench):
+    runner = workbench.runner(plainly("raise", "nan", "unavailable"))
+    first = runner.run(2, workbench.display())
+    assert first.states == {"ok": len(ANCHORS), "failed": 1, "diverged": 1, "unavailable": 1}
+    assert {runner.state_of(cell) for cell in runner.plan.cells if cell.entry.name in ("raise", "nan")} == {
+        "failed",
+        "diverged",
+    }
+    for retry, states in [
+        (("diverged",), {"diverged": 1}),
+        (("failed", "timeout"), {"failed": 1}),
+        (("unavailable",), {"unavailable": 1}),
+        (("timeout",), {}),
+    ]:
+        summary = runner.run(1, workbench.display(), retry=retry)
+        assert summary.states == states
+        assert summary.cached >= len(ANCHORS)
+
+
+def test_what_a_foreign_generator_does_to_its_process_spoils_no_other_cell(workbench):
+    alone = workbench.runner({"three": {}})
+    alone.run(1, workbench.display())
+    expected = records(alone)["three"]["metrics"]
+    for path in (workbench.results / "store").glob("*/*"):
+        if path.is_file():
+            path.unlink()
+    for path in (workbench.results / "store" / "rows").iterdir():
+        (path / "cell.json").unlink()
+    runner = workbench.runner({"one": {"how": "write"}, "two": {"how": "patch"}, "three": {}})
+    runner.run(1, workbench.display())
+    found = records(runner)
+    assert {name: found[name]["state"] for name in ("one", "two", "three")} == {
+        "one": "failed",
+        "two": "ok",
+        "three": "ok",
+    }
+    assert found["three"]["metrics"] == expected
+
+
+class Point:
+    """Stands in for an installed package's entry point."""
+
+    name, value, group = "broken-plug-in", "nowhere.at.all:ENTRY", "gexbench.generators"
+
+    def load(self):
+        raise ImportError("No module named 'nowhere'")
+
+
+def test_a_broken_plug_in_is_skipped_with_its_reason(workbench, monkeypatch):
+    monkeypatch.setattr(sys.modules[Registry.__module__], "entry_points", lambda group: [Point()])
+    entry = registry()["broken-plug-in"]
+    assert "No module named 'nowhere'" in entry.unavailable
+    late = Entry("late", "nowhere.at.all:Model", "test", (), "its settings cannot be imported")
+    missing = Entry("lacks", "gexbench_test_generators:Behaved", "test", (), "", modules=("nowhere",), install="do it")
+    workbench.registry = Registry((*workbench.registry.values(), entry, late, missing))
+    runner = workbench.runner(plainly("broken-plug-in", "late", "lacks"))
+    assert runner.run(1, workbench.display()).states == {"ok": len(ANCHORS), "skipped": 3}
+    found = records(runner)
+    for name, reason in (("broken-plug-in", "nowhere"), ("late", "nowhere"), ("lacks", "install with: do it")):
+        assert found[name]["state"] == "skipped"
+        assert reason in found[name]["reason"]
+    assert not any(
+        (workbench.results / "store" / "records" / f"{cell.score_key}.json").exists()
+        for cell in runner.plan.cells
+        if cell.skip
+    )
+    assert runner.run(1, workbench.display()).states == {"skipped": 3}
+
+
+def test_the_tail_of_an_output_is_bounded_and_clean():
+    read, write = multiprocessing.Pipe(duplex=False)
+    tail = OutputTail(read)
+    os.write(write.fileno(), b"old\n")
+    tail.clear()
+    assert tail.lines() == ()
+    for number in range(OUTPUT_LINES + 5):
+        os.write(write.fileno(), f"\x1b[31m{number}\x1b[0m %\rdone \xff {number}\n".encode("latin-1"))
+    assert len(tail.lines()) == OUTPUT_LINES
+    assert tail.lines()[-2:] == ("44 %", "done \ufffd 44")
+    os.write(write.fileno(), b"y" * (OUTPUT_BYTES + 100))
+    assert tail.lines() == ("y" * OUTPUT_BYTES,)
+
+
+HEAD = """
+import os, subprocess, sys, time
+os.setsid()
+child = subprocess.Popen([sys.executable, "-c", {!r}], start_new_session=True)
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+CHILD = """
+import time
+held = bytearray(300_000_000)
+held[::4096] = b"x" * len(held[::4096])
+print(flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_family_holds_processes_that_have_left_their_group():
+    head = subprocess.Popen([sys.executable, "-c", HEAD.format(CHILD)], stdout=subprocess.PIPE, text=True)
+    child = int(head.stdout.readline())
+    head.stdout.readline()
+    family = Family(head.pid)
+    assert family.resident_bytes() < 200_000_000
+    family.look()
+    assert family.resident_bytes() > 300_000_000
+    family.kill()
+    head.wait(timeout=10)
+    head.stdout.close()
+    deadline = time.monotonic() + 10
+    while alive([child]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert alive([child]) == []
+
+
+def test_workers_share_the_memory_of_the_machine():
+    total = psutil.virtual_memory().total
+    assert memory_share(3) <= 0.9 * total / 3 + 1
+    assert memory_share(1) == pytest.approx(2 * memory_share(2), abs=2)
