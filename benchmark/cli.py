@@ -13,6 +13,7 @@ from gexbench.benchmark.commands import (
     report,
     reproduce,
     run,
+    sample,
     score,
     status,
     tune,
@@ -32,6 +33,7 @@ app.command("new", epilog=new.EPILOG)(new.new)
 app.command("check", epilog=check.EPILOG)(check.check)
 app.command("tune", epilog=tune.EPILOG)(tune.tune)
 app.command("score", epilog=score.EPILOG)(score.score)
+app.command("sample", epilog=sample.EPILOG)(sample.sample)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.command("figures", epilog=figures.EPILOG)(figures.figures)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)

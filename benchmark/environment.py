@@ -94,7 +94,10 @@ def source_hash(target: str, file: LocalFile | None = None) -> str:
         module = waiting.pop()
         if module in seen:
             continue
-        spec = find_spec(module)
+        try:
+            spec = find_spec(module)
+        except Exception:  # the code of another package, which may raise anything; its cells fail or are skipped
+            spec = None
         if spec is None or not spec.origin or not spec.origin.endswith(".py"):
             continue
         seen[module] = Path(spec.origin).read_bytes()
@@ -107,7 +110,11 @@ def source_hash(target: str, file: LocalFile | None = None) -> str:
 
 def _imports(source: bytes) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return found
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("gexbench"):
             found.add(node.module)
             found |= {f"{node.module}.{alias.name}" for alias in node.names if _is_module(node.module, alias.name)}

@@ -96,6 +96,10 @@ class Pool(Generic[J]):
             else multiprocessing.get_context("spawn")
         )
 
+    def spawn(self) -> None:
+        """Start workers as fresh processes, whatever `fork` said."""
+        self._context = multiprocessing.get_context("spawn")
+
     def run(
         self,
         next_job: Callable[[], J | None],

@@ -2,11 +2,11 @@
 
 import errno
 import json
+import math
 import re
 import signal
-from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,7 +16,9 @@ from gexbench.benchmark.pool import GB, Pool
 from gexbench.benchmark.processes import memory_share
 from gexbench.benchmark.progress import Display
 from gexbench.benchmark.record import failure_record
+from gexbench.benchmark.schedule import Schedule
 from gexbench.benchmark.store import Store
+from gexbench.benchmark.store_cap import Evicted, evict, in_use
 from gexbench.benchmark.sweep import Cell, Plan
 from gexbench.benchmark.worker import serve
 from gexbench.models import BUILT_IN
@@ -28,100 +30,22 @@ FINAL_STATES = frozenset({"ok", "unavailable"})
 """States that stand; a cell in any other state is tried again by the next run."""
 
 
-@dataclass(slots=True)
-class Schedule:
-    """Jobs still to do, handed out fold by fold: the real side first, then scores, then trainings.
-
-    Trained families start before the quick references, so that no long job is left for the end. Cells with the same
-    train key (a tuned row that kept the default settings) are trained once; `sharing` holds the others.
-    """
-
-    plan: Plan
-    prepare: deque[Job] = field(default_factory=deque)
-    train: deque[Job] = field(default_factory=deque)
-    score: deque[Job] = field(default_factory=deque)
-    prepared: set[str] = field(default_factory=set)
-    sharing: dict[str, list[Cell]] = field(default_factory=dict)
-    unprepared: dict[str, Outcome] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, plan: Plan, store: Store, cells: Collection[Cell], train: bool = True) -> "Schedule":
-        """The jobs that `cells` need, given what the store holds; without `train` only kept rows are scored."""
-        schedule = cls(plan)
-        for fold in plan.folds:
-            of_fold = [cell for cell in cells if cell.fold.index == fold.index]
-            if not of_fold:
-                continue
-            if store.read_json("folds", plan.fold_key(fold)) is None:
-                schedule.prepare.append(Job("prepare", fold))
-            else:
-                schedule.prepared.add(fold.hash())
-            for cell in sorted(of_fold, key=lambda cell: cell.entry.is_reference):
-                kept = store.has_rows(cell.train_key)
-                if kept:
-                    schedule.score.append(Job("score", fold, cell))
-                elif train and cell.train_key in schedule.sharing:
-                    schedule.sharing[cell.train_key].append(cell)
-                elif train:
-                    schedule.sharing[cell.train_key] = []
-                    schedule.train.append(Job("train", fold, cell))
-        return schedule
-
-    def next_job(self) -> Job | None:
-        """The next job that can start now."""
-        ready = [job for job in self.score if job.fold.hash() in self.prepared]
-        candidates = [*(self.prepare and [self.prepare[0]]), *ready[:1], *(self.train and [self.train[0]])]
-        if not candidates:
-            return None
-        order = {"prepare": 0, "score": 1, "train": 2}
-        position = {fold.hash(): number for number, fold in enumerate(self.plan.folds)}
-        job: Job = min(candidates, key=lambda job: (position[job.fold.hash()], order[job.kind]))
-        {"prepare": self.prepare, "score": self.score, "train": self.train}[job.kind].remove(job)
-        return job
-
-    def ended(self, job: Job, outcome: Outcome) -> list[tuple[Cell, Outcome]]:
-        """Take note of a job's end; returns the cells that ended with it, with their outcomes."""
-        if job.kind == "prepare":
-            if outcome.state == "ok":
-                self.prepared.add(job.fold.hash())
-                return []
-            self.unprepared[job.fold.hash()] = outcome
-            return self._give_up(job)
-        if job.cell is None:
-            raise ValueError(f"{job.name}: no cell")
-        if job.kind != "train":
-            return [(job.cell, outcome)]
-        others = self.sharing.pop(job.cell.train_key, [])
-        if outcome.state != "ok":
-            return [(cell, outcome) for cell in (job.cell, *others)]
-        lost = self.unprepared.get(job.fold.hash())
-        if lost is not None:
-            return [(cell, lost) for cell in (job.cell, *others)]
-        self.score += [Job("score", job.fold, cell) for cell in (job.cell, *others)]
-        return []
-
-    @property
-    def size(self) -> int:
-        """Jobs to do, when every one ends well."""
-        sharing = sum(len(cells) for cells in self.sharing.values())
-        return len(self.prepare) + 2 * len(self.train) + sharing + len(self.score)
-
-    def _give_up(self, job: Job) -> list[tuple[Cell, Outcome]]:
-        lost = [waiting for waiting in self.score if waiting.fold.index == job.fold.index]
-        for waiting in lost:
-            self.score.remove(waiting)
-        outcome = self.unprepared[job.fold.hash()]
-        return [(waiting.cell, outcome) for waiting in lost if waiting.cell is not None]
-
-
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """How a run ended: number of cells by state, cells that were there already, and whether it was stopped."""
+    """How a run ended.
+
+    Attributes:
+        states: number of cells by state; cached: cells that were there already.
+        stopped: whether it was stopped before its end.
+        corrupt: entries of the store that could not be read.
+        evicted: kept rows that left the store.
+    """
 
     states: dict[str, int]
     cached: int
     stopped: bool
     corrupt: tuple[str, ...]
+    evicted: Evicted
 
 
 class Runner:
@@ -129,7 +53,8 @@ class Runner:
 
     `results/store` holds rows, training logs, records and fold preparations by content key, shared by all sweeps;
     `results/leaderboards/NAME` holds `sweep.json`, the records and the training logs of exactly the sweep's cells;
-    those of other cells are dropped only with `replace`.
+    those of other cells are dropped only with `replace`. Kept rows leave the store when it is larger than `store_cap`
+    bytes, but for those of cells that are still to be scored.
     """
 
     def __init__(
@@ -141,6 +66,7 @@ class Runner:
         *,
         keep_models: bool = False,
         replace: bool = False,
+        store_cap: float = math.inf,
     ) -> None:
         self.plan = plan
         self.cohort = cohort
@@ -149,6 +75,7 @@ class Runner:
         self.store = Store(results / "store")
         self.keep_models = keep_models
         self.replace = replace
+        self.store_cap = store_cap
 
     def state_of(self, cell: Cell) -> str:
         """`cached`, `rows kept`, `skipped`, the state of a failed attempt, or `to do`."""
@@ -181,11 +108,17 @@ class Runner:
         self._begin()
         states: dict[str, int] = {}
         cells, cached = self._missing(retry, force)
+        waiting = {cell.slot: cell.train_key for cell in cells}
+        evicted = evict(self.store, self.store_cap, waiting.values())
 
         def ended(cell: Cell, outcome: Outcome) -> None:
+            nonlocal evicted
             states[outcome.state] = states.get(outcome.state, 0) + 1
             self._finish(cell, outcome)
             display.cell_done(cell, outcome)
+            del waiting[cell.slot]
+            if math.isfinite(self.store_cap):
+                evicted = evicted + evict(self.store, self.store_cap, waiting.values())
 
         for cell in [cell for cell in cells if cell.skip and not self.store.has_rows(cell.train_key)]:
             cells.remove(cell)
@@ -201,10 +134,11 @@ class Runner:
 
         total = schedule.size
         pool = self._pool(min(workers, max(total, 1)))
-        with Interrupts(display) as interrupts, display.started(total, cached):
+        keep = in_use(self.store, waiting.values())
+        with keep, Interrupts(display) as interrupts, display.started(total, cached):
             if total:
                 pool.run(schedule.next_job, done, display.progress, lambda: interrupts.stopping)
-        return RunSummary(states, cached, interrupts.stopping, tuple(self.store.corrupt))
+        return RunSummary(states, cached, interrupts.stopping, tuple(self.store.corrupt), evicted)
 
     def _missing(self, retry: Collection[str], force: bool) -> tuple[list[Cell], int]:
         """Cells without a record that stands, and the number of those with one, which are put into the folder."""

@@ -13,14 +13,15 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from gexbench.tasks.atomic import WRITING, said_when_full, sync_folder, write_bytes, write_text
+from gexbench.tasks.atomic import FULL, WRITING, said_when_full, sync_folder, write_bytes, write_text
 from gexbench.tasks.errors import InputError
 
 SCHEMA = 1
+PARTS = ("rows", "training", "records", "folds", "models", "running")
 
 
 class Store:
-    """`rows/KEY/` (npz and JSON), `training/KEY.parquet`, `records/KEY.json` and `folds/KEY.json` under one folder.
+    """`rows/KEY/` (npz and JSON), `models/KEY/`, `training/KEY.parquet`, `records/KEY.json` and `folds/KEY.json`.
 
     Every entry appears at once or not at all (temporary file, fsync, rename) and holds a checksum; an entry
     that cannot be read or whose checksum is wrong counts as missing and is listed in `corrupt`.
@@ -31,18 +32,27 @@ class Store:
         self.corrupt: list[str] = []
 
     def make(self) -> None:
-        """Make the folders.
+        """Make the folders, and `store.json`, which holds the schema of the store.
 
         Raises:
-            InputError: when they cannot be made.
+            InputError: when they cannot be made; a store of another schema.
         """
-        for part in ("rows", "training", "records", "folds"):
-            try:
+        try:
+            for part in PARTS:
                 (self.folder / part).mkdir(parents=True, exist_ok=True)
-            except OSError as error:
+            written = json.dumps({"schema": SCHEMA}) + "\n"
+            path = self.folder / "store.json"
+            if not path.exists():
+                write_text(path, written)
+            if path.read_text() != written:
                 raise InputError(
-                    f"{self.folder}: cannot be made ({error.strerror}); choose another --results"
-                ) from None
+                    f"{path}: is the store of another version of gexbench (this one reads schema {SCHEMA}); use that "
+                    "version, or choose another --results"
+                )
+        except OSError as error:
+            if error.errno in FULL:
+                raise
+            raise InputError(f"{self.folder}: cannot be made ({error.strerror}); choose another --results") from None
 
     def read_json(self, part: str, key: str) -> dict[str, Any] | None:
         """The content stored under a key of `records` or `folds`, or None."""
@@ -90,6 +100,12 @@ class Store:
     def has_rows(self, key: str) -> bool:
         """Whether rows are kept under a key (their checksum is verified when they are read)."""
         return (self.folder / "rows" / key / "cell.json").is_file()
+
+    def drop_rows(self, key: str) -> None:
+        """Let go of the rows under a key; a process that reads them meanwhile finds none."""
+        folder = self.folder / "rows" / key
+        (folder / "cell.json").unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def write_rows(self, key: str, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
         """Keep the rows of a cell with JSON-able facts of its training."""

@@ -15,12 +15,13 @@ from gexbench.benchmark.record import record_of
 from gexbench.benchmark.scoring import prepare_fold, score
 from gexbench.benchmark.store import Store
 from gexbench.benchmark.sweep import Cell, Plan
+from gexbench.benchmark.trained_on import TRAINED_ON, TrainedOn
 from gexbench.benchmark.training import Report, train_and_sample
 from gexbench.benchmark.training_log import columns_of, log_table
 from gexbench.metrics.panel import PreparedFold
 from gexbench.models import checkpoint
-from gexbench.models.contract import Budget, Diverged, Unavailable
-from gexbench.tasks.atomic import DiskFull
+from gexbench.models.contract import Budget, Diverged, Generator, Unavailable
+from gexbench.tasks.atomic import DiskFull, write_text
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.data_directory import load_cohort
 from gexbench.tasks.device_fold import DeviceFold, all_conditions, put_on_device
@@ -119,11 +120,16 @@ class Workspace:
             "peak_memory_bytes": peak.bytes,
         }
         if self.keep_models:
-            self.store.write_model(
-                cell.train_key, lambda folder: checkpoint.save(trained.generator, cell.entry.name, folder)
-            )
+            self._keep_model(cell, trained.generator)
         self.store.write_log(cell.train_key, trained.log)
         self.store.write_rows(cell.train_key, trained.arrays, facts)
+
+    def _keep_model(self, cell: Cell, generator: Generator) -> None:
+        def save(folder: Path) -> None:
+            checkpoint.save(generator, cell.entry.name, folder)
+            write_text(folder / TRAINED_ON, TrainedOn.of(self.cohort, self.plan.fingerprint).model_dump_json())
+
+        self.store.write_model(cell.train_key, save)
 
     def _score(self, cell: Cell, report: Report) -> None:
         kept = self.store.read_rows(cell.train_key)

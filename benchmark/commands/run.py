@@ -1,5 +1,6 @@
 """`gexbench run`: train, sample, score, and write the leaderboard."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -69,6 +70,13 @@ def run(
     keep_models: Annotated[
         bool, typer.Option("--keep-models", help="Keep trained generators in store/models.")
     ] = False,
+    store_cap: Annotated[
+        float | None,
+        typer.Option(
+            help="GB that the store may hold: kept rows leave it, the largest first, but for those still to be scored.",
+            min=0,
+        ),
+    ] = None,
     gene_sets: options.GeneSetsOption = None,
     dry_run: Annotated[
         bool,
@@ -89,6 +97,7 @@ def run(
     from gexbench.benchmark.commands.dry_run import show_plan
     from gexbench.benchmark.commands.planning import planned
     from gexbench.benchmark.local_generators import with_local
+    from gexbench.benchmark.pool import GB
     from gexbench.benchmark.runner import Runner
     from gexbench.benchmark.specification import DEFAULT_SPECIFICATION, checked, given_specification
     from gexbench.models import registry
@@ -103,7 +112,8 @@ def run(
     if not console.is_terminal:
         console.print(f"loading cohort {wanted.cohort}", markup=False)
     made, loaded, board = planned(given, wanted, entries, results, options.device(wanted.resources.device))
-    runner = Runner(made, loaded, results, board, keep_models=keep_models, replace=replace)
+    cap = math.inf if store_cap is None else store_cap * GB
+    runner = Runner(made, loaded, results, board, keep_models=keep_models, replace=replace, store_cap=cap)
     if dry_run:
         show_plan(console, runner, wanted.workers)
         return
@@ -165,6 +175,12 @@ def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) 
     summary = runner.run(workers, Display(console), retry=states)
     for place in summary.corrupt:
         console.print(f"corrupt entry was made again: {place}", markup=False)
+    if summary.evicted.cells:
+        freed, held = (size / 10**9 for size in (summary.evicted.freed, summary.evicted.held))
+        console.print(
+            f"kept rows of {summary.evicted.cells} cells left the store ({freed:.2f} GB); it holds {held:.2f} GB",
+            markup=False,
+        )
     if summary.stopped:
         console.print("stopped; the same command resumes where it stopped")
         raise typer.Exit(130)

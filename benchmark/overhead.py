@@ -1,0 +1,161 @@
+"""What a sweep costs beside its cells: `python -m gexbench.benchmark.overhead`.
+
+Measures the start of workers and the wall-clock time around cells that do nothing, of built-in and of foreign
+generators, with workers that are forked and workers that are spawned; and a sweep whose cells are all there already.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from gexbench.benchmark.jobs import Job, Outcome
+from gexbench.benchmark.pool import Pool
+from gexbench.benchmark.progress import Display
+from gexbench.benchmark.runner import Runner
+from gexbench.benchmark.store import Store
+from gexbench.benchmark.sweep import ANCHORS, Cell, Sweep, plan, sweep_of
+from gexbench.models.registry import Entry, Registry, registry
+from gexbench.tasks.cohort import Cohort
+from gexbench.tasks.cohort_folder import save_cohort
+from gexbench.tasks.data_directory import VARIABLE, cohort_folder
+from gexbench.tasks.simulated import simulated_cohort
+
+NAME = "tiny"
+GENERATOR = """
+import numpy as np
+from gexbench.models.contract import Generator, Samples
+
+class Nothing(Generator):
+    def fit(self, train, validation, *, budget, seed, progress=None):
+        self.genes, self.mean = train.genes, train.expression.mean(0).numpy()
+    def sample(self, conditions, draws=1, *, seed):
+        rows = np.random.default_rng(seed).normal(self.mean, 1.0, (len(conditions) * draws, len(self.genes)))
+        return Samples.of(np.maximum(rows, 0), conditions, draws, self.genes)
+    def state(self): return {}, {}
+    def restore(self, tensors, facts, device): ...
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Overhead:
+    """Wall-clock seconds beside fit, sample and score.
+
+    Attributes:
+        first: from the start of the sweep to the end of the first cell, less its own times.
+        later: of every later cell, from the end of the one before.
+    """
+
+    first: float
+    later: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Of the later cells."""
+        return sorted(self.later)[len(self.later) // 2]
+
+
+class Clocked(Display):
+    """A silent display that notes when every cell ended."""
+
+    def __init__(self) -> None:
+        super().__init__(Console(file=Path(os.devnull).open("w")))  # noqa: SIM115 (as long as the display)
+        self.ends: list[tuple[Cell, float]] = []
+
+    def cell_done(self, cell: Cell, outcome: Outcome) -> None:
+        """Note the moment."""
+        self.ends.append((cell, time.perf_counter()))
+
+
+def measured(cohort: Cohort, entry: Entry, cells: int, results: Path, fork: bool) -> Overhead:
+    """Overhead of a sweep of one generator with so many training seeds, one worker, an empty store."""
+    sweep = Sweep(cohort=cohort.name, folds=(0,), repeats=cells, generators=(entry.name,))
+    runner = Runner(plan(sweep, Registry((entry,)), cohort, cohort.fingerprint()), cohort, results, NAME)
+    made, display = runner._pool, Clocked()
+
+    def pool(size: int) -> Pool[Job]:
+        of_kind = made(size)
+        if not fork:
+            of_kind.spawn()
+        return of_kind
+
+    runner._pool = pool  # type: ignore[method-assign]
+    began = time.perf_counter()
+    runner.run(1, display)
+    spent, last = [], began
+    for cell, end in display.ends:
+        record = runner.store.read_json("records", cell.score_key) or {}
+        spent.append(end - last - sum(record["times_s"].values()))
+        last = end
+    return Overhead(spent[0], tuple(spent[1:]))
+
+
+def cached_seconds(cohort: Cohort, cells: int, results: Path) -> float:
+    """Wall-clock seconds of `gexbench run` when all of its cells are there already."""
+    seeds = cells // (5 * len(ANCHORS))
+    first = sweep_of(registry(), generators=ANCHORS, cohort=cohort.name, folds=(0,))
+    runner = Runner(plan(first, registry(), cohort, cohort.fingerprint()), cohort, results, NAME)
+    runner.run(2, Clocked())
+    known = {cell.entry.name: runner.store.read_json("records", cell.score_key) for cell in runner.plan.cells}
+    every = sweep_of(registry(), generators=ANCHORS, cohort=cohort.name, folds=tuple(range(5)), repeats=seeds)
+    for cell in plan(every, registry(), cohort, cohort.fingerprint()).cells:
+        _copied(runner.store, known[cell.entry.name] or {}, cell)
+    command = [sys.executable, "-m", "gexbench.benchmark.cli", "run", "--cohort", cohort.name, "--folds", "all"]
+    command += ["--generators", ",".join(ANCHORS), "--seeds", str(seeds), "--results", str(results)]
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        seconds.append(time.perf_counter() - began)
+    return sorted(seconds)[1]
+
+
+def _copied(store: Store, record: dict[str, Any], cell: Cell) -> None:
+    """Store a record of another cell as this one's."""
+    fold = {**record["fold"], "index": cell.fold.index, "hash": cell.fold.hash()}
+    keys = {"rows": cell.train_key, "record": cell.score_key}
+    store.write_json("records", cell.score_key, {**record, "fold": fold, "repeat": cell.repeat, "keys": keys})
+
+
+def main(
+    cells: Annotated[int, typer.Option(help="Cells of every sweep that is run.", min=2)] = 10,
+    cached: Annotated[int, typer.Option(help="Cells of the sweep that is there already.", min=20)] = 1000,
+    kinds: Annotated[str, typer.Option(help="fork, spawn or both, comma-separated.")] = "fork,spawn",
+) -> None:
+    """Measure and print; writes into a temporary folder only."""
+    console = Console()
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        os.environ[VARIABLE] = str(place / "data")
+        cohort = simulated_cohort(patients=240, genes=40, seed=1, name=NAME)
+        save_cohort(cohort, cohort_folder(NAME))
+        (place / "gexbench_nothing.py").write_text(GENERATOR)
+        sys.path.insert(0, folder)
+        foreign = Entry("nothing", "gexbench_nothing:Nothing", "test", (), "for tests")
+        for kind in kinds.split(","):
+            _print(console, kind, [("built in", registry()["class-mean"]), ("foreign", foreign)], cohort, cells, place)
+        seconds = cached_seconds(cohort, cached, place / "cached")
+        console.print(f"a sweep of {cached} cells that are there already: {seconds:.2f} s, median of 3")
+
+
+def _print(
+    console: Console, kind: str, entries: Sequence[tuple[str, Entry]], cohort: Cohort, cells: int, place: Path
+) -> None:
+    for what, entry in entries:
+        found = measured(cohort, entry, cells, place / f"{kind}-{entry.name}", kind == "fork")
+        console.print(
+            f"{kind}, {what}: first cell {found.first:.2f} s, later ones {found.median:.3f} s "
+            f"(median of {len(found.later)}; {min(found.later):.3f} to {max(found.later):.3f})"
+        )
+
+
+if __name__ == "__main__":
+    typer.run(main)
