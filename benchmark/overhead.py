@@ -17,8 +17,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from gexbench.benchmark.jobs import Job, Outcome
-from gexbench.benchmark.pool import Pool
+from gexbench.benchmark.jobs import Outcome
 from gexbench.benchmark.progress import Display
 from gexbench.benchmark.runner import Runner
 from gexbench.benchmark.store import Store
@@ -78,16 +77,8 @@ class Clocked(Display):
 def measured(cohort: Cohort, entry: Entry, cells: int, results: Path, fork: bool) -> Overhead:
     """Overhead of a sweep of one generator with so many training seeds, one worker, an empty store."""
     sweep = Sweep(cohort=cohort.name, folds=(0,), repeats=cells, generators=(entry.name,))
-    runner = Runner(plan(sweep, Registry((entry,)), cohort, cohort.fingerprint()), cohort, results, NAME)
-    made, display = runner._pool, Clocked()
-
-    def pool(size: int) -> Pool[Job]:
-        of_kind = made(size)
-        if not fork:
-            of_kind.spawn()
-        return of_kind
-
-    runner._pool = pool  # type: ignore[method-assign]
+    runner = Runner(plan(sweep, Registry((entry,)), cohort, cohort.fingerprint()), cohort, results, NAME, fork=fork)
+    display = Clocked()
     began = time.perf_counter()
     runner.run(1, display)
     spent, last = [], began
@@ -131,7 +122,7 @@ def main(
     kinds: Annotated[str, typer.Option(help="fork, spawn or both, comma-separated.")] = "fork,spawn",
 ) -> None:
     """Measure and print; writes into a temporary folder only."""
-    console = Console()
+    console = Console(width=120)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         os.environ[VARIABLE] = str(place / "data")

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
 from gexbench.benchmark.jobs import Outcome
-from gexbench.benchmark.processes import Family, OutputTail
+from gexbench.benchmark.processes import Family, OutputTail, how_ended
 from gexbench.benchmark.worker import enter
 
 POLL_S = 0.2
@@ -68,8 +67,7 @@ class Pool(Generic[J]):
         memory_limit: bytes of resident memory of a worker's processes above which it is killed.
         answer: given a job and a worker's question about it, the reply that goes back to the worker.
         replaced_after: jobs after which the worker is replaced also when they end well.
-        fork: start workers from a server process that has imported the libraries: never with CUDA. It is for one
-            thread on Linux alone, since no pool of threads may be there when a process is forked.
+        fork: start workers from a server process that has imported the libraries (`processes.can_fork`).
     """
 
     def __init__(
@@ -91,14 +89,8 @@ class Pool(Generic[J]):
         self.answer, self.replaced_after = answer, replaced_after
         self.workers: dict[int, Worker[J]] = {}
         self._context: SpawnContext | ForkServerContext = (
-            _fork_server()
-            if fork and threads == 1 and sys.platform == "linux"
-            else multiprocessing.get_context("spawn")
+            _fork_server() if fork else multiprocessing.get_context("spawn")
         )
-
-    def spawn(self) -> None:
-        """Start workers as fresh processes, whatever `fork` said."""
-        self._context = multiprocessing.get_context("spawn")
 
     def run(
         self,
@@ -198,7 +190,7 @@ class Pool(Generic[J]):
                 return None
         except (EOFError, OSError):
             worker.process.join(timeout=END_LIMIT_S)
-        return Outcome("failed", f"the worker process ended ({_how(worker.process.exitcode)})")
+        return Outcome("failed", how_ended(worker.process.exitcode))
 
     def _over_limit(self, worker: Worker[J]) -> Outcome | None:
         now = time.monotonic()
@@ -216,12 +208,6 @@ class Pool(Generic[J]):
             reason = f"its processes held {held / GB:.2f} GB of memory; the limit is {self.memory_limit / GB:.2f} GB"
             return Outcome("out of memory", reason)
         return None
-
-
-def _how(code: int | None) -> str:
-    if code == -9:
-        return "signal 9; the system kills processes when memory is short"
-    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
 
 
 def _fork_server() -> ForkServerContext:

@@ -104,11 +104,34 @@ def lead_group() -> None:
     """
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tie_family()
+
+
+def tie_family() -> None:
+    """Have the system end this process when its parent ends, and give it the orphans among its descendants (Linux)."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
-            system = ctypes.CDLL(None)
-            system.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            system.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def can_fork(device: str, threads: int) -> bool:
+    """Whether cells may run in forked processes: not with CUDA, nor with libraries that hold a pool of threads."""
+    return sys.platform == "linux" and device == "cpu" and threads == 1
+
+
+def how_ended(code: int | None) -> str:
+    """What the exit code of a process says; negative codes are signals."""
+    how = f"exit code {code}"
+    if code is not None and code < 0:
+        how = f"signal {-code}"
+    if code == -signal.SIGKILL:
+        how += "; the system kills processes when memory is short"
+    return f"the worker process ended ({how})"
 
 
 def end_children() -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 from gexbench.benchmark.jobs import Job, Outcome
 from gexbench.benchmark.pool import GB, Pool
-from gexbench.benchmark.processes import memory_share
+from gexbench.benchmark.processes import can_fork, memory_share
 from gexbench.benchmark.progress import Display
 from gexbench.benchmark.record import failure_record
 from gexbench.benchmark.schedule import Schedule
@@ -54,7 +54,8 @@ class Runner:
     `results/store` holds rows, training logs, records and fold preparations by content key, shared by all sweeps;
     `results/leaderboards/NAME` holds `sweep.json`, the records and the training logs of exactly the sweep's cells;
     those of other cells are dropped only with `replace`. Kept rows leave the store when it is larger than `store_cap`
-    bytes, but for those of cells that are still to be scored.
+    bytes, but for those of cells that are still to be scored. Trainings run in forked processes unless `fork` is False
+    (None: where they can, see `processes.can_fork`).
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Runner:
         keep_models: bool = False,
         replace: bool = False,
         store_cap: float = math.inf,
+        fork: bool | None = None,
     ) -> None:
         self.plan = plan
         self.cohort = cohort
@@ -76,6 +78,7 @@ class Runner:
         self.keep_models = keep_models
         self.replace = replace
         self.store_cap = store_cap
+        self.fork = fork
 
     def state_of(self, cell: Cell) -> str:
         """`cached`, `rows kept`, `skipped`, the state of a failed attempt, or `to do`."""
@@ -156,15 +159,16 @@ class Runner:
 
     def _pool(self, size: int) -> Pool[Job]:
         sweep = self.plan.sweep
+        fork = can_fork(sweep.device, sweep.threads) if self.fork is None else self.fork
         return Pool(
             serve,
-            (self.plan, self.results, self.keep_models),
+            (self.plan, self.results, self.keep_models, fork),
             size,
             threads=sweep.threads,
             time_limit_s=sweep.time_limit_s,
             memory_limit=memory_share(size) if sweep.memory_gb is None else sweep.memory_gb * GB,
-            replaced_after=_runs_foreign_code,
-            fork=sweep.device == "cpu",
+            replaced_after=_never if fork else _runs_foreign_code,
+            fork=fork,
         )
 
     def _begin(self) -> None:
@@ -199,6 +203,11 @@ class Runner:
             if outcome.state != "skipped":  # that may change with what is installed, and costs nothing to find out
                 self.store.write_json("records", cell.score_key, record)
         self._publish(cell, record)
+
+
+def _never(job: Job) -> bool:
+    """After which job a worker is replaced that trains in forked copies of itself."""
+    return False
 
 
 def _runs_foreign_code(job: Job) -> bool:

@@ -13,7 +13,7 @@ from gexbench.benchmark import environment
 from gexbench.benchmark.jobs import Outcome
 from gexbench.benchmark.objective import TrialJob, TrialOutcome
 from gexbench.benchmark.pool import Pool
-from gexbench.benchmark.processes import memory_share
+from gexbench.benchmark.processes import can_fork, memory_share
 from gexbench.benchmark.progress import Display, Placed
 from gexbench.benchmark.runner import Interrupts
 from gexbench.benchmark.search import Search, SearchTask, storage_at
@@ -104,7 +104,7 @@ class Tuner:
                 threads=first.threads,
                 time_limit_s=TRIAL_LIMIT_S,
                 memory_limit=memory_share(min(workers, len(self.searches))),
-                fork=first.device == "cpu",
+                fork=can_fork(first.device, first.threads),
                 answer=lambda job, score: self._jobs[job.place].prune(score),
             )
 

@@ -1,18 +1,17 @@
 """Main functions of worker processes."""
 
+import contextlib
 import io
 import os
 import sys
-import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from gexbench.benchmark.forked import Report, forked, throttled
 from gexbench.benchmark.processes import end_children, lead_group
 from gexbench.benchmark.tuned import ObjectiveName
-
-PROGRESS_INTERVAL_S = 0.5
 
 
 def enter(
@@ -42,11 +41,24 @@ def enter(
     serve(connection, *arguments)
 
 
-def serve(connection: Connection, plan: Any, results: Path, keep_models: bool) -> None:
-    """Do the jobs of a sweep that come over `connection` until it closes."""
+def serve(connection: Connection, plan: Any, results: Path, keep_models: bool, fork: bool) -> None:
+    """Do the jobs of a sweep that come over `connection` until it closes.
+
+    With `fork` every training runs in a forked copy of the worker, which holds the data and never trains itself:
+    neither a generator's mischief nor the threads of automatic differentiation can then reach another cell.
+    """
     from gexbench.benchmark.workspace import Workspace
 
-    work(connection, Workspace(plan, results, keep_models).do)
+    workspace = Workspace(plan, results, keep_models)
+
+    def do(job: Any, report: Report) -> Any:
+        if not fork or job.kind != "train":
+            return workspace.do(job, report)
+        with contextlib.suppress(Exception):  # the copy meets it again, and tells
+            workspace.hold(job)
+        return forked(lambda progress: workspace.do(job, progress), report)
+
+    work(connection, do)
 
 
 def serve_trials(
@@ -74,24 +86,20 @@ def serve_trials(
     work(connection, Objective(cohort, fingerprint, budget, device, threads, objective, pruned).do)
 
 
-def work(connection: Connection, do: Callable[[Any, Callable[[str, int, int, dict[str, float]], None]], Any]) -> None:
+def work(connection: Connection, do: Callable[[Any, Report], Any]) -> None:
     """Do the jobs that come over `connection` until it closes; the process ends by itself when the parent is gone.
 
     Sends ("ready",), ("progress", phase, step, steps, values) and ("done", Outcome).
     """
     connection.send(("ready",))
-    last = 0.0
 
-    def report(phase: str, step: int, steps: int, values: dict[str, float]) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= PROGRESS_INTERVAL_S:
-            last = now
-            try:
-                connection.send(("progress", phase, step, steps, values))
-            except OSError:
-                os._exit(1)
+    def send(phase: str, step: int, steps: int, values: dict[str, float]) -> None:
+        try:
+            connection.send(("progress", phase, step, steps, values))
+        except OSError:
+            os._exit(1)
 
+    report = throttled(send)
     while True:
         try:
             job = connection.recv()

@@ -53,6 +53,11 @@ class Workspace:
         self._folds: dict[str, tuple[DeviceFold, int]] = {}
         self._prepared: dict[str, PreparedFold] = {}
 
+    def hold(self, job: Job) -> None:
+        """Put the data of a training on the device, where they stay for later ones on the same fold."""
+        cell = _cell_of(job)
+        self._device_fold(cell.fold, cell.train_fraction)
+
     def do(self, job: Job, report: Report) -> Outcome:
         """Do a job; a failure of the cell of any kind is an outcome, never an exception."""
         try:
