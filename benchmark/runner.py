@@ -194,7 +194,9 @@ class Runner:
         if log is not None:
             target.parent.mkdir(exist_ok=True)
             write_changed(target, log)
-        write_changed(self.folder / "records" / f"{cell.slot}.json", _json(record).encode())
+        path = self.folder / "records" / f"{cell.slot}.json"
+        if not _holds(path, record):  # reading is several times as quick as making the text
+            write_text(path, _json(record))
 
     def _finish(self, cell: Cell, outcome: Outcome) -> None:
         record = self.store.read_json("records", cell.score_key) if outcome.state == "ok" else None
@@ -242,6 +244,13 @@ class Interrupts:
 
 _LIST_OF_NUMBERS = re.compile(r"\[\n\s*([-+.\w]+(?:,\n\s*[-+.\w]+)*)\n\s*\]")
 """A list of numbers as `json` indents it; no text holds a line break, so that none can look like one."""
+
+
+def _holds(path: Path, content: Any) -> bool:
+    try:
+        return bool(json.loads(path.read_bytes()) == content)
+    except (OSError, ValueError):
+        return False
 
 
 def _json(content: Any) -> str:

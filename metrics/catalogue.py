@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 
 from gexbench.metrics.catalogue_biology import BIOLOGY, PAPER_VARIANTS
@@ -424,6 +425,7 @@ def split_key(key: str) -> tuple[str, str | None]:
     return name, rest[:-1]
 
 
+@cache
 def lookup(key: str) -> MetricSpecification:
     """The specification of a metric name or value key. Raises KeyError with the nearest names."""
     name, label = split_key(key)
