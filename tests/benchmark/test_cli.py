@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 
+import pandas as pd
+import psutil
 import pytest
 
 from gexbench.benchmark import cli
@@ -93,18 +95,38 @@ def test_a_dry_run_of_a_tuning_shows_the_space_and_writes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow  # starts and kills a sweep three times: about a minute
-def test_killed_at_any_moment_the_same_command_gives_the_same_numbers(workbench, tmp_path):
-    gexbench(*RUN, "--results", str(tmp_path / "undisturbed"), cwd=tmp_path, check=0)
+def table(results):
+    """The leaderboard's files without the columns of times and memory."""
+    folder = results / "leaderboards" / "test"
+    frame = pd.read_csv(folder / "leaderboard.csv")
+    measured = [name for name in frame.columns if any(part in name for part in ("time", "memory", "cpu", "_s"))]
+    return frame.drop(columns=measured).to_csv(index=False).encode()
+
+
+@pytest.mark.slow  # starts and kills a sweep at random moments: one to ten minutes
+@pytest.mark.parametrize("kills", [3, 20])
+def test_killed_at_any_moment_the_same_command_gives_the_same_table(workbench, tmp_path, kills):
+    run = [*RUN, "--seeds", "1" if kills == 3 else "4"]
+    gexbench(*run, "--results", str(tmp_path / "undisturbed"), cwd=tmp_path, check=0)
     disturbed = tmp_path / "disturbed"
     chance = random.Random(os.urandom(8))
-    for _ in range(3):
-        process = subprocess.Popen([*COMMAND, *RUN, "--results", str(disturbed)], cwd=tmp_path, stdout=subprocess.PIPE)
-        time.sleep(chance.uniform(3, 12))
+    ended = 0
+    for _ in range(kills):
+        process = subprocess.Popen([*COMMAND, *run, "--results", str(disturbed)], cwd=tmp_path, stdout=subprocess.PIPE)
+        time.sleep(chance.uniform(3, 15))
+        ended += process.poll() is not None
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    gexbench(*RUN, "--results", str(disturbed), cwd=tmp_path, check=0)
+    assert ended < kills, "the sweep was never killed; it has become too quick for this test"
+    gexbench(*run, "--results", str(disturbed), cwd=tmp_path, check=0)
     assert numbers(disturbed) == numbers(tmp_path / "undisturbed")
+    assert table(disturbed) == table(tmp_path / "undisturbed")
+    assert not list((disturbed / "store").glob("*/.writing-*"))
+    assert not [
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if str(disturbed) in " ".join(process.info["cmdline"] or ())
+    ]
 
 
 def test_an_interrupt_lets_running_cells_end_and_resumes(workbench, tmp_path):

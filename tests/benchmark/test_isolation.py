@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +11,9 @@ import time
 import psutil
 import pytest
 
+from gexbench.benchmark.forked import forked
+from gexbench.benchmark.jobs import Outcome
+from gexbench.benchmark.pool import _thread_limits
 from gexbench.benchmark.processes import OUTPUT_BYTES, OUTPUT_LINES, Family, OutputTail, memory_share
 from gexbench.benchmark.sweep import ANCHORS
 from gexbench.models.registry import Entry, Registry, registry
@@ -103,7 +107,9 @@ def test_failures_are_no_results_and_the_named_states_are_tried_again(workbench)
         assert summary.cached >= len(ANCHORS)
 
 
-def test_what_a_foreign_generator_does_to_its_process_spoils_no_other_cell(workbench):
+@pytest.mark.slow  # fifteen to thirty seconds: two sweeps, and workers that are started anew
+@pytest.mark.parametrize("fork", [True, False])
+def test_what_a_foreign_generator_does_to_its_process_spoils_no_other_cell(workbench, fork):
     alone = workbench.runner({"three": {}})
     alone.run(1, workbench.display())
     expected = records(alone)["three"]["metrics"]
@@ -113,6 +119,7 @@ def test_what_a_foreign_generator_does_to_its_process_spoils_no_other_cell(workb
     for path in (workbench.results / "store" / "rows").iterdir():
         (path / "cell.json").unlink()
     runner = workbench.runner({"one": {"how": "write"}, "two": {"how": "patch"}, "three": {}})
+    runner.fork = fork
     runner.run(1, workbench.display())
     found = records(runner)
     assert {name: found[name]["state"] for name in ("one", "two", "three")} == {
@@ -151,6 +158,34 @@ def test_a_broken_plug_in_is_skipped_with_its_reason(workbench, monkeypatch):
         if cell.skip
     )
     assert runner.run(1, workbench.display()).states == {"skipped": 3}
+
+
+def test_a_forked_copy_leaves_nothing_and_tells_how_it_ended():
+    held, seen = [], []
+
+    def fine(report):
+        held.append(1)
+        report("fit", 1, 2, {"loss": 0.5})
+        return Outcome("ok")
+
+    assert forked(fine, lambda *progress: seen.append(progress)) == Outcome("ok")
+    assert held == []
+    assert seen == [("fit", 1, 2, {"loss": 0.5})]
+    for work, reason in (
+        (lambda report: os._exit(7), "exit code 7"),
+        (lambda report: os.kill(os.getpid(), signal.SIGKILL), "signal 9; the system kills"),
+        (lambda report: sys.exit(3), "exit code 1"),
+    ):
+        ended = forked(work, lambda *progress: None)
+        assert ended.state == "failed"
+        assert reason in ended.reason
+
+
+def test_libraries_are_preloaded_without_a_thread():
+    code = "import os, gexbench.benchmark.preload; print(len(os.listdir('/proc/self/task')))"
+    with _thread_limits(1):
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "1"
 
 
 def test_the_tail_of_an_output_is_bounded_and_clean():
