@@ -203,7 +203,9 @@ class Pool(Generic[J]):
         if now - worker.looked > LOOK_S:
             worker.looked = now
             worker.family.look()
-        held = worker.family.resident_bytes()
+        if worker.family.resident_bytes() <= self.memory_limit:
+            return None
+        held = worker.family.resident_bytes(split=True)
         if held > self.memory_limit:
             reason = f"its processes held {held / GB:.2f} GB of memory; the limit is {self.memory_limit / GB:.2f} GB"
             return Outcome("out of memory", reason)

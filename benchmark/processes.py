@@ -37,12 +37,18 @@ class Family:
             with contextlib.suppress(psutil.Error):
                 self._members.update({child.pid: child for child in head.children(recursive=True)})
 
-    def resident_bytes(self) -> int:
-        """Resident memory of all its processes together; pages that several share are counted in each."""
+    def resident_bytes(self, *, split: bool = False) -> int:
+        """Resident memory of all its processes together.
+
+        Args:
+            split: divide pages among the processes that share them, where the system tells (Linux); this is slow.
+                Otherwise they are counted in each, so that the sum is never too small.
+        """
         total = 0
         for pid, member in list(self._members.items()):
             try:
-                total += member.memory_info().rss
+                held = member.memory_full_info() if split else member.memory_info()
+                total += getattr(held, "pss", held.rss)
             except psutil.Error:
                 if pid != self.pid:
                     del self._members[pid]

@@ -235,6 +235,25 @@ def test_a_family_holds_processes_that_have_left_their_group():
     assert alive([child]) == []
 
 
+def test_memory_that_processes_share_is_split_among_them():
+    code = """
+import os, time
+held = b"x" * 200_000_000
+if os.fork() == 0: time.sleep(600)
+print(flush=True)
+time.sleep(600)
+"""
+    head = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    head.stdout.readline()
+    family = Family(head.pid)
+    family.look()
+    assert family.resident_bytes() > 400_000_000
+    assert 200_000_000 < family.resident_bytes(split=True) < 300_000_000
+    family.kill()
+    head.wait(timeout=10)
+    head.stdout.close()
+
+
 def test_workers_share_the_memory_of_the_machine():
     total = psutil.virtual_memory().total
     assert memory_share(3) <= 0.9 * total / 3 + 1
