@@ -109,39 +109,27 @@ class Runner:
         self.store.make()
         self.store.sweep_temporaries()
         self._begin()
-        states: dict[str, int] = {}
         cells, cached = self._missing(retry, force)
-        waiting = {cell.slot: cell.train_key for cell in cells}
-        evicted = evict(self.store, self.store_cap, waiting.values())
-
-        def ended(cell: Cell, outcome: Outcome) -> None:
-            nonlocal evicted
-            states[outcome.state] = states.get(outcome.state, 0) + 1
-            self._finish(cell, outcome)
-            display.cell_done(cell, outcome)
-            del waiting[cell.slot]
-            if math.isfinite(self.store_cap):
-                evicted = evicted + evict(self.store, self.store_cap, waiting.values())
-
+        ends = _Ends(self, display, {cell.slot: cell.train_key for cell in cells})
         for cell in [cell for cell in cells if cell.skip and not self.store.has_rows(cell.train_key)]:
             cells.remove(cell)
-            ended(cell, Outcome("skipped", cell.skip))
+            ends.add(cell, Outcome("skipped", cell.skip))
         schedule = Schedule.of(self.plan, self.store, cells, train)
 
         def done(job: Job, outcome: Outcome) -> None:
             for cell, final in schedule.ended(job, outcome):
-                ended(cell, final)
+                ends.add(cell, final)
             display.job_done(job, outcome)
             if outcome.disk_full:
                 raise DiskFull(errno.ENOSPC, outcome.reason)
 
         total = schedule.size
         pool = self._pool(min(workers, max(total, 1)))
-        keep = in_use(self.store, waiting.values())
+        keep = in_use(self.store, ends.waiting.values())
         with keep, Interrupts(display) as interrupts, display.started(total, cached):
             if total:
                 pool.run(schedule.next_job, done, display.progress, lambda: interrupts.stopping)
-        return RunSummary(states, cached, interrupts.stopping, tuple(self.store.corrupt), evicted)
+        return RunSummary(ends.states, cached, interrupts.stopping, tuple(self.store.corrupt), ends.evicted)
 
     def _missing(self, retry: Collection[str], force: bool) -> tuple[list[Cell], int]:
         """Cells without a record that stands, and the number of those with one, which are put into the folder."""
@@ -198,13 +186,34 @@ class Runner:
         if not _holds(path, record):  # reading is several times as quick as making the text
             write_text(path, _json(record))
 
-    def _finish(self, cell: Cell, outcome: Outcome) -> None:
+    def finish(self, cell: Cell, outcome: Outcome) -> None:
+        """Store the record of a cell that has ended, where its worker has not, and publish it."""
         record = self.store.read_json("records", cell.score_key) if outcome.state == "ok" else None
         if record is None:
             record = failure_record(cell, self.plan, self.cohort, outcome)
             if outcome.state != "skipped":  # that may change with what is installed, and costs nothing to find out
                 self.store.write_json("records", cell.score_key, record)
         self._publish(cell, record)
+
+
+class _Ends:
+    """Cells that have ended, counted and shown; the store is kept under its cap after each.
+
+    Args:
+        waiting: slot → train key of the cells that are still to end.
+    """
+
+    def __init__(self, runner: Runner, display: Display, waiting: dict[str, str]) -> None:
+        self.runner, self.display, self.waiting = runner, display, waiting
+        self.states: dict[str, int] = {}
+        self.evicted = evict(runner.store, runner.store_cap, waiting.values())
+
+    def add(self, cell: Cell, outcome: Outcome) -> None:
+        self.states[outcome.state] = self.states.get(outcome.state, 0) + 1
+        self.runner.finish(cell, outcome)
+        self.display.cell_done(cell, outcome)
+        del self.waiting[cell.slot]
+        self.evicted += evict(self.runner.store, self.runner.store_cap, self.waiting.values())
 
 
 def _never(job: Job) -> bool:
