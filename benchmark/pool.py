@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -142,7 +143,7 @@ class Pool(Generic[J]):
     def _start(self) -> Worker[J]:
         ours, theirs = self._context.Pipe()
         read, write = self._context.Pipe(duplex=False)
-        with _thread_limits(self.threads):
+        with _thread_limits(self.threads), _keyboard_held_back():
             arguments = (theirs, write, dict(os.environ), self.serve, self.arguments)
             process: BaseProcess = self._context.Process(target=enter, args=arguments, daemon=True)
             process.start()
@@ -154,8 +155,8 @@ class Pool(Generic[J]):
 
     def _events(self, progress: Progress) -> Iterator[tuple[int, J, Outcome]]:
         busy = {number: worker for number, worker in self.workers.items() if worker.job is not None}
-        ends = ((worker.connection, worker.output.pipe, worker.process.sentinel) for worker in busy.values())
-        wait([end for of_worker in ends for end in of_worker], timeout=POLL_S)
+        ends: list[Any] = [end for worker in busy.values() for end in (worker.connection, worker.process.sentinel)]
+        wait([*ends, *(worker.output.pipe for worker in busy.values() if worker.output.open)], timeout=POLL_S)
         for number, worker in busy.items():
             job = worker.job
             if job is None:
@@ -233,3 +234,13 @@ def _thread_limits(threads: int) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _keyboard_held_back() -> Iterator[None]:
+    """Processes that are started meanwhile, the fork server too, never see the keyboard's interrupt; it comes later."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -73,6 +73,7 @@ class OutputTail:
 
     def __init__(self, pipe: Connection) -> None:
         self.pipe = pipe
+        self.open = True
         self._held = b""
         os.set_blocking(pipe.fileno(), False)
 
@@ -85,6 +86,7 @@ class OutputTail:
             except (BlockingIOError, OSError):
                 return
             if not chunk:
+                self.open = False  # every process has closed its end
                 return
             taken += len(chunk)
             self._held = (self._held + chunk)[-OUTPUT_BYTES:]

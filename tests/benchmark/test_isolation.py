@@ -200,6 +200,10 @@ def test_the_tail_of_an_output_is_bounded_and_clean():
     assert tail.lines()[-2:] == ("44 %", "done \ufffd 44")
     os.write(write.fileno(), b"y" * (OUTPUT_BYTES + 100))
     assert tail.lines() == ("y" * OUTPUT_BYTES,)
+    assert tail.open
+    write.close()
+    tail.read()
+    assert not tail.open, "a pipe that nobody writes to would wake the pool all the time"
 
 
 HEAD = """
