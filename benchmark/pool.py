@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -239,6 +240,7 @@ def _thread_limits(threads: int) -> Iterator[None]:
 @contextlib.contextmanager
 def _keyboard_held_back() -> Iterator[None]:
     """Processes that are started meanwhile, the fork server too, never see the keyboard's interrupt; it comes later."""
+    resource_tracker.ensure_running()  # lets signals through again when it is started, so it has to be there before
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from gexbench.benchmark.exits import STOPPED
 from gexbench.benchmark.jobs import Job, Outcome
 from gexbench.benchmark.pool import GB, Pool
 from gexbench.benchmark.processes import can_fork, memory_share
@@ -239,7 +240,8 @@ class Interrupts:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.stopping:
-            raise KeyboardInterrupt
+            self.display.say("stopped at once; the same command resumes where it stopped")
+            raise SystemExit(STOPPED)
         self.stopping = True
         self.display.say(f"stopping after the running {self.running}; press Ctrl-C again to stop at once")
 
