@@ -43,7 +43,7 @@ class DeviceFold:
         ]
         value = 0
         for tensor in tensors:
-            value = zlib.crc32(np.ascontiguousarray(tensor.cpu().numpy()).reshape(-1).view(np.uint8), value)
+            value = zlib.crc32(np.ascontiguousarray(tensor.cpu().numpy()).reshape(-1).view(np.uint8).data, value)
         return value
 
 
