@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Collection
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -142,11 +143,28 @@ def how_ended(code: int | None) -> str:
     return f"the worker process ended ({how})"
 
 
-def end_children() -> int:
-    """End every process that this one has started and that is still there; returns how many were running."""
+def own_children() -> frozenset[int]:
+    """Process ids of those that this process has started itself and that are still there."""
+    return frozenset(child.pid for child in psutil.Process().children())
+
+
+def end_children(but: Collection[int] = ()) -> int:
+    """End every process that this one has started and that is still there, and what these have started.
+
+    Args:
+        but: process ids of own children that are left alone, as `own_children` gave them before.
+
+    Returns:
+        How many were running.
+    """
     running = 0
     for _ in range(3):  # a process that is ended may have started another one meanwhile
-        children = psutil.Process().children(recursive=True)
+        children: list[psutil.Process] = []
+        for child in psutil.Process().children():
+            if child.pid not in but:
+                with contextlib.suppress(psutil.Error):
+                    children += child.children(recursive=True)
+                children.append(child)
         if not children:
             break
         for child in children:

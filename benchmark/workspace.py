@@ -10,7 +10,7 @@ import torch
 from gexbench.benchmark.gene_sets import matching
 from gexbench.benchmark.jobs import Job, Outcome
 from gexbench.benchmark.memory import PeakMemory
-from gexbench.benchmark.processes import end_children
+from gexbench.benchmark.processes import end_children, own_children
 from gexbench.benchmark.record import record_of
 from gexbench.benchmark.scoring import prepare_fold, score
 from gexbench.benchmark.store import Store
@@ -108,6 +108,7 @@ class Workspace:
     def _train(self, cell: Cell, report: Report) -> None:
         fold, checksum = self._device_fold(cell.fold, cell.train_fraction)
         shown: list[dict[str, float]] = []
+        before = own_children()
         try:
             with PeakMemory(self.device) as peak:
                 trained = train_and_sample(cell, fold, Budget(self.plan.sweep.budget), report, shown)
@@ -117,7 +118,7 @@ class Workspace:
         finally:
             if fold.checksum() != checksum:
                 raise WroteToInputs(f"{cell.entry.name} wrote to its inputs; copy tensors before changing them")
-        left = end_children()
+        left = end_children(before)
         warnings = [f"left {left} running processes behind, which were ended"] if left else []
         facts = {
             **trained.facts,

@@ -39,7 +39,7 @@ TRAPS = {
     "genes aligned by position; a cache key without the seed, the metric's version or the names": (
         "tasks/test_importing.py::test_rows_align_by_name",
         "metrics/test_distribution.py::test_genes_aligned_by_position_are_told_apart",
-        "benchmark/test_runner.py::test_a_bad_generator_costs_its_own_cell",
+        "benchmark/test_isolation.py::test_a_bad_generator_costs_its_own_cell_and_leaves_nothing",
         "metrics/test_panel.py::test_cache_is_json_and_is_ignored_for_other_data",
         "benchmark/test_sweep.py::test_keys_hold_what_changes_numbers",
         "benchmark/test_sweep.py::test_a_key_holds_the_metrics_versions_and_the_rows_key_does_not",
@@ -66,10 +66,10 @@ TRAPS = {
         "metrics/test_membership.py::test_shares_of_copies_of_either_side",
     ),
     "a time limit that kills nothing; one failure that ends all; a failure that vanishes or is kept as a result": (
-        "benchmark/test_runner.py::test_a_hanging_generator_is_killed_at_its_limit",
-        "benchmark/test_runner.py::test_a_bad_generator_costs_its_own_cell",
+        "benchmark/test_isolation.py::test_a_cell_is_killed_at_its_limits_and_may_print_what_it_likes",
+        "benchmark/test_isolation.py::test_a_bad_generator_costs_its_own_cell_and_leaves_nothing",
         "leaderboards/test_table.py::test_a_failed_and_a_missing_cell_score_zero_and_are_shown",
-        "benchmark/test_runner.py::test_what_exists_is_skipped_failures_are_tried_again_and_numbers_repeat",
+        "benchmark/test_isolation.py::test_failures_are_no_results_and_the_named_states_are_tried_again",
     ),
     "population sd over folds; seeds of one fold as folds; naive t": (
         "leaderboards/test_statistics.py::test_half_width_by_hand",
