@@ -13,13 +13,18 @@ def show_plan(console: Any, runner: Runner, workers: int) -> None:
     table = Table("cell", "state", "key", box=None)
     counts: dict[str, int] = {}
     missing = []
+    skipped: dict[str, str] = {}
     for cell in runner.plan.cells:
         state = runner.state_of(cell)
         counts[state] = counts.get(state, 0) + 1
         table.add_row(cell.slot, state, cell.score_key[:12])
-        if state != "cached":
+        if cell.skip and state == "skipped":
+            skipped[cell.entry.name] = cell.skip
+        elif state != "cached":
             missing.append((cell, state == "rows kept"))
     console.print(table, markup=False)
+    for name, reason in skipped.items():
+        console.print(f"skipped: {name}: {reason}", markup=False, highlight=False)
     console.print(_sentence(estimated(runner.plan, missing, runner.store, workers)), markup=False, highlight=False)
     total = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     console.print(
