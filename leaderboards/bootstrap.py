@@ -79,6 +79,8 @@ def patient_comparisons(grid: Grid, pairs: Pairs) -> pd.DataFrame:
     frames = []
     for key in keys:
         compared = compare(clusters_of(grid, key), pairs)
+        if compared.empty:
+            continue
         names = grid.generators
         about = {
             "measure": key,
