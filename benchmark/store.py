@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from gexbench.tasks.atomic import FULL, WRITING, said_when_full, sync_folder, write_bytes, write_text
+from gexbench.tasks.atomic import FULL, WRITING, said_when_full, sync, write_bytes, write_text
 from gexbench.tasks.errors import InputError
 
 SCHEMA = 1
@@ -138,7 +138,7 @@ class Store:
                     if not target.exists():  # else another process has just kept the same
                         raise
                     shutil.rmtree(temporary, ignore_errors=True)
-                sync_folder(target.parent)
+                sync(target.parent)
             except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)
                 raise

@@ -50,7 +50,7 @@ def write_bytes(path: Path, content: bytes) -> None:
                 os.fchmod(handle, 0o666 & ~_UMASK)
                 os.fsync(handle)
             Path(name).replace(path)
-            sync_folder(path.parent)
+            sync(path.parent)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
@@ -66,9 +66,9 @@ def write_changed(path: Path, content: bytes) -> None:
     write_bytes(path, content)
 
 
-def sync_folder(folder: Path) -> None:
-    """Force a folder's entries to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Force a file or a folder's entries to the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -1,7 +1,6 @@
 """A cohort on disk: `cohort.h5ad` and one npz archive per ragged modality, written whole or not at all."""
 
 import json
-import os
 import shutil
 import tempfile
 import warnings
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gexbench.tasks.atomic import sync
 from gexbench.tasks.cohort import TEXT_VARIANTS, Cohort, Ragged
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.hdf5_files import check_promises
@@ -52,11 +52,11 @@ def save_cohort(cohort: Cohort, folder: Path, *, replace: bool = False) -> str:
             write_npz(written / f"{name}.npz", {"values": ragged.values, "offsets": ragged.offsets})
         _write_table(cohort, fingerprint, written / TABLE)
         for path in [*written.iterdir(), written]:
-            _sync(path)
+            sync(path)
         if folder.exists():
             folder.rename(former)
         written.rename(folder)
-        _sync(folder.parent)
+        sync(folder.parent)
         shutil.rmtree(former, ignore_errors=True)
     return fingerprint
 
@@ -186,12 +186,3 @@ def _read_ragged(folder: Path, name: str, size: list[Any]) -> Ragged:
 
 def _damaged(folder: Path, problem: str) -> InputError:
     return InputError(f"cohort folder {folder.name}: {problem}; build the cohort again with --force")
-
-
-def _sync(path: Path) -> None:
-    """Force a file or a folder's entries to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
