@@ -12,7 +12,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from gexbench.benchmark.jobs import Outcome
 from gexbench.benchmark.processes import Family, OutputTail, how_ended
@@ -28,7 +28,21 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 _NO_THREAD_OF_ARROW = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 J = TypeVar("J")
+Wanted = TypeVar("Wanted")
 Progress = Callable[[int, Any, str, int, int, dict[str, float]], None]
+
+
+class Executor(Protocol[Wanted]):
+    """Whatever does jobs: a `Pool` on this machine, or a cluster (`ray_pool.RayPool`)."""
+
+    def run(
+        self,
+        next_job: Callable[[], Wanted | None],
+        done: Callable[[Wanted, Outcome], None],
+        progress: Progress,
+        stopping: Callable[[], bool],
+    ) -> None:
+        """As `Pool.run`."""
 
 
 @dataclass(slots=True)
@@ -110,17 +124,35 @@ class Pool(Generic[J]):
             stopping: once true, no further job is started.
         """
         try:
-            while True:
-                self._assign(next_job, progress, stopping)
-                if not any(worker.job is not None for worker in self.workers.values()):
-                    return
-                for number, job, outcome in self._events(progress):
-                    done(job, outcome)
-                    progress(number, None, "idle", 0, 0, {})
+            while self.step(next_job, done, progress, stopping):
+                pass
         finally:
-            for worker in self.workers.values():
-                worker.kill()
-            self.workers.clear()
+            self.close()
+
+    def step(
+        self,
+        next_job: Callable[[], J | None],
+        done: Callable[[J, Outcome], None],
+        progress: Progress,
+        stopping: Callable[[], bool],
+    ) -> bool:
+        """Start what can start and take the events of a moment; whether a job is running or has just ended.
+
+        Workers stay when it returns False; `close` ends them. Arguments as of `run`.
+        """
+        self._assign(next_job, progress, stopping)
+        if not any(worker.job is not None for worker in self.workers.values()):
+            return False
+        for number, job, outcome in self._events(progress):
+            done(job, outcome)
+            progress(number, None, "idle", 0, 0, {})
+        return True
+
+    def close(self) -> None:
+        """End all workers at once."""
+        for worker in self.workers.values():
+            worker.kill()
+        self.workers.clear()
 
     def _assign(self, next_job: Callable[[], J | None], progress: Progress, stopping: Callable[[], bool]) -> None:
         for number in range(self.size):

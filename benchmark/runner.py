@@ -11,18 +11,17 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from gexbench.benchmark.cell_pool import cell_pool
 from gexbench.benchmark.exits import STOPPED
 from gexbench.benchmark.jobs import Job, Outcome
-from gexbench.benchmark.pool import GB, Pool
-from gexbench.benchmark.processes import can_fork, memory_share
+from gexbench.benchmark.pool import Executor
 from gexbench.benchmark.progress import Display
+from gexbench.benchmark.ray_pool import Cluster, RayPool
 from gexbench.benchmark.record import failure_record
 from gexbench.benchmark.schedule import Schedule
 from gexbench.benchmark.store import Store
 from gexbench.benchmark.store_cap import Evicted, evict, in_use
 from gexbench.benchmark.sweep import Cell, Plan
-from gexbench.benchmark.worker import serve
-from gexbench.models import BUILT_IN
 from gexbench.tasks.atomic import DiskFull, write_changed, write_text
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.errors import InputError, examples
@@ -56,7 +55,7 @@ class Runner:
     `results/leaderboards/NAME` holds `sweep.json`, the records and the training logs of exactly the sweep's cells;
     those of other cells are dropped only with `replace`. Kept rows leave the store when it is larger than `store_cap`
     bytes, but for those of cells that are still to be scored. Trainings run in forked processes unless `fork` is False
-    (None: where they can, see `processes.can_fork`).
+    (None: where they can, see `processes.can_fork`). With a `cluster` cells run there; this process writes the store.
     """
 
     def __init__(
@@ -70,6 +69,7 @@ class Runner:
         replace: bool = False,
         store_cap: float = math.inf,
         fork: bool | None = None,
+        cluster: Cluster | None = None,
     ) -> None:
         self.plan = plan
         self.cohort = cohort
@@ -79,7 +79,7 @@ class Runner:
         self.keep_models = keep_models
         self.replace = replace
         self.store_cap = store_cap
-        self.fork = fork
+        self.fork, self.cluster = fork, cluster
 
     def state_of(self, cell: Cell) -> str:
         """`cached`, `rows kept`, `skipped`, the state of a failed attempt, or `to do`."""
@@ -125,11 +125,11 @@ class Runner:
                 raise DiskFull(errno.ENOSPC, outcome.reason)
 
         total = schedule.size
-        pool = self._pool(min(workers, max(total, 1)))
+        executor = self._executor(min(workers, max(total, 1)), display)
         keep = in_use(self.store, ends.waiting.values())
         with keep, Interrupts(display) as interrupts, display.started(total, cached):
             if total:
-                pool.run(schedule.next_job, done, display.progress, lambda: interrupts.stopping)
+                executor.run(schedule.next_job, done, display.progress, lambda: interrupts.stopping)
         return RunSummary(ends.states, cached, interrupts.stopping, tuple(self.store.corrupt), ends.evicted)
 
     def _missing(self, retry: Collection[str], force: bool) -> tuple[list[Cell], int]:
@@ -146,19 +146,10 @@ class Runner:
                 cells.append(cell)
         return cells, cached
 
-    def _pool(self, size: int) -> Pool[Job]:
-        sweep = self.plan.sweep
-        fork = can_fork(sweep.device, sweep.threads) if self.fork is None else self.fork
-        return Pool(
-            serve,
-            (self.plan, self.results, self.keep_models, fork),
-            size,
-            threads=sweep.threads,
-            time_limit_s=sweep.time_limit_s,
-            memory_limit=memory_share(size) if sweep.memory_gb is None else sweep.memory_gb * GB,
-            replaced_after=_never if fork else _runs_foreign_code,
-            fork=fork,
-        )
+    def _executor(self, size: int, display: Display) -> Executor[Job]:
+        if self.cluster is not None:
+            return RayPool(self.cluster, self.plan, self.cohort, self.store, size, self.keep_models, display.say)
+        return cell_pool(self.plan, self.results, size, keep_models=self.keep_models, fork=self.fork)
 
     def _begin(self) -> None:
         records = self.folder / "records"
@@ -215,19 +206,6 @@ class _Ends:
         self.display.cell_done(cell, outcome)
         del self.waiting[cell.slot]
         self.evicted += evict(self.runner.store, self.runner.store_cap, self.waiting.values())
-
-
-def _never(job: Job) -> bool:
-    """After which job a worker is replaced that trains in forked copies of itself."""
-    return False
-
-
-def _runs_foreign_code(job: Job) -> bool:
-    """Whether a job runs a generator that is not built in, after which a worker may hold anything."""
-    if job.cell is None or job.kind != "train":
-        return False
-    entry = job.cell.entry
-    return all((entry.name, entry.target) != (known.name, known.target) for known in BUILT_IN)
 
 
 class Interrupts:

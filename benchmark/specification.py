@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from gexbench.benchmark.local_generators import names_a_file
 from gexbench.benchmark.specification_text import parsed
 from gexbench.benchmark.sweep import BUDGETS, Share
 from gexbench.models.registry import BrokenGenerator, Registry, resolve_settings
@@ -55,6 +56,7 @@ class Resources(BaseModel):
             worker an equal share of 90 % of the machine's.
         time_limit_s: wall-clock seconds after which a job is killed.
         device: where generators are trained; auto is cuda where there is one.
+        gpus: that a cell takes of a cluster's node on the device cuda, or a share of one.
     """
 
     model_config = _STRICT
@@ -63,6 +65,7 @@ class Resources(BaseModel):
     memory_gb: float | None = Field(default=None, gt=0)
     time_limit_s: float = Field(default=3600.0, gt=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    gpus: float = Field(default=1.0, gt=0)
 
 
 class Specification(BaseModel):
@@ -80,6 +83,8 @@ class Specification(BaseModel):
         gene_sets: file of the pathway metrics' sets.
         resources: of one cell.
         workers: cells side by side.
+        executor: `local` runs cells on this machine, `ray` on a Ray cluster.
+        address: HOST:PORT of the cluster's head; None finds the one that this machine is part of, or starts one here.
     """
 
     model_config = _STRICT
@@ -99,6 +104,14 @@ class Specification(BaseModel):
     gene_sets: str | None = None
     resources: Resources = Field(default_factory=Resources)
     workers: int = Field(default=2, ge=1)
+    executor: Literal["local", "ray"] = "local"
+    address: str | None = None
+
+    @model_validator(mode="after")
+    def _addressed(self) -> "Specification":
+        if self.address is not None and self.executor != "ray":
+            raise ValueError(f"address = {self.address!r} is that of a Ray cluster; add executor: ray (--executor ray)")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -231,11 +244,12 @@ def _unknown_things(content: Mapping[str, Any], registry: Registry) -> Sequence[
     if isinstance(folds, list) and (bad := [index for index in folds if index not in range(PARTS)]):
         problems.append(f"folds {bad}: every cohort has folds 0 to {PARTS - 1}")
     wanted = names if isinstance(names, list) else []
-    problems += [str(unknown(name, registry, "generator")) for name in map(str, wanted) if name not in registry]
+    problems += [_no_generator(name, registry) for name in map(str, wanted) if name not in registry]
     settings, budget = content.get("settings", {}), content.get("budget", BUDGETS[0])
     for name, values in settings.items() if isinstance(settings, dict) and budget in BUDGETS else ():
         if name not in registry:
-            problems.append(f"settings of {unknown(str(name), registry, 'generator')}")
+            if name not in wanted:
+                problems.append(f"settings of {_no_generator(str(name), registry)}")
         elif isinstance(values, dict):
             try:
                 resolve_settings(registry[name], str(budget), values)
@@ -244,6 +258,16 @@ def _unknown_things(content: Mapping[str, Any], registry: Registry) -> Sequence[
             except InputError as error:
                 problems += error.problems
     return problems
+
+
+def _no_generator(name: str, registry: Registry) -> str:
+    """Why a name is no generator's; the code of a file runs because the user typed its path, never unasked."""
+    if names_a_file(name):
+        return (
+            f"generator {name!r} is a file, whose code runs only when it is named on the command line: "
+            "leave it out here and give --generators FILE.py:Class, with the names of the others beside it"
+        )
+    return str(unknown(name, registry, "generator"))
 
 
 def _with_places(found: Specification, given: Given, options: Mapping[str, Any]) -> Specification:

@@ -18,6 +18,8 @@ from gexbench.tasks.errors import InputError
 
 SCHEMA = 1
 PARTS = ("rows", "training", "records", "folds", "models", "running")
+_FOLDERS = frozenset({"rows", "models"})
+_SUFFIXES = {"training": ".parquet", "records": ".json", "folds": ".json"}
 
 
 class Store:
@@ -159,6 +161,32 @@ class Store:
             self.corrupt.append(f"rows/{key}")
             return None
 
+    def packed(self, part: str, key: str) -> dict[str, bytes]:
+        """The files of an entry, name → content, for another machine's store; none when there is no entry."""
+        place = self.folder / part / key
+        if part not in _FOLDERS:
+            path = place.with_name(f"{key}{_SUFFIXES[part]}")
+            return {path.name: path.read_bytes()} if path.is_file() else {}
+        files = sorted(path for path in place.rglob("*") if path.is_file())
+        return {path.relative_to(place).as_posix(): path.read_bytes() for path in files}
+
+    def unpack(self, part: str, key: str, packed: Mapping[str, bytes]) -> None:
+        """Keep an entry that another store has packed; nothing packed takes away a training log, else does nothing."""
+        if part == "training":
+            self.write_log(key, next(iter(packed.values()), None))
+        elif packed and part in _FOLDERS:
+            self._write_folder(part, key, lambda folder: _fill(folder, packed))
+        else:
+            for content in packed.values():
+                write_bytes(self.folder / part / f"{key}{_SUFFIXES[part]}", content)
+
+    def drop(self, part: str, key: str) -> None:
+        """Let go of an entry, where there is one."""
+        if part in _FOLDERS:
+            shutil.rmtree(self.folder / part / key, ignore_errors=True)
+        else:
+            (self.folder / part / f"{key}{_SUFFIXES[part]}").unlink(missing_ok=True)
+
     def sweep_temporaries(self) -> None:
         """Remove what an interrupted writer left behind; what a living process is writing stays."""
         for left in self.folder.glob(f"*/{WRITING}*"):
@@ -169,6 +197,15 @@ class Store:
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink(missing_ok=True)
+
+
+def _fill(folder: Path, packed: Mapping[str, bytes]) -> None:
+    for name, content in packed.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            file.write(content)
+            os.fsync(file.fileno())
 
 
 def _checksum(content: Mapping[str, Any]) -> str:

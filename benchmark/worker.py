@@ -41,15 +41,18 @@ def enter(
     serve(connection, *arguments)
 
 
-def serve(connection: Connection, plan: Any, results: Path, keep_models: bool, fork: bool) -> None:
+def serve(
+    connection: Connection, plan: Any, results: Path, keep_models: bool, fork: bool, cohort: Path | None = None
+) -> None:
     """Do the jobs of a sweep that come over `connection` until it closes.
 
     With `fork` every training runs in a forked copy of the worker, which holds the data and never trains itself:
-    neither a generator's mischief nor the threads of automatic differentiation can then reach another cell.
+    neither a generator's mischief nor the threads of automatic differentiation can then reach another cell. `cohort`
+    is the folder that the data are read from, None for the cohort of this machine with the plan's name.
     """
     from gexbench.benchmark.workspace import Workspace
 
-    workspace = Workspace(plan, results, keep_models)
+    workspace = Workspace(plan, results, keep_models, cohort)
 
     def do(job: Any, report: Report) -> Any:
         if not fork or job.kind != "train":

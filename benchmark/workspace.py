@@ -23,6 +23,7 @@ from gexbench.models import checkpoint
 from gexbench.models.contract import Budget, Diverged, Generator, Unavailable
 from gexbench.tasks.atomic import DiskFull, write_text
 from gexbench.tasks.cohort import Cohort
+from gexbench.tasks.cohort_folder import read_cohort
 from gexbench.tasks.data_directory import load_cohort
 from gexbench.tasks.device_fold import DeviceFold, all_conditions, put_on_device
 from gexbench.tasks.folds import Fold
@@ -36,15 +37,22 @@ class WroteToInputs(Exception):
 
 
 class Workspace:
-    """Data of one worker, put on the device once and shared by its jobs."""
+    """Data of one worker, put on the device once and shared by its jobs.
 
-    def __init__(self, plan: Plan, results: Path, keep_models: bool = False) -> None:
+    Args:
+        plan: of the sweep.
+        results: folder of the store.
+        keep_models: whether trained generators are kept.
+        cohort: folder that the data are read from; None for the cohort of this machine with the plan's name.
+    """
+
+    def __init__(self, plan: Plan, results: Path, keep_models: bool = False, cohort: Path | None = None) -> None:
         self.plan = plan
         self.keep_models = keep_models
         self.results = results
         self.store = Store(results / "store")
         self.gene_sets = matching(plan.sweep.gene_sets, plan.gene_sets)
-        self.cohort: Cohort = load_cohort(plan.sweep.cohort)
+        self.cohort: Cohort = load_cohort(plan.sweep.cohort) if cohort is None else read_cohort(cohort)
         self.device = torch.device(plan.sweep.device)
         torch.set_num_threads(plan.sweep.threads)
         if self.device.type == "cuda":

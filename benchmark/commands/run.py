@@ -23,6 +23,8 @@ gexbench run --generators cvae,diffusion-label --train-fractions 0.1,0.25     fi
 gexbench run --panel extended --generators vae   more metrics, on the rows that are kept\n
 gexbench run --dry-run                           what would run, and what is there already\n
 gexbench run --retry failed,timeout              only cells that ended so
+
+gexbench run sweep.yaml --executor ray --address head:6379 --workers 64     cells on a Ray cluster
 """
 
 
@@ -78,6 +80,13 @@ def run(
         ),
     ] = None,
     gene_sets: options.GeneSetsOption = None,
+    executor: Annotated[str, typer.Option(help="local (this machine), or ray (a Ray cluster).")] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="HOST:PORT of the cluster's head. (default: the cluster of this machine, else a new one here)"
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="List the cells, what is there already and how long it takes; run nothing."),
@@ -98,6 +107,7 @@ def run(
     from gexbench.benchmark.commands.planning import planned
     from gexbench.benchmark.local_generators import with_local
     from gexbench.benchmark.pool import GB
+    from gexbench.benchmark.ray_pool import Cluster, check_ray
     from gexbench.benchmark.runner import Runner
     from gexbench.benchmark.specification import DEFAULT_SPECIFICATION, checked, given_specification
     from gexbench.models import registry
@@ -109,11 +119,22 @@ def run(
     entries, names = with_local(registry(), options.listed(generators))
     given = given_specification(specification or spec or DEFAULT_SPECIFICATION)
     wanted = checked(given, _given_options(context, names), entries)
+    cluster = Cluster(wanted.address, wanted.resources.gpus) if wanted.executor == "ray" else None
+    if cluster is not None and not dry_run:
+        check_ray()
     if not console.is_terminal:
         console.print(f"loading cohort {wanted.cohort}", markup=False)
     made, loaded, board = planned(given, wanted, entries, results, options.device(wanted.resources.device))
-    cap = math.inf if store_cap is None else store_cap * GB
-    runner = Runner(made, loaded, results, board, keep_models=keep_models, replace=replace, store_cap=cap)
+    runner = Runner(
+        made,
+        loaded,
+        results,
+        board,
+        keep_models=keep_models,
+        replace=replace,
+        store_cap=math.inf if store_cap is None else store_cap * GB,
+        cluster=cluster,
+    )
     if dry_run:
         show_plan(console, runner, wanted.workers)
         return
@@ -142,6 +163,8 @@ def _given_options(context: typer.Context, generators: tuple[str, ...]) -> dict[
         "device": ("resources.device", str),
         "time_limit": ("resources.time_limit_s", float),
         "memory_gb": ("resources.memory_gb", float),
+        "executor": ("executor", str),
+        "address": ("address", str),
         "name": ("name", str),
         "note": ("note", str),
     }

@@ -163,6 +163,26 @@ def test_workers_run_the_file_and_the_record_says_local_without_its_folder(workb
         assert "secret" not in json.dumps(each)
 
 
+@pytest.mark.slow  # trains and scores five cells in processes of their own: fifteen seconds on a free machine
+def test_a_specification_with_a_file_that_the_command_line_names(file, workbench, tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "cohort: small\nfolds: [0]\ngenerators: [mixup]\nsettings: {mixup: {}}\nname: mine\nnote: of a file\n"
+    )
+    command = ("run", "mine.yaml", "--generators", f"{file}:MyModel", "--settings", "my-model.shift=0.25")
+    ended = gexbench(*command, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    found = records(tmp_path / "gexbench-results" / "leaderboards" / "mine")
+    assert found["my-model"]["state"] == "ok"
+    assert found["my-model"]["generator"]["settings"]["shift"] == 0.25
+    assert found["my-model"]["generator"]["file"]["class"] == "MyModel"
+    assert "mixup" not in found, "the option takes the place of the file's generators"
+    (tmp_path / "theirs.yaml").write_text(f"generators: ['{file}:MyModel']\n")
+    ended = gexbench("run", "theirs.yaml", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "named on the command line" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 PACKAGE = {
     "my_package/__init__.py": "",
     "my_package/model.py": SOURCE,

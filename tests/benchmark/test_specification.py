@@ -62,7 +62,9 @@ def test_a_file_says_everything_and_options_override_it():
     assert found.generators == ("cvae", "mixup")
     assert found.settings == {"cvae": {"learning_rate": 0.001, "batch": 32}}
     assert (found.folds, found.budget) == ((0, 3), "cpu")
-    assert found.resources.model_dump() == {"threads": 1, "memory_gb": 4, "time_limit_s": 60, "device": "cpu"}
+    assert found.resources.model_dump() == {
+        "threads": 1, "memory_gb": 4, "time_limit_s": 60, "device": "cpu", "gpus": 1.0,
+    }  # fmt: skip
 
 
 def test_an_option_that_leaves_a_generator_out_leaves_its_settings_out():
@@ -116,6 +118,16 @@ def test_files_that_are_no_specification(text, message):
         assert read(text).folds == "2024-01-01x"
     else:
         assert message in problems(text)
+
+
+@pytest.mark.parametrize(
+    "generators", ["[my_model.py:MyModel, mixup]", "{my_model.py:MyModel: {shift: 1}, mixup: {}}", "[models/mine.py]"]
+)
+def test_a_file_of_code_is_run_from_the_command_line_alone(generators):
+    text = problems(f"generators: {generators}")
+    assert len(text.splitlines()) == 1
+    assert "runs only when it is named on the command line" in text
+    assert "--generators FILE.py:Class" in text
 
 
 def test_an_unknown_name_gets_a_suggestion():
