@@ -1,5 +1,7 @@
 """The command line `gexbench`: one module per verb in `gexbench.benchmark.commands`."""
 
+import gc
+
 import typer
 
 from gexbench.benchmark.commands import (
@@ -47,6 +49,7 @@ app.add_typer(cohort.app, name="cohort")
 
 def main() -> None:
     """Run the command line; bad input ends with one clear message and exit code 2, without a traceback."""
+    gc.set_threshold(100_000)  # thousands of records are read, which hold no cycles
     with clear_exits():
         app()
 

@@ -1,9 +1,11 @@
 """Progress of a sweep: a live display on a terminal, plain lines elsewhere."""
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -20,8 +22,35 @@ class Placed(Protocol):
     def place(self) -> str: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a worker is doing: the cell or fold, the phase, its step of so many, the values that it shows.
+
+    Attributes:
+        since: monotonic seconds at which the phase began.
+    """
+
+    place: str
+    phase: str
+    step: int
+    steps: int
+    values: Mapping[str, float]
+    since: float
+
+    @property
+    def steps_per_s(self) -> float:
+        """Steps per second of the phase so far; 0 before the first."""
+        return self.step / max(time.monotonic() - self.since, 1e-9)
+
+    def note(self) -> str:
+        """The first three values and the throughput, for people."""
+        shown = [f"{name} {value:.3g}" for name, value in list(self.values.items())[:3]]
+        fast = [f"{self.steps_per_s:.3g} steps/s"] if self.phase == "fit" and self.step else []
+        return "  ".join([*shown, *fast])
+
+
 class Display:
-    """Shows cells done, running, failed and cached, the time left, and each worker's phase and losses."""
+    """Shows cells done, running, failed and cached, the time left, and each worker's phase, losses and throughput."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -40,6 +69,7 @@ class Display:
             console=console,
         )  # fmt: skip
         self._rows: dict[int, int] = {}
+        self.running: dict[int, Running] = {}
         self._done: dict[str, int] = {}
         self._cached = 0
         self._total = self.jobs.add_task("sweep", total=1)
@@ -68,8 +98,14 @@ class Display:
         """Show what a worker is doing."""
         if worker not in self._rows:
             self._rows[worker] = int(self.workers.add_task("", total=None, note=""))
-        note = "  ".join(f"{name} {value:.3g}" for name, value in list(values.items())[:3])
+        before = self.running.pop(worker, None)
+        if job is not None:
+            same = before is not None and (before.place, before.phase) == (job.place, phase)
+            since = before.since if before is not None and same else time.monotonic()
+            self.running[worker] = Running(job.place, phase, step, steps, dict(values), since)
+        note = self.running[worker].note() if job is not None else ""
         description = "idle" if job is None else f"{phase} {job.place}"
+        self.jobs.update(self._total, description=self._headline())
         self.workers.update(
             self._rows[worker],  # type: ignore[arg-type]
             description=description,
@@ -95,4 +131,29 @@ class Display:
     def _headline(self) -> str:
         counts = ", ".join(f"{number} {state}" for state, number in sorted(self._done.items()))
         cached = f", {self._cached} cached" if self._cached else ""
-        return f"cells: {counts or '0 done'}{cached}"
+        running = f", {len(self.running)} running" if self.running else ""
+        return f"cells: {counts or '0 done'}{cached}{running}"
+
+    def snapshot(self) -> dict[str, Any]:
+        """What it shows, JSON-able: for `gexbench status` in another terminal."""
+        task = self.jobs.tasks[0]
+        elapsed = time.monotonic() - self._began
+        left = elapsed / task.completed * ((task.total or 0) - task.completed) if task.completed else None
+        running = [
+            {
+                "place": each.place,
+                "phase": each.phase,
+                "step": each.step,
+                "steps": each.steps,
+                "note": each.note(),
+            }
+            for _, each in sorted(self.running.items())
+        ]
+        return {
+            "pid": os.getpid(),
+            "ended": dict(self._done),
+            "cached": self._cached,
+            "elapsed_s": elapsed,
+            "left_s": left,
+            "running": running,
+        }

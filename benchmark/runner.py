@@ -16,6 +16,7 @@ from gexbench.benchmark.exits import STOPPED
 from gexbench.benchmark.jobs import Job, Outcome
 from gexbench.benchmark.pool import Executor
 from gexbench.benchmark.progress import Display
+from gexbench.benchmark.progress_file import PROGRESS, Shown
 from gexbench.benchmark.ray_pool import Cluster, RayPool
 from gexbench.benchmark.record import failure_record
 from gexbench.benchmark.schedule import Schedule
@@ -127,9 +128,10 @@ class Runner:
         total = schedule.size
         executor = self._executor(min(workers, max(total, 1)), display)
         keep = in_use(self.store, ends.waiting.values())
-        with keep, Interrupts(display) as interrupts, display.started(total, cached):
+        shown = Shown(self.folder / PROGRESS, display)
+        with keep, shown, Interrupts(display) as interrupts, display.started(total, cached):
             if total:
-                executor.run(schedule.next_job, done, display.progress, lambda: interrupts.stopping)
+                executor.run(schedule.next_job, done, shown.progress, lambda: interrupts.stopping)
         return RunSummary(ends.states, cached, interrupts.stopping, tuple(self.store.corrupt), ends.evicted)
 
     def _missing(self, retry: Collection[str], force: bool) -> tuple[list[Cell], int]:

@@ -16,9 +16,10 @@ def status(
     name: Annotated[str, typer.Argument(help="Name of a leaderboard in the results folder.")],
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Show which cells of a sweep are done, failed or missing."""
+    """Show which cells of a sweep are done, failed or missing, and what a running one is doing."""
     from rich.table import Table
 
+    from gexbench.benchmark.progress_file import PROGRESS, shown_lines
     from gexbench.benchmark.sweep import read_sweep
     from gexbench.leaderboards.records import RecordError, read_records
     from gexbench.models import registry
@@ -47,4 +48,9 @@ def status(
         table.add_row(row, str(found.get("ok", 0)), listed, str(missing))
     console = options.console()
     console.print(table)
+    for record in records:
+        if record.state not in {"ok", "unavailable"}:
+            console.print(f"{record.place}: {record.state}: {record.reason}", markup=False, highlight=False)
+    for line in shown_lines(folder / PROGRESS):
+        console.print(line, markup=False, highlight=False)
     console.print(f"{done} of {expected * len(rows)} cells have a record in {folder / 'records'}")

@@ -86,7 +86,7 @@ def table(results: Path, name: str) -> bytes:
     return frame.drop(columns=measured).to_csv(index=False).encode()
 
 
-@pytest.mark.slow  # starts a cluster of three nodes and runs four sweeps: two to six minutes
+@pytest.mark.slow  # starts a cluster of three nodes and runs four sweeps: three minutes, far more on a busy machine
 @pytest.mark.timeout(1500)
 @pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: pip install 'gexbench[ray]'")
 @pytest.mark.skipif(not can_be_alone(), reason="needs a network namespace with a loopback of its own")
@@ -94,16 +94,16 @@ def test_one_worker_four_workers_and_a_cluster_that_loses_a_node_give_the_same_t
     bad = tmp_path / "bad.py"
     bad.write_text(BAD)
     here = [*COMMAND, "--cohort", "small", "--folds", "0", "--results"]
-    whole = ["--generators", "class-diagonal,mixup,condition-ridge,vae", "--seeds", "2", "--name", "whole"]
+    whole = ["--generators", "mixup,vae", "--name", "whole"]
     wrong = ["--generators", ",".join(f"{bad}:{name.title()}" for name in STATES), "--name", "wrong"]
-    wrong += ["--time-limit", "45", "--memory-gb", "1.8", "--keep-models"]
+    wrong += ["--time-limit", "90", "--memory-gb", "1.8", "--keep-models"]
     for workers in ("1", "4"):
         subprocess.run([*here, str(tmp_path / workers), *whole, "--workers", workers], check=True, capture_output=True)
     results = tmp_path / "cluster"
     runs = [[*here, str(results), *more, "--workers", "2"] for more in (whole, wrong)]
     script = tmp_path / "cluster.py"
     script.write_text(CLUSTER)
-    arguments = [json.dumps(runs), str(results), "3"]
+    arguments = [json.dumps(runs), str(results), "2"]
     ended = subprocess.run(
         [*ALONE, sys.executable, str(script), *arguments], capture_output=True, text=True, cwd=tmp_path, check=False
     )
