@@ -1,15 +1,17 @@
 """What a sweep costs beside its cells: `python -m gexbench.benchmark.overhead`.
 
 Measures the start of workers and the wall-clock time around cells that do nothing, of built-in and of foreign
-generators, with workers that are forked and workers that are spawned; and a sweep whose cells are all there already.
+generators, with workers that are forked and workers that are spawned; a sweep whose cells are all there already; the
+scheduler's share of cells that are done in-line; and how much sooner two workers end four cells that only compute.
 """
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +19,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from gexbench.benchmark.jobs import Outcome
+from gexbench.benchmark.jobs import Job, Outcome
+from gexbench.benchmark.pool import Executor, Progress
 from gexbench.benchmark.progress import Display
 from gexbench.benchmark.runner import Runner
 from gexbench.benchmark.store import Store
@@ -41,6 +44,11 @@ class Nothing(Generator):
         return Samples.of(np.maximum(rows, 0), conditions, draws, self.genes)
     def state(self): return {}, {}
     def restore(self, tensors, facts, device): ...
+
+class Computing(Nothing):
+    def fit(self, train, validation, *, budget, seed, progress=None):
+        super().fit(train, validation, budget=budget, seed=seed)
+        sum(number * number for number in range(200_000_000))
 """
 
 
@@ -116,9 +124,73 @@ def _copied(store: Store, record: dict[str, Any], cell: Cell) -> None:
     store.write_json("records", cell.score_key, {**record, "fold": fold, "repeat": cell.repeat, "keys": keys})
 
 
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """Stands in for a pool: every job ends at once, in this process, with a record that says nothing."""
+
+    store: Store
+
+    def run(
+        self,
+        next_job: Callable[[], Job | None],
+        done: Callable[[Job, Outcome], None],
+        progress: Progress,
+        stopping: Callable[[], bool],
+    ) -> None:
+        """As `Pool.run`."""
+        while (job := next_job()) is not None:
+            progress(0, job, "start", 0, 0, {})
+            if job.kind == "score" and job.cell is not None:
+                self.store.write_json("records", job.cell.score_key, {"state": "ok"})
+            done(job, Outcome("ok"))
+
+
+class InLineRunner(Runner):
+    """A runner without worker processes."""
+
+    def _executor(self, size: int, display: Display) -> Executor[Job]:
+        return InLine(self.store)
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """Of cells done in-line: milliseconds per cell, wall-clock and CPU, and how far the peak of memory (bytes) rose."""
+
+    wall_ms: float
+    cpu_ms: float
+    memory: int
+
+
+def scheduled(cohort: Cohort, cells: int, results: Path) -> Scheduled:
+    """What the schedule, the store and the leaderboard's folder cost for so many cells that do nothing."""
+    entry = registry()["class-mean"]
+    sweep = Sweep(cohort=cohort.name, folds=(0,), repeats=cells, generators=(entry.name,))
+    made = plan(sweep, Registry((entry,)), cohort, cohort.fingerprint())
+    runner = InLineRunner(made, cohort, results, NAME)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wall, cpu = time.perf_counter(), time.process_time()
+    runner.run(1, Clocked())
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    risen = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return Scheduled(1000 * wall / cells, 1000 * cpu / cells, 1024 * risen)
+
+
+def speed_up(cohort: Cohort, entry: Entry, results: Path) -> float:
+    """How many times as soon two workers end four cells as one worker does, from the first cell's end to the last."""
+    seconds = []
+    for workers in (1, 2):
+        sweep = Sweep(cohort=cohort.name, folds=(0,), repeats=4 + workers, generators=(entry.name,))
+        made = plan(sweep, Registry((entry,)), cohort, cohort.fingerprint())
+        display = Clocked()
+        Runner(made, cohort, results / str(workers), NAME).run(workers, display)
+        seconds.append(display.ends[-1][1] - display.ends[workers - 1][1])
+    return seconds[0] / seconds[1]
+
+
 def main(
     cells: Annotated[int, typer.Option(help="Cells of every sweep that is run.", min=2)] = 10,
     cached: Annotated[int, typer.Option(help="Cells of the sweep that is there already.", min=20)] = 1000,
+    in_line: Annotated[int, typer.Option(help="Cells that the scheduler hands out in-line.", min=1)] = 10_000,
     kinds: Annotated[str, typer.Option(help="fork, spawn or both, comma-separated.")] = "fork,spawn",
 ) -> None:
     """Measure and print; writes into a temporary folder only."""
@@ -135,6 +207,14 @@ def main(
             _print(console, kind, [("built in", registry()["class-mean"]), ("foreign", foreign)], cohort, cells, place)
         seconds = cached_seconds(cohort, cached, place / "cached")
         console.print(f"a sweep of {cached} cells that are there already: {seconds:.2f} s, median of 3")
+        spent = scheduled(cohort, in_line, place / "in-line")
+        console.print(
+            f"{in_line} cells in-line: {spent.wall_ms:.2f} ms each ({spent.cpu_ms:.2f} ms of CPU), "
+            f"the peak of memory rose by {spent.memory / 10**6:.0f} MB"
+        )
+        computing = Entry("computing", "gexbench_nothing:Computing", "test", (), "for tests")
+        faster = speed_up(cohort, computing, place / "speed-up")
+        console.print(f"four cells that compute: two workers end them {faster:.2f} times as soon as one does")
 
 
 def _print(

@@ -94,9 +94,9 @@ def test_one_worker_four_workers_and_a_cluster_that_loses_a_node_give_the_same_t
     bad = tmp_path / "bad.py"
     bad.write_text(BAD)
     here = [*COMMAND, "--cohort", "small", "--folds", "0", "--results"]
-    whole = ["--generators", "mixup,vae", "--name", "whole"]
+    whole = ["--generators", "mixup,vae", "--name", "whole", "--keep-models"]
     wrong = ["--generators", ",".join(f"{bad}:{name.title()}" for name in STATES), "--name", "wrong"]
-    wrong += ["--time-limit", "90", "--memory-gb", "1.8", "--keep-models"]
+    wrong += ["--time-limit", "90", "--memory-gb", "1.8"]
     for workers in ("1", "4"):
         subprocess.run([*here, str(tmp_path / workers), *whole, "--workers", workers], check=True, capture_output=True)
     results = tmp_path / "cluster"
@@ -133,6 +133,7 @@ def test_one_worker_four_workers_and_a_cluster_that_loses_a_node_give_the_same_t
 
 def test_what_a_job_reads_and_writes_travels_between_stores(workbench, tmp_path):
     runner = workbench.runner({"one": {}})
+    runner.keep_models = True
     runner.run(1, workbench.display())
     plan, here = runner.plan, runner.store
     cell = plan.cells[-1]
@@ -149,6 +150,9 @@ def test_what_a_job_reads_and_writes_travels_between_stores(workbench, tmp_path)
     assert {name: rows.tobytes() for name, rows in arrays.items()} == {
         name: rows.tobytes() for name, rows in here.read_rows(cell.train_key)[0].items()
     }
+    model = here.packed("models", cell.train_key)
+    assert model
+    assert there.packed("models", cell.train_key) == model
     there.write_log(cell.train_key, b"of an earlier attempt")
     there.unpack("training", cell.train_key, {})
     assert there.read_log(cell.train_key) is None
