@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import socket
 import tempfile
 import time
 from collections import Counter, deque
@@ -28,6 +29,7 @@ from gexbench.tasks.errors import InputError
 LOSSES = 3
 """Workers that a job may lose before it counts as failed, and that may fail to start in a row."""
 
+CONNECT_LIMIT_S = 10.0
 MISSING = (
     "executor ray: Ray is not installed; `pip install -c constraints.txt 'gexbench[ray]'` installs it, "
     "or leave --executor out"
@@ -58,10 +60,25 @@ class _Slot:
     job: Job | None = None
 
 
-def check_ray() -> None:
-    """Raises InputError when Ray is not installed."""
+def check_ray(address: str | None = None) -> None:
+    """Look before anything is written, since Ray itself tries for minutes.
+
+    Raises:
+        InputError: Ray is not installed; an address that is none, or where nothing answers.
+    """
     if find_spec("ray") is None:
         raise InputError(MISSING)
+    if address is None or address == "auto":
+        return
+    host, colon, port = address.rpartition(":")
+    if not (colon and host and "/" not in host and port.isascii() and port.isdigit()):
+        raise InputError(f"--address {address!r}: give HOST:PORT of the cluster's head, for example head:6379")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_LIMIT_S).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"--address {address}: nothing answers ({error}); start a cluster with `ray start --head --port {port}`"
+        ) from None
 
 
 class RayPool:

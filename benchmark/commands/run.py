@@ -121,7 +121,7 @@ def run(
     wanted = checked(given, _given_options(context, names), entries)
     cluster = Cluster(wanted.address, wanted.resources.gpus) if wanted.executor == "ray" else None
     if cluster is not None and not dry_run:
-        check_ray()
+        check_ray(wanted.address)
     if not console.is_terminal:
         console.print(f"loading cohort {wanted.cohort}", markup=False)
     made, loaded, board = planned(given, wanted, entries, results, options.device(wanted.resources.device))

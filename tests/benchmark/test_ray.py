@@ -175,6 +175,16 @@ def test_without_ray_there_is_one_clear_error(tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [("127.0.0.1:1", "nothing answers"), ("ray://head:10001", "give HOST:PORT"), ("head", "give HOST:PORT")],
+)
+def test_an_address_without_a_cluster_is_one_clear_error(address, message, monkeypatch):
+    monkeypatch.setattr(ray_pool, "find_spec", lambda name: object())
+    with pytest.raises(InputError, match=message):
+        ray_pool.check_ray(address)
+
+
 def test_the_executor_and_what_a_cell_takes_stand_in_a_specification():
     content = {"executor": "ray", "address": "head:6379", "resources": {"gpus": 0.5, "threads": 4}}
     found = checked(Given(content, "sweep.yaml", "sweep"), {}, registry())
