@@ -57,6 +57,7 @@ class Resources(BaseModel):
         time_limit_s: wall-clock seconds after which a job is killed.
         device: where generators are trained; auto is cuda where there is one.
         gpus: that a cell takes of a cluster's node on the device cuda, or a share of one.
+        patches: as in `Sweep`.
     """
 
     model_config = _STRICT
@@ -66,6 +67,7 @@ class Resources(BaseModel):
     time_limit_s: float = Field(default=3600.0, gt=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     gpus: float = Field(default=1.0, gt=0)
+    patches: Literal["auto", "held", "streamed"] = "auto"
 
 
 class Specification(BaseModel):

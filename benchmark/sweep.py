@@ -62,6 +62,8 @@ class Sweep(BaseModel):
         time_limit_s: wall-clock seconds after which a job is killed; never shortens a training.
         memory_gb: resident memory of a cell's processes (10^9 bytes) above which it is killed; None gives every
             worker an equal share of 90 % of the machine's.
+        patches: whether image patches are held on the device or stay in the cohort's file and are read batch by
+            batch; the same bits, so no part of a key. auto holds them where they fit.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -81,6 +83,7 @@ class Sweep(BaseModel):
     device: Literal["cpu", "cuda"] = "cpu"
     time_limit_s: float = Field(default=3600.0, gt=0)
     memory_gb: float | None = Field(default=None, gt=0)
+    patches: Literal["auto", "held", "streamed"] = "auto"
 
     def rows(self, registry: Registry) -> tuple[str, ...]:
         """Names of the leaderboard's rows: every generator, and behind it its tuned row and its rows of shares."""

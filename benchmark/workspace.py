@@ -57,7 +57,7 @@ class Workspace:
         torch.set_num_threads(plan.sweep.threads)
         if self.device.type == "cuda":
             torch.use_deterministic_algorithms(True, warn_only=True)
-        self.conditions = all_conditions(self.cohort, self.device)
+        self.conditions = all_conditions(self.cohort, self.device, plan.sweep.patches)
         self._folds: dict[str, tuple[DeviceFold, int]] = {}
         self._prepared: dict[str, PreparedFold] = {}
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.mapped_files import release
 from gexbench.tasks.units import Unit
 
 TEXT_VARIANTS = ("full", "plain")
@@ -22,7 +23,7 @@ MINIMUM_CLASS_SIZE = 25
 class Ragged:
     """Rows of unequal number per patient: `values[offsets[i]:offsets[i + 1]]` belong to patient i.
 
-    `values` is (total, width), float16 or float32; `offsets` is (patients + 1,), int64.
+    `values` is (total, width), float16 or float32, and may be a mapped file; `offsets` is (patients + 1,), int64.
     """
 
     values: NDArray[np.floating[Any]]
@@ -162,6 +163,7 @@ class Cohort:
             if ragged is not None:
                 _update(digest, f"{kind}.offsets", ragged.offsets)
                 _update(digest, f"{kind}.values", ragged.values)
+                release(ragged.values)
         return digest.hexdigest()
 
 

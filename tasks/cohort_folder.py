@@ -15,7 +15,7 @@ from gexbench.tasks.atomic import sync
 from gexbench.tasks.cohort import TEXT_VARIANTS, Cohort, Ragged
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.hdf5_files import check_promises
-from gexbench.tasks.npz_files import read_npz, write_npz
+from gexbench.tasks.npz_files import map_npz, read_npz, write_npz
 from gexbench.tasks.units import Unit
 
 SCHEMA = 1
@@ -64,7 +64,8 @@ def save_cohort(cohort: Cohort, folder: Path, *, replace: bool = False) -> str:
 def read_cohort(folder: Path, *, verify: bool = True) -> Cohort:
     """The cohort of a folder.
 
-    Sizes are always compared with the header; no pickle is ever read.
+    Sizes are always compared with the header; no pickle is ever read. Patches are mapped, not read: only what is asked
+    for takes memory (see `device_fold.all_conditions`).
 
     Args:
         folder: written by `save_cohort`.
@@ -174,9 +175,11 @@ def _read_table(
 def _read_ragged(folder: Path, name: str, size: list[Any]) -> Ragged:
     if name not in MODALITIES:
         raise _damaged(folder, f"unknown modality {name!r}")
+    path = folder / f"{name}.npz"
     try:
-        arrays = read_npz(folder / f"{name}.npz", ("values", "offsets"))
-        ragged = Ragged(arrays["values"], arrays["offsets"])
+        values = map_npz(path, "values") if name == "patches" else None
+        arrays = read_npz(path, ("offsets",) if values is not None else ("values", "offsets"))
+        ragged = Ragged(arrays["values"] if values is None else values, arrays["offsets"])
     except (InputError, ValueError) as error:
         raise _damaged(folder, str(error)) from None
     if [*ragged.values.shape, ragged.values.dtype.name] != size:

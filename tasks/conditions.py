@@ -9,19 +9,42 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gexbench.tasks.cohort import Ragged
+from gexbench.tasks.mapped_files import is_mapped, release
+from gexbench.tasks.mapped_rows import MappedRows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RaggedTensor:
-    """`Ragged` on a device: values (total, width) float16 or float32, offsets (n + 1,) int64."""
+    """`Ragged` for a device: values (total, width) float16 or float32, offsets (n + 1,) int64 on the device.
 
-    values: Tensor
+    The values are held on the device, or stay in a mapped file that is asked for rows: both answer alike.
+    """
+
+    values: Tensor | MappedRows
     offsets: Tensor
 
     @classmethod
-    def of(cls, ragged: Ragged, device: torch.device) -> "RaggedTensor":
-        """Copy a ragged array to the device."""
-        return cls(torch.from_numpy(ragged.values).to(device), torch.from_numpy(ragged.offsets).to(device))
+    def of(cls, ragged: Ragged, device: torch.device, *, held: bool = True) -> "RaggedTensor":
+        """Copy a ragged array to the device; unless `held`, the values stay where they are."""
+        offsets = torch.from_numpy(ragged.offsets).to(device)
+        if not held:
+            return cls(MappedRows(ragged.values, device), offsets)
+        if not is_mapped(ragged.values):
+            return cls(torch.from_numpy(ragged.values).to(device), offsets)
+        values = torch.from_numpy(np.array(ragged.values, subok=False)).to(device)
+        release(ragged.values)
+        return cls(values, offsets)
+
+    @property
+    def held(self) -> bool:
+        """Whether the values are held on the device."""
+        return isinstance(self.values, Tensor)
+
+    def rows(self, index: Tensor) -> Tensor:
+        """Values at `index`, int64 of any shape on the device → (*index.shape, width) float32 on the device."""
+        if not len(self.values):
+            return torch.zeros((*index.shape, self.width), device=self.offsets.device)
+        return self.values[index].float()
 
     @property
     def width(self) -> int:
@@ -48,17 +71,15 @@ class RaggedTensor:
         kept = longest if most is None else min(most, longest)
         if generator is not None and kept < longest:
             priority = torch.rand((len(patients), longest), generator=generator, device=generator.device)
-            priority = priority.to(self.values.device)
-            columns = torch.arange(longest, device=self.values.device)
+            priority = priority.to(start.device)
+            columns = torch.arange(longest, device=start.device)
             priority = priority.masked_fill(columns >= counts[:, None], 2.0)
             order = priority.argsort(dim=1)[:, :kept]
         else:
-            order = torch.arange(kept, device=self.values.device).expand(len(patients), kept)
-        mask = torch.arange(kept, device=self.values.device) >= counts[:, None]
+            order = torch.arange(kept, device=start.device).expand(len(patients), kept)
+        mask = torch.arange(kept, device=start.device) >= counts[:, None]
         rows = torch.where(mask, 0, start[:, None] + order)
-        if not len(self.values):
-            return self.values.new_zeros((len(patients), kept, self.width), dtype=torch.float32), mask
-        return self.values[rows].float().masked_fill(mask[..., None], 0.0), mask
+        return self.rows(rows).masked_fill(mask[..., None], 0.0), mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +92,7 @@ class Conditions:
         classes: label column → its class names; a code indexes them.
         labels: (n, columns) int64 codes on the device.
         text: variant → token embeddings of the whole cohort on the device (shared, not copied by `take`).
-        patches: patch embeddings of the whole cohort on the device, or None.
+        patches: patch embeddings of the whole cohort, on the device or in their file, or None.
         rows: (n,) int64, each patient's row in `text` and `patches`.
     """
 

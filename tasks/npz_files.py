@@ -1,5 +1,6 @@
 """Reading npz archives that others made: no pickles, no trust in headers that promise more than the file holds."""
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from gexbench.tasks.errors import InputError, examples
 
 _DEFLATE_LIMIT = 1032
 """Deflate cannot shrink data by more than this factor."""
+_NAME_LENGTH = 26
+"""Where a member's local header states the lengths of its name and of its extra field."""
 _BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError, NotImplementedError)
 
 
@@ -44,6 +47,33 @@ def read_npz(path: Path, keys: Sequence[str], optional: Sequence[str] = ()) -> d
         ) from None
 
 
+def map_npz(path: Path, key: str) -> NDArray[Any] | None:
+    """An array of an npz archive, mapped read-only; None where it is compressed or empty and has to be read.
+
+    Raises:
+        InputError: as `read_npz`.
+    """
+    if not path.is_file():
+        raise InputError(f"{path.name}: no such file")
+    try:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            member = archive.getinfo(f"{key}.npy")
+            _check(archive, member, path.name, key)
+            with archive.open(member) as stream:
+                shape, by_column, dtype = _header(stream)
+                header = stream.tell()
+            if member.compress_type != zipfile.ZIP_STORED or by_column or not all(shape):
+                return None
+            file.seek(member.header_offset + _NAME_LENGTH)
+            name, extra = struct.unpack("<HH", file.read(4))
+            start = member.header_offset + _NAME_LENGTH + 4 + name + extra + header
+            return np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
+    except (*_BROKEN, struct.error) as error:
+        raise InputError(
+            f"{path.name}: not a readable npz archive, perhaps truncated ({error}); copy it anew"
+        ) from None
+
+
 def write_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Write arrays uncompressed; object arrays are refused."""
     with path.open("wb") as file:
@@ -52,7 +82,7 @@ def write_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
 
 def _check(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: str, key: str) -> None:
     with archive.open(member) as stream:
-        shape, dtype = _header(stream)
+        shape, _, dtype = _header(stream)
         header = stream.tell()
     if dtype.hasobject:
         raise InputError(f"{file}: array {key!r} is pickled; save it with a numeric or string type")
@@ -71,8 +101,9 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
         return np.asarray(npy_format.read_array(stream, allow_pickle=False))
 
 
-def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns stand together (Fortran's order), type."""
     version = npy_format.read_magic(stream)
     read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-    shape, _, dtype = read(stream)
-    return shape, dtype
+    shape, by_column, dtype = read(stream)
+    return shape, by_column, dtype

@@ -68,6 +68,12 @@ def run(
             help="Resident memory in GB above which a cell is killed. (default: each worker's share of the machine's)"
         ),
     ] = None,
+    patches: Annotated[
+        str,
+        typer.Option(
+            help="Image patches held on the device, streamed from the cohort's file, or auto: held where they fit."
+        ),
+    ] = "auto",
     retry: Annotated[str, typer.Option(help="Only cells whose last attempt ended so: failed,timeout,…")] = "",
     keep_models: Annotated[
         bool, typer.Option("--keep-models", help="Keep trained generators in store/models.")
@@ -165,6 +171,7 @@ def _given_options(context: typer.Context, generators: tuple[str, ...]) -> dict[
         "memory_gb": ("resources.memory_gb", float),
         "executor": ("executor", str),
         "address": ("address", str),
+        "patches": ("resources.patches", str),
         "name": ("name", str),
         "note": ("note", str),
     }

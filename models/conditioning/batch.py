@@ -138,7 +138,5 @@ def _gather(
     else:
         order = places[:kept]
     mask = places[:kept] >= counts
-    if not len(ragged.values):
-        return torch.zeros((len(patients), kept, ragged.width), device=start.device), mask
     rows = torch.where(mask, 0, start[:, None] + order)
-    return ragged.values[rows].float().masked_fill(mask[..., None], 0.0), mask
+    return ragged.rows(rows).masked_fill(mask[..., None], 0.0), mask

@@ -224,4 +224,4 @@ def _pooled(ragged: RaggedTensor, rows: Tensor, most: int | None) -> Tensor:
     for start in range(0, len(rows), CHUNK):
         values, mask = ragged.padded(rows[start : start + CHUNK], most)
         means.append(values.double().sum(1) / (~mask).sum(1, keepdim=True))
-    return torch.cat(means) if means else ragged.values.new_zeros((0, ragged.width), dtype=torch.float64)
+    return torch.cat(means) if means else torch.zeros((0, ragged.width), dtype=torch.float64, device=rows.device)

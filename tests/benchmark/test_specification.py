@@ -62,9 +62,8 @@ def test_a_file_says_everything_and_options_override_it():
     assert found.generators == ("cvae", "mixup")
     assert found.settings == {"cvae": {"learning_rate": 0.001, "batch": 32}}
     assert (found.folds, found.budget) == ((0, 3), "cpu")
-    assert found.resources.model_dump() == {
-        "threads": 1, "memory_gb": 4, "time_limit_s": 60, "device": "cpu", "gpus": 1.0,
-    }  # fmt: skip
+    limits = {"threads": 1, "memory_gb": 4, "time_limit_s": 60, "device": "cpu", "gpus": 1.0, "patches": "auto"}
+    assert found.resources.model_dump() == limits
 
 
 def test_an_option_that_leaves_a_generator_out_leaves_its_settings_out():
