@@ -61,7 +61,10 @@ def record_of(
         **({} if plan.sweep.gene_sets is None else {"gene_sets": plan.sweep.gene_sets.model_dump(mode="json")}),
         "curves": trained.get("curves", {}),
         "diagnostics": trained.get("facts", {}),
-        "warnings": [environment.scrubbed(warning, cell.entry.file) for warning in trained.get("warnings", [])],
+        "warnings": [
+            *(environment.scrubbed(warning, cell.entry.file) for warning in trained.get("warnings", [])),
+            *(() if result is None else result.notes),
+        ],
         "times_s": times,
         "cpu_times_s": cpu_times,
         "peak_memory_bytes": dict(peak_memory_bytes or {}),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gexbench.metrics.arrays import Matrix, as_array, as_matrix, as_pair
 from gexbench.metrics.co_expression import co_expression_modules
+from gexbench.metrics.structure import Correlations
 
 CLASS_ROWS = 10
 """Rows below which a class takes no part."""
@@ -204,7 +205,7 @@ class RealBiology:
 
     rows: NDArray[Any]
     labels: NDArray[np.str_]
-    correlations: Matrix
+    correlations: Correlations
     membership: NDArray[np.bool_] | None
 
     @cached_property

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gexbench.metrics import biology, co_expression, paper_variants
 from gexbench.metrics.fold import PreparedFold
 from gexbench.metrics.steps import Comparison, Compute, Findings, Step
-from gexbench.metrics.structure import correlation_matrix
+from gexbench.metrics.structure import correlations
 from gexbench.metrics.support import Support
 from gexbench.metrics.utility import MEASURES
 
@@ -68,7 +68,7 @@ def _pathway_agreement(given: Comparison) -> Findings:
 
 def _modules(given: Comparison) -> Findings:
     real, modules = given.fold.correlations, given.fold.biology.modules
-    synthetic = correlation_matrix(given.set_rows)
+    synthetic = correlations(given.set_rows)
     return Findings(
         {
             "module_connectivity": co_expression.module_connectivity(real, synthetic, modules),

@@ -4,12 +4,13 @@ Sources: Langfelder & Horvath 2008 (modules by average linkage), Langfelder et a
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.metrics.arrays import Matrix, as_matrix, as_pair
+from gexbench.metrics.block_correlations import BlockCorrelations
 from gexbench.metrics.structure import pearson
 
 MODULE_GENES = 10
@@ -22,19 +23,16 @@ def co_expression_modules(correlations: Any, *, smallest: int = MODULE_GENES) ->
     """Modules of co-expressed genes: indices of the genes of each, largest module first.
 
     Average-linkage clustering of 1 - |r|, cut at the height where the most clusters hold at least ``smallest``
-    genes, on ties the highest; these clusters are the modules. correlations (genes, genes). Time and memory
+    genes, on ties the highest; these clusters are the modules. correlations (genes, genes) or blocks. Time and memory
     O(genes²). After Langfelder & Horvath 2008 (unsigned network). Raises ValueError with fewer than ``smallest``
     genes.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import squareform
 
-    r = as_matrix(correlations, "correlations")
+    r = correlations if isinstance(correlations, BlockCorrelations) else as_matrix(correlations, "correlations")
     if r.shape[0] != r.shape[1] or len(r) < smallest:
         raise ValueError(f"correlations of {r.shape}: modules need a square matrix of at least {smallest} genes")
-    distances = 1.0 - np.abs(r)
-    np.fill_diagonal(distances, 0.0)
-    tree = linkage(squareform(np.maximum(distances, 0.0), checks=False), "average")
+    tree = linkage(r.distances() if isinstance(r, BlockCorrelations) else _distances(r), "average")
     sizes = np.concatenate([np.ones(len(r)), tree[:, 3]]) >= smallest
     joined = tree[:, :2].astype(np.intp)
     large = np.cumsum(sizes[len(r) :].astype(int) - sizes[joined].sum(axis=1))
@@ -53,7 +51,7 @@ def module_connectivity(real: Any, synthetic: Any, modules: Modules) -> float:
     correlations; a constant connectivity correlates 0. Time O(genes²). Langfelder et al. 2011 (cor.kIM).
     """
     pairs = _within(real, synthetic, modules)
-    return float(np.mean([pearson(a.sum(axis=1), b.sum(axis=1)) for a, b in pairs]))
+    return float(np.mean([pearson(a.of_genes, b.of_genes) for a, b in pairs]))
 
 
 def module_density_error(real: Any, synthetic: Any, modules: Modules) -> float:
@@ -62,20 +60,40 @@ def module_density_error(real: Any, synthetic: Any, modules: Modules) -> float:
     Arguments as ``module_connectivity``. Time O(genes²). Langfelder et al. 2011 (module density).
     """
     pairs = _within(real, synthetic, modules)
-    return float(np.mean([abs(a.sum() - b.sum()) / (len(a) * (len(a) - 1)) for a, b in pairs]))
+    sizes = [len(a.of_genes) for a, _ in pairs]
+    return float(np.mean([abs(a.total - b.total) / (n * (n - 1)) for n, (a, b) in zip(sizes, pairs, strict=True)]))
 
 
-def _within(real: Any, synthetic: Any, modules: Modules) -> list[tuple[Matrix, Matrix]]:
-    """Per module, |r| between its genes in both sets, 0 on the diagonal."""
-    x, y = as_pair(real, synthetic)
+class _Strengths(NamedTuple):
+    """Sums of |r| with a module's other genes: of each gene, (n,), and of all."""
+
+    of_genes: Matrix
+    total: float
+
+
+def _distances(r: Matrix) -> Matrix:
+    from scipy.spatial.distance import squareform
+
+    distances = 1.0 - np.abs(r)
+    np.fill_diagonal(distances, 0.0)
+    return np.asarray(squareform(np.maximum(distances, 0.0), checks=False))
+
+
+def _within(real: Any, synthetic: Any, modules: Modules) -> list[tuple[_Strengths, _Strengths]]:
+    """Per module, the strengths of its genes in both sets."""
+    in_blocks = isinstance(real, BlockCorrelations) and isinstance(synthetic, BlockCorrelations)
+    x, y = (real, synthetic) if in_blocks else as_pair(real, synthetic)
     if x.shape != y.shape or x.shape[0] != x.shape[1]:
         raise ValueError(f"correlations of {x.shape} and {y.shape}: both need the same genes on both axes")
     if not modules or any(len(module) < 2 for module in modules):
         raise ValueError("at least one module is needed, each of two or more genes")
-    pairs = []
-    for module in modules:
-        a, b = (np.abs(values[np.ix_(module, module)]) for values in (x, y))
-        np.fill_diagonal(a, 0.0)
-        np.fill_diagonal(b, 0.0)
-        pairs.append((a, b))
-    return pairs
+    return [(_strengths(x, module), _strengths(y, module)) for module in modules]
+
+
+def _strengths(values: Any, module: NDArray[np.intp]) -> _Strengths:
+    if isinstance(values, BlockCorrelations):
+        sums = values.strengths(module)
+        return _Strengths(sums, float(sums.sum()))
+    found = np.abs(values[np.ix_(module, module)])
+    np.fill_diagonal(found, 0.0)
+    return _Strengths(found.sum(axis=1), float(found.sum()))

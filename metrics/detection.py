@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gexbench.metrics.arrays import Matrix, as_array, as_pair
 from gexbench.metrics.classifiers import fit_perceptron
+from gexbench.metrics.row_samples import most_pairs, sampled_places
 
 Detector = Literal["lr", "xgb", "mlp"]
 FOLDS = 3
@@ -55,12 +56,16 @@ def detect(real: Any, synthetic: Any, groups: Any, *, detector: Detector = "lr",
 
     real (n, genes) standardised; synthetic (n, genes), row i made from the condition of real row i; groups (n,)
     patient ids of both. A real row and the row made from its condition stay in one fold: apart, a perfect
-    generator would be called *less* than indistinguishable. ``lr``: C = 0.1, lbfgs; ``xgb``: 100 trees, depth 4,
+    generator would be called *less* than indistinguishable. Of more than ``row_samples.most_pairs`` rows a sample takes
+    part. ``lr``: C = 0.1, lbfgs; ``xgb``: 100 trees, depth 4,
     ``hist``, one thread; ``mlp``: the perceptron of ``classifiers``. Lopez-Paz & Oquab 2017.
     """
     x, y = as_pair(real, synthetic, rows=FOLDS)
     if not len(x) == len(y) == len(groups):
         raise ValueError(f"{len(x)} real rows, {len(y)} synthetic rows, {len(groups)} patients must be as many")
+    pairs = sampled_places(groups, most_pairs(x.shape[1]))
+    if len(pairs) < len(x):
+        x, y, groups = x[pairs], y[pairs], np.asarray(groups)[pairs]
     rows = np.concatenate([x, y])
     truth = np.repeat([0, 1], [len(x), len(y)])
     fold = np.tile(group_folds(groups), 2)

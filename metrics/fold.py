@@ -14,9 +14,11 @@ from gexbench.metrics.biology import RealBiology
 from gexbench.metrics.classifiers import Fitted
 from gexbench.metrics.gene_sets import GeneSets, usable_sets
 from gexbench.metrics.label_draws import label_draws, mean_by_class
+from gexbench.metrics.row_samples import MOST_ROWS, sampled, sampled_places
+from gexbench.metrics.row_samples import notes as sampling_notes
 from gexbench.metrics.space import Space, fit_space
 from gexbench.metrics.specification import PANEL_SCHEMA, Panel
-from gexbench.metrics.structure import correlation_matrix
+from gexbench.metrics.structure import Correlations, correlations
 
 NEIGHBOURS = 5
 
@@ -109,9 +111,9 @@ class SyntheticFold:
 class TrainingRows:
     """What metrics that need ``training`` read: the rows that ``fit`` saw, and what depends on them.
 
-    rows, validation: standardised; copy_threshold: of validation rows against training rows;
-    validation_copy_threshold: of test rows against validation rows; label_draws: CRPS of label-matched draws for every
-    test row, shape (n_test,), and label_draws_crps: its mean;
+    rows, validation: standardised; of validation at most ``row_samples.MOST_ROWS`` rows. copy_threshold: of validation
+    rows against training rows; validation_copy_threshold: of test rows against validation rows; label_draws: CRPS of
+    label-matched draws for every test row, shape (n_test,), and label_draws_crps: its mean;
     classifiers: label column → logistic regression on ``rows``, for the panel ``extended`` only.
     """
 
@@ -146,7 +148,7 @@ class PreparedFold:
     reference_values and reference_per_class: ``trtr``, ``majority`` and ``shuffled_labels`` utilities of the core panel
     (the last by logistic regression alone: boosting on noise takes longest); extended: those of ``extended``, None when
     the fold was prepared for ``core``. cacheable: the part worth keeping as JSON, accepted back by
-    ``prepare(cached=…)``.
+    ``prepare(cached=…)``. notes: what is computed on a sample of the rows, in words for records.
     """
 
     fold: RealFold
@@ -158,13 +160,14 @@ class PreparedFold:
     neighbours: int
     radii: Matrix
     pc_radii: Matrix
-    correlations: Matrix
+    correlations: Correlations
     biology: RealBiology
     training: TrainingRows | None
     reference_values: dict[str, dict[str, float]]
     reference_per_class: dict[str, dict[str, dict[str, float]]]
     cacheable: dict[str, Any]
     extended: ExtendedReferences | None = None
+    notes: tuple[str, ...] = ()
 
 
 def prepare(
@@ -184,11 +187,15 @@ def prepare(
     from gexbench.metrics.extended_utility import real_classifiers
     from gexbench.metrics.utility import references
 
+    sizes = (len(fold.train), len(fold.validation), len(fold.test), len(fold.set_rows), len(fold.genes))
+    if len(fold.set_rows) > MOST_ROWS:
+        kept = sampled_places(fold.test_ids[fold.set_rows], MOST_ROWS)
+        fold = replace(fold, set_rows=fold.set_rows[kept])
     space = fit_space(fold.train)
     train, test = space.standardise(fold.train, "train"), space.standardise(fold.test, "test")
     real = np.asarray(test[fold.set_rows])
     pcs = space.project(real)
-    correlations = correlation_matrix(real)
+    of_genes = correlations(real)
     neighbours = min(NEIGHBOURS, len(real) - 1)
     key = fingerprint(fold, seed)
     if cached is None or cached.get("fingerprint") != key:
@@ -209,13 +216,14 @@ def prepare(
         neighbours=neighbours,
         radii=support.radii(real, neighbours),
         pc_radii=support.radii(pcs, neighbours),
-        correlations=correlations,
-        biology=_biology(fold, correlations, gene_sets),
+        correlations=of_genes,
+        biology=_biology(fold, of_genes, gene_sets),
         training=training,
         reference_values={name: dict(values) for name, values in cached["values"].items()},
         reference_per_class={name: dict(values) for name, values in cached["per_class"].items()},
         cacheable=dict(cached),
         extended=extended,
+        notes=tuple(sampling_notes(*sizes)),
     )
 
 
@@ -231,21 +239,22 @@ def _extended_part(
     return {"fingerprint": key, **extended_references(fold, train, test, seed, core)}
 
 
-def _biology(fold: RealFold, correlations: Matrix, gene_sets: GeneSets | None) -> RealBiology:
+def _biology(fold: RealFold, of_genes: Correlations, gene_sets: GeneSets | None) -> RealBiology:
     membership = None if gene_sets is None else usable_sets(gene_sets, fold.genes)[1]
     labels = fold.labels[fold.finest][2][fold.set_rows]
-    return RealBiology(fold.test[fold.set_rows], labels, correlations, membership)
+    return RealBiology(fold.test[fold.set_rows], labels, of_genes, membership)
 
 
 def _training_rows(fold: RealFold, space: Space, rows: Matrix, test: Matrix, seed: int) -> TrainingRows:
     validation = space.standardise(fold.validation, "validation")
     train_labels, _, test_labels = fold.labels[fold.finest]
     draws = label_draws(rows, train_labels, test, test_labels, seed)
+    held_out = sampled(validation, fold.validation_ids)
     return TrainingRows(
         rows=rows,
-        validation=validation,
-        copy_threshold=memorisation.copy_threshold(validation, rows),
-        validation_copy_threshold=memorisation.copy_threshold(test, validation),
+        validation=held_out,
+        copy_threshold=memorisation.copy_threshold(held_out, rows),
+        validation_copy_threshold=memorisation.copy_threshold(sampled(test, fold.test_ids), held_out),
         label_draws=draws,
         label_draws_crps=mean_by_class(draws, test_labels),
     )

@@ -48,7 +48,7 @@ class PanelResult:
     ``majority`` and ``shuffled_labels`` → key → value: ceilings and floors of the utility metrics. extra:
     figures beside a metric (``detection_null_sd``, ``copy_threshold``, ``rank_share_0`` …). seconds: CPU time of this
     process by step. per_cluster: ``crps`` and TSTR accuracy by logistic regression on the finest label → cluster of
-    test rows → (rows, sum of the value), see ``RealFold.clusters``.
+    test rows → (rows, sum of the value), see ``RealFold.clusters``. notes: what was computed on a sample of the rows.
     """
 
     values: dict[str, MetricValue]
@@ -57,6 +57,7 @@ class PanelResult:
     extra: dict[str, float]
     seconds: dict[str, float]
     per_cluster: dict[str, ClusterSums] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -91,7 +92,7 @@ def evaluate(
     }
     chosen = [step for step in available if any(key in keys and key not in reasons for key in step.keys)]
     given = Comparison(prepared, synthetic, prepared.space.standardise(synthetic.test, "synthetic test"))
-    result = PanelResult({}, {}, _reference_values(prepared, panel), {}, {})
+    result = PanelResult({}, {}, _reference_values(prepared, panel), {}, {}, notes=prepared.notes)
     found: dict[str, float] = {}
     for done, step in enumerate(chosen, start=1):
         reasons |= _take(step, given, found, result)

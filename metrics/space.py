@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gexbench.metrics.arrays import Matrix, as_matrix
+from gexbench.metrics.block_correlations import MOST_HELD_GENES
 from gexbench.metrics.distribution import median_width
 
 COMPONENTS = 50
@@ -25,7 +26,9 @@ class Space:
         values = as_matrix(rows, name)
         if values.shape[1] != len(self.mean):
             raise ValueError(f"{name} has {values.shape[1]} genes where the fold has {len(self.mean)}")
-        return np.asarray((values - self.mean) / self.sd)
+        scores = values - self.mean
+        scores /= self.sd
+        return np.asarray(scores)
 
     def project(self, standardised: Matrix) -> Matrix:
         """(n, genes) standardised rows → (n, c) principal components."""
@@ -35,13 +38,32 @@ class Space:
 def fit_space(train: Any, *, components: int = COMPONENTS) -> Space:
     """Fit on (n, genes) real training rows; at most min(n - 1, genes) components, signs fixed.
 
-    Eigenvectors of the covariance of standardised rows. Time O(n genes² + genes³).
+    Eigenvectors of the covariance of standardised rows; of many genes from the products of rows where these are fewer.
+    Time O(n genes² + genes³), of more than 5,000 genes O(n genes min(n, genes) + min(n, genes)³).
     """
     x = as_matrix(train, "train", rows=3)
     mean, sd = x.mean(axis=0), x.std(axis=0)
     sd = np.where(sd > 1e-8 * np.maximum(np.abs(mean), 1.0), sd, 1.0)
     z = (x - mean) / sd
-    keep = min(components, len(x) - 1, x.shape[1])
-    vectors = np.linalg.eigh(z.T @ z / len(z))[1][:, ::-1][:, :keep]
+    del x
+    keep = min(components, len(z) - 1, z.shape[1])
+    if z.shape[1] > MOST_HELD_GENES:
+        vectors = _leading(z, keep)
+    else:
+        vectors = np.linalg.eigh(z.T @ z / len(z))[1][:, ::-1][:, :keep]
     largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(keep)]
     return Space(mean, sd, np.ascontiguousarray(vectors * np.sign(largest)), median_width(z))
+
+
+def _leading(z: Matrix, keep: int) -> Matrix:
+    """The ``keep`` leading unit eigenvectors of zᵀz, (genes, keep), through the smaller of zᵀz and z zᵀ."""
+    from scipy.linalg import eigh
+
+    by_rows = len(z) < z.shape[1]
+    products = z @ z.T if by_rows else z.T @ z
+    last = len(products) - 1
+    found = eigh(products, subset_by_index=(last - keep + 1, last), overwrite_a=True, check_finite=False)[1][:, ::-1]
+    vectors = z.T @ found if by_rows else found
+    norms = np.linalg.norm(vectors, axis=0)
+    # Rows without variation beyond the first components leave rounding alone.
+    return np.asarray(vectors / np.where(norms > 1e-9 * norms.max(), norms, np.inf))

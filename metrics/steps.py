@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gexbench.metrics import detection, distribution, memorisation, paired, structure, support
 from gexbench.metrics.arrays import Matrix
 from gexbench.metrics.fold import PreparedFold, SyntheticFold
+from gexbench.metrics.row_samples import sampled
 from gexbench.metrics.utility import CLASSIFIERS, MEASURES, tasks, tested_rows, tstr
 
 T = TypeVar("T")
@@ -133,7 +134,7 @@ def _marginals(given: Comparison) -> Findings:
 
 def _compared(given: Comparison) -> structure.CorrelationComparison:
     def compare() -> structure.CorrelationComparison:
-        return structure.compare_correlations(given.fold.correlations, structure.correlation_matrix(given.set_rows))
+        return structure.compare_correlations(given.fold.correlations, structure.correlations(given.set_rows))
 
     return given.once("correlations", compare)
 
@@ -167,12 +168,12 @@ def _copy_share(given: Comparison) -> Findings:
     training = given.fold.training
     if training is None:
         raise ValueError("the copy gate needs training rows")
+    fold = given.fold.fold
+    test, train = sampled(given.test, fold.test_ids), sampled(synthetic_train(given), fold.train_ids)
     found = {
-        "copy_share": memorisation.copy_share(given.test, training.rows, training.copy_threshold),
-        "train_copy_share": memorisation.copy_share(synthetic_train(given), training.rows, training.copy_threshold),
-        "validation_copy_share": memorisation.copy_share(
-            given.test, training.validation, training.validation_copy_threshold
-        ),
+        "copy_share": memorisation.copy_share(test, training.rows, training.copy_threshold),
+        "train_copy_share": memorisation.copy_share(train, training.rows, training.copy_threshold),
+        "validation_copy_share": memorisation.copy_share(test, training.validation, training.validation_copy_threshold),
     }
     thresholds = {
         "copy_threshold": training.copy_threshold,
@@ -187,7 +188,10 @@ def standardised_draws(given: Comparison) -> NDArray[np.float32]:
     def standardised() -> NDArray[np.float32]:
         space = given.fold.space
         raw, _ = paired.checked_draws(given.synthetic.paired, given.fold.fold.test)
-        return np.asarray((raw.astype(np.float32) - space.mean.astype(np.float32)) / space.sd.astype(np.float32))
+        scores = raw.astype(np.float32)
+        scores -= space.mean.astype(np.float32)
+        scores /= space.sd.astype(np.float32)
+        return np.asarray(scores)
 
     return given.once("draws", standardised)
 

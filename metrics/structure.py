@@ -6,8 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.metrics.arrays import Matrix, as_array, as_matrix, as_pair
+from gexbench.metrics.block_correlations import MOST_HELD_GENES, BlockCorrelations, PairSums
 
 STRONG = 0.3
+Correlations = Matrix | BlockCorrelations
+"""Of few genes a (genes, genes) matrix, of more than ``MOST_HELD_GENES`` blocks."""
 
 
 def correlation_matrix(rows: Any) -> Matrix:
@@ -15,6 +18,20 @@ def correlation_matrix(rows: Any) -> Matrix:
 
     Constant genes stay in every average: dropping them would reward a collapsed gene.
     """
+    scaled = _scaled(rows)
+    result = scaled.T @ scaled
+    np.clip(result, -1.0, 1.0, out=result)
+    np.fill_diagonal(result, 1.0)
+    return np.asarray(result)
+
+
+def correlations(rows: Any) -> Correlations:
+    """Pearson correlations between genes, held or in blocks by the number of genes; see ``correlation_matrix``."""
+    return correlation_matrix(rows) if np.shape(rows)[-1] <= MOST_HELD_GENES else BlockCorrelations(_scaled(rows))
+
+
+def _scaled(rows: Any) -> Matrix:
+    """Centred columns of unit norm, 0 where a gene is constant."""
     x = as_matrix(rows, "rows", rows=2)
     centred = x - x.mean(axis=0)
     norms = np.sqrt((centred * centred).sum(axis=0))
@@ -22,10 +39,7 @@ def correlation_matrix(rows: Any) -> Matrix:
     constant = norms <= 1e-10 * np.maximum(np.abs(x).max(axis=0), 1e-300) * np.sqrt(len(x))
     scaled = centred / np.where(constant, 1.0, norms)
     scaled[:, constant] = 0.0
-    result = scaled.T @ scaled
-    np.clip(result, -1.0, 1.0, out=result)
-    np.fill_diagonal(result, 1.0)
-    return np.asarray(result)
+    return np.asarray(scaled)
 
 
 class CorrelationComparison(NamedTuple):
@@ -36,13 +50,23 @@ class CorrelationComparison(NamedTuple):
     strong_mae: float | None
 
 
-def compare_correlations(real: Matrix, synthetic: Matrix, *, threshold: float = STRONG) -> CorrelationComparison:
-    """Compare two (genes, genes) correlation matrices over the pairs above the diagonal.
+def compare_correlations(
+    real: Correlations, synthetic: Correlations, *, threshold: float = STRONG
+) -> CorrelationComparison:
+    """Compare the correlations of two sets, both held or both in blocks, over the pairs above the diagonal.
 
     Raises ValueError when the shapes differ or there are fewer than two genes.
     """
-    if real.shape != synthetic.shape or real.ndim != 2 or len(real) < 2:
+    if real.shape != synthetic.shape or len(real.shape) != 2 or len(real) < 2:
         raise ValueError(f"correlations of {real.shape} and {synthetic.shape}: both need the same, two or more, genes")
+    if isinstance(real, BlockCorrelations) and isinstance(synthetic, BlockCorrelations):
+        sums = PairSums(threshold)
+        for one, other in zip(real.above_diagonal(), synthetic.above_diagonal(), strict=True):
+            sums.add(one, other)
+        mae = sums.strong_sum / sums.strong if sums.strong else None
+        return CorrelationComparison(sums.squares / sums.count, sums.pearson, mae)
+    if isinstance(real, BlockCorrelations) or isinstance(synthetic, BlockCorrelations):
+        raise ValueError("correlations of one set are held and those of the other in blocks; make both alike")
     a, b = _above_diagonal(real), _above_diagonal(synthetic)
     difference = a - b
     strong = np.abs(a) > threshold
@@ -64,7 +88,7 @@ def pearson(a: Matrix, b: Matrix) -> float:
 
 def _compared(real: Any, synthetic: Any, threshold: float = STRONG) -> CorrelationComparison:
     x, y = as_pair(real, synthetic, rows=2)
-    return compare_correlations(correlation_matrix(x), correlation_matrix(y), threshold=threshold)
+    return compare_correlations(correlations(x), correlations(y), threshold=threshold)
 
 
 def correlation_mse(real: Any, synthetic: Any) -> float:
