@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.metrics import detection, distribution, memorisation, paired, structure, support
-from gexbench.metrics.arrays import Matrix
+from gexbench.metrics.arrays import Matrix, as_array, row_chunks
 from gexbench.metrics.fold import PreparedFold, SyntheticFold
 from gexbench.metrics.row_samples import sampled
 from gexbench.metrics.utility import CLASSIFIERS, MEASURES, tasks, tested_rows, tstr
 
 T = TypeVar("T")
+_DRAWN_PATIENTS = 256
+"""A multiple of the patients that the CRPS takes at once, so that its bits stay the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,20 +187,32 @@ def _copy_share(given: Comparison) -> Findings:
 def standardised_draws(given: Comparison) -> NDArray[np.float32]:
     """Draws in units of the training sd, float32 (n_test, draws, genes)."""
 
-    def standardised() -> NDArray[np.float32]:
-        space = given.fold.space
-        raw, _ = paired.checked_draws(given.synthetic.paired, given.fold.fold.test)
-        scores = raw.astype(np.float32)
-        scores -= space.mean.astype(np.float32)
-        scores /= space.sd.astype(np.float32)
-        return np.asarray(scores)
+    return given.once("draws", lambda: _standardised(given, slice(None)))
 
-    return given.once("draws", standardised)
+
+def _standardised(given: Comparison, part: slice) -> NDArray[np.float32]:
+    space = given.fold.space
+    raw = as_array(given.synthetic.paired)[part]
+    raw, _ = paired.checked_draws(raw, given.fold.fold.test[part])
+    scores = raw.astype(np.float32)
+    scores -= space.mean.astype(np.float32)
+    scores /= space.sd.astype(np.float32)
+    return np.asarray(scores)
+
+
+def _over_draws(given: Comparison, of_part: Callable[[NDArray[np.float32], slice], Matrix]) -> Matrix:
+    """What is computed patient by patient from the standardised draws, which are never held all at once."""
+    parts = row_chunks(len(given.fold.test), _DRAWN_PATIENTS)
+    return np.concatenate([of_part(_standardised(given, part), part) for part in parts])
 
 
 def patient_scores(given: Comparison) -> Matrix:
     """CRPS of every test row's draws, in units of the training sd, (n_test,)."""
-    return given.once("crps", lambda: paired.patient_crps(standardised_draws(given), given.fold.test))
+
+    def scores(draws: NDArray[np.float32], part: slice) -> Matrix:
+        return paired.patient_crps(draws, given.fold.test[part])
+
+    return given.once("crps", lambda: _over_draws(given, scores))
 
 
 def _score(given: Comparison) -> float:
@@ -215,7 +229,8 @@ def _calibration(given: Comparison) -> Findings:
 
 def _within_class(given: Comparison) -> Findings:
     fold = given.fold.fold
-    mean, labels = standardised_draws(given).mean(axis=1, dtype=np.float64), fold.labels[fold.finest][2]
+    mean = _over_draws(given, lambda draws, _: draws.mean(axis=1, dtype=np.float64))
+    labels = fold.labels[fold.finest][2]
     return Findings(
         {
             "within_class_correlation": paired.within_class_correlation(mean, given.fold.test, labels),
