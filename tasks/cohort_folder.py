@@ -122,7 +122,7 @@ def _write_table(cohort: Cohort, fingerprint: str, path: Path) -> None:
     }
     data = anndata.AnnData(
         X=cohort.expression,
-        obs=_storable(cohort.clinical).set_axis(pd.Index(cohort.samples.astype(object)), axis=0),
+        obs=storable(cohort.clinical).set_axis(pd.Index(cohort.samples.astype(object)), axis=0),
         layers={} if cohort.counts is None else {COUNTS: cohort.counts},
         var=pd.DataFrame(index=pd.Index(cohort.genes, name="gene", dtype=object)),
         uns={
@@ -134,7 +134,7 @@ def _write_table(cohort: Cohort, fingerprint: str, path: Path) -> None:
     data.write_h5ad(path)
 
 
-def _storable(clinical: pd.DataFrame) -> pd.DataFrame:
+def storable(clinical: pd.DataFrame) -> pd.DataFrame:
     """Text columns as categories, which hold missing values; HDF5 strings do not."""
 
     def stored(column: pd.Series) -> pd.Series:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from gexbench.tasks.alignment import Aligned, Missing, align, combine, dropped_as_json
+from gexbench.tasks.anndata_files import has_image_rows
 from gexbench.tasks.card import label_leak
 from gexbench.tasks.clinical_text import FIELDS, clinical_texts, text_columns
 from gexbench.tasks.cohort import MINIMUM_CLASS_SIZE, TEXT_VARIANTS, Cohort, Ragged
@@ -37,10 +38,10 @@ class Sources:
 
     Attributes:
         name: name of the cohort.
-        expression: .parquet, .csv or .h5ad, samples × genes; None where `assemble` is given the tables.
+        expression: .parquet, .csv, .h5ad, .zarr or .h5mu, samples × genes; None where `assemble` is given the tables.
         unit: unit of the expression; None takes the one an .h5ad states in `uns["unit"]`.
         clinical: table of samples or patients, or None when the labels are columns of the expression file.
-        patches: .npz or a folder of .h5 files, or None.
+        patches: .npz, .h5mu or a folder of .h5 files; None takes those of an expression file that holds them.
         labels: label columns; None takes those of `project`, `primary_site`, `disease_type` that exist.
         group: None (a sample is a patient), `barcode12`, or the column that names the patient.
         duplicates: what to do with an id that a file lists twice: `error`, keep the `first`, or the `mean` of the
@@ -78,6 +79,7 @@ def build_cohort(sources: Sources, report: Report | None = None) -> Cohort:
     stated = sources.unit
     unit = None if stated is None else _try(lambda: Unit(stated), problems)
     expression, clinical, patches = _read(sources, say, problems)
+    sources = _as_stated(sources, expression)
     if expression is not None and stated is None:
         unit = _try(lambda: _stated_unit(expression), problems)
     if expression is not None:
@@ -129,7 +131,10 @@ def assemble(
         counts=aligned.counts,
     )
     leak = label_leak(cohort, partial(say, "label leak of the texts"))
-    return replace(cohort, provenance=_provenance(sources, cohort, aligned, leak))
+    provenance = _provenance(sources, cohort, aligned, leak)
+    if expression.stated.get("kind") == "cohort":
+        provenance["exported"] = {key: expression.stated.get(key) for key in ("name", "fingerprint", "provenance")}
+    return replace(cohort, provenance=provenance)
 
 
 def expression_problems(expression: ExpressionFile, unit: Unit | None) -> list[str]:
@@ -155,6 +160,29 @@ def expression_problems(expression: ExpressionFile, unit: Unit | None) -> list[s
                 f"check --unit"
             )
     return problems
+
+
+def _patches_of(sources: Sources) -> Path | None:
+    """The file of the patches: the one that was given, else a MuData file of the expression that holds some."""
+    path = sources.expression
+    if sources.patches is None and path is not None and path.suffix == ".h5mu" and has_image_rows(path):
+        return path
+    return sources.patches
+
+
+def _as_stated(sources: Sources, expression: ExpressionFile | None) -> Sources:
+    """Rules that were not given, as the file of an exported cohort states them, where its columns are there."""
+    if expression is None or sources.clinical is not None or expression.stated.get("kind") != "cohort":
+        return sources
+    stated, columns = expression.stated, set(expression.columns.columns)
+    labels = tuple(map(str, stated.get("label_columns") or ()))
+    group, site = stated.get("group"), stated.get("site_column")
+    return replace(
+        sources,
+        labels=sources.labels or (labels if labels and columns.issuperset(labels) else None),
+        group=sources.group or (group if group in columns else None),
+        site_column=sources.site_column or (site if site in columns else None),
+    )
 
 
 def _try(make: Callable[[], T], problems: list[str]) -> T | None:
@@ -190,8 +218,8 @@ def _read(
         say("read clinical table", 0, 1)
         clinical = _try(lambda: unique_clinical(read_clinical(path), path.name, sources.duplicates), problems)
         say("read clinical table", 1, 1)
-    if sources.patches is not None:
-        path = sources.patches
+    path = _patches_of(sources)
+    if path is not None:
         say("read patches", 0, 1)
         patches = _try(lambda: read_patches(path, sources.duplicates), problems)
         say("read patches", 1, 1)
@@ -274,8 +302,9 @@ def _provenance(
 
 
 def _file_facts(path: Path) -> dict[str, Any]:
-    """Name, size and SHA-256 of a file; of a folder of slides the SHA-256 over those of its files."""
-    parts = sorted(path.glob("*.h5")) if path.is_dir() else [path]
+    """Name, size and SHA-256 of a file; of a folder of slides or of arrays the SHA-256 over those of its files."""
+    inside = path.rglob("*") if path.suffix == ".zarr" else path.glob("*.h5")
+    parts = sorted(part for part in inside if part.is_file()) if path.is_dir() else [path]
     digests = []
     for part in parts:
         with part.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Image patch embeddings from files: one npz archive, or a folder with one HDF5 file per slide."""
+"""Image patch embeddings from files: one npz archive, a MuData file, or a folder with one HDF5 file per slide."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gexbench.tasks.anndata_files import OWNER_COLUMNS, read_image_rows
 from gexbench.tasks.cohort import Ragged
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.hdf5_files import check_promises
@@ -34,7 +35,8 @@ def read_patches(path: Path, duplicates: str = "error") -> PatchFile:
     after another, and optionally `region` (rows,), ids that are unique within a patient. In a folder each `*.h5` is
     one slide with `features` (regions, width) or (1, regions, width) and `coords` (regions, 2), as TRIDENT and CLAM
     write them; the patient is the first 12 characters of a TCGA file name, else the name up to the first dot. Slides
-    of a patient are joined.
+    of a patient are joined. Of an .h5mu the modality `patches` (or `images`, `image`, `histology`) holds a row per
+    region, with the column `sample` (or `patient`) of its `obs`, or a row per sample.
 
     Args:
         path: the archive or the folder.
@@ -43,10 +45,12 @@ def read_patches(path: Path, duplicates: str = "error") -> PatchFile:
     Raises:
         InputError: anything that is not as above; values that are not finite or do not fit float16.
     """
+    if path.suffix == ".h5mu":
+        return _read_modality(path)
     if path.is_dir():
         return _read_folder(path)
     if path.suffix != ".npz":
-        raise InputError(f"{path.name}: patches come as .npz or as a folder of .h5 files, one per slide")
+        raise InputError(f"{path.name}: patches come as .npz, .h5mu or a folder of .h5 files, one per slide")
     arrays = read_npz(path, ("patient", "n_regions", "features"), optional=("region",))
     problems = _archive_problems(path.name, arrays)
     if problems:
@@ -116,6 +120,19 @@ def as_half(features: NDArray[Any], name: str) -> NDArray[np.float16]:
     if largest > _LARGEST:
         raise InputError(f"{name}: values up to {largest:g} do not fit float16 (most {_LARGEST:g}); scale them")
     return np.ascontiguousarray(features, dtype=np.float16)
+
+
+def _read_modality(path: Path) -> PatchFile:
+    found = read_image_rows(path)
+    if found.values is None or not found.values.size:
+        raise InputError(f"{path.name}: the modality of image features is empty")
+    column = next((name for name in OWNER_COLUMNS if name in found.obs), None)
+    names = found.obs.index.astype(str).to_numpy(dtype=str)
+    owners = names if column is None else found.obs[column].to_numpy(dtype=str)
+    order = np.argsort(owners, kind="stable")
+    ids, counts = np.unique(owners, return_counts=True)
+    patches = Ragged(as_half(found.values, path.name)[order], _offsets(counts))
+    return PatchFile(path.name, ids, patches, names[order])
 
 
 def _read_folder(folder: Path) -> PatchFile:

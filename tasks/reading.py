@@ -1,9 +1,8 @@
-"""Reading the tables of a cohort: .parquet, .csv and .h5ad."""
+"""Reading the tables of a cohort: .parquet, .csv, AnnData (.h5ad, .zarr) and MuData (.h5mu)."""
 
 import csv
-import warnings
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gexbench.tasks.anndata_files import ANNDATA_TYPES, read_annotated
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.hdf5_files import check_promises
 
-TABLE_TYPES = (".parquet", ".csv", ".h5ad")
+TABLE_TYPES = (".parquet", ".csv", *ANNDATA_TYPES)
 FOLD_COLUMNS = ("fold_random", "fold_site")
 """Columns of a cohort's clinical table that hold the part of every patient."""
 
@@ -24,7 +23,8 @@ class ExpressionFile:
     """Expression as read: `samples` (n,) may repeat; `values` (n, genes) float32 may hold anything.
 
     `columns` are the file's columns that are no genes (n rows, in the order of `samples`); `unit` is the unit that an
-    .h5ad states in `uns["unit"]`; `counts` (n, genes) int32 are read counts beside another unit.
+    AnnData file states in `uns["unit"]`; `counts` (n, genes) int32 are read counts beside another unit; `stated` is
+    what gexbench wrote of the cohort that the file was exported from, else empty.
     """
 
     name: str
@@ -34,21 +34,22 @@ class ExpressionFile:
     columns: pd.DataFrame
     unit: str | None = None
     counts: NDArray[np.int32] | None = None
+    stated: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_expression(path: Path, clinical_columns: Collection[str] = ()) -> ExpressionFile:
     """Expression, samples × genes: the first column (or the index) holds the sample ids, every other one is a gene.
 
     Args:
-        path: .parquet, .csv or .h5ad (X dense or sparse; layers and raw are not read).
+        path: .parquet, .csv, .h5ad, .zarr or .h5mu (X dense or sparse; layers and raw are not read).
         clinical_columns: columns that are no genes where they occur.
 
     Raises:
         InputError: an unreadable file, duplicate gene names, values that are no numbers, missing sample ids.
     """
     _check_file(path)
-    if path.suffix == ".h5ad":
-        return _expression_of_h5ad(path)
+    if path.suffix in ANNDATA_TYPES:
+        return _annotated_expression(path)
     frame = _read_frame(path)
     others = set(clinical_columns)
     genes = [column for column in frame.columns if column not in others]
@@ -63,18 +64,20 @@ def read_expression(path: Path, clinical_columns: Collection[str] = ()) -> Expre
 
 
 def read_clinical(path: Path) -> pd.DataFrame:
-    """A clinical table indexed by sample or patient id, which may repeat; of an .h5ad the `obs`.
+    """A clinical table indexed by sample or patient id, which may repeat; of an AnnData file the `obs`.
 
     Raises:
         InputError: an unreadable file, duplicate column names, missing ids.
     """
     _check_file(path)
-    return _open_h5ad(path)[0] if path.suffix == ".h5ad" else _read_frame(path)
+    return _obs(read_annotated(path).obs, path.name) if path.suffix in ANNDATA_TYPES else _read_frame(path)
 
 
 def _check_file(path: Path) -> None:
     if path.suffix not in TABLE_TYPES:
         raise InputError(f"{path.name}: tables come as {', '.join(TABLE_TYPES)}, not as {path.suffix or 'this'}")
+    if path.suffix == ".zarr" and path.is_dir():
+        return
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     if not path.stat().st_size:
@@ -165,35 +168,17 @@ def _text_columns(frame: pd.DataFrame, genes: Sequence[str], file: str) -> list[
     ]
 
 
-def _expression_of_h5ad(path: Path) -> ExpressionFile:
-    obs, values, genes, unit = _open_h5ad(path)
-    if values is None or not len(genes):
+def _annotated_expression(path: Path) -> ExpressionFile:
+    found = read_annotated(path)
+    if found.values is None or not len(found.genes):
         raise InputError(f"{path.name}: X is empty")
-    if not len(obs):
+    if not len(found.obs):
         raise InputError(f"{path.name}: the table has no rows")
-    _check_columns(genes, path.name)
-    return ExpressionFile(path.name, obs.index.to_numpy(dtype=str), tuple(genes), values, obs, unit)
+    _check_columns(found.genes, path.name)
+    obs = _obs(found.obs, path.name)
+    samples = obs.index.to_numpy(dtype=str)
+    return ExpressionFile(path.name, samples, tuple(found.genes), found.values, obs, found.unit, stated=found.header)
 
 
-def _open_h5ad(path: Path) -> tuple[pd.DataFrame, NDArray[np.float32] | None, list[str], str | None]:
-    """obs, X (dense), gene names and the stated unit."""
-    import anndata
-    import h5py
-    import scipy.sparse
-
-    try:
-        with h5py.File(path, "r") as file:
-            check_promises(file, path.name)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            data: Any = anndata.read_h5ad(path)
-        dense = data.X.toarray() if scipy.sparse.issparse(data.X) else data.X
-        values = None if dense is None else np.asarray(dense, dtype=np.float32)
-    except InputError:
-        raise
-    except Exception as error:  # anndata raises many kinds for a damaged file
-        problem = " ".join(str(error).split())[:200]
-        raise InputError(f"{path.name}: not a readable .h5ad file, perhaps truncated ({problem})") from None
-    obs = _with_string_index(data.obs.drop(columns=[*FOLD_COLUMNS], errors="ignore"), path.name)
-    unit = data.uns.get("unit")
-    return obs, values, data.var_names.astype(str).tolist(), unit if isinstance(unit, str) else None
+def _obs(obs: pd.DataFrame, name: str) -> pd.DataFrame:
+    return _with_string_index(obs.drop(columns=[*FOLD_COLUMNS], errors="ignore"), name)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gexbench.benchmark.commands import cohort_compare, cohort_public, options
+from gexbench.benchmark.commands import cohort_compare, cohort_public, cohort_tile, options
 from gexbench.benchmark.commands.cohort_card import rendered
 from gexbench.benchmark.commands.stages import stages
 
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Build a cohort from files, show the card of one, or compare two.", no_args_is_help=True)
 app.command("compare", epilog=cohort_compare.COMPARE_EPILOG)(cohort_compare.compare)
 app.command("card", epilog=cohort_compare.CARD_EPILOG)(cohort_compare.card)
+app.command("tile", epilog=cohort_tile.EPILOG)(cohort_tile.tile)
 
 BUILD_EPILOG = """[bold]Examples[/bold]\n
 gexbench cohort build tcga --expression expression.parquet --clinical clinical.parquet --patches regions.npz
 --labels project,primary_site,disease_type --unit 'log2(rsem+1)'\n
 gexbench cohort build mine --expression mine.h5ad --labels subtype --unit 'log2(tpm+1)'\n
+gexbench cohort build gtex --expression gtex.zarr --labels tissue --unit 'log2(tpm+1)'\n
+gexbench cohort build both --expression both.h5mu --labels tissue\n
 gexbench cohort build aliquots --expression aliquots.csv --labels project --unit counts --group barcode12
 --duplicates first\n
 gexbench cohort build tcga-mirna --from-package\n
@@ -39,6 +42,10 @@ NO_EXPRESSION = (
     "nothing to build from: give --expression FILE (samples × genes), --from-public FOLDER for files of the GDC or "
     "UCSC Xena, or --from-package for the TCGA miRNA counts of the package syng-bts"
 )
+EXPORT_EPILOG = """[bold]Examples[/bold]\n
+gexbench cohort export tcga --out tcga.h5ad\n
+gexbench cohort export simulated --out simulated.h5mu
+"""
 INFO_EPILOG = """[bold]Examples[/bold]\n
 gexbench cohort info tcga\n
 gexbench cohort info simulated
@@ -66,7 +73,9 @@ def build(
     name: Annotated[str, typer.Argument(help="Name of the cohort: a-z, 0-9, '.', '_', '-'.")],
     expression: Annotated[
         Path | None,
-        typer.Option(help="Samples × genes: .parquet, .csv or .h5ad; the first column holds the sample ids."),
+        typer.Option(
+            help="Samples × genes: .parquet, .csv, .h5ad, .zarr or .h5mu; the first column holds the sample ids."
+        ),
     ] = None,
     unit: Annotated[
         str | None,
@@ -78,7 +87,9 @@ def build(
     ] = None,
     patches: Annotated[
         Path | None,
-        typer.Option(help="Image patch embeddings: .npz with patient, n_regions, features; or a folder of .h5 slides."),
+        typer.Option(
+            help="Image patch embeddings: .npz with patient, n_regions, features; .h5mu; or a folder of .h5 slides."
+        ),
     ] = None,
     labels: Annotated[
         str | None,
@@ -210,6 +221,25 @@ def _built(sources: "Sources", packaged: bool, wheel: Path | None, report: "Repo
     from gexbench.tasks.importing import build_cohort
 
     return build_cohort(sources, report)
+
+
+@app.command("export", epilog=EXPORT_EPILOG)
+def export(
+    name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench ls cohorts` lists them.")],
+    out: Annotated[Path, typer.Option(help="File to write: .h5ad, .zarr or .h5mu (with image features).")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+) -> None:
+    """Write a cohort as AnnData or MuData: expression, clinical columns, labels, unit, provenance, image features.
+
+    `gexbench cohort build NAME --expression FILE` reads it back.
+    """
+    from gexbench.tasks.cohort_export import check_export, export_cohort
+    from gexbench.tasks.data_directory import load_cohort
+
+    check_export(out, force=force)
+    cohort = load_cohort(name)
+    export_cohort(cohort, cohort.fingerprint(), out, force=force)
+    options.console().print(f"{len(cohort):,} samples of cohort {name} are in {out}", highlight=False, soft_wrap=True)
 
 
 @app.command("info", epilog=INFO_EPILOG)

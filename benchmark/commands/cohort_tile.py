@@ -1,0 +1,58 @@
+"""`gexbench cohort tile`: features of the tiles of whole slides."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gexbench.benchmark.commands import options
+from gexbench.benchmark.commands.stages import stages
+
+EPILOG = """[bold]Examples[/bold]\n
+gexbench cohort tile slides --encoder resnet50 --out downloads/features_resnet50\n
+gexbench cohort tile slides --encoder uni --weights uni.bin --device cuda\n
+gexbench cohort tile slide.svs --encoder resnet50 --weights resnet50.safetensors --mpp 1.0\n
+gexbench cohort build luad --from-public downloads --projects LUAD
+"""
+
+
+def tile(
+    slides: Annotated[Path, typer.Argument(help="A slide, or a folder of slides (.svs, .tiff, .ndpi, …).")],
+    encoder: Annotated[
+        str, typer.Option(help="uni (its weights are given on request), resnet50, or another of timm's models.")
+    ] = "resnet50",
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Local file of the encoder's weights, .safetensors or tensors saved by torch."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the features, one .h5 per slide. (default: features_ENCODER)")
+    ] = None,
+    mpp: Annotated[float, typer.Option(help="µm per pixel of the tiles.")] = 0.5,
+    pixels: Annotated[int, typer.Option(help="Side of a tile in pixels.")] = 256,
+    tissue: Annotated[float, typer.Option(help="Least share of tissue in a tile.")] = 0.5,
+    slide_mpp: Annotated[
+        float | None, typer.Option(help="µm per pixel of the slides' finest level, where the files do not say.")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Tiles encoded at once.")] = 64,
+    device: options.DeviceOption = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Make files anew that were made otherwise.")] = False,
+) -> None:
+    """Cut slides into tiles of tissue and encode them, one HDF5 file per slide, for `gexbench cohort build`.
+
+    Tissue is what is more saturated than Otsu's threshold. What is there already is kept, so that the same command
+    resumes after an interrupt.
+    """
+    from gexbench.tasks.slides.encoders import tile_encoder
+    from gexbench.tasks.slides.tiling import Tiling, find_slides, tile_slides
+
+    console = options.console()
+    tiling = Tiling(mpp, pixels, tissue, slide_mpp, batch)
+    found = find_slides(slides)
+    folder = out or Path(f"features_{encoder}")
+    network = tile_encoder(encoder, weights, options.device(device))
+    with stages(console) as report:
+        made = tile_slides(found, folder, network, tiling, force=force, progress=report)
+    if made.empty:
+        console.print(f"no tissue: {', '.join(made.empty)}", markup=False, soft_wrap=True)
+    console.print(f"{len(made.written)} slides written, {len(made.kept)} there already, in {folder}", soft_wrap=True)
