@@ -56,9 +56,7 @@ class Slide:
         """
         from PIL import Image
 
-        scale = side / pixels
-        level = max(at for at in range(len(self.levels.sizes)) if at == 0 or self._shrunk(at) <= scale * 1.001)
-        shrunk = self._shrunk(level)
+        level, shrunk = self.level_for(side / pixels)
         left, top, own = round(x / shrunk), round(y / shrunk), max(1, round(side / shrunk))
         width, height = self.levels.sizes[level]
         found = np.full((own, own, 3), 255, dtype=np.uint8)
@@ -69,8 +67,11 @@ class Slide:
             return found
         return np.asarray(Image.fromarray(found).resize((pixels, pixels), Image.Resampling.BILINEAR))
 
-    def _shrunk(self, level: int) -> float:
-        return self.size[0] / self.levels.sizes[level][0]
+    def level_for(self, scale: float) -> tuple[int, float]:
+        """The coarsest level of which a pixel is at most `scale` pixels of the finest one, and how many it is."""
+        shrunk = [self.size[0] / width for width, _ in self.levels.sizes]
+        level = max(at for at, factor in enumerate(shrunk) if at == 0 or factor <= scale * 1.001)
+        return level, shrunk[level]
 
 
 def open_slide(path: Path, mpp: float | None = None) -> Slide:

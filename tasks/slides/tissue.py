@@ -9,7 +9,8 @@ MASK_MPP = 16.0
 """µm per pixel of the tissue mask."""
 LEAST_SATURATION = 15
 """Of 255: what is paler is background whatever the threshold, so that an empty slide holds no tissue."""
-_BLOCK = 512
+_MOST_READ = 4096
+"""Side, in pixels of the level that is read, of what is read at once (50 MB)."""
 
 
 def otsu_threshold(values: NDArray[np.uint8]) -> int:
@@ -40,10 +41,11 @@ def tissue_mask(slide: Slide, mpp: float = MASK_MPP) -> NDArray[np.bool_]:
     step = max(1.0, mpp / slide.mpp)
     width, height = (int(np.ceil(side / step)) for side in slide.size)
     found = np.zeros((height, width), dtype=np.uint8)
-    for top in range(0, height, _BLOCK):
-        for left in range(0, width, _BLOCK):
-            block = saturation(slide.region(left * step, top * step, _BLOCK * step, _BLOCK))
-            found[top : top + _BLOCK, left : left + _BLOCK] = block[: height - top, : width - left]
+    side = max(1, min(int(_MOST_READ * slide.level_for(step)[1] / step), max(width, height)))
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            block = saturation(slide.region(left * step, top * step, side * step, side))
+            found[top : top + side, left : left + side] = block[: height - top, : width - left]
     return np.asarray(found > max(otsu_threshold(found), LEAST_SATURATION))
 
 

@@ -27,7 +27,12 @@ def cohort(small_cohort: Cohort) -> Cohort:
     """200 samples of 100 patients, two of each, with a history."""
     some = small_cohort.take(np.arange(200))
     patients = np.repeat([f"patient {number:03d}" for number in range(100)], 2)
-    labels = {column: np.repeat(some.labels(column)[::2], 2) for column in some.label_columns}
+    classes = [3, *[2] * (len(some.label_columns) - 1)]
+    owners = np.repeat(np.arange(100), 2)
+    labels = {
+        column: [f"{column} {owner % number}" for owner in owners]
+        for column, number in zip(some.label_columns, classes, strict=True)
+    }
     clinical = some.clinical.assign(**labels).drop(columns="fold_site", errors="ignore")
     return replace(some, groups=patients, clinical=clinical, provenance={"kind": "test", "from": "somewhere"})
 
@@ -41,7 +46,7 @@ def _export(cohort: Cohort, path: Path) -> Path:
     return path
 
 
-def _gtex(tissues: int = 3, each: int = 40, genes: int = 15) -> anndata.AnnData:
+def _gtex(tissues: int = 3, each: int = 60, genes: int = 15) -> anndata.AnnData:
     """Two samples of every donor, one label column, log2(tpm + 1)."""
     random = np.random.default_rng(0)
     n = tissues * each
@@ -129,7 +134,7 @@ def test_a_matrix_with_one_label_column_is_built_and_run(
     build = ["cohort", "build", "gtex", "--expression", str(path), "--labels", "tissue", "--group", "donor"]
     built = runner.invoke(app, [*build, "--unit", "log2(tpm+1)"])
     assert built.exit_code == 0, built.output
-    assert "120 of 60 patients" in built.output
+    assert "180 of 90 patients" in built.output
     results = ["--results", str(tmp_path / "results")]
     run = ["run", "--cohort", "gtex", "--generators", "class-gaussian", "--folds", "0", "--workers", "1", *results]
     done = runner.invoke(app, [*run, "--dry-run"])

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from gexbench.benchmark.cli import app
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.patch_files import read_patches
+from gexbench.tasks.slides import tissue
 from gexbench.tasks.slides.encoders import TileEncoder, tile_encoder
 from gexbench.tasks.slides.reading import Slide, open_slide
 from gexbench.tasks.slides.tiling import Tiling, find_slides, tile_slides
@@ -105,6 +106,14 @@ def test_tiles_are_those_on_tissue() -> None:
     mask = tissue_mask(slide, mpp=2.0)
     assert mask.shape == (320, 512)
     assert mask.sum() == 192 * 256
+
+
+def test_the_mask_is_the_same_in_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = tissue_mask(Slide("painted", Painted(), 0.5), mpp=2.0)
+    monkeypatch.setattr(tissue, "_MOST_READ", 96)
+    levels = Painted()
+    np.testing.assert_array_equal(tissue_mask(Slide("painted", levels, 0.5), mpp=2.0), whole)
+    assert max(width for _, width, _ in levels.reads) == 96
 
 
 def test_an_empty_slide_has_no_tiles() -> None:
