@@ -143,8 +143,8 @@ def test_a_matrix_with_one_label_column_is_built_and_run(
     assert back.exit_code == 0, back.output
     assert read_annotated(tmp_path / f"back{suffix}").header["label_columns"] == ["tissue"]
     again = runner.invoke(app, ["cohort", "export", "gtex", "--out", str(tmp_path / f"back{suffix}")])
-    assert again.exit_code == 2
-    assert "--force" in again.output
+    assert isinstance(again.exception, InputError)
+    assert "--force" in str(again.exception)
 
 
 def test_bad_targets_are_named_at_once(cohort: Cohort, tmp_path: Path) -> None:
@@ -168,6 +168,7 @@ def test_a_zarr_store_that_promises_too_much(tmp_path: Path) -> None:
     group = zarr.open_group(tmp_path / "a.zarr", mode="a")
     del group["X"]
     group.create_array("X", shape=(10**6, 10**6), chunks=(1000, 1000), dtype="float32")
+    zarr.consolidate_metadata(tmp_path / "a.zarr")
     with pytest.raises(InputError, match=r"array 'X' promises 4000000000000 bytes"):
         read_annotated(tmp_path / "a.zarr")
     (tmp_path / "b.zarr").mkdir()
