@@ -143,13 +143,15 @@ def _work(fold: Any) -> tuple[Callable[[], object], Callable[[], object]]:
     conditioner, train = Conditioner.of(fold.train, settings), fold.train
     reader, genes = conditioner.reader(train.conditions), len(train.genes)
     torch.manual_seed(_SEED)
-    generator, critic = (kind(settings, conditioner.sizes, genes) for kind in (ConditionalGenerator, ConditionalCritic))
+    generator = ConditionalGenerator(settings, conditioner.sizes, genes)
+    critic = ConditionalCritic(settings, conditioner.sizes, genes)
     random = torch.Generator().manual_seed(_SEED)
     run = TrainingRun(1, checkpoints=0, score=float, keep=lambda: None, progress=lambda *_, **__: None)
     weights = AveragedWeights(generator, settings.ema)
     training = Training(generator, critic, train.standardised, reader, settings, random, weights, run)
     optimisers = tuple(torch.optim.Adam(each.parameters(), fused=True) for each in (generator, critic))
-    conditions, trained = Encoded(reader, [generator.encoder, critic.encoder], random), list(generator.parameters())
+    conditions = Encoded(reader, [generator.encoder, critic.encoder], random)
+    trained: list[torch.Tensor] = list(generator.parameters())
 
     def epoch() -> None:
         for index in torch.split(torch.randperm(len(train), generator=random), settings.batch):
@@ -263,4 +265,4 @@ def main(part: str, patients: int, genes: int, patches: int, folder: Path) -> No
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:5]), Path(sys.argv[5]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]))

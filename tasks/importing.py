@@ -218,10 +218,9 @@ def _read(
         say("read clinical table", 0, 1)
         clinical = _try(lambda: unique_clinical(read_clinical(path), path.name, sources.duplicates), problems)
         say("read clinical table", 1, 1)
-    path = _patches_of(sources)
-    if path is not None:
+    if (of_patches := _patches_of(sources)) is not None:
         say("read patches", 0, 1)
-        patches = _try(lambda: read_patches(path, sources.duplicates), problems)
+        patches = _try(lambda: read_patches(of_patches, sources.duplicates), problems)
         say("read patches", 1, 1)
     return expression, clinical, patches
 

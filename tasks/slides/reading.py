@@ -1,7 +1,7 @@
 """Whole-slide images of any kind that OpenSlide or tifffile reads: regions at a stated resolution."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ Pixels = NDArray[np.uint8]
 class Levels(Protocol):
     """A pyramid of one image: the finest level first."""
 
-    sizes: Sequence[tuple[int, int]]
+    sizes: list[tuple[int, int]]
     mpp: float | None
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
@@ -96,7 +96,11 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
 
 def _opened(path: Path) -> Levels:
     problems, installed = [], 0
-    for reader, package in ((_OpenSlideLevels, "openslide-python with openslide-bin"), (_TiffLevels, "tifffile")):
+    readers: tuple[tuple[Callable[[Path], Levels], str], ...] = (
+        (_OpenSlideLevels, "openslide-python with openslide-bin"),
+        (_TiffLevels, "tifffile"),
+    )
+    for reader, package in readers:
         try:
             return reader(path)
         except ImportError as error:
@@ -165,4 +169,4 @@ def _tiff_mpp(page: Any) -> float | None:
     microns = _MICRONS.get(str(getattr(unit, "name", "")).lower())
     if microns is None or not resolution or not resolution[0]:
         return None
-    return microns * resolution[1] / resolution[0]
+    return float(microns * resolution[1] / resolution[0])

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def tile_slides(
             if not len(coords):
                 empty.append(path.name)
                 continue
-            features = _encoded(slide, coords, encoder, tiling, lambda done, of, stage=stage: progress(stage, done, of))
+            features = _encoded(slide, coords, encoder, tiling, partial(progress, stage))
         write_bytes(target, _hdf5(features, coords, encoder, stated))
         written.append(path.name)
     return Tiled(tuple(written), tuple(kept), tuple(empty))
