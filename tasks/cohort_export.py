@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gexbench.tasks.anndata_files import ANNDATA_TYPES, EXPRESSION_NAMES, HEADER, IMAGE_NAMES, OWNER_COLUMNS
-from gexbench.tasks.atomic import sync_folder
+from gexbench.tasks.atomic import sync
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.cohort_folder import COUNTS, storable
 from gexbench.tasks.errors import InputError
@@ -58,7 +58,7 @@ def export_cohort(cohort: Cohort, fingerprint: str, path: Path, *, force: bool =
         if path.exists():
             path.rename(former)
         target.rename(path)
-        sync_folder(path.parent)
+        sync(path.parent)
         shutil.rmtree(former, ignore_errors=True)
 
 
