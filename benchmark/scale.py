@@ -22,14 +22,14 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from gexbench.benchmark.scale_report import write_report
+from gexbench.benchmark.scale_report import GOAL, write_report
 from gexbench.tasks.atomic import write_text
 from gexbench.tasks.errors import InputError
 
 PARTS = ("training", "panel")
 PATIENTS, GENES, PATCHES = (1000, 3000, 10000), (1000, 5000, 20000), (16, 64, 256)
 BASE = (1000, 1000, 16)
-FULL = (10_000, 20_000, 256)
+FULL = GOAL
 TABLE = "scale.csv"
 EXAMPLE = """examples:
   python -m gexbench.benchmark.scale --out docs

@@ -16,6 +16,7 @@ from gexbench.benchmark.environment import hardware
 from gexbench.tasks.atomic import write_bytes, write_text
 
 AXES = ("patients", "genes", "patches")
+GOAL = (10_000, 20_000, 256)
 LINES = {
     "training": (("step_cpu_s", "step of GeMM-GAN"), ("epoch_warm_cpu_s", "data path of an epoch, warm"),
                  ("epoch_cold_cpu_s", "data path of an epoch, cold")),
@@ -72,7 +73,20 @@ def markdown(results: Sequence[Mapping[str, Any]]) -> str:
             else:
                 found = [_stopped(row), *[""] * (len(header) - 2)]
             lines.append("| " + " | ".join([*size, *found, f"{(row['memory_bytes'] or 0) / 1e9:.2f}"]) + " |")
-    return INTRODUCTION + "\n".join([*lines, *_slowest(results)]) + "\n"
+    return INTRODUCTION + "\n".join([*lines, *_slowest(results), *_not_measured(results)]) + "\n"
+
+
+def _not_measured(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Says which part lacks the goal."""
+    lacking = [
+        part
+        for part in LINES
+        if not any(_size(row) == GOAL and row["part"] == part and row["state"] == "done" for row in results)
+    ]
+    if not lacking:
+        return []
+    goal = f"{GOAL[0]:,} patients, {GOAL[1]:,} genes and {GOAL[2]:,} patches"
+    return ["", f"**Not measured to its end here**, at {goal}: {' and '.join(lacking)}. Option `--full` measures it."]
 
 
 _SIZES = ("patients", "genes", "patches")

@@ -48,6 +48,7 @@ def test_resumes_and_states_what_was_stopped(asked: list[tuple[str, int]], tmp_p
     assert "| 400 | 10 | 2 | over time of 50 s; reached: step in 5 s |" in page
     assert "in CPU-seconds: support_genes 4, crps 1.5." in page
     assert "Sampled there: classifiers are fitted on a sample." in page
+    assert "patients, 20,000 genes and 256 patches: training and panel. Option `--full`" in page
     drawn = (tmp_path / "scale.svg").read_bytes()
     asked.clear()
     scale.main([*ARGUMENTS, "--limit", "50", "--out", str(tmp_path)])
