@@ -1,6 +1,8 @@
 """gexbench.metrics: pure metric functions, their catalogue, scores and the panel that computes them together.
 
-Functions take NumPy arrays or torch tensors on any device, compute in float64 and return floats or NumPy arrays.
+Functions take NumPy arrays or torch tensors on any device, compute in float64 and return floats or NumPy arrays. On a
+GPU are computed, where a tensor lies on one: support, distribution, correlations, the copy gate and nearest distances.
+All others (classifiers, ranks, paired draws, biology, within-class spread) move tensors to the CPU.
 
 Names are imported on first use, so that the catalogue costs neither scikit-learn nor XGBoost.
 """

@@ -1,6 +1,6 @@
 """Distances between two sets of rows: Fréchet, MMD, energy, Wasserstein and Kolmogorov-Smirnov. Lower is better.
 
-Callers standardise both sets by the same (training) statistics first.
+Callers standardise both sets by the same (training) statistics first. Tensors on a GPU are compared there.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from gexbench.metrics.arrays import Matrix, as_matrix, as_pair, row_chunks, squared_distances
+from gexbench.metrics.arrays import (
+    Matrix,
+    Rows,
+    as_array,
+    column_sorted,
+    device_matrix,
+    device_pair,
+    like,
+    namespace,
+    row_chunks,
+    squared_distances,
+)
 
 WIDTH_LADDER = (0.25, 0.5, 1.0, 2.0, 4.0)
 
@@ -21,18 +32,18 @@ def frechet(real: Any, synthetic: Any) -> float:
     Biased upwards by about genes / n: compare at equal n only. Dowson & Landau 1982; Heusel et al. 2017.
     Time O(min(n, genes)³).
     """
-    x, y = as_pair(real, synthetic, rows=2)
+    x, y = device_pair(real, synthetic, rows=2)
+    xp = namespace(x)
     shift = x.mean(axis=0) - y.mean(axis=0)
     x, y = x - x.mean(axis=0), y - y.mean(axis=0)
     n, m = len(x) - 1, len(y) - 1
     traces = float((x * x).sum() / n + (y * y).sum() / m)
     if len(x) + len(y) < x.shape[1]:
-        root = float(np.linalg.svd(x @ y.T, compute_uv=False).sum() / np.sqrt(n * m))
+        root = float(xp.linalg.svdvals(x @ y.T).sum() / np.sqrt(n * m))
     else:
-        values, vectors = np.linalg.eigh(x.T @ x / n)
-        half = vectors * np.sqrt(np.maximum(values, 0.0))
-        projected = y @ half
-        root = float(np.sqrt(np.maximum(np.linalg.eigvalsh(projected.T @ projected / m), 0.0)).sum())
+        values, vectors = xp.linalg.eigh(x.T @ x / n)
+        projected = y @ (vectors * xp.sqrt(values.clip(0.0)))
+        root = float(xp.sqrt(xp.linalg.eigvalsh(projected.T @ projected / m).clip(0.0)).sum())
     return max(float(shift @ shift) + traces - 2.0 * root, 0.0)
 
 
@@ -41,10 +52,10 @@ def median_width(rows: Any, *, limit: int = 1000, seed: int = 0) -> float:
 
     Raises ValueError when more than half of the rows are equal (the median is 0).
     """
-    x = as_matrix(rows, "rows", rows=2)
+    x = device_matrix(rows, "rows", rows=2)
     if len(x) > limit:
         x = x[np.sort(np.random.default_rng(seed).choice(len(x), limit, replace=False))]
-    squares = squared_distances(x, x)[np.triu_indices(len(x), 1)]
+    squares = as_array(squared_distances(x, x))[np.triu_indices(len(x), 1)]
     width = float(np.sqrt(np.median(squares)))
     if width <= 1e-6:
         raise ValueError("more than half of the rows are equal, so their median distance is 0; give a width")
@@ -65,7 +76,7 @@ def mmd(
     Range [-1, 2]; 0 in expectation for equal distributions, so small negative values occur.
     Gretton et al. 2012, equation 3. Time O((n + m)² · genes), memory O((n + m) · chunk).
     """
-    x, y = as_pair(real, synthetic, rows=2)
+    x, y = device_pair(real, synthetic, rows=2)
     base = median_width(x) if width is None else width
     if not base > 0 or not ladder or min(ladder) <= 0:
         raise ValueError(f"width {base} and ladder {tuple(ladder)} must be positive")
@@ -77,16 +88,16 @@ def mmd(
     return within - 2.0 * _kernel_sum(x, y, rates, chunk) / (n * m)
 
 
-def _kernel_sum(x: Matrix, y: Matrix, rates: Sequence[float], chunk: int) -> float:
-    total = 0.0
+def _kernel_sum(x: Rows, y: Rows, rates: Sequence[float], chunk: int) -> float:
+    xp, total = namespace(x), 0.0
     for part in row_chunks(len(x), chunk):
         squares = squared_distances(x[part], y)
         if x is y:
             rows = np.arange(part.start, part.stop)
             squares[rows - part.start, rows] = 0.0
-        kernel, within = np.empty_like(squares), 0.0
+        kernel, within = xp.empty_like(squares), 0.0
         for rate in rates:
-            np.exp(np.multiply(squares, -rate, out=kernel), out=kernel)
+            xp.exp(xp.multiply(squares, -rate, out=kernel), out=kernel)
             within += float(kernel.sum())
         total += within
     return total / len(rates)
@@ -97,19 +108,19 @@ def energy_distance(real: Any, synthetic: Any, *, chunk: int = 512) -> float:
 
     Székely & Rizzo 2013, equation 5. Biased upwards by 1/n: compare at equal n only. Time O((n + m)² · genes).
     """
-    x, y = as_pair(real, synthetic)
+    x, y = device_pair(real, synthetic)
     between, inside = _mean_distance(x, y, chunk), _mean_distance(x, x, chunk) + _mean_distance(y, y, chunk)
     return max(2.0 * between - inside, 0.0)
 
 
-def _mean_distance(x: Matrix, y: Matrix, chunk: int) -> float:
-    total = 0.0
+def _mean_distance(x: Rows, y: Rows, chunk: int) -> float:
+    xp, total = namespace(x), 0.0
     for part in row_chunks(len(x), chunk):
         squares = squared_distances(x[part], y)
         if x is y:
             rows = np.arange(part.start, part.stop)
             squares[rows - part.start, rows] = 0.0
-        total += float(np.sqrt(squares, out=squares).sum())
+        total += float(xp.sqrt(squares, out=squares).sum())
     return total / (len(x) * len(y))
 
 
@@ -118,17 +129,20 @@ def wasserstein_1d(real: Any, synthetic: Any, *, order: int = 1) -> Matrix:
 
     (integral over u of |F⁻¹(u) - G⁻¹(u)|^order)^(1/order), exact also for n != m. Time O(n log n · genes).
     """
-    x, y = as_pair(real, synthetic)
-    x, y = np.sort(x, axis=0), np.sort(y, axis=0)
+    return as_array(_column_distances(*device_pair(real, synthetic), order))
+
+
+def _column_distances(x: Rows, y: Rows, order: int) -> Rows:
+    x, y = column_sorted(x), column_sorted(y)
     n, m = len(x), len(y)
     if n == m:
-        powers = (np.abs(x - y) ** order).mean(axis=0)
+        powers = (abs(x - y) ** order).mean(axis=0)
     else:
         # Whole numbers on the grid of 1 / (n m) keep the breakpoints of both quantile functions exact.
         cuts = np.union1d(np.arange(1, n + 1) * m, np.arange(1, m + 1) * n)
         weights = np.diff(cuts, prepend=0) / (n * m)
-        powers = weights @ np.abs(x[(cuts - 1) // m] - y[(cuts - 1) // n]) ** order
-    return np.asarray(powers ** (1.0 / order))
+        powers = like(weights, x) @ abs(x[(cuts - 1) // m] - y[(cuts - 1) // n]) ** order
+    return powers ** (1.0 / order)
 
 
 def sliced_wasserstein(real: Any, synthetic: Any, *, projections: int = 256, seed: int = 0) -> float:
@@ -137,11 +151,12 @@ def sliced_wasserstein(real: Any, synthetic: Any, *, projections: int = 256, see
     Bonneel et al. 2015, section 3 (the estimate of POT's ``sliced_wasserstein_distance``).
     Time O(n · genes · projections). The directions depend on the seed and the number of genes only.
     """
-    x, y = as_pair(real, synthetic)
+    x, y = device_pair(real, synthetic)
     directions = np.random.default_rng(seed).standard_normal((x.shape[1], projections))
     directions /= np.linalg.norm(directions, axis=0)
-    distances = wasserstein_1d(x @ directions, y @ directions, order=2)
-    return float(np.sqrt((distances**2).mean()))
+    directions = like(directions, x)
+    distances = _column_distances(x @ directions, y @ directions, 2)
+    return float(np.sqrt(float((distances**2).mean())))
 
 
 def ks(real: Any, synthetic: Any) -> Matrix:
@@ -149,14 +164,14 @@ def ks(real: Any, synthetic: Any) -> Matrix:
 
     Ties between and within the sets are counted before the difference is read. Time O(n log n · genes).
     """
-    x, y = as_pair(real, synthetic)
-    n, m = len(x), len(y)
+    x, y = device_pair(real, synthetic)
+    xp, n, m = namespace(x), len(x), len(y)
     gaps = np.empty(x.shape[1], dtype=np.int64)
     for gene in range(x.shape[1]):
-        a, b = np.sort(x[:, gene]), np.sort(y[:, gene])
+        a, b = column_sorted(x[:, gene]), column_sorted(y[:, gene])
         # F and G step at values of either set only. Whole numbers n m F and n m G, so that nothing is rounded.
         gaps[gene] = max(
-            np.abs(m * np.searchsorted(a, at, side="right") - n * np.searchsorted(b, at, side="right")).max()
+            int(abs(m * xp.searchsorted(a, at, side="right") - n * xp.searchsorted(b, at, side="right")).max())
             for at in (a, b)
         )
     return np.asarray(gaps / (n * m))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.arrays import Matrix, as_array, as_pair, row_chunks, squared_distances
+from gexbench.metrics.arrays import Matrix, as_array, device_pair, namespace, row_chunks, squared_distances
 from gexbench.metrics.detection import auc, auc_null_sd
 from gexbench.metrics.hashing import hashed_order
 from gexbench.metrics.memorisation import nearest_ratios
@@ -65,9 +65,13 @@ def compared_patients(privacy_ids: Any, train_ids: Any, train_labels: Any, test_
 
 
 def nearest_distances(rows: Any, others: Any, *, chunk: int = 512) -> Matrix:
-    """Euclidean distance of each of (n, genes) rows to the nearest other row, shape (n,). Time O(n · m · genes)."""
-    y, x = as_pair(others, rows)
-    return np.concatenate([np.sqrt(squared_distances(x[part], y).min(axis=1)) for part in row_chunks(len(x), chunk)])
+    """Euclidean distance of each of (n, genes) rows to the nearest other row, shape (n,). Time O(n · m · genes).
+
+    Tensors on a GPU are compared there.
+    """
+    y, x = device_pair(others, rows)
+    least = [namespace(x).amin(squared_distances(x[part], y), 1) for part in row_chunks(len(x), chunk)]
+    return np.concatenate([np.sqrt(as_array(squares)) for squares in least])
 
 
 def membership_attacks(members: Any, nonmembers: Any, synthetic: Any, validation: Any) -> dict[str, Attack]:

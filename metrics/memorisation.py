@@ -1,10 +1,10 @@
-"""Are synthetic rows copies of training rows?"""
+"""Are synthetic rows copies of training rows? Tensors on a GPU are compared there."""
 
 from typing import Any
 
 import numpy as np
 
-from gexbench.metrics.arrays import Matrix, as_pair, row_chunks, squared_distances
+from gexbench.metrics.arrays import Matrix, as_array, device_pair, like, namespace, row_chunks, squared_distances
 
 COPY_PERCENTILE = 1.0
 
@@ -14,19 +14,19 @@ def nearest_ratios(rows: Any, training: Any, *, chunk: int = 512) -> Matrix:
 
     0 where the row equals a training row. Needs two training rows. Time O(n · training · genes).
     """
-    t, x = as_pair(training, rows)
+    t, x = device_pair(training, rows)
     if len(t) < 2:
         raise ValueError(f"{len(t)} training rows are too few for a second nearest one")
-    result = np.empty(len(x))
+    xp, result = namespace(x), np.empty(len(x))
     for part in row_chunks(len(x), chunk):
         squares = squared_distances(x[part], t)
-        own, nearest = np.arange(len(squares)), squares.argmin(axis=1)
+        own, nearest = like(np.arange(len(squares)), squares), squares.argmin(axis=1)
         first = squares[own, nearest]
         squares[own, nearest] = np.inf
-        second = squares.min(axis=1)
+        second = xp.amin(squares, 1)
         # Distances below the rounding of the matrix product are those of equal rows.
-        size = 1e-12 * np.maximum((x[part] ** 2).sum(axis=1), 1e-300)
-        result[part] = np.where(first <= size, 0.0, np.sqrt(first / np.maximum(second, size)))
+        size = 1e-12 * (x[part] ** 2).sum(axis=1).clip(1e-300)
+        result[part] = as_array(xp.where(first <= size, 0.0, xp.sqrt(first / xp.maximum(second, size))))
     return result
 
 

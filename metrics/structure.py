@@ -1,15 +1,18 @@
-"""Gene-gene correlations, within-class spread and zeros."""
+"""Gene-gene correlations, within-class spread and zeros.
+
+Correlations of tensors on a GPU are compared there; spread and zeros, linear in the values, on the CPU.
+"""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.arrays import Matrix, as_array, as_matrix, as_pair
+from gexbench.metrics.arrays import Matrix, Rows, as_array, as_matrix, as_pair, device_matrix, device_pair, namespace
 from gexbench.metrics.block_correlations import MOST_HELD_GENES, BlockCorrelations, PairSums
 
 STRONG = 0.3
-Correlations = Matrix | BlockCorrelations
+Correlations = Rows | BlockCorrelations
 """Of few genes a (genes, genes) matrix, of more than ``MOST_HELD_GENES`` blocks."""
 
 
@@ -18,28 +21,37 @@ def correlation_matrix(rows: Any) -> Matrix:
 
     Constant genes stay in every average: dropping them would reward a collapsed gene.
     """
-    scaled = _scaled(rows)
-    result = scaled.T @ scaled
-    np.clip(result, -1.0, 1.0, out=result)
-    np.fill_diagonal(result, 1.0)
-    return np.asarray(result)
+    return as_array(_held(_scaled(device_matrix(rows, "rows", rows=2))))
 
 
 def correlations(rows: Any) -> Correlations:
-    """Pearson correlations between genes, held or in blocks by the number of genes; see ``correlation_matrix``."""
-    return correlation_matrix(rows) if np.shape(rows)[-1] <= MOST_HELD_GENES else BlockCorrelations(_scaled(rows))
+    """Pearson correlations between genes, held or in blocks by the number of genes; see ``correlation_matrix``.
+
+    Those of a tensor on a GPU stay there when they are held; blocks are made on the CPU.
+    """
+    scaled = _scaled(device_matrix(rows, "rows", rows=2))
+    return _held(scaled) if scaled.shape[1] <= MOST_HELD_GENES else BlockCorrelations(as_array(scaled))
 
 
-def _scaled(rows: Any) -> Matrix:
+def _scaled(x: Rows) -> Rows:
     """Centred columns of unit norm, 0 where a gene is constant."""
-    x = as_matrix(rows, "rows", rows=2)
+    xp = namespace(x)
     centred = x - x.mean(axis=0)
-    norms = np.sqrt((centred * centred).sum(axis=0))
+    norms = xp.sqrt((centred * centred).sum(axis=0))
     # Rounding leaves a constant column a tiny norm, relative to its own size.
-    constant = norms <= 1e-10 * np.maximum(np.abs(x).max(axis=0), 1e-300) * np.sqrt(len(x))
-    scaled = centred / np.where(constant, 1.0, norms)
+    constant = norms <= 1e-10 * xp.amax(abs(x), 0).clip(1e-300) * float(np.sqrt(len(x)))
+    scaled = centred / xp.where(constant, 1.0, norms)
     scaled[:, constant] = 0.0
-    return np.asarray(scaled)
+    return scaled
+
+
+def _held(scaled: Rows) -> Rows:
+    xp = namespace(scaled)
+    result = scaled.T @ scaled
+    xp.clip(result, -1.0, 1.0, out=result)
+    genes = np.arange(len(result))
+    result[genes, genes] = 1.0
+    return result
 
 
 class CorrelationComparison(NamedTuple):
@@ -69,25 +81,25 @@ def compare_correlations(
         raise ValueError("correlations of one set are held and those of the other in blocks; make both alike")
     a, b = _above_diagonal(real), _above_diagonal(synthetic)
     difference = a - b
-    strong = np.abs(a) > threshold
-    strong_mae = float(np.abs(difference[strong]).mean()) if strong.any() else None
+    strong = abs(a) > threshold
+    strong_mae = float(abs(difference[strong]).mean()) if strong.any() else None
     return CorrelationComparison(float((difference**2).mean()), pearson(a, b), strong_mae)
 
 
-def _above_diagonal(matrix: Matrix) -> Matrix:
+def _above_diagonal(matrix: Rows) -> Rows:
     """Values above the diagonal, row by row; index arrays would take twice the memory of the matrix."""
-    return np.concatenate([matrix[row, row + 1 :] for row in range(len(matrix))])
+    return namespace(matrix).concatenate([matrix[row, row + 1 :] for row in range(len(matrix))])
 
 
-def pearson(a: Matrix, b: Matrix) -> float:
+def pearson(a: Rows, b: Rows) -> float:
     """Pearson correlation of two vectors, [-1, 1]; 0 where one of them is constant."""
     a, b = a - a.mean(), b - b.mean()
-    scale = float(np.sqrt((a @ a) * (b @ b)))
-    return float(np.clip(a @ b / scale, -1.0, 1.0)) if scale > 1e-12 else 0.0
+    scale = float(np.sqrt(float(a @ a) * float(b @ b)))
+    return float(np.clip(float(a @ b) / scale, -1.0, 1.0)) if scale > 1e-12 else 0.0
 
 
 def _compared(real: Any, synthetic: Any, threshold: float = STRONG) -> CorrelationComparison:
-    x, y = as_pair(real, synthetic, rows=2)
+    x, y = device_pair(real, synthetic, rows=2)
     return compare_correlations(correlations(x), correlations(y), threshold=threshold)
 
 

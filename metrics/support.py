@@ -2,7 +2,8 @@
 
 All use balls around the rows of one set, with the distance to the k-th nearest other row as radius.
 Distances are compared with <=, so sets whose rows are all equal score 1.
-All take arrays or torch tensors on any device, compare in float64 and return floats.
+All take arrays or torch tensors on any device, compare in float64 and return floats. Tensors on a GPU are compared
+there, by the exact distances of all pairs; arrays and tensors on the CPU decide the same comparisons by screening.
 Sources: Kynkäänniemi et al. 2019 (precision, recall), Naeem et al. 2020 (density, coverage; equations 5, 6).
 """
 
@@ -12,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.arrays import Matrix, as_array, as_matrix, as_pair, row_chunks
+from gexbench.metrics.arrays import Matrix, Rows, as_array, device_matrix, device_pair, like, row_chunks
 from gexbench.metrics.screening import Screen, Single, places, rounded_down, screen
 
 Distance = Literal["euclidean", "manhattan"]
@@ -37,23 +38,44 @@ def radii(rows: Any, k: int = 5, *, distance: Distance = "euclidean", chunk: int
 
     Raises ValueError unless 1 <= k < n.
     """
-    from scipy.spatial.distance import cdist
-
-    x = as_matrix(rows, "rows")
+    x = device_matrix(rows, "rows")
     if not 1 <= k < len(x):
         raise ValueError(f"k is {k} but must lie between 1 and {len(x) - 1} for {len(x)} rows")
-    pairs = screen(x, x) if distance == "euclidean" else None
+    pairs = _screened(x, x, distance)
     result = np.empty(len(x))
     if pairs is None:
         for part in row_chunks(len(x), chunk):
-            distances = cdist(x[part], x, _SCIPY_NAME[distance])
             # The row itself is one of the zeros, so the k-th other row stands at place k.
-            result[part] = np.partition(distances, k, axis=1)[:, k]
+            result[part] = as_array(_smallest(_all_distances(x[part], x, distance), k))
         return result
     for part in row_chunks(len(x), _chunk(chunk, len(x))):
         for row, near in enumerate(_candidates(pairs, part, k + 1), part.start):
             result[row] = np.partition(_distances(x, row, x, near), k)[k]
     return result
+
+
+def _screened(x: Rows, y: Rows, distance: Distance) -> Screen | None:
+    """The screen of the pairs; None where all distances are computed."""
+    return screen(x, y) if distance == "euclidean" and isinstance(x, np.ndarray) else None
+
+
+def _all_distances(x: Rows, y: Rows, distance: Distance) -> Rows:
+    """(len(x), len(y)) distances from the differences of the rows, so that equal rows lie exactly 0 apart."""
+    if isinstance(x, np.ndarray):
+        from scipy.spatial.distance import cdist
+
+        return cdist(x, y, _SCIPY_NAME[distance])
+    import torch
+
+    order = 2.0 if distance == "euclidean" else 1.0
+    return torch.cdist(x, y, p=order, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _smallest(distances: Rows, place: int) -> Rows:
+    """The value at a place, counted from 0, of every row in ascending order, shape (rows,)."""
+    if isinstance(distances, np.ndarray):
+        return np.partition(distances, place, axis=1)[:, place]
+    return distances.kthvalue(place + 1, dim=1).values
 
 
 def _chunk(chunk: int, others: int) -> int:
@@ -94,12 +116,12 @@ def support_measures(
     over k; recall = share of real rows inside any synthetic ball; coverage = share of real balls that hold a
     synthetic row. Time O((n + m)² · d), memory O((n + m) · chunk).
     """
-    x, y = as_pair(real, synthetic)
+    x, y = device_pair(real, synthetic)
     inner = radii(x, k, distance=distance, chunk=chunk) if real_radii is None else as_array(real_radii)
     outer = radii(y, k, distance=distance, chunk=chunk)
     if inner.shape != (len(x),):
         raise ValueError(f"real_radii has shape {inner.shape} for {len(x)} real rows")
-    pairs = screen(x, y) if distance == "euclidean" else None
+    pairs = _screened(x, y, distance)
     if pairs is None:
         balls, covered, recalled = _exact_balls(x, y, inner, outer, distance, chunk)
     else:
@@ -112,17 +134,16 @@ def support_measures(
     )
 
 
-def _exact_balls(x: Matrix, y: Matrix, inner: Matrix, outer: Matrix, distance: Distance, chunk: int) -> Balls:
-    from scipy.spatial.distance import cdist
-
+def _exact_balls(x: Rows, y: Rows, inner: Matrix, outer: Matrix, distance: Distance, chunk: int) -> Balls:
+    inside_real, inside_synthetic = like(inner, x), like(outer, x)
     balls = np.zeros(len(y), dtype=np.int64)
     recalled, covered = np.empty(len(x), dtype=bool), np.empty(len(x), dtype=bool)
     for part in row_chunks(len(x), chunk):
-        distances = cdist(x[part], y, _SCIPY_NAME[distance])
-        inside = distances <= inner[part, None]
-        balls += inside.sum(axis=0)
-        covered[part] = inside.any(axis=1)
-        recalled[part] = (distances <= outer[None, :]).any(axis=1)
+        distances = _all_distances(x[part], y, distance)
+        inside = distances <= inside_real[part, None]
+        balls += as_array(inside.sum(axis=0))
+        covered[part] = as_array(inside.any(axis=1))
+        recalled[part] = as_array((distances <= inside_synthetic[None, :]).any(axis=1))
     return balls, covered, recalled
 
 
