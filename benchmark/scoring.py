@@ -39,7 +39,7 @@ def real_fold(cohort: Cohort, fold: Fold) -> RealFold:
         floor=cohort.unit.floor,
         test_groups=_patients(cohort)[rows["test"]],
         test_clusters=_clusters(cohort, fold)[rows["test"]],
-        exchangeable=fold.track == "random",
+        exchangeable={"random": True, "site": False}.get(fold.track),
     )
 
 

@@ -28,7 +28,7 @@ _MODULES = {
     "extended_utility": ("few_patients", "release"),
     "fold": ("PreparedFold", "RealFold", "SyntheticFold", "prepare"),
     "gene_sets": ("GeneSets", "GeneSetsError", "read_gene_sets", "usable_sets"),
-    "membership": ("closer_ratio_share", "compared_patients", "membership_attacks", "nearer_share"),
+    "membership": ("closer_ratio_share", "compared_patients", "membership_attacks", "nearer_share", "split_attacks"),
     "memorisation": ("copy_share", "copy_threshold"),
     "paired": ("crps", "rank_histogram", "retrieval", "skill", "within_class_correlation"),
     "page": ("metrics_page",),

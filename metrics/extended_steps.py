@@ -13,6 +13,7 @@ from gexbench.metrics.shuffled_conditions import shuffled_conditions
 from gexbench.metrics.steps import (
     Comparison,
     Findings,
+    NotApplicable,
     Step,
     detection_step,
     patient_scores,
@@ -121,14 +122,23 @@ def _membership(given: Comparison) -> Findings:
     who = membership.compared_patients(
         given.synthetic.privacy_ids, fold.train_ids, train_labels, fold.test_ids, test_labels
     )
+    members, nonmembers = training.rows[who.members], given.fold.test[who.nonmembers]
+    extra: dict[str, float] = {}
+    if fold.exchangeable is None:
+        bystanders = np.delete(training.rows, who.members, axis=0)
+        split = membership.split_attacks(members, nonmembers, bystanders, training.validation)
+        if words := membership.differing(split):
+            raise NotApplicable(
+                "training and test patients differ before any generator has seen them, so membership has no null "
+                f"({words} with real rows that remember nobody)"
+            )
+        extra = {f"membership_split_{name}_auc": each.auc for name, each in split.items()}
     rows = given.fold.space.standardise(given.synthetic.privacy, "synthetic privacy")
-    attacks = membership.membership_attacks(
-        training.rows[who.members], given.fold.test[who.nonmembers], rows[who.synthetic], training.validation
-    )
+    attacks = membership.membership_attacks(members, nonmembers, rows[who.synthetic], training.validation)
     values: dict[str, float] = {}
     for name, found in attacks.items():
         values |= {f"membership_{name}_auc": found.auc, f"membership_{name}_tpr": found.tpr}
-    extra = {"membership_null_sd": attacks["distance"].null_sd, "membership_members": float(len(who.members))}
+    extra |= {"membership_null_sd": attacks["distance"].null_sd, "membership_members": float(len(who.members))}
     return Findings(values, extra=extra)
 
 

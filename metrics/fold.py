@@ -34,7 +34,8 @@ class RealFold:
     floor: lowest value of the unit; None = it has none, and no zero fraction.
     test_groups: patient of each test row; None = every row is a patient of its own.
     test_clusters: cluster of each test row, such as its tissue-source site; None = every patient is one.
-    exchangeable: whether training and test patients were dealt at random, so that membership has a null.
+    exchangeable: whether training and test patients were dealt at random, so that membership has a null; None = not
+        known (a user's own folds): the rows are asked.
     """
 
     genes: tuple[str, ...]
@@ -51,7 +52,7 @@ class RealFold:
     floor: float | None
     test_groups: NDArray[np.str_] | None = None
     test_clusters: NDArray[np.str_] | None = None
-    exchangeable: bool = False
+    exchangeable: bool | None = False
 
     def __post_init__(self) -> None:
         problems = []

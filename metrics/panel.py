@@ -17,7 +17,7 @@ from gexbench.metrics.clusters import ClusterSums, by_cluster
 from gexbench.metrics.extended_steps import extended_steps, scarce_step
 from gexbench.metrics.fold import PreparedFold, RealFold, SyntheticFold, prepare
 from gexbench.metrics.specification import MetricSpecification, Panel
-from gexbench.metrics.steps import Comparison, Step, steps
+from gexbench.metrics.steps import Comparison, NotApplicable, Step, steps
 
 __all__ = ["MetricValue", "PanelResult", "PreparedFold", "RealFold", "SyntheticFold", "evaluate", "prepare"]
 
@@ -109,6 +109,8 @@ def _take(step: Step, given: Comparison, found: dict[str, float], result: PanelR
         given = replace(given, fold=replace(given.fold, training=None))
     try:
         findings = step.compute(given)
+    except NotApplicable as reason:
+        return dict.fromkeys(step.keys, f"not applicable: {reason}")
     except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
         return dict.fromkeys(step.keys, f"failed: {error}")
     finally:
@@ -163,7 +165,7 @@ def _inapplicable(
         return NO_FLOOR
     if "gene sets" in spec.needs and prepared.biology.membership is None:
         return NO_GENE_SETS
-    if "members" in spec.needs and not prepared.fold.exchangeable:
+    if "members" in spec.needs and prepared.fold.exchangeable is False:
         return NOT_EXCHANGEABLE
     if "members" in spec.needs and synthetic.fitted_ids is not None:
         return FEWER_MEMBERS

@@ -18,6 +18,10 @@ _DRAWN_PATIENTS = 256
 """A multiple of the patients that the CRPS takes at once, so that its bits stay the same."""
 
 
+class NotApplicable(ValueError):
+    """The question has no meaning for these rows; a step finds out while it computes."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
     """What a step reads: the prepared fold, the synthetic rows, and their test rows standardised.

@@ -17,7 +17,7 @@ from gexbench.metrics.fold import SyntheticFold, prepare
 from gexbench.metrics.panel import evaluate
 from gexbench.metrics.steps import Comparison, detection_step
 from gexbench.metrics.utility import MEASURES
-from gexbench.tasks.folds import folds
+from gexbench.tasks.folds import folds, read_folds
 
 
 @pytest.fixture(scope="module")
@@ -188,8 +188,15 @@ def test_reasons(prepared, real, copies):
 
 
 def test_the_site_held_out_track_has_no_membership_null(small_cohort):
-    assert real_fold(small_cohort, folds(small_cohort)[0]).exchangeable
-    assert not real_fold(small_cohort, folds(small_cohort, "site")[0]).exchangeable
+    assert real_fold(small_cohort, folds(small_cohort)[0]).exchangeable is True
+    assert real_fold(small_cohort, folds(small_cohort, "site")[0]).exchangeable is False
+
+
+def test_of_a_users_folds_it_is_not_known(small_cohort, tmp_path):
+    dealt = folds(small_cohort)[0]
+    lists = {part: list(getattr(dealt, part)) for part in ("train", "validation", "test")}
+    (tmp_path / "folds.json").write_text(json.dumps([lists]))
+    assert real_fold(small_cohort, read_folds(tmp_path / "folds.json", small_cohort)[0]).exchangeable is None
 
 
 def test_samples_of_one_patient_share_a_group(small_cohort):

@@ -12,9 +12,11 @@ from gexbench.metrics.membership import (
     attack,
     closer_ratio_share,
     compared_patients,
+    differing,
     membership_attacks,
     nearer_share,
     nearest_distances,
+    split_attacks,
     true_positive_rate,
 )
 
@@ -79,6 +81,24 @@ def test_the_ratio_sees_members_in_thin_regions():
     noise = 0.8 * spread * population.rng.normal(size=(MEMBERS, GENES))
     found = population.attacks(population.members + noise)
     assert found["ratio"].auc > found["distance"].auc + found["ratio"].null_sd
+
+
+def _split(population, nonmembers=None, bystanders=2):
+    rest = np.concatenate([np.empty((0, GENES)), *(population.draw() for _ in range(bystanders))])
+    others = population.nonmembers if nonmembers is None else nonmembers
+    return split_attacks(population.members, others, rest, population.validation)
+
+
+@pytest.mark.parametrize("bystanders", [0, 2])
+def test_random_splits_do_not_differ_and_others_do(bystanders):
+    random = [differing(_split(Population(seed), bystanders=bystanders)) for seed in range(100)]
+    assert sum(found is not None for found in random) <= 2
+    for seed in range(10):
+        population = Population(seed)
+        for other in (population.nonmembers + 1.5, 0.5 * population.nonmembers, 2 * population.nonmembers):
+            found = _split(population, other, bystanders)
+            assert "null 0.5 ± 0.046" in differing(found)
+            assert differing(found, sds=12) is None
 
 
 def test_nearest_distances_by_hand():
@@ -175,3 +195,34 @@ def test_the_panel_finds_the_members_among_the_kept_privacy_rows(scored):
     shuffled = np.random.default_rng(0).permutation(len(synthetic.privacy))
     moved = replace(synthetic, privacy=synthetic.privacy[shuffled], privacy_ids=synthetic.privacy_ids[shuffled])
     assert steps["membership"].compute(replace(given, synthetic=moved)).values == found.values
+
+
+def _membership_of(prepared, synthetic, monkeypatch):
+    from gexbench.metrics import panel
+    from gexbench.metrics.extended_steps import extended_steps
+
+    only = [step for step in extended_steps(prepared) if step.name == "membership"]
+    with monkeypatch.context() as patch:
+        patch.setattr(panel, "extended_steps", lambda fold: only)
+        for others in ("steps", "biology_steps"):
+            patch.setattr(panel, others, lambda fold: ())
+        return panel.evaluate(prepared, synthetic, panel="extended")
+
+
+def test_on_a_users_folds_the_rows_say_whether_membership_has_a_null(scored, monkeypatch):
+    prepared, synthetic = scored
+    dealt = _membership_of(prepared, synthetic, monkeypatch)
+    own = replace(prepared, fold=replace(prepared.fold, exchangeable=None))
+    found = _membership_of(own, synthetic, monkeypatch)
+    assert found.values == dealt.values
+    split = {name: value for name, value in found.extra.items() if name not in dealt.extra}
+    assert split.keys() == {"membership_split_distance_auc", "membership_split_ratio_auc"}
+    assert all(abs(value - 0.5) < 3 * found.extra["membership_null_sd"] for value in split.values())
+    assert found.values["membership_distance_auc"].value > 0.95
+    other = _membership_of(replace(own, test=1.5 * own.test), synthetic, monkeypatch)
+    for metric in other.values.values():
+        assert metric.value is None
+        assert metric.reason.startswith("not applicable: training and test patients differ before any generator")
+    by_design = replace(prepared, fold=replace(prepared.fold, exchangeable=False))
+    for metric in _membership_of(by_design, synthetic, monkeypatch).values.values():
+        assert "not dealt at random" in metric.reason
