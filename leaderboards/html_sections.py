@@ -8,6 +8,7 @@ import pandas as pd
 from gexbench.leaderboards import bootstrap
 from gexbench.leaderboards.anchors import LEGEND as ANCHOR_LEGEND
 from gexbench.leaderboards.anchors import TITLES as ANCHOR_TITLES
+from gexbench.leaderboards.copies import COPIES
 from gexbench.leaderboards.formatting import NOTHING, arrow, number, p_text, percent, with_interval
 from gexbench.leaderboards.html_board import label_of
 from gexbench.leaderboards.html_markup import Markup, element, interval_bar, joined
@@ -192,6 +193,7 @@ def _scarce(board: Leaderboard) -> Markup:
         element("th", *([element("span", named[name])] if name in named else _metric_head(name)), scope="col")
         for name in shown
     ]
+    heads.append(element("th", "copies", scope="col"))
     lines, notes = [], []
     for row in board.scarce.to_dict("records"):
         texts = [
@@ -199,6 +201,7 @@ def _scarce(board: Leaderboard) -> Markup:
             number(row["samples"], 0),
             f"{row['cells_ok']}/{row['cells']}",
             *(with_interval(row[name], row[f"{name}_half_width"], 3) for name in shown),
+            number(row[COPIES], 3),
         ]
         name = element("th", str(row["generator"]), scope="row", class_="name")
         lines.append(element("tr", name, *(element("td", text) for text in texts)))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from gexbench.leaderboards import bootstrap
 from gexbench.leaderboards.anchors import LEGEND as ANCHOR_LEGEND
+from gexbench.leaderboards.copies import COPIES
 from gexbench.leaderboards.formatting import (
     arrow,
     markdown_table,
@@ -149,6 +150,7 @@ def _scarce(board: Leaderboard) -> str:
     shown = (REAL_ONLY, *SCARCE_MEASURES)
     heads = ["generator", "share", "training samples", "cells"]
     heads += [named.get(name) or f"{SHORT[name]} {arrow(lookup(name))}".strip() for name in shown]
+    heads.append("copies")
     lines = [
         [
             markdown_text(row["generator"]),
@@ -156,6 +158,7 @@ def _scarce(board: Leaderboard) -> str:
             number(row["samples"], 0),
             f"{row['cells_ok']}/{row['cells']}",
             *(with_interval(row[name], row[f"{name}_half_width"], 3) for name in shown),
+            number(row[COPIES], 3),
         ]
         for row in board.scarce.to_dict("records")
     ]

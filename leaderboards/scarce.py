@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 import pandas as pd
 
+from gexbench.leaderboards.copies import COPIES, COPY_METRICS, worst_share
 from gexbench.leaderboards.grid import MISSING
 from gexbench.leaderboards.records import Record
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
@@ -19,7 +20,8 @@ LEGEND = (
     "validation patients to stop by; smaller shares lie within larger ones. Then they make a row of every training "
     "patient from its conditions. Real rows alone: logistic regression on the few real training rows, of all patients "
     "TRTR; with synthetic rows: on both; TSTR: on the synthetic rows alone. ± is the half-width of the 95 % interval "
-    "over folds. These rows take no rank."
+    "over folds. Copies: the largest share that the copy gate (5 %) takes for copies of any training or validation "
+    "rows; the gate itself judges no generator of few patients. These rows take no rank."
 )
 REAL_ONLY = "real_only_accuracy"
 COLUMNS = (
@@ -45,6 +47,7 @@ def scarce_rows(records: Sequence[Record]) -> pd.DataFrame:
         (how the others ended), and means over folds with 95 % half-widths: real_only_accuracy
         (logistic regression on the real rows of these patients alone; of all: TRTR) and `MEASURES`; NaN where no
         finished cell has the value. The half-widths take the number of fitted patients as that of training.
+        copy_share is that of the table of all patients (`worst_share`).
     """
     names = {record.generator for record in records if record.train_fraction < 1.0}
     groups: dict[tuple[str, float], list[Record]] = {}
@@ -55,7 +58,8 @@ def scarce_rows(records: Sequence[Record]) -> pd.DataFrame:
             places.setdefault(record.generator, set()).add((record.fold, record.repeat))
     ordered = sorted(groups, key=lambda place: (place[0], -place[1]))
     rows = [_row(name, share, groups[name, share], places[name]) for name, share in ordered]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    # Pages without this section, published ones among them, list the columns of an empty frame.
+    return pd.DataFrame(rows, columns=[*COLUMNS, COPIES] if rows else list(COLUMNS))
 
 
 def _row(
@@ -77,6 +81,8 @@ def _row(
     for name, found in {REAL_ONLY: [_real_only(record) for record in finished], **values}.items():
         means = _by_fold(finished, found)
         row[name], row[f"{name}_half_width"] = float(fold_mean(means)[0]), float(half_width(means, ratio)[0])
+    shares = [fold_mean(_by_fold(finished, [_value(record, name) for record in finished])) for name in COPY_METRICS]
+    row[COPIES] = float(worst_share(*shares, np.array([any(record.reference for record in records)]))[0])
     return row
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gexbench.leaderboards.ablation import ablations
 from gexbench.leaderboards.anchors import anchor_rows
 from gexbench.leaderboards.bootstrap import patient_comparisons
+from gexbench.leaderboards.copies import COPIES, COPY_METRICS, worst_share
 from gexbench.leaderboards.formatting import NOTHING, number, plain
 from gexbench.leaderboards.grid import Grid, grid_of
 from gexbench.leaderboards.header import Header, header_of
@@ -34,8 +35,7 @@ from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 from gexbench.metrics.scores import copy_gate_passed
 
 RANKED, REFERENCE, BELOW = "ranked", "reference", "below the line"
-SKILL, COPIES = "conditional_skill", "copy_share"
-TRAIN_COPIES, VALIDATION_COPIES = "train_copy_share", "validation_copy_share"
+SKILL = "conditional_skill"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,16 +158,9 @@ def _references(grid: Grid) -> NDArray[np.bool_]:
 
 
 def _copies(grid: Grid, means: FloatArray, reference: NDArray[np.bool_]) -> FloatArray:
-    """(generators,) share of copies of training rows among the rows of test or of training patients, or of copies of
-    validation rows: the largest of the means over folds, since the mean of the folds' largest would be biased upwards.
-
-    Of references only copies of training rows count: `real-holdout` consists of validation rows.
-    """
-    training, of_train, validation = (
-        fold_mean(_column(grid, means, key)) for key in (COPIES, TRAIN_COPIES, VALIDATION_COPIES)
-    )
-    training = np.fmax(training, of_train)
-    return np.where(reference, training, np.fmax(training, validation))
+    """(generators,) see `worst_share`."""
+    training, of_train, validation = (fold_mean(_column(grid, means, key)) for key in COPY_METRICS)
+    return worst_share(training, of_train, validation, reference)
 
 
 def _fails_gate(grid: Grid, copies: FloatArray) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """Generators fitted on a share of the patients stand in a section of their own and change nothing else."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -73,6 +74,31 @@ def test_seeds_are_averaged_within_a_fold_and_failed_cells_are_counted(
         assert "fold 2 seed 0 failed (no luck)" in text
     without = scarce_rows([record for record in records if record.train_fraction == 1.0 or record.fold != 1])
     assert without.set_index("train_fraction").loc[0.1, "notes"].startswith("fold 1 seed 0 missing; fold 2")
+
+
+def _renamed(make: Make, name: str, _: str, *arguments: Any, **changes: Any) -> dict[str, Any]:
+    return make(name, *arguments, **changes)
+
+
+def test_the_largest_mean_share_of_copies_stands_in_the_section(make: Make, contents: Contents, parsed: Parsed) -> None:
+    shares = ({"copy_share": 0.1, "train_copy_share": 0.0}, {"copy_share": 0.0, "train_copy_share": 0.3})
+    cells = [few(make, fold, 0.7) for fold in range(2)]
+    for cell, found in zip(cells, shares, strict=True):
+        for name, value in {**found, "validation_copy_share": 0.01}.items():
+            cell["metrics"][name] = {"value": value, "reason": None, "version": 1}
+    holdout = partial(_renamed, make, "real-holdout")
+    real = [few(holdout, fold, 0.7) for fold in range(2)]
+    for cell in real:
+        cell["metrics"]["validation_copy_share"] = {"value": 1.0, "reason": None, "version": 1}
+    records = parsed(contents + cells + real)
+    frame = scarce_rows(records).set_index(["generator", "train_fraction"])
+    assert frame.loc[("vae", 0.1), "copy_share"] == pytest.approx(0.15)
+    assert frame.loc[("real-holdout", 0.1), "copy_share"] == 0.0
+    assert frame.loc[("vae", 1.0), "copy_share"] == 0.0
+    line = next(line for line in to_markdown(leaderboard(records)).splitlines() if "| 10.0 %" in line and "vae" in line)
+    assert line.split("|")[-2].strip() == "0.150"
+    assert "<td>0.150</td></tr>" in to_html(leaderboard(records), records)
+    assert "copy_share" not in scarce_rows(parsed(contents))
 
 
 def test_a_share_that_is_none_is_refused(make: Make, contents: Contents, parsed: Parsed) -> None:
