@@ -29,7 +29,7 @@ _MODULES = {
     "fold": ("PreparedFold", "RealFold", "SyntheticFold", "prepare"),
     "gene_sets": ("GeneSets", "GeneSetsError", "read_gene_sets", "usable_sets"),
     "membership": ("closer_ratio_share", "compared_patients", "membership_attacks", "nearer_share", "split_attacks"),
-    "memorisation": ("copy_share", "copy_threshold"),
+    "memorisation": ("blend_share", "blend_threshold", "copy_share", "copy_threshold", "segment_ratios"),
     "paired": ("crps", "rank_histogram", "retrieval", "skill", "within_class_correlation"),
     "page": ("metrics_page",),
     "panel": ("MetricValue", "PanelResult", "evaluate"),

@@ -1,4 +1,4 @@
-"""Are synthetic rows copies of training rows? Tensors on a GPU are compared there."""
+"""Are synthetic rows copies of training rows, or blends of two of them? Tensors on a GPU are compared there."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import numpy as np
 from gexbench.metrics.arrays import Matrix, as_array, device_pair, like, namespace, row_chunks, squared_distances
 
 COPY_PERCENTILE = 1.0
+BLEND_NEIGHBOURS = 5
 
 
 def nearest_ratios(rows: Any, training: Any, *, chunk: int = 512) -> Matrix:
@@ -41,3 +42,55 @@ def copy_share(synthetic: Any, training: Any, threshold: float) -> float:
     About 0.01 for rows that remember nothing, 1 for copies; rows standardised by the training statistics.
     """
     return float((nearest_ratios(synthetic, training) < threshold).mean())
+
+
+def segment_ratios(rows: Any, training: Any, *, neighbours: int = BLEND_NEIGHBOURS, chunk: int = 256) -> Matrix:
+    """How much nearer a row lies to a segment between two training rows than to training rows at large, (n,) in [0, 1].
+
+    Distance to the nearest segment between two of the ``neighbours`` nearest training rows, over the distance to the
+    next nearest one: 0 for a copy and for every convex combination of two of these neighbours. Needs neighbours + 1
+    training rows. Time O(n · training · genes + n · neighbours² · genes). Of tensors on a GPU the offsets to the
+    neighbours leave it.
+    """
+    t, x = device_pair(training, rows)
+    if not 2 <= neighbours < len(t):
+        raise ValueError(f"{neighbours} neighbours of {len(t)} training rows: give at least 2, and one less than rows")
+    result = np.empty(len(x))
+    for part in row_chunks(len(x), chunk):
+        order = squared_distances(x[part], t).argsort(axis=1)[:, : neighbours + 1]
+        # From differences: a matrix product leaves equal rows a distance of rounding.
+        offsets = as_array(t[order] - x[part][:, None, :])
+        squares = np.einsum("rng,rng->rn", offsets, offsets)
+        products = offsets @ offsets.transpose(0, 2, 1)
+        least = np.minimum(_to_segments(squares, products, neighbours), squares[:, 0])
+        size = 1e-12 * np.maximum(as_array((x[part] ** 2).sum(axis=1)), 1e-300)
+        result[part] = np.where(least <= size, 0.0, np.sqrt(least / np.maximum(squares[:, neighbours], size)))
+    return result
+
+
+def _to_segments(squares: Matrix, products: Matrix, neighbours: int) -> Matrix:
+    """Smallest squared distance of each row to a segment between two neighbours, (rows,).
+
+    squares (rows, k): squared offsets a of the neighbours from the row; products (rows, k, k): a · b of two of them.
+    """
+    first, second = np.triu_indices(neighbours, 1)
+    a, b, ab = squares[:, first], squares[:, second], products[:, first, second]
+    lengths = a + b - 2.0 * ab
+    # The point a + w (b - a) nearest to the row; where both neighbours are equal any w will do.
+    w = np.clip((a - ab) / np.maximum(lengths, 1e-300), 0.0, 1.0)
+    nearest: Matrix = np.maximum(a - 2.0 * w * (a - ab) + w * w * lengths, 0.0).min(axis=1)
+    return nearest
+
+
+def blend_threshold(validation: Any, training: Any, *, neighbours: int = BLEND_NEIGHBOURS) -> float:
+    """1st percentile of the validation rows' ``segment_ratios``: what real rows that blend nothing stay above."""
+    return float(np.percentile(segment_ratios(validation, training, neighbours=neighbours), COPY_PERCENTILE))
+
+
+def blend_share(synthetic: Any, training: Any, threshold: float, *, neighbours: int = BLEND_NEIGHBOURS) -> float:
+    """Share of synthetic rows whose segment ratio lies below ``blend_threshold``, [0, 1]; lower is better.
+
+    About 0.01 for rows that remember nothing, near 1 for copies and for convex combinations of two training rows, also
+    of equal weights, which ``copy_share`` does not see. A diagnostic: it enters neither a score nor the copy gate.
+    """
+    return float((segment_ratios(synthetic, training, neighbours=neighbours) < threshold).mean())

@@ -1,9 +1,16 @@
-"""The copy gate on copies, noisy copies and fresh rows."""
+"""The copy gate on copies, noisy copies and fresh rows; blends of two training rows."""
 
 import numpy as np
 import pytest
 
-from gexbench.metrics.memorisation import copy_share, copy_threshold, nearest_ratios
+from gexbench.metrics.memorisation import (
+    blend_share,
+    blend_threshold,
+    copy_share,
+    copy_threshold,
+    nearest_ratios,
+    segment_ratios,
+)
 
 
 @pytest.fixture
@@ -33,3 +40,54 @@ def test_copies_are_caught_and_fresh_rows_are_not(sets):
 def test_chunks_change_nothing(sets):
     training, _, fresh = sets
     assert nearest_ratios(fresh, training, chunk=7) == pytest.approx(nearest_ratios(fresh, training))
+
+
+def test_segment_ratio_by_hand():
+    training = [[0.0, 0.0], [2.0, 0.0], [5.0, 5.0], [40.0, 40.0]]
+    rows = [[1.0, 1.0], [0.5, 0.0], [-1.0, 0.0], [2.0, 0.0]]
+    expected = [1 / np.sqrt(32), 0, 1 / np.sqrt(61), 0]
+    assert segment_ratios(rows, training, neighbours=2) == pytest.approx(expected, abs=1e-9)
+    # The third side of the triangle is nearer: its middle lies 0 from the row.
+    assert segment_ratios([[3.5, 2.5]], training, neighbours=3) == pytest.approx([0.0], abs=1e-9)
+    assert segment_ratios([[2.0, 1.0]], [[2.0, 2.0]] * 3 + [[9.0, 9.0]], neighbours=2) == pytest.approx([1.0])
+    assert segment_ratios([[2.0, 2.0]], [[2.0, 2.0]] * 4, neighbours=2).tolist() == [0.0]
+    for neighbours in (1, 4):
+        with pytest.raises(ValueError, match="give at least 2"):
+            segment_ratios(rows, training, neighbours=neighbours)
+
+
+def test_segment_ratio_against_a_fine_grid(sets):
+    training, _, fresh = sets
+    weights = np.linspace(0, 1, 2001)[:, None]
+    for row in fresh[:3]:
+        near = training[np.argsort(np.linalg.norm(training - row, axis=1))[:6]]
+        pairs = [(near[i], near[j]) for i in range(5) for j in range(i)]
+        least = min(np.linalg.norm(weights * a + (1 - weights) * b - row, axis=1).min() for a, b in pairs)
+        found = segment_ratios([row], training)[0]
+        assert found == pytest.approx(least / np.linalg.norm(near[5] - row), rel=1e-5)
+
+
+def test_blends_are_seen_where_the_copy_gate_is_blind(sets):
+    training, validation, fresh = sets
+    threshold, copies = blend_threshold(validation, training), copy_threshold(validation, training)
+    assert (segment_ratios(validation, training) < threshold).mean() == pytest.approx(0.01)
+    assert blend_share(fresh, training, threshold) < 0.05
+    first, second = training[:200], training[200:]
+    midpoints = (first + second) / 2
+    assert copy_share(midpoints, training, copies) < 0.05
+    for weight in (0.5, 0.7, 0.9, 1.0):
+        assert blend_share(weight * first + (1 - weight) * second, training, threshold) > 0.95
+    noise = np.random.default_rng(1).normal(size=midpoints.shape)
+    assert blend_share(midpoints + 0.3 * noise, training, threshold) > 0.8
+    assert blend_share(midpoints + 3 * noise, training, threshold) < 0.05
+    half = np.vstack([fresh[:100], midpoints[:100]])
+    assert blend_share(half, training, threshold) == pytest.approx(0.5, abs=0.04)
+
+
+def test_segment_ratios_do_not_depend_on_chunks_order_or_place(sets):
+    training, _, fresh = sets
+    expected = segment_ratios(fresh[:40], training)
+    assert segment_ratios(fresh[:40], training, chunk=7) == pytest.approx(expected)
+    order = np.random.default_rng(2).permutation(len(training))
+    moved = segment_ratios(fresh[:40, ::-1] * 2 + 3, training[order][:, ::-1] * 2 + 3)
+    assert moved == pytest.approx(expected)

@@ -41,6 +41,7 @@ ON_GPU = {
 
 CALLS = {
     **ON_GPU,
+    "segment_ratios": lambda x, y: memorisation.segment_ratios(y, x),
     "variance_ratio": lambda x, y: metrics.variance_ratio(x, y, LABELS),
     "zero_fraction": lambda x, y: metrics.zero_fraction(x, 0.0),
     "de_concordance": lambda x, y: metrics.de_concordance(x, y, LABELS),
@@ -76,7 +77,7 @@ def test_gpu_tensors_give_the_arrays_values(name, device):
     _compare(name, device, _rows(0), _rows(1))
 
 
-@pytest.mark.parametrize("name", ON_GPU)
+@pytest.mark.parametrize("name", [*ON_GPU, "segment_ratios"])
 def test_what_a_gpu_computes_is_what_arrays_give(name, as_on_gpu):
     _compare(name, "cpu", _rows(0), _rows(1))
 
