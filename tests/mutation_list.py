@@ -35,6 +35,8 @@ _DISTRIBUTION = _of("metrics/distribution.py", "metrics/test_distribution.py")
 _STRUCTURE = _of("metrics/structure.py", "metrics/test_structure.py")
 _COPIES = _of("metrics/memorisation.py", "metrics/test_memorisation.py")
 _MEMBERSHIP = _of("metrics/membership.py", "metrics/test_membership.py")
+_ARRAYS = _of("metrics/arrays.py", "metrics/test_distribution.py")
+_TENSORS = _of("metrics/support.py", "metrics/test_tensors.py")
 _PAIRED = _of("metrics/paired.py", "metrics/test_paired.py")
 _DETECTION = _of("metrics/detection.py", "metrics/test_detection.py")
 _CLASSIFIERS = _of("metrics/classifiers.py", "metrics/test_classifiers.py")
@@ -51,9 +53,13 @@ MUTATIONS = (
         "precision=float((balls > 0).mean()),\n        recall=float(recalled.mean()),",
         "precision=float(recalled.mean()),\n        recall=float((balls > 0).mean()),",
     ),
-    _SUPPORT("k counts the row itself", "(distances, k, axis=1)[:, k]", "(distances, k, axis=1)[:, k - 1]"),
+    _SUPPORT(
+        "k counts the row itself", "(distances, place, axis=1)[:, place]", "(distances, place, axis=1)[:, place - 1]"
+    ),
     _SUPPORT("k - 1 neighbours when screened", "x, near), k)[k]", "x, near), k)[k - 1]"),
-    _SUPPORT("ties left out", "inside = distances <= inner[part, None]", "inside = distances < inner[part, None]"),
+    _SUPPORT(
+        "ties left out", "inside = distances <= inside_real[part, None]", "inside = distances < inside_real[part, None]"
+    ),
     _SUPPORT("ties left out when screened", "y, columns[of_row]) <= inner[row]", "y, columns[of_row]) < inner[row]"),
     _SUPPORT("density without k", "balls.mean() / k", "balls.mean()"),
     _SUPPORT("coverage counts recalled rows", "coverage=float(covered.mean())", "coverage=float(recalled.mean())"),
@@ -64,8 +70,10 @@ MUTATIONS = (
     _DISTRIBUTION("MMD: bandwidth not squared", "(2.0 * (base * step) ** 2)", "(2.0 * (base * step))"),
     _DISTRIBUTION("MMD: biased", "- m) / (m * (m - 1))", ") / m**2"),
     _DISTRIBUTION("energy: sign", "2.0 * between - inside", "inside - 2.0 * between"),
-    _DISTRIBUTION(
-        "Wasserstein: wrong axis", "np.sort(x, axis=0), np.sort(y, axis=0)", "np.sort(x, axis=1), np.sort(y, axis=1)"
+    _ARRAYS("Wasserstein: wrong axis", "np.sort(rows, axis=0) if", "np.sort(rows, axis=1) if"),
+    _TENSORS("k counts the row itself on a GPU", "kthvalue(place + 1", "kthvalue(place"),
+    _TENSORS(
+        "ties left out on a GPU", "(distances <= inside_synthetic[None, :])", "(distances < inside_synthetic[None, :])"
     ),
     _DISTRIBUTION(
         "sliced: directions of no unit length", "np.linalg.norm(directions, axis=0)", "np.linalg.norm(directions)"
@@ -73,7 +81,7 @@ MUTATIONS = (
     _DISTRIBUTION("KS: ties between the sets", '(b, at, side="right")', '(b, at, side="left")'),
     _STRUCTURE("constant genes give NaN", "scaled[:, constant] = 0.0", "scaled[:, constant] = np.nan"),
     _STRUCTURE("gamma without centring", "a, b = a - a.mean(), b - b.mean()", "a, b = a + 0.0, b + 0.0"),
-    _STRUCTURE("strong pairs of the synthetic set", "strong = np.abs(a) > threshold", "strong = np.abs(b) > threshold"),
+    _STRUCTURE("strong pairs of the synthetic set", "strong = abs(a) > threshold", "strong = abs(b) > threshold"),
     _STRUCTURE(
         "variance ratio upside down",
         "return within_class_squares(y, classes) / spread",
@@ -83,6 +91,13 @@ MUTATIONS = (
     _COPIES("copy gate: the nearest row taken twice", "squares[own, nearest] = np.inf", "squares[own, nearest] += 0.0"),
     _COPIES("copy gate: wrong side", "training) < threshold)", "training) > threshold)"),
     _COPIES("copy gate: wrong tail", "COPY_PERCENTILE = 1.0", "COPY_PERCENTILE = 99.0"),
+    _COPIES(
+        "blends over the nearest neighbour",
+        "np.maximum(squares[:, neighbours], size)",
+        "np.maximum(squares[:, 1], size)",
+    ),
+    _COPIES("segments without ends", "1e-300), 0.0, 1.0)", "1e-300), -9.0, 9.0)"),
+    _MEMBERSHIP("only one side of the null differs", "if abs(each.auc - 0.5) > sds", "if each.auc - 0.5 > sds"),
     _MEMBERSHIP("membership: sign", "attack(-near[0], -near[1])", "attack(near[0], near[1])"),
     _MEMBERSHIP("membership: one false positive too many", "len(low) + 1e-9))", "len(low) + 1e-9)) + 1"),
     _MEMBERSHIP("membership: classes of unequal size", "size = min(len", "size = max(len"),
