@@ -275,6 +275,16 @@ def test_the_published_page_follows_from_its_tables():
     assert "not caught" not in text
 
 
+def test_every_scored_metric_discriminates_on_both_cohorts_of_the_published_page():
+    from gexbench.benchmark.cheats import PAGE
+
+    found = read_tables(DOCS, PAGE)
+    assert {"simulated", "tcga"} <= found.keys()
+    for widest, *others in found.values():
+        assert len(widest.folds) >= 3
+        assert [each.left_out for each in (widest, *others)] == [()] * (1 + len(others))
+
+
 @pytest.mark.slow  # the core panel on five folds: about four minutes
 @pytest.mark.timeout(1800)
 def test_every_cheat_is_caught_on_the_simulated_cohort_and_every_metric_discriminates(tmp_path):
