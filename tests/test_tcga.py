@@ -4,15 +4,19 @@ Needs the source files: GEXBENCH_TCGA_SOURCE names their folder.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from gexbench.benchmark.scoring import prepare_fold, real_fold, score
 from gexbench.benchmark.sweep import plan, sweep_of
 from gexbench.benchmark.training import train_and_sample
 from gexbench.metrics import read_gene_sets, usable_sets
-from gexbench.metrics.fold import PreparedFold
+from gexbench.metrics.extended_steps import extended_steps
+from gexbench.metrics.fold import PreparedFold, SyntheticFold
+from gexbench.metrics.steps import Comparison
 from gexbench.models import registry
 from gexbench.models.contract import Budget
 from gexbench.tasks.card import card
@@ -57,6 +61,9 @@ EXPECTED = {
         "detection_xgb": (1.0, 0.01),
     },
 }
+
+# AUC of the attack by distance, on as many members as non-members (null sd 0.014).
+MEMBERSHIP = {"real-holdout": (0.5, 0.043), "class-gaussian": (0.555, 0.035), "train-copy": (0.85, 0.05)}
 
 
 @pytest.fixture(scope="module")
@@ -115,14 +122,29 @@ def test_training_on_real_rows_recognises_the_cancer_type(prepared: PreparedFold
     assert trtr["tstr_xgb_accuracy[project]"] == pytest.approx(0.925, abs=0.025)
 
 
-@pytest.mark.parametrize("name", EXPECTED)
-def test_references_land_on_their_measured_scores(tcga: Cohort, prepared: PreparedFold, name: str) -> None:
+def _rows(tcga: Cohort, name: str) -> dict[str, NDArray[Any]]:
     sweep = sweep_of(registry(), generators=(name,), cohort="tcga", folds=(0,), budget="cpu")
     (cell,) = (cell for cell in plan(sweep, registry(), tcga, "tcga").cells if cell.entry.name == name)
-    trained = train_and_sample(cell, put_on_device(tcga, cell.fold, fingerprint="tcga"), Budget("cpu"), lambda *_: None)
-    result, _ = score(prepared, trained.arrays, "core", True, lambda *_: None)
+    device_fold = put_on_device(tcga, cell.fold, fingerprint="tcga")
+    return train_and_sample(cell, device_fold, Budget("cpu"), lambda *_: None).arrays
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_references_land_on_their_measured_scores(tcga: Cohort, prepared: PreparedFold, name: str) -> None:
+    result, _ = score(prepared, _rows(tcga, name), "core", True, lambda *_: None)
     for key, (value, tolerance) in EXPECTED[name].items():
         assert result.values[key].value == pytest.approx(value, abs=tolerance), key
+
+
+@pytest.mark.parametrize("name", MEMBERSHIP)
+def test_membership_lands_on_its_anchors(tcga: Cohort, prepared: PreparedFold, name: str) -> None:
+    rows = _rows(tcga, name)
+    kept = SyntheticFold(rows["test"], rows["train"], None, rows["privacy"], rows["privacy_ids"])
+    (step,) = (step for step in extended_steps(prepared) if step.name == "membership")
+    found = step.compute(Comparison(prepared, kept, prepared.test))
+    expected, tolerance = MEMBERSHIP[name]
+    assert found.values["membership_distance_auc"] == pytest.approx(expected, abs=tolerance)
+    assert found.extra["membership_null_sd"] == pytest.approx(0.0144, abs=0.0005)
 
 
 def test_set_metrics_compare_equal_numbers(tcga: Cohort) -> None:
