@@ -7,11 +7,12 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
+from gexbench.leaderboards.copies import COPIES
 from gexbench.leaderboards.formatting import NOTHING, arrow, decimals, mebibytes, number, percent
 from gexbench.leaderboards.html_markup import Attribute, Markup, element, interval_bar, joined
 from gexbench.leaderboards.main_table import KEY_METRICS, SHORT
 from gexbench.leaderboards.statistics import FloatArray
-from gexbench.leaderboards.table import BELOW, COPIES, REFERENCE, Leaderboard
+from gexbench.leaderboards.table import BELOW, REFERENCE, Leaderboard
 from gexbench.metrics.catalogue import lookup, split_key
 
 SHADES = 8

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from gexbench.leaderboards.copies import COPIES
 from gexbench.leaderboards.formatting import NOTHING, arrow, decimals, number, percent, with_interval
 from gexbench.leaderboards.ranking import OVERALL
-from gexbench.leaderboards.table import COPIES, SKILL, Leaderboard
+from gexbench.leaderboards.table import SKILL, Leaderboard
 from gexbench.metrics.catalogue import lookup, split_key
 
 KEY_METRICS = (
