@@ -19,12 +19,17 @@ def arrow(spec: MetricSpecification) -> str:
 
 
 def decimals(values: Iterable[float]) -> int:
-    """Decimals for a column of values: 3 where the largest is between 0.1 and 10, else about three digits of it."""
-    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-    if largest == 0:
+    """Decimals for a column of values, so that one far off does not hide the others.
+
+    3 where the largest is between 0.1 and 10, else about three digits of it; at least two digits of the median of the
+    values that are not 0; at most 6.
+    """
+    sizes = sorted(abs(value) for value in values if math.isfinite(value) and value != 0)
+    if not sizes:
         return 3
-    size = math.floor(math.log10(largest))
-    return max(3 - size, 0) if size >= 0 else min(max(2 - size, 3), 6)
+    size, typical = (math.floor(math.log10(value)) for value in (sizes[-1], sizes[len(sizes) // 2]))
+    of_largest = max(3 - size, 0) if size >= 0 else max(2 - size, 3)
+    return min(max(of_largest, 1 - typical if typical < -1 else 0), 6)
 
 
 def number(value: float, places: int) -> str:

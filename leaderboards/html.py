@@ -6,8 +6,10 @@ page escaped, or as JSON that the script puts into text nodes.
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
+
+import pandas as pd
 
 from gexbench.leaderboards.html_board import board_table
 from gexbench.leaderboards.html_data import embedded
@@ -36,12 +38,13 @@ _LEGEND = (
 )  # fmt: skip
 
 
-def to_html(board: Leaderboard, records: Sequence[Record]) -> str:
-    """The whole page; the same records give the same bytes.
+def to_html(board: Leaderboard, records: Sequence[Record], logs: Mapping[str, pd.DataFrame] | None = None) -> str:
+    """The whole page; the same records and logs give the same bytes.
 
     Args:
         board: made from these records.
         records: for what a row says when it is opened (seeds, versions, times, curves, values per class).
+        logs: training logs by row, as `read_logs` gives them; without them a row has the curves of its records alone.
     """
     style, script = _asset(STYLES), _asset(SCRIPTS)
     title = f"{board.header.cohort}, budget {board.header.budget}: gexbench leaderboard"
@@ -54,11 +57,12 @@ def to_html(board: Leaderboard, records: Sequence[Record]) -> str:
         element("style", style),
         element("script", script),
     )
-    data = element("script", embedded(board, records), type="application/json", id="data")
+    data = element("script", embedded(board, records, logs or {}), type="application/json", id="data")
     main = element("main", *_board_section(board), *sections(board))
-    footer = element("footer", "Made by gexbench from the records of this leaderboard alone; leaderboard.csv holds "
+    footer = element("footer", "Made by gexbench from the records and training logs of this leaderboard alone; leaderboard.csv holds "
                      "the same numbers with more digits.")  # fmt: skip
-    body = element("body", _header(board), main, footer, data)
+    skip = element("a", "Skip to the table", href="#board", class_="skip")
+    body = element("body", skip, _header(board), main, footer, data)
     return "<!doctype html>\n" + element("html", head, "\n", body, lang="en") + "\n"
 
 
@@ -87,8 +91,10 @@ def _header(board: Leaderboard) -> Markup:
     facts = element("dl", *(element("div", element("dt", name), element("dd", *text)) for name, text in _facts(board)))
     theme = element("button", "Dark", type="button", id="theme", hidden=True, aria_pressed="false")
     heading = element("div", element("p", "gexbench leaderboard", class_="kicker"), theme, class_="top")
-    title = element("h1", header.cohort, element("span", f", budget {header.budget}"))
-    return element("header", heading, title, *note, element("div", facts, class_="facts"))
+    track = "" if header.track == "random" else f", track {header.track}"
+    title = element("h1", header.cohort, element("span", f"{track}, budget {header.budget}"))
+    about = element("details", element("summary", "Data, folds and machine"), facts, class_="facts", open=True)
+    return element("header", heading, title, *note, about)
 
 
 def _facts(board: Leaderboard) -> Iterator[tuple[str, list[str]]]:
@@ -97,7 +103,8 @@ def _facts(board: Leaderboard) -> Iterator[tuple[str, list[str]]]:
     yield "Labels", [", ".join(header.label_columns)]
     yield "Fingerprint", [element("code", header.fingerprint)]
     rows = f"{_range(header.train)} training and {_range(header.test)} test samples"
-    yield "Folds", [f"{_listed(header.folds)} of track {header.track}; {rows}; seeds per fold {_range(header.seeds)}"]
+    seeds = _range(header.seeds)
+    yield "Folds", [f"{_listed(header.folds)} of track {header.track}; {rows}; {_counted(seeds)} per fold"]
     yield "Budget", [f"{header.budget}; panel {header.panel}"]
     yield (
         "Machine",
@@ -109,12 +116,16 @@ def _facts(board: Leaderboard) -> Iterator[tuple[str, list[str]]]:
 
 
 def _suites(suites: Sequence[str]) -> Markup:
-    """Version and commit of each, the commit's beginning to read and the whole of it in the title."""
-    shown = []
-    for at, suite in enumerate(suites):
+    """Every version with its commits, a commit's beginning to read and the whole of it in the title."""
+    commits: dict[str, list[str]] = {}
+    for suite in suites:
         version, _, commit = suite.partition(", commit ")
-        code = [" ", element("code", commit[:SHORT_COMMIT], title=commit)] if commit else []
-        shown += [*(["; "] if at else []), version, *code]
+        commits.setdefault(version, []).extend([commit] if commit else [])
+    shown: list[str] = []
+    for version, those in commits.items():
+        shown += [*(["; "] if shown else []), version, *([" at "] if those else [])]
+        for at, commit in enumerate(those):
+            shown += [*([", "] if at else []), element("code", commit[:SHORT_COMMIT], title=commit)]
     return joined(*shown)
 
 
@@ -179,6 +190,10 @@ def _notes(board: Leaderboard) -> Iterator[Markup]:
 
 def _note(at: int, text: str) -> Markup:
     return element("li", text, id=f"note-{at}")
+
+
+def _counted(seeds: str) -> str:
+    return f"{seeds} training seed" + ("" if seeds == "1" else "s")
 
 
 def _listed(values: Iterable[object]) -> str:

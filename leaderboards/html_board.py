@@ -9,17 +9,20 @@ import pandas as pd
 
 from gexbench.leaderboards.copies import COPIES
 from gexbench.leaderboards.formatting import NOTHING, arrow, decimals, mebibytes, number, percent
+from gexbench.leaderboards.html_labels import label_of
 from gexbench.leaderboards.html_markup import Attribute, Markup, element, interval_bar, joined
-from gexbench.leaderboards.main_table import KEY_METRICS, SHORT
+from gexbench.leaderboards.main_table import KEY_METRICS
 from gexbench.leaderboards.statistics import FloatArray
 from gexbench.leaderboards.table import BELOW, REFERENCE, Leaderboard
 from gexbench.metrics.catalogue import lookup, split_key
 
 SHADES = 8
+OVERALL_WIDTH = 140
+"""Pixels of the intervals of the overall score."""
+
+_HEAD_CLASSES = {"with_leader": ("mark-cell",), "overall": ("overall",)}
 ALWAYS_SHOWN = (*KEY_METRICS, "conditional_skill")
 """Metrics that stay visible when their family is folded; of a metric per label, the finest label."""
-
-_SPACES = {"_genes": "genes", "_pcs": "components"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +33,7 @@ class Column:
         frame, name: where the page's data hold its values: `rows`, `metrics` or `resources`, and the name there.
         group: title of the columns that fold together.
         label, detail: what the head says, the second smaller.
+        way: arrow of the direction, shown beside the label.
         title: what it is, in a sentence.
         folds: whether it hides when its group is folded.
         best: `high`, `low`, `match` (by score) or nothing: what sorting puts first.
@@ -42,6 +46,7 @@ class Column:
     name: str
     group: str
     label: str
+    way: str
     detail: str
     title: str
     folds: bool
@@ -74,53 +79,45 @@ def board_columns(board: Leaderboard) -> Iterator[Column]:
     yield _overall(board)
     yield _leader(board)
     for name, label, best, title in (
-        ("mean_rank", "mean rank ↓", "low", "Mean rank over metrics and folds, among ranked generators"),
-        ("win_rate", "win rate ↑", "high", "Share of opponents and folds with a lower overall score"),
+        ("mean_rank", "mean rank", "low", "Mean rank over metrics and folds, among ranked generators"),
+        ("win_rate", "win rate", "high", "Share of opponents and folds with a lower overall score"),
     ):
         places = 1 if name == "mean_rank" else 2
         texts = [number(value, places) for value in board.rows[name]]
-        yield Column("rows", name, "overall", label, "", title, True, best, texts)
+        way = "↓" if best == "low" else "↑"
+        yield Column("rows", name, "overall", label, way, "", title, True, best, texts)
     for family in dict.fromkeys([*board.families, *board.metrics["family"]]):
         yield from _family(board, str(family))
     yield from _costs(board)
 
 
-def label_of(key: str) -> tuple[str, str]:
-    """A metric's short name, and the label or the space that it is taken in."""
-    name, label = split_key(key)
-    for end, space in _SPACES.items():
-        if name.endswith(end):
-            return name.removesuffix(end).replace("_", " "), space
-    return SHORT.get(name) or name.replace("_", " ").replace("tstr", "TSTR"), label or ""
-
-
 def _overall(board: Leaderboard) -> Column:
     rows = board.rows
     title = "Mean over families of the mean score; 0 = floor, 1 = ceiling"
-    return _scores("overall", "overall", "overall ↑", title, rows["overall"], rows["overall_half_width"])
+    return _scores("overall", "overall", "overall", title, rows["overall"], rows["overall_half_width"])
 
 
 def _scores(name: str, group: str, label: str, title: str, values: pd.Series, half_widths: pd.Series) -> Column:
     scores = values.to_numpy(dtype=float)
     texts, halves = [number(value, 3) for value in scores], [number(value, 3) for value in half_widths]
-    return Column("rows", name, group, label, "", title, False, "high", texts, halves, scores)
+    return Column("rows", name, group, label, "↑", "", title, False, "high", texts, halves, scores)
 
 
 def _leader(board: Leaderboard) -> Column:
     title = "Every cell finished and not separable from the leader, Holm-adjusted p ≥ .05"
     texts = ["●" if flag else "" for flag in board.rows["with_leader"]]
-    return Column("rows", "with_leader", "overall", "≈ leader", "", title, False, "high", texts)
+    return Column("rows", "with_leader", "overall", "≈ leader", "", "", title, False, "high", texts)
 
 
 def _family(board: Leaderboard, family: str) -> Iterator[Column]:
     rows = board.rows
     if family in board.families:
         title = f"Mean score of the family {family}"
-        yield _scores(family, family, "score ↑", title, rows[family], rows[f"{family}_half_width"])
+        yield _scores(family, family, "score", title, rows[family], rows[f"{family}_half_width"])
     if family == "privacy":
         texts = [percent(value) for value in rows[COPIES]]
         title = "Share of rows that the copy gate takes for copies of training or validation rows"
-        yield Column("rows", COPIES, family, "copies", "", title, False, "low", texts)
+        yield Column("rows", COPIES, family, "copies", "", "", title, False, "low", texts)
     keys = dict.fromkeys(board.metrics.loc[board.metrics["family"] == family, "key"])
     shown = {next((key for key in keys if split_key(key)[0] == name), None) for name in ALWAYS_SHOWN}
     for key in keys:
@@ -139,7 +136,8 @@ def _metric(board: Leaderboard, key: str, folds: bool) -> Column:
         frame="metrics",
         name=key,
         group=str(spec.family),
-        label=f"{label} {arrow(spec)}".strip(),
+        label=label,
+        way=arrow(spec),
         detail=detail,
         title=f"{key}: {spec.title}" + ("" if spec.unit == "1" else f" ({spec.unit})"),
         folds=folds,
@@ -160,14 +158,14 @@ def _costs(board: Leaderboard) -> Iterator[Column]:
             places = 1 if name == "fit_cpu_s" else 2
             texts = [number(value, places) for value in frame[name]]
             title = f"Mean {'CPU' if kind == 'cpu' else 'wall-clock'} seconds to {phase}, over finished cells"
-            yield Column("resources", name, "cost", phase, unit, title, name != "fit_cpu_s", "low", texts)
+            yield Column("resources", name, "cost", phase, "", unit, title, name != "fit_cpu_s", "low", texts)
     for side in ("host", "device"):
         name = f"peak_{side}_memory_bytes"
         texts = [mebibytes(value) for value in frame[name]]
         title = f"Largest peak memory of the {side} in a finished cell"
-        yield Column("resources", name, "cost", f"{side} memory", "MiB", title, True, "low", texts)
+        yield Column("resources", name, "cost", f"{side} memory", "", "MiB", title, True, "low", texts)
     texts = [f"{row.cells_ok}/{row.cells}" for row in frame.itertuples()]
-    yield Column("resources", "cells_ok", "cost", "cells", "finished", "Finished cells", True, "high", texts)
+    yield Column("resources", "cells_ok", "cost", "cells", "", "finished", "Finished cells", True, "high", texts)
 
 
 def _head(columns: Sequence[Column]) -> Markup:
@@ -180,11 +178,11 @@ def _head(columns: Sequence[Column]) -> Markup:
     heads = [
         element(
             "th",
-            element("span", column.label),
+            element("span", column.label, *_way(column)),
             *([element("small", column.detail)] if column.detail else []),
             scope="col",
             title=column.title,
-            **_column_attributes(columns, at, *(["mark-cell"] if column.name == "with_leader" else [])),
+            **_column_attributes(columns, at, *_HEAD_CLASSES.get(column.name, ())),
             data_column=column.name,
             data_frame=column.frame,
             data_best=column.best,
@@ -192,6 +190,15 @@ def _head(columns: Sequence[Column]) -> Markup:
         for at, column in enumerate(columns)
     ]
     return element("thead", element("tr", rank, name, *groups), element("tr", *heads))
+
+
+def _way(column: Column) -> Iterable[Markup]:
+    """The arrow; of a score it points up, whatever the metric's own direction."""
+    if column.score_texts and column.way != "↑":
+        yield element("span", f" {column.way}" if column.way else "", class_="raw")
+        yield element("span", " ↑", class_="scaled")
+    elif column.way:
+        yield joined(" ", column.way)
 
 
 def _column_attributes(columns: Sequence[Column], at: int, *more: str) -> dict[str, Attribute]:
@@ -207,7 +214,9 @@ def _row(board: Leaderboard, columns: Sequence[Column], at: int) -> Markup:
     rank = NOTHING if pd.isna(row["rank"]) else str(row["rank"])
     cells = [
         element("td", rank, class_="rank"),
-        element("th", name, *_note_marks(str(row["notes"])), scope="row", class_="name"),
+        element(
+            "th", element("span", name, *_note_marks(str(row["notes"])), class_="named"), scope="row", class_="name"
+        ),
         *(_cell(board, columns, number, at) for number in range(len(columns))),
     ]
     kind = str(row["standing"]).split()[0]
@@ -231,7 +240,7 @@ def _cell(board: Leaderboard, columns: Sequence[Column], number_: int, at: int) 
         content = [raw, element("span", _with_half(column.score_texts, column.score_halves, at), class_="scaled")]
     if column.name == "overall" and column.frame == "rows":
         row = board.rows.iloc[at]
-        content.append(interval_bar(row["overall"], row["overall_half_width"], 0.0, 1.0, 96))
+        content.append(interval_bar(row["overall"], row["overall_half_width"], 0.0, 1.0, OVERALL_WIDTH))
         classes.append("overall")
     if column.name == "with_leader" and column.texts[at]:
         content = [element("span", column.texts[at], role="img", aria_label="not separable from the leader")]

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from gexbench.leaderboards.formatting import plain
+from gexbench.leaderboards.html_labels import readable
 from gexbench.leaderboards.html_markup import Markup
+from gexbench.leaderboards.logs import STEP, quantities
 from gexbench.leaderboards.notes import shortened
 from gexbench.leaderboards.records import Record
 from gexbench.leaderboards.table import Leaderboard
@@ -19,22 +21,24 @@ SCHEMA = 1
 DIGITS = 6
 """Significant digits of the numbers; leaderboard.csv has more."""
 
-LONGEST_CURVE = 120
+LONGEST_CURVE = 50
+CURVE_DIGITS = 4
 _IN_JSON = {ord(mark): f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"}
 
 
-def embedded(board: Leaderboard, records: Sequence[Record]) -> Markup:
+def embedded(board: Leaderboard, records: Sequence[Record], logs: Mapping[str, pd.DataFrame]) -> Markup:
     """The data as JSON that no parser of HTML or of scripts takes for anything else."""
-    text = json.dumps(page_data(board, records), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(page_data(board, records, logs), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.translate(_IN_JSON))
 
 
-def page_data(board: Leaderboard, records: Sequence[Record]) -> dict[str, Any]:
+def page_data(board: Leaderboard, records: Sequence[Record], logs: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """All frames by column, metrics and differences by key, and the details of each row.
 
     Args:
         board: made from these records.
         records: in any order.
+        logs: training logs by row; of a curve that a record holds too, the log is taken, since it knows the steps.
 
     Returns:
         Plain JSON values: numbers to `DIGITS` significant digits, None for NaN, text on one line; integers that a
@@ -61,7 +65,11 @@ def page_data(board: Leaderboard, records: Sequence[Record]) -> dict[str, Any]:
         "absent": _columns(board.absent),
         "notes": board.notes,
         "remarks": board.remarks,
-        "details": [_details([record for record in _whole(records) if record.generator == name]) for name in names],
+        "details": [
+            _details([record for record in _whole(records) if record.generator == name], logs.get(name))
+            for name in names
+        ],
+        "labels": {measure: readable(measure) for measure in _measures(records)},
     }
     found: dict[str, Any] = _plain(data)
     return found
@@ -89,7 +97,12 @@ def _differences(frame: pd.DataFrame, pair: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _details(records: Sequence[Record]) -> dict[str, Any]:
+def _measures(records: Iterable[Record]) -> list[str]:
+    """Every measure that some record has by class."""
+    return sorted({str(name) for record in records for name in _mapping(record.content.get("per_class"))})
+
+
+def _details(records: Sequence[Record], log: pd.DataFrame | None) -> dict[str, Any]:
     """What the records of one row say beyond the frames, without its failures' tracebacks."""
     about = [record.content for record in records]
     return {
@@ -97,7 +110,7 @@ def _details(records: Sequence[Record]) -> dict[str, Any]:
         "versions": _varying([content["versions"] for content in about]),
         "hardware": _varying([content["hardware"] for content in about]),
         "cells": [_cell(record) for record in records],
-        "curves": _curves(records),
+        "curves": _curves(records, log),
         "per_class": _per_class(records),
     }
 
@@ -124,22 +137,61 @@ def _cell(record: Record) -> dict[str, Any]:
 def _varying(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Name → value, or every value in the order of the cells where they differ."""
     names = sorted({str(name) for values in found for name in values})
-    texts = {name: dict.fromkeys(str(values.get(name)) for values in found) for name in names}
+    texts = {name: dict.fromkeys(_setting(values.get(name)) for values in found) for name in names}
     return {name: " / ".join(values) for name, values in texts.items()}
 
 
-def _curves(records: Sequence[Record]) -> dict[str, list[dict[str, Any]]]:
-    """Curve → fold, seed and at most `LONGEST_CURVE` of its values, first and last among them."""
-    curves: dict[str, list[dict[str, Any]]] = {}
+def _setting(value: object) -> str:
+    return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)
+
+
+def _curves(records: Sequence[Record], log: pd.DataFrame | None) -> dict[str, list[dict[str, Any]]]:
+    """Curve → fold, seed, state, at most `LONGEST_CURVE` of its values, and from a log the steps they were taken at."""
+    found: dict[str, dict[tuple[int, int], dict[str, Any]]] = {}
     for record in records:
+        cell = {"fold": record.fold, "seed": record.repeat, "state": record.state}
         for name, values in sorted(_mapping(record.content.get("curves")).items()):
-            taken = [_finite(value) for value in values] if isinstance(values, list) else []
-            if len(taken) > LONGEST_CURVE:
-                at = np.linspace(0, len(taken) - 1, LONGEST_CURVE).round().astype(int)
-                taken = [taken[place] for place in at]
+            taken = _thinned([_finite(value) for value in values] if isinstance(values, list) else [])
             if any(value is not None for value in taken):
-                curves.setdefault(str(name), []).append({"fold": record.fold, "seed": record.repeat, "values": taken})
+                of_name = found.setdefault(str(name), {})
+                of_name[record.fold, record.repeat] = cell | {"values": [_rounded(value) for value in taken]}
+    for name, cells in _logged(log).items():
+        found.setdefault(name, {}).update(cells)
+    return {name: [cells[place] for place in sorted(cells)] for name, cells in found.items()}
+
+
+def _logged(log: pd.DataFrame | None) -> dict[str, dict[tuple[int, int], dict[str, Any]]]:
+    """The same from a row's training log, by fold and seed."""
+    if log is None:
+        return {}
+    curves: dict[str, dict[tuple[int, int], dict[str, Any]]] = {}
+    for name in quantities(log):
+        for (fold, seed, state), mine in log.groupby(["fold", "seed", "state"], sort=True):
+            taken = mine.loc[mine[name].notna() & mine[STEP].notna(), [STEP, name]].sort_values(STEP)
+            if taken.empty:
+                continue
+            steps, values = (_thinned([_finite(value) for value in taken[column]]) for column in (STEP, name))
+            curves.setdefault(name, {})[int(fold), int(seed)] = {
+                "fold": int(fold),
+                "seed": int(seed),
+                "state": str(state),
+                "steps": [None if step is None else round(step) for step in steps],
+                "values": [_rounded(value) for value in values],
+            }
     return curves
+
+
+def _thinned(values: list[float | None]) -> list[float | None]:
+    """At most `LONGEST_CURVE` of the values, evenly spaced, first and last among them."""
+    if len(values) <= LONGEST_CURVE:
+        return values
+    at = np.linspace(0, len(values) - 1, LONGEST_CURVE).round().astype(int)
+    return [values[place] for place in at]
+
+
+def _rounded(value: float | None) -> float | None:
+    """To the digits that a small drawing can show."""
+    return None if value is None else float(f"{value:.{CURVE_DIGITS}g}")
 
 
 def _per_class(records: Sequence[Record]) -> dict[str, dict[str, float]]:

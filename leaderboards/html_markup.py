@@ -88,6 +88,6 @@ def interval_bar(
     if math.isfinite(half_width):
         from_, to = ((value if centre is None else centre) + side * half_width for side in (-1, 1))
         parts.append(element("path", class_="whisker", d=f"M{at(from_)} {middle}H{at(to)}"))
-    parts.append(element("circle", cx=at(value), cy=middle, r="2.5"))
+    parts.append(element("circle", cx=at(value), cy=middle, r="2"))
     box = f"0 0 {width} {_BAR_HEIGHT}"
     return element("svg", *parts, class_="bar", width=width, height=_BAR_HEIGHT, viewBox=box, aria_hidden="true")

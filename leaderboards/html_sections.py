@@ -10,7 +10,7 @@ from gexbench.leaderboards.anchors import LEGEND as ANCHOR_LEGEND
 from gexbench.leaderboards.anchors import TITLES as ANCHOR_TITLES
 from gexbench.leaderboards.copies import COPIES
 from gexbench.leaderboards.formatting import NOTHING, arrow, number, p_text, percent, with_interval
-from gexbench.leaderboards.html_board import label_of
+from gexbench.leaderboards.html_labels import label_of
 from gexbench.leaderboards.html_markup import Markup, element, interval_bar, joined
 from gexbench.leaderboards.main_table import ABLATION_METRICS
 from gexbench.leaderboards.notes import shortened
@@ -51,7 +51,9 @@ def sections(board: Leaderboard) -> Iterable[Markup]:
 
 def scrolling(table: Markup, name: str, *, tall: bool = False) -> Markup:
     """A table that scrolls by itself where it is wider than the page; the keyboard reaches it."""
-    return element("div", table, class_="scroll tall" if tall else "scroll", role="region", aria_label=name, tabindex=0)
+    return element(
+        "div", table, class_="scroll tall" if tall else "scroll", role="region", aria_label=f"table: {name}", tabindex=0
+    )
 
 
 def _section(identifier: str, title: str, about: str, *content: Markup) -> Markup:
@@ -77,7 +79,11 @@ def _comparison_table(board: Leaderboard, frame: pd.DataFrame) -> Markup:
         element("th", f"against {_role(role, names[role])}", scope="colgroup", colspan=3, class_="edge")
         for role in roles
     ]
-    parts = [element("th", text, scope="col", class_=kind) for text, kind in _PARTS] * len(roles)
+    ends = element("small", _ends(low, high))
+    parts = [
+        element("th", element("span", text), *([ends] if kind == "wide" else []), scope="col", class_=kind)
+        for text, kind in _PARTS
+    ] * len(roles)
     at = {(row.generator, row.role): row for row in frame.itertuples()}
     lines = []
     for name in dict.fromkeys(name for name in board.rows["generator"] if (frame["generator"] == name).any()):
@@ -108,7 +114,7 @@ def _patient_level(frame: pd.DataFrame) -> Iterable[Markup]:
                     *(element("td", text) for text in texts),
                 )
             )
-        parts = (("difference", "edge"), ("", "wide"), ("95 % interval", None), ("p (Holm)", None))
+        parts = (("difference", "edge"), ("drawn", "wide"), ("95 % interval", None), ("p (Holm)", None))
         heads = [element("th", "compared", scope="col", class_="name")]
         heads += [element("th", text, scope="col", class_=kind) for text, kind in parts]
         table = element("table", element("thead", element("tr", *heads)), element("tbody", *lines))
@@ -141,6 +147,10 @@ def _axis(frame: pd.DataFrame) -> tuple[float, float]:
     ends = [0.0, *(frame["difference"] - reach), *(frame["difference"] + reach)]
     finite = [value for value in ends if math.isfinite(value)]
     return min(finite), max(finite)
+
+
+def _ends(low: float, high: float) -> str:
+    return f"axis from {number(low, 2)} to {number(high, 2)}"
 
 
 def _ablations(board: Leaderboard) -> Markup:

@@ -31,6 +31,8 @@ SHORT = {
     "correlation_mse": "C.MSE",
     "variance_ratio": "variance ratio",
     "detection_xgb": "detection AUC (XGB)",
+    "detection_lr": "detection AUC (LR)",
+    "detection_mlp": "detection AUC (MLP)",
     "coverage_genes": "coverage",
     "conditional_skill": "conditional skill",
 }

@@ -1,7 +1,7 @@
 """Published leaderboards: folders whose records never change, and whose tables and checksums anyone can check.
 
-The tables are a function of the records; a version of the suite that draws them differently draws them anew
-(`refresh`), after it has checked that nothing else differs from its checksum.
+The tables are a function of the records and the training logs; a version of the suite that draws them differently
+draws them anew (`refresh`), after it has checked that nothing else differs from its checksum.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from gexbench.leaderboards.logs import read_logs
 from gexbench.leaderboards.records import Record, RecordError, read_records
 from gexbench.leaderboards.rendering import write
 from gexbench.leaderboards.table import leaderboard
@@ -133,7 +134,7 @@ def _differences(folder: Path) -> dict[str, str]:
 def _with_tables(folder: Path) -> list[Record]:
     try:
         records = read_records(folder / "records")
-        write(leaderboard(records, _note(folder)), folder, records)
+        write(leaderboard(records, _note(folder)), folder, records, logs=read_logs(folder, records))
     except RecordError as error:
         raise PublishedError(list(error.problems)) from None
     return records
@@ -145,7 +146,7 @@ def _tables(folder: Path) -> dict[str, bytes]:
         place = Path(temporary)
         try:
             records = read_records(folder / "records")
-            write(leaderboard(records, _note(folder)), place, records)
+            write(leaderboard(records, _note(folder)), place, records, logs=read_logs(folder, records))
         except RecordError as error:
             raise PublishedError(list(error.problems)) from None
         return {path.name: path.read_bytes() for path in sorted(place.iterdir())}

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +26,11 @@ DEFAULT_FORMATS = ("md", "csv", "html")
 
 
 def write(
-    board: Leaderboard, folder: Path, records: Sequence[Record] = (), formats: Sequence[str] = DEFAULT_FORMATS
+    board: Leaderboard,
+    folder: Path,
+    records: Sequence[Record] = (),
+    formats: Sequence[str] = DEFAULT_FORMATS,
+    logs: Mapping[str, pd.DataFrame] | None = None,
 ) -> list[Path]:
     """Write `leaderboard.FORMAT` for every format, each at once or not at all.
 
@@ -35,6 +39,7 @@ def write(
         folder: made where it is not there.
         records: for what a row of the page says when it is opened; without them no page is written.
         formats: of `FORMATS`.
+        logs: training logs by row, as `read_logs` gives them, for the training curves of the page.
 
     Returns:
         The files.
@@ -45,7 +50,7 @@ def write(
     makers: dict[str, Callable[[], bytes]] = {
         "md": lambda: to_markdown(board).encode(),
         "csv": lambda: to_csv(board).encode(),
-        "html": lambda: to_html(board, records).encode(),
+        "html": lambda: to_html(board, records, logs).encode(),
         "parquet": lambda: to_parquet(board),
         "tex": lambda: to_latex(board).encode(),
     }

@@ -70,7 +70,10 @@ def figures(
         raise InputError(error.problems) from None
     drawings, left_out = _of_records(board, records, names)
     if not names or "training" in names:
-        more, lacking = _of_trainings(board, folder, records)
+        try:
+            more, lacking = _of_trainings(board, folder, records)
+        except RecordError as error:
+            raise InputError(error.problems) from None
         drawings, left_out = drawings + more, left_out + lacking
     if rows:
         drawings += _of_rows(board, records, options.listed(rows), fold, cohort, results)
@@ -108,7 +111,8 @@ def _of_trainings(board: "Leaderboard", folder: Path, records: "Sequence[Record]
     from functools import partial
 
     from gexbench.leaderboards.figures.catalogue import TRAINING_CAPTION, caption_of
-    from gexbench.leaderboards.figures.curves import read_logs, training_figure
+    from gexbench.leaderboards.figures.curves import training_figure
+    from gexbench.leaderboards.logs import read_logs
 
     drawings: list[Drawing] = [
         (f"training/{_file_name(row)}", partial(training_figure, log, row), caption_of(text, board.header))

@@ -57,6 +57,7 @@ def write_and_show(
         formats: of the tables; none = those that every leaderboard has.
         out: folder for the tables; None = the leaderboard's own.
     """
+    from gexbench.leaderboards.logs import read_logs
     from gexbench.leaderboards.publishing import SUMS
     from gexbench.leaderboards.records import RecordError, read_records
     from gexbench.leaderboards.rendering import DEFAULT_FORMATS, write
@@ -74,6 +75,7 @@ def write_and_show(
     try:
         records = read_records(folder / "records")
         board = leaderboard(records, note)
+        logs = read_logs(folder, records)
     except RecordError as error:
         raise InputError(error.problems) from None
     target = folder if out is None else out
@@ -81,7 +83,7 @@ def write_and_show(
         _refreshed(folder)
         written = [folder / f"leaderboard.{kind}" for kind in DEFAULT_FORMATS]
     else:
-        written = write(board, target, records, formats or DEFAULT_FORMATS)
+        written = write(board, target, records, formats or DEFAULT_FORMATS, logs)
     frame = summary(board)
     console.print(_table(frame, console.width))
     first, *others = [str(written[0]), *(path.name for path in written[1:])]

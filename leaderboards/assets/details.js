@@ -5,11 +5,11 @@ function pairs(title, entries) {
   if (!shown.length) return [];
   const list = make("dl", { class: "pairs" });
   for (const [name, value] of shown) list.append(make("dt", {}, name), make("dd", {}, value));
-  return [make("section", {}, make("h4", {}, title), list)];
+  return [make("section", {}, make("h3", {}, title), list)];
 }
 
 function columnsOf(heads, lines) {
-  const head = make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)));
+  const head = make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text === "drawn" ? make("span", { class: "unseen" }, text) : text)));
   const body = lines.map((cells) =>
     make("tr", {}, ...cells.map((cell, at) => make(at ? "td" : "th", at ? {} : { scope: "row" }, cell))),
   );
@@ -23,30 +23,40 @@ function scores(data, at) {
     const text = finite(half) ? `${fixed(value, 3)} ± ${fixed(half, 3)}` : fixed(value, 3);
     return [name, intervalBar(value, half, 0, 1), text];
   });
-  return [make("section", {}, make("h4", {}, "Scores, 0 to 1"), columnsOf(["family", "", "95 % interval"], lines))];
+  return [make("section", {}, make("h3", {}, "Scores, 0 to 1"), columnsOf(["family", "drawn", "95 % interval"], lines))];
 }
 
 function curvesOf(detail) {
   const figures = Object.entries(detail.curves).map(([name, curves]) => sparkline(name, curves));
-  return figures.length ? [make("section", { class: "curves" }, make("h4", {}, "Training"), ...figures)] : [];
+  if (!figures.length) return [];
+  const folds = [...new Set(Object.values(detail.curves).flat().map((curve) => curve.fold))].sort((a, b) => a - b);
+  const keys = make("div", { class: "keys" }, ...keysOf(folds));
+  return [make("section", { class: "curves" }, make("h3", {}, "Training"), keys, make("div", { class: "charts" }, ...figures))];
 }
 
-function classesOf(detail, real) {
+function classesOf(detail, real, labels) {
   const tables = Object.entries(detail.per_class).map(([measure, classes], at) => {
     const ceiling = real ? real.per_class[measure] || {} : {};
     const lines = Object.entries(classes).map(([name, value]) => [
       name, shareBar(value, ceiling[name]), fixed(value, 2), fixed(ceiling[name], 2),
     ]);
-    const table = columnsOf(["class", "", "recall", "real-holdout"], lines);
-    return make("details", { open: at === 0 }, make("summary", {}, measure), table);
+    const table = columnsOf(["class", "drawn", "recall", "real-holdout"], lines);
+    return make("details", { open: at === 0 }, make("summary", {}, labels[measure] || measure), table);
   });
   if (!tables.length) return [];
   const lead = make("p", { class: "lead" }, "Mean over folds; the tick is real-holdout.");
-  return [make("section", { class: "classes" }, make("h4", {}, "Recall by class"), lead, ...tables)];
+  return [make("section", { class: "classes" }, make("h3", {}, "Recall by class"), lead, ...tables)];
 }
 
 function mebibytes(count) {
   return finite(count) ? Math.round(count / 2 ** 20).toLocaleString("en-GB") : NOTHING;
+}
+
+/* A table that scrolls by itself where it is wider than the row. */
+function wideTable(title, heads, lines) {
+  if (!lines.length) return [];
+  const region = make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": title }, columnsOf(heads, lines));
+  return [make("section", { class: "cells" }, make("h3", {}, title), region)];
 }
 
 function cellsOf(detail) {
@@ -60,16 +70,15 @@ function cellsOf(detail) {
     make("code", {}, (cell.commit || cell.suite).slice(0, 10)),
     make("code", {}, cell.record),
   ]);
-  const region = make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "cells" }, columnsOf(heads, lines));
-  return lines.length ? [make("section", { class: "cells" }, make("h4", {}, "Cells"), region)] : [];
+  return wideTable("Cells", heads, lines);
 }
 
 function seedsOf(detail) {
+  const purposes = [...new Set(detail.cells.flatMap((cell) => Object.keys(cell.seeds)))].sort();
   const lines = detail.cells.map((cell) => [
-    `fold ${cell.fold} seed ${cell.seed}`,
-    Object.entries(cell.seeds).map(([name, seed]) => `${name} ${seed}`).join(", "),
+    cell.fold, cell.seed, ...purposes.map((name) => make("code", {}, cell.seeds[name] || NOTHING)),
   ]);
-  return pairs("Seeds by purpose", lines);
+  return purposes.length ? wideTable("Seeds by purpose", ["fold", "seed", ...purposes], lines) : [];
 }
 
 function saidOf(data, detail, at) {
@@ -77,7 +86,7 @@ function saidOf(data, detail, at) {
   const warnings = detail.cells.flatMap((cell) => cell.warnings);
   const texts = [...new Set([...marks.map((mark) => data.notes[Number(mark) - 1]), ...warnings])];
   if (!texts.length) return [];
-  return [make("section", {}, make("h4", {}, "Notes"), make("ul", {}, ...texts.map((text) => make("li", {}, text))))];
+  return [make("section", {}, make("h3", {}, "Notes"), make("ul", {}, ...texts.map((text) => make("li", {}, text))))];
 }
 
 function detailOf(data, at) {
@@ -94,20 +103,18 @@ function detailOf(data, at) {
   const columns = (...parts) => make("div", { class: "columns" }, ...parts);
   return make(
     "div",
-    { class: "detail" },
+    { class: "detail", role: "region", "aria-label": `details of ${data.rows.generator[at]}` },
     columns(
       ...pairs("Generator", about),
       ...saidOf(data, detail, at),
       ...scores(data, at),
-      ...curvesOf(detail),
-      ...classesOf(detail, real),
+      ...pairs("Hardware", Object.entries(detail.hardware)),
+      ...pairs("Versions", Object.entries(detail.versions)),
+      ...classesOf(detail, real, data.labels),
       ...pairs("Settings", Object.entries(detail.settings)),
     ),
+    ...curvesOf(detail),
     ...cellsOf(detail),
-    columns(
-      ...seedsOf(detail),
-      ...pairs("Versions", Object.entries(detail.versions)),
-      ...pairs("Hardware", Object.entries(detail.hardware)),
-    ),
+    ...seedsOf(detail),
   );
 }

@@ -5,7 +5,7 @@ document.documentElement.classList.add("js");
 
 const SVG = "http://www.w3.org/2000/svg";
 const NOTHING = "–";
-const DASHES = ["none", "5 2", "1.5 2", "7 2 1.5 2", "3 3"];
+const DASHES = ["none", "6 2", "2 2", "8 2 2 2", "4 3"];
 
 function append(parent, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
@@ -38,13 +38,13 @@ function fixed(value, places) {
 }
 
 /* A dot with its interval between low and high, as in the overall column. */
-function intervalBar(value, half, low, high) {
+function intervalBar(value, half, low, high, width = 96) {
   if (!finite(value) || !(high > low)) return make("span", {}, NOTHING);
-  const at = (place) => (4 + 88 * Math.min(Math.max((place - low) / (high - low), 0), 1)).toFixed(1);
-  const bar = draw("svg", { class: "bar", width: 96, height: 12, viewBox: "0 0 96 12", "aria-hidden": "true" });
-  bar.append(draw("path", { class: "axis", d: "M4 6H92" }));
+  const at = (place) => (4 + (width - 8) * Math.min(Math.max((place - low) / (high - low), 0), 1)).toFixed(1);
+  const bar = draw("svg", { class: "bar", width, height: 12, viewBox: `0 0 ${width} 12`, "aria-hidden": "true" });
+  bar.append(draw("path", { class: "axis", d: `M4 6H${width - 4}` }));
   if (finite(half)) bar.append(draw("path", { class: "whisker", d: `M${at(value - half)} 6H${at(value + half)}` }));
-  bar.append(draw("circle", { cx: at(value), cy: 6, r: 2.5 }));
+  bar.append(draw("circle", { cx: at(value), cy: 6, r: 2, class: value < low || value > high ? "beyond" : null }));
   return bar;
 }
 
@@ -57,49 +57,63 @@ function shareBar(value, reference) {
   return bar;
 }
 
-function lineOf(values, x, y) {
+function lineOf(places, values, x, y) {
   let path = "";
   let down = false;
-  values.forEach((value, place) => {
-    if (finite(value)) path += `${down ? "L" : "M"}${x(place, values.length)} ${y(value)}`;
+  values.forEach((value, at) => {
+    if (finite(value)) path += `${down ? "L" : "M"}${x(places[at])} ${y(value)}`;
     down = finite(value);
   });
   return path;
 }
 
-/* One line per fold and seed over the checkpoints; the lowest and highest value stand at the left. */
-function sparkline(name, curves) {
-  const found = curves.flatMap((curve) => curve.values).filter(finite);
-  const [low, high] = [Math.min(...found), Math.max(...found)];
-  const folds = [...new Set(curves.map((curve) => curve.fold))];
-  const x = (place, count) => (2 + 276 * (count > 1 ? place / (count - 1) : 0.5)).toFixed(1);
-  const y = (value) => (high > low ? 68 - (64 * (value - low)) / (high - low) : 36).toFixed(1);
-  const told = curves.map((curve) => {
-    const [first, last] = [curve.values.find(finite), curve.values.findLast(finite)];
-    return `fold ${curve.fold} seed ${curve.seed}: ${short(first)} to ${short(last)}`;
-  });
-  const chart = draw("svg", {
-    class: "spark", width: 280, height: 72, viewBox: "0 0 280 72", role: "img", "aria-label": `${name}; ${told.join("; ")}`,
-  });
-  for (const curve of curves) {
-    const dash = DASHES[folds.indexOf(curve.fold) % DASHES.length];
-    const line = draw("path", { d: lineOf(curve.values, x, y), "stroke-dasharray": dash });
-    if (curve.values.filter(finite).length === 1) {
-      const place = curve.values.findIndex(finite);
-      line.replaceChildren();
-      chart.append(draw("circle", { cx: x(place, curve.values.length), cy: y(curve.values[place]), r: 2.5 }));
-    }
-    line.append(draw("title", {}, `fold ${curve.fold} seed ${curve.seed}`));
-    chart.append(line);
-  }
-  const keys = folds.slice(0, DASHES.length).map((fold, at) => {
-    const sample = draw("svg", { class: "spark", width: 26, height: 8, viewBox: "0 0 26 8", "aria-hidden": "true" });
-    sample.append(draw("path", { d: "M1 4H25", "stroke-dasharray": DASHES[at] }));
+/* Ends of the drawn values: a first value far beyond the others would flatten them, so the line leaves the top. */
+function endsOf(curves) {
+  const all = curves.flatMap((curve) => curve.values).filter(finite);
+  const later = curves.flatMap((curve) => curve.values.slice(Math.ceil(curve.values.length / 10))).filter(finite);
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const [from, to] = [Math.min(...later), Math.max(...later)];
+  if (!(to > from) || high - low <= 4 * (to - from)) return [low, high, false];
+  const room = 0.5 * (to - from);
+  return [Math.max(low, from - room), Math.min(high, to + room), true];
+}
+
+function nameOf(curve) {
+  return `fold ${curve.fold} seed ${curve.seed}${curve.state === "ok" ? "" : `, ${curve.state}`}`;
+}
+
+function keysOf(folds) {
+  return folds.map((fold, at) => {
+    const sample = draw("svg", { class: `spark fold-${at % DASHES.length}`, width: 26, height: 8, viewBox: "0 0 26 8", "aria-hidden": "true" });
+    sample.append(draw("path", { d: "M1 4H25", "stroke-dasharray": DASHES[at % DASHES.length] }));
     return make("span", {}, sample, ` fold ${fold}`);
   });
-  const axis = make("div", { class: "axis-labels", "aria-hidden": "true" }, make("span", {}, short(high)), make("span", {}, short(low)));
-  const longest = Math.max(...curves.map((curve) => curve.values.length));
-  const goal = /^validation.score$/.test(name) ? ", lower is better" : "";
-  const caption = make("figcaption", {}, make("b", {}, name.replaceAll("_", " ")), `${goal}; ${longest} points of training`);
-  return make("figure", {}, caption, make("div", { class: "chart" }, axis, chart), make("div", { class: "keys" }, ...keys));
+}
+
+/* One line per fold and seed over the steps, or over the checkpoints where the steps are unknown. */
+function sparkline(name, curves) {
+  const [low, high, cut] = endsOf(curves);
+  const folds = [...new Set(curves.map((curve) => curve.fold))].sort((a, b) => a - b);
+  const stepped = curves.every((curve) => curve.steps);
+  const placesOf = (curve) => (stepped ? curve.steps : curve.values.map((_, at) => at + 1));
+  const places = curves.flatMap(placesOf);
+  const [first, last] = [Math.min(...places), Math.max(...places)];
+  const x = (place) => (2 + 276 * (last > first ? (place - first) / (last - first) : 0.5)).toFixed(1);
+  const y = (value) => (high > low ? Math.max(Math.min(68 - (64 * (value - low)) / (high - low), 76), -4) : 36).toFixed(1);
+  const told = curves.map((curve) => `${nameOf(curve)}: ${short(curve.values.find(finite))} to ${short(curve.values.findLast(finite))}`);
+  const title = name.replaceAll("_", " ");
+  const chart = draw("svg", { class: "spark", width: 280, height: 72, viewBox: "0 0 280 72", role: "img", "aria-label": `${title}; ${told.join("; ")}` });
+  for (const curve of curves) {
+    const at = folds.indexOf(curve.fold) % DASHES.length;
+    const group = draw("g", { class: `fold-${at}` }, draw("title", {}, nameOf(curve)));
+    const known = curve.values.findIndex(finite);
+    if (curve.values.filter(finite).length === 1) group.append(draw("circle", { cx: x(placesOf(curve)[known]), cy: y(curve.values[known]), r: 2.5 }));
+    else group.append(draw("path", { d: lineOf(placesOf(curve), curve.values, x, y), "stroke-dasharray": DASHES[at] }));
+    chart.append(group);
+  }
+  const side = make("div", { class: "axis-labels", "aria-hidden": "true" }, make("span", {}, short(high)), make("span", {}, short(low)));
+  const under = make("div", { class: "step-labels", "aria-hidden": "true" }, make("span", {}, first), make("span", {}, stepped ? "step" : "checkpoint"), make("span", {}, last));
+  const more = [/^validation.score$/.test(name) ? "lower is better" : "", cut ? "its first values lie beyond the frame" : ""];
+  const caption = make("figcaption", {}, make("b", {}, title), ...more.filter(Boolean).map((text) => `, ${text}`));
+  return make("figure", {}, caption, make("div", { class: "chart" }, side, chart, make("span"), under));
 }

@@ -6,7 +6,8 @@ function start() {
   const heads = [...table.tHead.querySelectorAll("th[data-column]")];
   const rows = [...table.querySelectorAll("tr[data-row]")];
   const opened = new Map();
-  const state = { column: null, reversed: false, unfolded: new Set() };
+  const overall = heads.find((head) => head.dataset.column === "overall");
+  const state = { column: data.rows.overall.some(finite) ? overall : null, reversed: false, unfolded: new Set() };
 
   const placeOf = (row) => Number(row.dataset.row);
   const chosen = (name) => document.querySelector(`input[name="${name}"]:checked`).value;
@@ -76,9 +77,11 @@ function start() {
     const shown = rows.filter((row) => !row.hidden).length;
     const head = state.column;
     const sorted = head
-      ? `sorted by ${head.querySelector("button").textContent}${state.reversed ? ", reversed" : ""}`
-      : "in the order of the overall score";
-    document.getElementById("shown").textContent = `${shown} of ${rows.length} generators, ${sorted}. Open a row by its name.`;
+      ? `sorted by ${head.querySelector("button").innerText.replace(/\s+/g, " ").trim()}${state.reversed ? ", reversed" : ""}`
+      : "in the order of their records";
+    document.getElementById("shown").textContent = `${shown} of ${rows.length} generators, ${sorted}. Open a row by its name.${
+      chosen("interval") === "bar" ? " The axis of each column spans its ranked rows; a hollow dot lies beyond it." : ""
+    }`;
   }
 
   function fold() {
@@ -101,6 +104,15 @@ function start() {
     button.textContent = all ? "Fold all" : "Unfold all";
   }
 
+  /* The axis of a column spans its ranked rows: references far off would press all others together. */
+  function axisOf(values, halves) {
+    const ends = (standings) =>
+      values.flatMap((value, at) => (finite(value) && standings.includes(data.rows.standing[at]) ? [value - (halves[at] || 0), value + (halves[at] || 0)] : []));
+    const ranked = ends(["ranked"]);
+    const shown = Math.max(...ranked) > Math.min(...ranked) ? ranked : ends(data.rows.standing);
+    return [Math.min(...shown), Math.max(...shown)];
+  }
+
   function bars() {
     for (const old of table.querySelectorAll(".drawn")) old.remove();
     if (chosen("interval") !== "bar") return;
@@ -109,9 +121,7 @@ function start() {
       const { value, half, score, scoreHalf } = series(head);
       const [values, halves] = scaled && score ? [score, scoreHalf] : [value, half];
       if (!halves || head.dataset.column === "overall") return;
-      const ends = values.flatMap((entry, row) => (finite(entry) ? [entry - (halves[row] || 0), entry + (halves[row] || 0)] : []));
-      const unit = values === score || head.dataset.frame === "rows";
-      const [low, high] = unit ? [0, 1] : [Math.min(...ends), Math.max(...ends)];
+      const [low, high] = axisOf(values, halves);
       for (const row of rows) {
         const bar = intervalBar(values[placeOf(row)], halves[placeOf(row)], low, high);
         row.cells[at + 2].append(make("span", { class: "drawn" }, bar));
@@ -213,6 +223,13 @@ function start() {
     label();
   }
 
+  /* A narrow screen shows the table sooner. */
+  function prepareFacts() {
+    const facts = document.querySelector("details.facts");
+    if (facts && matchMedia("(max-width: 40rem)").matches) facts.open = false;
+  }
+
+  prepareFacts();
   prepareHeads();
   prepareRows();
   prepareControls();

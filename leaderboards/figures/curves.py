@@ -1,34 +1,15 @@
 """Training curves: losses, gradient norms and the validation score by step, one figure per row of a leaderboard."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gexbench.leaderboards.figures.style import literal
-from gexbench.leaderboards.records import Record
+from gexbench.leaderboards.logs import KEYS, SCORE, quantities
 
-SCORE = "validation_score"
-KEYS = ("step", "fold", "seed", "state")
 PANELS_PER_ROW = 3
 _PANEL_INCHES = (3.6, 2.6)
-
-
-def read_logs(folder: Path, records: Sequence[Record]) -> dict[str, pd.DataFrame]:
-    """Training logs of a leaderboard folder: row → frame with the logs' columns and fold, seed, state.
-
-    A record without a log is left out; so is a row without any.
-    """
-    found: dict[str, list[pd.DataFrame]] = {}
-    for record in records:
-        path = folder / "training" / f"{Path(record.place).stem}.parquet"
-        if path.is_file():
-            frame = pd.read_parquet(path).assign(fold=record.fold, seed=record.repeat, state=record.state)
-            found.setdefault(record.generator, []).append(frame)
-    return {row: pd.concat(frames, ignore_index=True) for row, frames in sorted(found.items())}
 
 
 def training_figure(log: pd.DataFrame, title: str) -> Figure:
@@ -38,7 +19,7 @@ def training_figure(log: pd.DataFrame, title: str) -> Figure:
         log: `step`, `fold`, `seed`, `state`, and one column per quantity, NaN where it was not taken.
         title: of the figure. Lines of trainings that did not end well are dashed.
     """
-    names = _ordered(log)
+    names = quantities(log)
     columns = min(PANELS_PER_ROW, max(len(names), 1))
     rows = -(-max(len(names), 1) // columns)
     width, height = _PANEL_INCHES
@@ -59,12 +40,6 @@ def training_figure(log: pd.DataFrame, title: str) -> Figure:
             labels = sorted(shown)
             figure.legend([shown[label] for label in labels], labels, loc="outside lower center", ncols=len(labels))
     return figure
-
-
-def _ordered(log: pd.DataFrame) -> list[str]:
-    """Names of the quantities that have a value: losses, gradient norms, the validation score."""
-    names = [str(name) for name in log.columns if name not in KEYS and log[name].notna().any()]
-    return sorted(names, key=lambda name: (name == SCORE, "gradient" in name))
 
 
 def _panel(axis: Axes, log: pd.DataFrame, name: str) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gexbench.leaderboards.figures.curves import read_logs, training_figure
+from gexbench.leaderboards.figures.curves import training_figure
 from gexbench.leaderboards.figures.writing import figure_bytes
-from gexbench.leaderboards.records import read_records
+from gexbench.leaderboards.logs import read_logs
+from gexbench.leaderboards.records import RecordError, read_records
 
 Make = Callable[..., dict[str, Any]]
 LOG = {
@@ -41,6 +42,29 @@ def test_logs_are_read_by_row_with_their_fold_and_state(folder: Path) -> None:
     assert list(logs) == ["gan"]
     assert logs["gan"].groupby("fold")["state"].first().to_dict() == {0: "ok", 1: "diverged"}
     assert len(logs["gan"]) == 6
+
+
+def test_logs_of_fits_on_few_patients_are_no_curves_of_the_row(folder: Path) -> None:
+    path = folder / "records" / "gan.random-0.0.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "train_fraction": 0.1}))
+    assert read_logs(folder, read_records(folder / "records"))["gan"]["fold"].unique().tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"no table", "it cannot be read"),
+        (pd.DataFrame({"loss": [1.0]}).to_parquet(), "no column step"),
+        (pd.DataFrame({"step": [1.0], "loss": ["<b>"]}).to_parquet(), "no numbers in loss"),
+    ],
+)
+def test_every_log_that_is_none_is_named(folder: Path, content: bytes, said: str) -> None:
+    for fold in range(2):
+        (folder / "training" / f"gan.random-{fold}.0.parquet").write_bytes(content)
+    with pytest.raises(RecordError) as caught:
+        read_logs(folder, read_records(folder / "records"))
+    assert [said in problem for problem in caught.value.problems] == [True, True]
+    assert "training/gan.random-1.0.parquet" in caught.value.problems[1]
 
 
 def test_a_panel_per_quantity_and_a_line_per_fold(folder: Path) -> None:

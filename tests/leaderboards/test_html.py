@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import hashlib
 import json
+import math
 import random
 import re
 from collections.abc import Callable
@@ -12,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gexbench.leaderboards.html import to_html
 from gexbench.leaderboards.html_data import LONGEST_CURVE
+from gexbench.leaderboards.html_labels import readable
+from gexbench.leaderboards.logs import read_logs
 from gexbench.leaderboards.records import Record, read_records
 from gexbench.leaderboards.rendering import write
 from gexbench.leaderboards.table import BELOW, Leaderboard, leaderboard
@@ -228,6 +232,50 @@ def test_a_row_leads_to_its_records(page: Page, board: Leaderboard, records: lis
     assert detail["curves"][EVIL][0]["values"] == [1, None, None, 2]
 
 
+def test_training_logs_become_thinned_curves_with_their_steps(board: Leaderboard, records: list[Record]) -> None:
+    steps = [float(step) for step in range(10, 2010, 10)]
+    log = pd.DataFrame({"step": steps, "fold": 1, "seed": 0, "state": "diverged", "loss": [1 / 3] * 199 + [math.nan]})
+    log["validation_score"] = [0.25 if step % 100 == 0 else math.nan for step in steps]
+    data = data_of(Page(to_html(board, records, {"vae": log})))
+    curves = data["details"][board.rows["generator"].tolist().index("vae")]["curves"]
+    (loss,) = curves["loss"]
+    assert (loss["fold"], loss["seed"], loss["state"]) == (1, 0, "diverged")
+    assert len(loss["values"]) == len(loss["steps"]) == LONGEST_CURVE
+    assert (loss["steps"][0], loss["steps"][-1]) == (10, 1990), "the step without a value is left out"
+    assert set(loss["values"]) == {0.3333}
+    of_records, of_log = curves["validation_score"][0], curves["validation_score"][1]
+    assert "steps" not in of_records
+    assert (of_log["steps"][:2], of_log["values"][:2]) == ([100, 200], [0.25, 0.25])
+    assert [curve["fold"] for curve in curves["validation_score"]] == [0, 1, 2]
+    others = data["details"][board.rows["generator"].tolist().index("cvae")]["curves"]
+    assert "loss" not in others
+
+
+def test_scores_point_upwards_whatever_the_direction_of_their_metric(page: Page) -> None:
+    heads = {one["attributes"].get("data-column"): one["text"] for one in page.found("th")}
+    assert heads["frechet"] == "Fréchet ↓ ↑", "the raw and the scaled arrow, of which one is shown"
+    assert heads["recall_genes"].startswith("recall ↑")
+    assert heads["fit_cpu_s"] == "fitCPU s"
+    ways = {(one["attributes"].get("class"), one["text"]) for one in page.found("span") if one["text"] in (" ↓", " ↑")}
+    assert ways == {("raw", " ↓"), ("scaled", " ↑")}
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("tstr_lr_recall[project]", "TSTR recall (LR), project"),
+        ("mmd", "MMD"),
+        ("ks_max", "KS max"),
+        ("recall_pcs", "recall, components"),
+        ("trts_mlp_macro_f1[site]", "TRTS macro F1 (MLP), site"),
+        ("detection_lr", "detection AUC (LR)"),
+        ("a[", "a["),
+    ],
+)
+def test_metrics_have_readable_names(key: str, text: str) -> None:
+    assert readable(key) == text
+
+
 @pytest.mark.parametrize("field", ["curves", "per_class"])
 @pytest.mark.parametrize("value", [None, [], {"a": None}, {"a": {"b": "c"}}, {"a": [{}, "x"]}, {"a[": {"b": True}}])
 def test_ill_typed_optional_fields_are_left_out(
@@ -284,8 +332,8 @@ def test_published_pages_are_what_their_records_give() -> None:
         stored = path.parent / "note.json"
         note = json.loads(stored.read_text())["note"] if stored.exists() else None
         written = path.read_bytes()
-        assert to_html(leaderboard(records, note), records).encode() == written
-        assert len(written) < 1_500_000
+        assert to_html(leaderboard(records, note), records, read_logs(path.parent, records)).encode() == written
+        assert len(written) < 2_000_000
 
 
 def test_another_note_makes_another_page(board: Leaderboard, records: list[Record], text: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from gexbench.leaderboards.records import Record
@@ -48,7 +49,8 @@ def page(records: list[Record], tmp_path: Path) -> Iterator[Any]:
     browser_path = shutil.which("chromium") or shutil.which("google-chrome")
     if browser_path is None:
         pytest.skip("no Chromium on this machine")
-    write(leaderboard(records, note=EVIL), tmp_path, records)
+    log = pd.DataFrame({"step": [10.0, 20.0, 30.0], "fold": 0, "seed": 0, "state": "ok", "loss": [900.0, 2.0, 1.0]})
+    write(leaderboard(records, note=EVIL), tmp_path, records, logs={EVIL: log})
     address = (tmp_path / "leaderboard.html").as_uri()
     seen: list[str] = []
     with playwright.sync_playwright() as started:
@@ -76,6 +78,7 @@ def head(page: Any, name: str) -> Any:
 
 def test_columns_sort_best_first_then_reversed_and_rows_below_the_line_stay_below(page: Any) -> None:
     assert shown(page)[-1] == "mixup"
+    assert head(page, "overall").get_attribute("aria-sort") == "descending"
     button = head(page, "frechet").locator("button")
     button.click()
     assert shown(page) == ["real-holdout", "class-gaussian", "cvae", "vae", EVIL, "class-mean", "gene-shuffle", "mixup"]
@@ -124,8 +127,11 @@ def test_values_become_scores_and_intervals_become_bars(page: Any) -> None:
     assert cell.inner_text() == "300.0 ± 0.0"
     page.locator('input[name="scale"][value="scaled"]').check(force=True)
     assert cell.inner_text().startswith("0.6")
+    assert head(page, "frechet").inner_text() == "Fréchet ↑"
     page.locator('input[name="interval"][value="bar"]').check(force=True)
     assert cell.locator("svg").count() == 1
+    assert page.locator("#board circle.beyond").count() > 0
+    assert "hollow" in page.locator("#shown").inner_text()
     page.locator('input[name="interval"][value="none"]').check(force=True)
     assert cell.locator("svg").count() == 0
 
@@ -140,12 +146,38 @@ def test_a_row_opens_with_what_its_records_say(page: Any) -> None:
     text = detail.inner_text()
     for said in ("width", "Cells", "validation score", EVIL, "python", "a processor", "2.00", "256"):
         assert said in text, said
-    assert detail.locator("figure svg.spark[role=img]").count() == 2
+    assert detail.locator("figure svg.spark[role=img]").count() == 3
+    loss = detail.locator("figure", has_text="loss")
+    assert loss.locator("svg.spark[role=img]").get_attribute("aria-label") == "loss; fold 0 seed 0: 900 to 1"
+    assert loss.locator(".step-labels").inner_text().split() == ["10", "step", "30"]
+    assert detail.locator("[role=region]").first.get_attribute("aria-label") == f"details of {EVIL}"
     head(page, "generator").locator("button").click()
     row = page.locator("#board tbody tr", has=page.locator('.open[aria-expanded="true"]'))
     assert row.evaluate("row => row.nextElementSibling.id") == detail.get_attribute("id")
     page.locator('.open[aria-expanded="true"]').click()
     assert page.locator("tr.opened").count() == 0
+
+
+def test_a_narrow_screen_scrolls_the_table_and_not_the_page(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    assert not page.locator("details.facts").evaluate("facts => facts.open")
+    page.locator("#unfold").click()
+    page.locator("#board .open").first.click()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.locator("tr.opened .detail").bounding_box()["width"] < 390
+
+
+def test_the_keyboard_reaches_the_table_at_once_and_sees_where_it_is(page: Any) -> None:
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.locator(".skip").bounding_box()["x"] >= 0
+    page.locator("#board .open").first.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    outline = "getComputedStyle(document.activeElement).outlineStyle"
+    assert page.evaluate("document.activeElement.className") == "open"
+    assert page.evaluate(outline) == "solid"
 
 
 def test_colours_change_and_print_is_light(page: Any) -> None:

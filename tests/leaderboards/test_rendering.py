@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import math
 import random
 import re
 import subprocess
@@ -132,7 +133,19 @@ def test_the_summary_has_the_order_and_ranks_of_the_table(board: Leaderboard) ->
 
 
 @pytest.mark.parametrize(
-    ("values", "places"), [([0.95, 0.1], 3), ([1.2], 3), ([665.0, 81.0], 1), ([0.055, 0.0021], 4), ([0.0], 3), ([], 3)]
+    ("values", "places"),
+    [
+        ([0.95, 0.1], 3),
+        ([1.2], 3),
+        ([665.0, 81.0], 1),
+        ([0.055, 0.0021], 4),
+        ([0.0], 3),
+        ([], 3),
+        ([0.106, 0.0031, 0.0025], 4),
+        ([0.05, 0.0003, 0.0002, 0.0, math.nan], 5),
+        ([1e-9], 6),
+        ([40.0, 0.02, 0.01], 3),
+    ],
 )
 def test_decimals(values: list[float], places: int) -> None:
     assert decimals(values) == places
