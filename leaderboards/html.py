@@ -59,8 +59,8 @@ def to_html(board: Leaderboard, records: Sequence[Record], logs: Mapping[str, pd
     )
     data = element("script", embedded(board, records, logs or {}), type="application/json", id="data")
     main = element("main", *_board_section(board), *sections(board))
-    footer = element("footer", "Made by gexbench from the records and training logs of this leaderboard alone; leaderboard.csv holds "
-                     "the same numbers with more digits.")  # fmt: skip
+    source = "Made by gexbench from the records and training logs of this leaderboard alone"
+    footer = element("footer", f"{source}; leaderboard.csv holds the same numbers with more digits.")
     skip = element("a", "Skip to the table", href="#board", class_="skip")
     body = element("body", skip, _header(board), main, footer, data)
     return "<!doctype html>\n" + element("html", head, "\n", body, lang="en") + "\n"
