@@ -75,6 +75,26 @@ def test_a_synthetic_cohort_as_h5ad_parquet_and_csv(board, workbench, tmp_path, 
     assert not (np.isin(np.round(data.X, 4), np.round(workbench.cohort.expression, 4)).all(axis=1)).any()
 
 
+def test_scanpy_opens_a_synthetic_cohort_and_its_provenance_leads_back_to_the_record(board, workbench, tmp_path):
+    scanpy = pytest.importorskip("scanpy", reason="opens the file as its users do; not a dependency of the tests")
+    sample(board, "board/class-gaussian.random-0.0", "--out", str(tmp_path / "a.h5ad"))
+    data = scanpy.read_h5ad(tmp_path / "a.h5ad")
+    assert data.shape == (len(workbench.cohort), len(workbench.cohort.genes))
+    assert {"sample", "draw", *workbench.cohort.label_columns} <= set(data.obs)
+    scanpy.pp.pca(data, n_comps=5)
+    assert data.obsm["X_pca"].shape == (len(data), 5)
+    provenance = json.loads(data.uns["gexbench"])
+    record = json.loads((board.folder / "records" / "class-gaussian.random-0.0.json").read_text())
+    assert provenance["keys"] == record["keys"]
+    assert provenance["generator"]["settings"] == record["generator"]["settings"]
+    assert provenance["versions"]["torch"]
+    assert provenance["made_by"]["version"]
+    assert provenance["unit"] == workbench.cohort.unit.name
+    trained = provenance["trained_on"]
+    assert (trained["fingerprint"], trained["seed"]) == (workbench.cohort.fingerprint(), record["seeds"]["fit"])
+    assert (trained["track"], trained["index"], trained["budget"]) == ("random", 0, record["budget"])
+
+
 def test_a_part_of_the_fold_and_several_draws(board, workbench, tmp_path):
     sample(
         board, "board/class-gaussian.random-0.0", "--out", str(tmp_path / "t.h5ad"), "--part", "test", "--draws", "3"

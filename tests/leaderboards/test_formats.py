@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from gexbench.benchmark.cli import app
 from gexbench.leaderboards.latex import latex_text, to_latex
+from gexbench.leaderboards.records import read_records
 from gexbench.leaderboards.rendering import FORMATS, to_csv, to_parquet, wide, write
 from gexbench.leaderboards.table import Leaderboard, leaderboard
 from gexbench.tasks.errors import InputError
@@ -80,6 +82,32 @@ def test_every_row_of_the_latex_has_a_cell_per_column_and_the_rules_of_booktabs(
     assert text.count(r"\begin{") == text.count(r"\end{") == 4
     assert "|" not in alignment
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+
+
+PAPER = r"""\documentclass{article}
+\usepackage{booktabs}
+\usepackage{graphicx}
+\begin{document}
+%s
+\end{document}
+"""
+
+
+@pytest.mark.slow  # two runs of pdflatex: ten seconds on a busy machine
+@pytest.mark.parametrize("of", ["hostile names", "published records"])
+def test_the_latex_compiles(of: str, board: Leaderboard, tmp_path: Path) -> None:
+    compiler = shutil.which("pdflatex") or shutil.which("tectonic")
+    if compiler is None:
+        pytest.skip("neither pdflatex (with booktabs) nor tectonic on this machine")
+    shown = board if of == "hostile names" else leaderboard(read_records(PUBLISHED / "records"))
+    (tmp_path / "paper.tex").write_text(PAPER % to_latex(shown), encoding="ascii")
+    options = ["-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape"] if "pdflatex" in compiler else []
+    done = subprocess.run(
+        [compiler, *options, "paper.tex"], cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "Undefined control sequence" not in done.stdout
+    assert (tmp_path / "paper.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_the_latex_has_the_numbers_of_the_board(board: Leaderboard) -> None:
