@@ -1,5 +1,6 @@
 """A stranger's package, pip-installed beside gexbench into a fresh environment, is listed, checked and gets its row."""
 
+import csv
 import json
 import os
 import subprocess
@@ -86,5 +87,7 @@ def test_a_strangers_package_is_listed_checked_and_gets_its_row(environment, tmp
     folder = tmp_path / "gexbench-results" / "leaderboards" / "mine"
     record = json.loads((folder / "records" / f"{NAME}.random-0.0.json").read_text())
     assert (record["state"], record["generator"]["local"]) == ("ok", False), record["reason"]
-    (row,) = [line for line in (folder / "leaderboard.csv").read_text().splitlines() if NAME in line]
-    assert row.split(",")[2] == "1", "the only ranked generator is the first"
+    with (folder / "leaderboard.csv").open(newline="") as table:
+        (row,) = [row for row in csv.DictReader(table) if row["generator"] == NAME]
+    assert (row["rank"], row["family"]) == ("1", "strangers")
+    assert float(row["overall_score_mean"]) > 0
