@@ -1,5 +1,6 @@
 """Markdown and CSV: content, foreign text, and the same bytes from the same records."""
 
+import ast
 import csv
 import html
 import io
@@ -161,6 +162,19 @@ def test_numbers() -> None:
 def test_escapes() -> None:
     assert markdown_text("a|b\n<i> primary_site _x_") == r"a\|b &lt;i&gt; primary_site \_x\_"
     assert [csv_text(text) for text in ("=1", "@a", "\t=1", "a=1", "＝1")] == ["'=1", "'@a", "'=1", "a=1", "'＝1"]
+
+
+def test_no_file_of_the_leaderboards_names_a_model_a_task_or_the_runner() -> None:
+    """Also imports within functions, which only run when they are called."""
+    import gexbench.leaderboards as package
+
+    found = set()
+    for path in Path(package.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            found |= {".".join(name.split(".")[:2]) for name in names if name.startswith("gexbench")}
+    assert found == {"gexbench.leaderboards", "gexbench.metrics"}
 
 
 def test_tables_are_made_without_torch_models_or_runner() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import scipy.stats
 
 from gexbench.leaderboards.records import Record, RecordError, read_records
 from gexbench.leaderboards.rendering import to_csv, to_markdown
@@ -39,8 +40,8 @@ def models(make: Make, name: str, folds: int, **changes: Any) -> Contents:
     return [make(name, fold, {**MODEL, **changes}) for fold in range(folds)]
 
 
-def slow_overall(contents: Contents, generator: str) -> tuple[float, float]:
-    """Mean overall score and half-width by the book: loops over folds, seeds and metrics."""
+def slow_folds(contents: Contents, generator: str) -> list[tuple[float, dict[str, float]]]:
+    """Overall score, and every metric's score, of each fold by the book: loops over folds, seeds and metrics."""
     folds = sorted({each["fold"]["index"] for each in contents})
     seeds = sorted({each["repeat"] for each in contents if each["generator"]["name"] == generator})
 
@@ -67,9 +68,9 @@ def slow_overall(contents: Contents, generator: str) -> tuple[float, float]:
             floor = max(trivial)
         return min(1.0, max(0.0, (v - floor) / (ceiling - floor)))
 
-    fold_means = []
+    found = []
     for fold in folds:
-        by_seed = []
+        by_seed, by_metric = [], []
         for seed in seeds:
             cells = [
                 c
@@ -77,13 +78,35 @@ def slow_overall(contents: Contents, generator: str) -> tuple[float, float]:
                 if (c["generator"]["name"], c["fold"]["index"], c["repeat"]) == (generator, fold, seed)
             ]
             metrics = cells[0]["metrics"] if cells and cells[0]["state"] == "ok" else {}
+            scores = {key: score(key, fold, metrics.get(key, {"value": None})["value"]) for key in FAMILY}
             families: dict[str, list[float]] = {}
             for key, family in FAMILY.items():
-                families.setdefault(family, []).append(score(key, fold, metrics.get(key, {"value": None})["value"]))
+                families.setdefault(family, []).append(scores[key])
             by_seed.append(statistics.mean(statistics.mean(scores) for scores in families.values()))
-        fold_means.append(statistics.mean(by_seed))
-    spread = statistics.stdev(fold_means)
-    return statistics.mean(fold_means), T_975[len(folds)] * spread * (1 / len(folds) + 80 / 240) ** 0.5
+            by_metric.append(scores)
+        metrics = {key: statistics.mean(scores[key] for scores in by_metric) for key in FAMILY}
+        found.append((statistics.mean(by_seed), metrics))
+    return found
+
+
+def slow_interval(values: list[float]) -> tuple[float, float]:
+    """Mean and half-width over folds: t · s · √(1/J + n_test/n_train)."""
+    count = len(values)
+    return statistics.mean(values), T_975[count] * statistics.stdev(values) * (1 / count + 80 / 240) ** 0.5
+
+
+def slow_overall(contents: Contents, generator: str) -> tuple[float, float]:
+    return slow_interval([overall for overall, _ in slow_folds(contents, generator)])
+
+
+def slow_holm(p: list[float]) -> list[float]:
+    """The smallest level at which the step-down procedure rejects each hypothesis."""
+    adjusted = {}
+    reached = 0.0
+    for step, (value, at) in enumerate(sorted((value, at) for at, value in enumerate(p))):
+        reached = max(reached, min(1.0, value * (len(p) - step)))
+        adjusted[at] = reached
+    return [adjusted[at] for at in range(len(p))]
 
 
 def noisy(contents: Contents, seed: int) -> Contents:
@@ -111,6 +134,65 @@ def test_scores_and_intervals_agree_with_the_slow_implementation(
         found = row(board, generator)
         assert found["overall"] == pytest.approx(mean, abs=1e-12), generator
         assert found["overall_half_width"] == pytest.approx(half_width, abs=1e-9), generator
+
+
+@pytest.fixture
+def varied(make: Make, references: References) -> Contents:
+    """References and five generators of different quality on five folds, one of them with two seeds."""
+    contents = references(5)
+    for at, name in enumerate(("cvae", "gan", "vae", "diffusion", "worst")):
+        values = {**MODEL, "recall_genes": 0.8 - 0.1 * at, "frechet": 150 + 60.0 * at, "detection_xgb": 0.7 + 0.05 * at}
+        for repeat in range(2 if name == "gan" else 1):
+            contents += [make(name, fold, values, repeat) for fold in range(5)]
+    return noisy(contents, 7)
+
+
+def test_ranks_and_win_rates_agree_with_the_slow_implementation(varied: Contents, parsed: Parsed) -> None:
+    board = leaderboard(parsed(varied))
+    names = ["cvae", "gan", "vae", "diffusion", "worst"]
+    folds = {name: slow_folds(varied, name) for name in names}
+    means = {name: statistics.mean(overall for overall, _ in folds[name]) for name in names}
+    for name in names:
+        others = [other for other in names if other != name]
+        ranks, wins = [], []
+        for fold in range(5):
+            for key in FAMILY:
+                mine = folds[name][fold][1][key]
+                theirs = [folds[other][fold][1][key] for other in others]
+                better, equal = sum(value > mine for value in theirs), sum(value == mine for value in theirs)
+                ranks.append(1 + better + equal / 2)
+            wins += [float(folds[name][fold][0] > folds[other][fold][0]) for other in others]
+        found = row(board, name)
+        assert found["rank"] == 1 + sum(means[other] > means[name] for other in others)
+        assert found["mean_rank"] == pytest.approx(statistics.mean(ranks))
+        assert found["win_rate"] == pytest.approx(statistics.mean(wins))
+        skills = [c["metrics"]["conditional_skill"]["value"] for c in varied if c["generator"]["name"] == name]
+        by_fold = [statistics.mean(skills[fold::5]) for fold in range(5)]
+        mean, half_width = slow_interval(by_fold)
+        assert found["conditional_skill"] == pytest.approx(mean)
+        assert found["conditional_skill_half_width"] == pytest.approx(half_width)
+
+
+def test_planned_comparisons_agree_with_the_slow_implementation(varied: Contents, parsed: Parsed) -> None:
+    board = leaderboard(parsed(varied))
+    folds = {name: [overall for overall, _ in slow_folds(varied, name)] for name in set(board.rows["generator"])}
+    ranked = [name for name in board.rows["generator"] if row(board, name)["standing"] == "ranked"]
+    pairs = [(name, "class-gaussian") for name in ranked] + [(name, ranked[0]) for name in ranked[1:]]
+    frame = board.comparisons[board.comparisons["measure"] == "overall"].set_index(["generator", "against"])
+    assert sorted(frame.index) == sorted(pairs), "the baseline and the leader, and no other pair"
+    p_values = []
+    for first, second in pairs:
+        differences = [a - b for a, b in zip(folds[first], folds[second], strict=True)]
+        mean, half_width = slow_interval(differences)
+        assert frame.loc[(first, second), "difference"] == pytest.approx(mean)
+        assert frame.loc[(first, second), "half_width"] == pytest.approx(half_width)
+        p_values.append(2 * scipy.stats.t.sf(abs(mean) / (half_width / T_975[5]), 4))
+    for pair, p, adjusted in zip(pairs, p_values, slow_holm(p_values), strict=True):
+        assert frame.loc[pair, "p"] == pytest.approx(p)
+        assert frame.loc[pair, "p_holm"] == pytest.approx(adjusted)
+    group = {ranked[0], *(name for name in ranked[1:] if frame.loc[(name, ranked[0]), "p_holm"] >= 0.05)}
+    assert set(board.rows.loc[board.rows["with_leader"], "generator"]) == group
+    assert 1 <= len(group) < len(ranked), "the example holds rows of either kind"
 
 
 def test_scores_by_hand(make: Make, references: References, parsed: Parsed) -> None:
