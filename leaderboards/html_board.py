@@ -11,7 +11,7 @@ from gexbench.leaderboards.copies import COPIES
 from gexbench.leaderboards.formatting import NOTHING, arrow, decimals, mebibytes, number, percent
 from gexbench.leaderboards.html_labels import label_of
 from gexbench.leaderboards.html_markup import Attribute, Markup, element, interval_bar, joined
-from gexbench.leaderboards.main_table import KEY_METRICS
+from gexbench.leaderboards.main_table import KEY_METRICS, MEMBERSHIP
 from gexbench.leaderboards.statistics import FloatArray
 from gexbench.leaderboards.table import BELOW, REFERENCE, Leaderboard
 from gexbench.metrics.catalogue import lookup, split_key
@@ -21,7 +21,7 @@ OVERALL_WIDTH = 140
 """Pixels of the intervals of the overall score."""
 
 _HEAD_CLASSES = {"with_leader": ("mark-cell",), "overall": ("overall",)}
-ALWAYS_SHOWN = (*KEY_METRICS, "conditional_skill")
+ALWAYS_SHOWN = (*KEY_METRICS, "conditional_skill", MEMBERSHIP)
 """Metrics that stay visible when their family is folded; of a metric per label, the finest label."""
 
 

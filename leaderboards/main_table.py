@@ -35,7 +35,11 @@ SHORT = {
     "detection_mlp": "detection AUC (MLP)",
     "coverage_genes": "coverage",
     "conditional_skill": "conditional skill",
+    "membership_distance_auc": "membership AUC",
 }
+
+MEMBERSHIP = "membership_distance_auc"
+"""Stands beside the scores where the panel has it."""
 
 GENERATOR = "generator"
 LEADER = "≈ leader"
@@ -59,6 +63,7 @@ def main_columns(board: Leaderboard) -> dict[str, list[str]]:
     Generators stand by their bare names; numbers and marks are final.
     """
     rows = board.rows
+    membership = {headed(key): values_of(board, key, interval=False) for key in keys_of(board, [MEMBERSHIP])}
     metrics = {headed(key): values_of(board, key, interval=False) for key in keys_of(board, KEY_METRICS)}
     columns: dict[str, list[str]] = {
         "rank": [NOTHING if pd.isna(value) else str(value) for value in rows["rank"]],
@@ -69,11 +74,13 @@ def main_columns(board: Leaderboard) -> dict[str, list[str]]:
         **metrics,
         "conditional skill ↑": [number(value, 3) for value in rows[SKILL]],
         "copies": [percent(value) for value in rows[COPIES]],
+        **membership,
         "mean rank ↓": [number(value, 1) for value in rows["mean_rank"]],
         "win rate ↑": [number(value, 2) for value in rows["win_rate"]],
         "fit (CPU s)": [number(value, 1) for value in board.resources["fit_cpu_s"]],
     }
-    return {head: cells for head, cells in columns.items() if head not in OPTIONAL or set(cells) != {NOTHING}}
+    optional = {*OPTIONAL, *membership}
+    return {head: cells for head, cells in columns.items() if head not in optional or set(cells) != {NOTHING}}
 
 
 def ablation_rows(board: Leaderboard) -> tuple[list[str], list[Difference]]:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
+from gexbench.leaderboards.main_table import main_columns
 from gexbench.leaderboards.records import Record, RecordError, read_records
 from gexbench.leaderboards.rendering import to_csv, to_markdown
 from gexbench.leaderboards.table import Leaderboard, leaderboard, summary
@@ -193,6 +194,21 @@ def test_planned_comparisons_agree_with_the_slow_implementation(varied: Contents
     group = {ranked[0], *(name for name in ranked[1:] if frame.loc[(name, ranked[0]), "p_holm"] >= 0.05)}
     assert set(board.rows.loc[board.rows["with_leader"], "generator"]) == group
     assert 1 <= len(group) < len(ranked), "the example holds rows of either kind"
+
+
+def test_membership_stands_beside_the_scores_where_the_panel_has_it(
+    make: Make, references: References, parsed: Parsed
+) -> None:
+    board = leaderboard(parsed(references(3) + models(make, "vae", 3)))
+    with_it = leaderboard(parsed(references(3) + models(make, "vae", 3, membership_distance_auc=0.625)))
+    columns, more = main_columns(board), main_columns(with_it)
+    (head,) = set(more) - set(columns)
+    assert head.startswith("membership AUC")
+    assert more[head][more["generator"].index("vae")] == "0.625"
+    assert row(with_it, "vae")["overall"] == row(board, "vae")["overall"]
+    assert head not in main_columns(
+        leaderboard(parsed(references(3) + models(make, "x", 3, membership_distance_auc=None)))
+    )
 
 
 def test_scores_by_hand(make: Make, references: References, parsed: Parsed) -> None:
