@@ -39,7 +39,7 @@ def board(workbench, monkeypatch):
             while (job := next_job()) is not None:
                 done(job, workspace.do(job, lambda *_: None))
 
-    monkeypatch.setattr(runner, "_pool", lambda size: Here())
+    monkeypatch.setattr(runner, "_executor", lambda size, display: Here())
     assert runner.run(1, workbench.display()).states == {"ok": 4}
     return runner
 
