@@ -66,7 +66,7 @@ TRAPS = {
         "metrics/test_membership.py::test_shares_of_copies_of_either_side",
     ),
     "a time limit that kills nothing; one failure that ends all; a failure that vanishes or is kept as a result": (
-        "benchmark/test_isolation.py::test_a_cell_is_killed_at_its_limits_and_may_print_what_it_likes",
+        "benchmark/test_isolation.py::test_a_cell_is_killed_at_its_limits",
         "benchmark/test_isolation.py::test_a_bad_generator_costs_its_own_cell_and_leaves_nothing",
         "leaderboards/test_table.py::test_a_failed_and_a_missing_cell_score_zero_and_are_shown",
         "benchmark/test_isolation.py::test_failures_are_no_results_and_the_named_states_are_tried_again",

@@ -55,8 +55,8 @@ class Behaved(Generator):
             while True: held.append(np.ones(2**24))
         if how == "print":
             line = b"x" * 99 + bytes([10])
-            for _ in range(200): os.write(1, line * 10_000)
-            raise RuntimeError("printed 200 MB")
+            for _ in range(1000): os.write(1, line * 10_000)
+            raise RuntimeError("printed a gigabyte")
         if how == "children": start_children()
         if how == "orphans": start_children(); os._exit(7)
         if how == "patch": torch.set_default_dtype(torch.float64); torch.randn = lambda *a, **k: torch.zeros(*a)
