@@ -96,7 +96,7 @@ def _lying_directory(folder: Path) -> Path:
     ("make", "message"),
     [
         (lambda folder: folder / "absent.npz", "no such file"),
-        (lambda folder: folder / "regions.pt", "patches come as .npz or as a folder"),
+        (lambda folder: folder / "regions.pt", "patches come as .npz, .h5mu or a folder of .h5 files"),
         (_truncated, "perhaps truncated"),
         (_damaged, "perhaps truncated"),
         (_promising, r"the header of array 'features' promises 8000000000\d+ bytes, the file holds"),

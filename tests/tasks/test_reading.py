@@ -112,7 +112,7 @@ def _duplicated_parquet(folder: Path) -> Path:
         (lambda folder: folder / "absent.csv", r"absent.csv: no such file"),
         (
             lambda folder: folder / "expression.xlsx",
-            r"expression.xlsx: tables come as .parquet, .csv, .h5ad, not as .xlsx",
+            r"expression.xlsx: tables come as .parquet, .csv, .h5ad, .zarr, .h5mu, not as .xlsx",
         ),
         (_empty, "the file is empty"),
         (_csv("id,TP53,KRAS,TP53\nP1,1,2,3\n"), r"1 column names appear more than once \(TP53\)"),
