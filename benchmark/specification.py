@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from pydantic_core import ErrorDetails
 
 from gexbench.benchmark.local_generators import names_a_file
+from gexbench.benchmark.seed_counts import OTHERS, Seeds, merged_seeds
 from gexbench.benchmark.specification_text import parsed
 from gexbench.benchmark.sweep import BUDGETS, Share
 from gexbench.models.registry import BrokenGenerator, Registry, resolve_settings
@@ -78,7 +79,7 @@ class Specification(BaseModel):
         note: a sentence for the leaderboard's header.
         cohort, track, train_fractions, budget, panel: as in `Sweep`.
         folds: indices, `all`, or a JSON file of id lists; None is the first three at budget quick, else all.
-        seeds: training seeds per fold.
+        seeds: training seeds per fold; or generator → seeds, with those of all others under `default` (1).
         generators: `all` or registry keys. A mapping of keys to settings is taken apart into this and `settings`.
         settings: generator → settings that differ from the budget's.
         tuned: whether generators get a row with the settings that `gexbench tune` found, or the file of these.
@@ -96,7 +97,7 @@ class Specification(BaseModel):
     cohort: str = "simulated"
     track: Literal["random", "site"] = "random"
     folds: Annotated[tuple[int, ...] | str | None, PlainValidator(_folds)] = None
-    seeds: int = Field(default=1, ge=1)
+    seeds: Seeds = 1
     generators: Annotated[tuple[str, ...] | Literal["all"], PlainValidator(_generators)] = "all"
     settings: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     tuned: Annotated[bool | str, PlainValidator(_tuned)] = False
@@ -182,8 +183,9 @@ def checked(given: Given, options: Mapping[str, Any], registry: Registry) -> Spe
 
     Args:
         given: what was read.
-        options: key (`budget`, `resources.threads`) → value; `settings` are merged setting by setting, and those of
-            generators that an option leaves out are dropped.
+        options: key (`budget`, `resources.threads`) → value; `settings` are merged setting by setting, `seeds` by
+            generator unless the option says what all have, and what belongs to generators that an option leaves out
+            is dropped.
         registry: the generators that there are.
 
     Raises:
@@ -205,9 +207,11 @@ def checked(given: Given, options: Mapping[str, Any], registry: Registry) -> Spe
 
 def _merged(content: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     merged = _settings_apart(content)
-    settings = merged.get("settings", {})
-    if "generators" in options and isinstance(settings, dict):
-        merged["settings"] = {name: values for name, values in settings.items() if name in options["generators"]}
+    settings, named = merged.get("settings", {}), options.get("generators", "all")
+    if named != "all" and isinstance(settings, dict):
+        merged["settings"] = {name: values for name, values in settings.items() if name in named}
+    if "seeds" in {*merged, *options}:
+        merged["seeds"] = merged_seeds(merged.get("seeds", 1), options.get("seeds"), None if named == "all" else named)
     for key, value in options.items():
         place, _, inner = key.partition(".")
         if inner:
@@ -218,7 +222,7 @@ def _merged(content: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str,
             merged["settings"] = {
                 **held, **{name: {**(held.get(name) or {}), **values} for name, values in value.items()}
             }  # fmt: skip
-        else:
+        elif key != "seeds":
             merged[key] = value
     return merged
 
@@ -247,6 +251,10 @@ def _unknown_things(content: Mapping[str, Any], registry: Registry) -> Sequence[
         problems.append(f"folds {bad}: every cohort has folds 0 to {PARTS - 1}")
     wanted = names if isinstance(names, list) else []
     problems += [_no_generator(name, registry) for name in map(str, wanted) if name not in registry]
+    seeds = content.get("seeds")
+    for name in seeds if isinstance(seeds, dict) else ():
+        if name != OTHERS and name not in registry and name not in wanted:
+            problems.append(f"seeds of {_no_generator(str(name), registry)}")
     settings, budget = content.get("settings", {}), content.get("budget", BUDGETS[0])
     for name, values in settings.items() if isinstance(settings, dict) and budget in BUDGETS else ():
         if name not in registry:

@@ -49,6 +49,7 @@ class Sweep(BaseModel):
         track: `random` patients or whole `site`s held out.
         folds: indices of the folds to run.
         repeats: number of training seeds per fold.
+        repeats_of: generator → its number, where it is not `repeats`; all rows of the generator have as many.
         generators: registry keys, in table order.
         settings: generator → settings that differ from the budget's.
         tuned: settings found per fold, for generators that get a tuned row beside their own; None without any.
@@ -72,6 +73,7 @@ class Sweep(BaseModel):
     track: Literal["random", "site", "custom"] = "random"
     folds: tuple[int, ...] = (0, 1, 2)
     repeats: int = Field(default=1, ge=1)
+    repeats_of: Mapping[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     generators: tuple[str, ...]
     settings: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     tuned: TunedSettings | None = None
@@ -87,8 +89,20 @@ class Sweep(BaseModel):
 
     def rows(self, registry: Registry) -> tuple[str, ...]:
         """Names of the leaderboard's rows: every generator, and behind it its tuned row and its rows of shares."""
+        return tuple(self.seeds_of_rows(registry))
+
+    def seeds_of_rows(self, registry: Registry) -> dict[str, int]:
+        """Row of the leaderboard → number of its training seeds per fold."""
         known = {name: entry for name, entry in registry.items() if name in self.generators}
-        return tuple(row_name(name, *more) for name in self.generators for more in self.variants(name, known.get(name)))
+        return {
+            row_name(name, *more): self.seeds_of(name)
+            for name in self.generators
+            for more in self.variants(name, known.get(name))
+        }
+
+    def seeds_of(self, generator: str) -> int:
+        """Number of a generator's training seeds per fold."""
+        return self.repeats_of.get(generator, self.repeats)
 
     def variants(self, name: str, entry: Entry | None) -> tuple[tuple[str, float], ...]:
         """A generator's rows: variant and share of the patients it is fitted on.
@@ -106,7 +120,7 @@ def sweep_of(registry: Registry, **values: Any) -> Sweep:
     """A checked sweep: anchors added in front where missing, all problems raised together.
 
     Raises:
-        InputError: unknown generators, settings of generators that are not in the sweep, ill-typed values.
+        InputError: unknown generators, settings and seeds of generators that are not in the sweep, ill-typed values.
     """
     problems: list[str] = []
     wanted = tuple(dict.fromkeys(values.pop("generators")))
@@ -114,9 +128,12 @@ def sweep_of(registry: Registry, **values: Any) -> Sweep:
         if name not in registry:
             problems.append(str(unknown(name, registry, "generator")))
     generators = tuple(name for name in registry if name in {*wanted, *ANCHORS})
-    for name in values.get("settings", {}):
-        if name not in generators:
-            problems.append(f"settings of {name!r}: this generator is not in the sweep; add it with --generators")
+    for kind, key in (("settings", "settings"), ("seeds", "repeats_of")):
+        problems += [
+            f"{kind} of {name!r}: this generator is not in the sweep; add it with --generators"
+            for name in values.get(key, {})
+            if name not in generators
+        ]
     try:
         sweep = Sweep(generators=generators, **values)
     except ValidationError as error:
@@ -249,8 +266,8 @@ def plan(sweep: Sweep, registry: Registry, cohort: Cohort, fingerprint: str, fol
         raise InputError(problems)
     cells = []
     for fold in chosen:
-        for repeat in range(sweep.repeats):
-            for name in sweep.generators:
+        for repeat in range(max(map(sweep.seeds_of, sweep.generators))):
+            for name in (name for name in sweep.generators if repeat < sweep.seeds_of(name)):
                 for variant, fraction in sweep.variants(name, registry[name]):
                     source = tuned[name][fold.hash()] if variant == TUNED else None
                     settings = resolved[name] if source is None else found[name, fold.hash()]

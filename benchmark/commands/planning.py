@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.gene_sets import with_gene_sets
+from gexbench.benchmark.seed_counts import split_seeds
 from gexbench.benchmark.specification import Given, Specification, own_name
 from gexbench.benchmark.sweep import Plan, Sweep, chosen_folds, leaderboard_name, plan, sweep_of
 from gexbench.benchmark.tuned import tuned_settings, tuning_file
@@ -30,12 +31,14 @@ def planned(
     folds_file, indices = None, wanted.folds
     if not isinstance(indices, tuple):
         folds_file, indices = options.folds_file(indices or ""), options.fold_indices(indices or "", wanted.budget)
+    repeats, repeats_of = split_seeds(wanted.seeds)
     sweep = sweep_of(
         registry,
         cohort=wanted.cohort,
         track="custom" if folds_file else wanted.track,
         folds=indices,
-        repeats=wanted.seeds,
+        repeats=repeats,
+        repeats_of=repeats_of,
         generators=tuple(registry) if wanted.generators == "all" else wanted.generators,
         settings=wanted.settings,
         train_fractions=wanted.train_fractions,

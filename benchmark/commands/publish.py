@@ -3,7 +3,6 @@
 import datetime
 import json
 from collections.abc import Mapping
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -92,9 +91,10 @@ def _complete(sweep: "Sweep", records: list["Record"], partial: bool) -> None:
     from gexbench.models import registry
     from gexbench.tasks.errors import InputError, examples
 
-    rows = {record.row for record in records} | set(sweep.rows(registry()))
+    seeds = {record.row: sweep.repeats for record in records} | sweep.seeds_of_rows(registry())
     there = {(record.row, record.fold, record.repeat) for record in records}
-    lacking = set(product(rows, sweep.folds, range(sweep.repeats))) - there
+    wanted = {(row, fold, repeat) for row in seeds for fold in sweep.folds for repeat in range(seeds[row])}
+    lacking = wanted - there
     if lacking and not partial:
         named = examples(dict.fromkeys(name for name, _, _ in sorted(lacking)))
         raise InputError(

@@ -16,6 +16,7 @@ gexbench run sweep.yaml --budget cpu             a sweep from a file; options ov
 gexbench run paper --cohort mine --dry-run       the paper's comparison: the cells, and an estimate of time\n
 gexbench run --cohort tcga --budget cpu          a published leaderboard (about two hours on 2 cores)\n
 gexbench run --generators cvae,gemm-gan --folds 0 --settings gemm-gan.batch=32\n
+gexbench run --cohort tcga --budget cpu --seeds 1,cvae=3,gemm-gan=3     more training seeds for some\n
 gexbench run --generators my_model.py:MyModel,class-gaussian     a generator of your own, from its file\n
 gexbench run --cohort tcga --budget cpu --settings tuned     default rows and tuned rows in one table\n
 gexbench run --generators cvae,diffusion-label --train-fractions 0.1,0.25     fits on few patients too
@@ -43,7 +44,9 @@ def run(
     ] = "core",
     track: options.TrackOption = "random",
     folds: options.FoldsOption = "",
-    seeds: Annotated[int, typer.Option(help="Training seeds per fold.", min=1)] = 1,
+    seeds: Annotated[
+        str, typer.Option(help="Training seeds per fold; 1,cvae=2 gives some generators another number.")
+    ] = "1",
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -154,6 +157,9 @@ def _given_options(context: typer.Context, generators: tuple[str, ...]) -> dict[
         context: of the command.
         generators: registry keys of the generators that were typed, those of files among them.
     """
+    from gexbench.benchmark.seed_counts import parse_seeds
+    from gexbench.benchmark.tuned import split_options
+
     readers: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
         "cohort": ("cohort", str),
         "generators": ("generators", lambda text: "all" if text == "all" else list(generators)),
@@ -161,7 +167,7 @@ def _given_options(context: typer.Context, generators: tuple[str, ...]) -> dict[
         "panel": ("panel", str),
         "track": ("track", str),
         "folds": ("folds", options.given_folds),
-        "seeds": ("seeds", int),
+        "seeds": ("seeds", parse_seeds),
         "train_fractions": ("train_fractions", lambda text: list(options.shares(text))),
         "gene_sets": ("gene_sets", str),
         "workers": ("workers", int),
@@ -175,8 +181,6 @@ def _given_options(context: typer.Context, generators: tuple[str, ...]) -> dict[
         "name": ("name", str),
         "note": ("note", str),
     }
-    from gexbench.benchmark.tuned import split_options
-
     sources = {option: context.get_parameter_source(option) for option in readers}
     typed = {
         key: read(context.params[option])

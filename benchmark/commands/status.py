@@ -35,15 +35,14 @@ def status(
     for record in records:
         of_generator = states.setdefault(record.row, {})
         of_generator[record.state] = of_generator.get(record.state, 0) + 1
-    expected = len(sweep.folds) * sweep.repeats
     table = Table("generator", "ok", "other", "missing", box=None)
     done = 0
-    rows = sweep.rows(registry())
-    for row in rows:
+    expected = {row: len(sweep.folds) * seeds for row, seeds in sweep.seeds_of_rows(registry()).items()}
+    for row in expected:
         found = states.get(row, {})
         other = {state: count for state, count in found.items() if state != "ok"}
-        missing = expected - sum(found.values())
-        done += expected - missing
+        missing = expected[row] - sum(found.values())
+        done += expected[row] - missing
         listed = ", ".join(f"{count} {state}" for state, count in sorted(other.items()))
         table.add_row(row, str(found.get("ok", 0)), listed, str(missing))
     console = options.console()
@@ -53,4 +52,4 @@ def status(
             console.print(f"{record.place}: {record.state}: {record.reason}", markup=False, highlight=False)
     for line in shown_lines(folder / PROGRESS):
         console.print(line, markup=False, highlight=False)
-    console.print(f"{done} of {expected * len(rows)} cells have a record in {folder / 'records'}")
+    console.print(f"{done} of {sum(expected.values())} cells have a record in {folder / 'records'}")
