@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gexbench.benchmark import cheat_rows
+from gexbench.benchmark.cheat_figure import heat_map, png
 from gexbench.benchmark.cheat_page import metric_means, page_of
 from gexbench.benchmark.cheat_results import Measured, read_table, read_tables, scored, table_text, verdicts, views
 from gexbench.benchmark.cheat_rows import CHEATS, HONEST, Part, cheat_arrays
@@ -264,7 +266,33 @@ def test_a_second_cohort_joins_the_page(measured, tmp_path):
     assert "## Cohort two" in text
     for cohort in ("one", "two"):
         assert f"({PAGE}.{cohort}.png)" in text
-        assert 10_000 < (tmp_path / f"{PAGE}.{cohort}.png").stat().st_size < 300_000
+        assert 10_000 < (tmp_path / f"{PAGE}.{cohort}.png").stat().st_size < 400_000
+
+
+@pytest.mark.parametrize("cohort", ["simulated", "tcga"])
+def test_the_figure_names_every_row_and_metric_within_the_page_and_nothing_overlaps(cohort):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from gexbench.benchmark.cheats import PAGE
+
+    found = read_tables(DOCS, PAGE)[cohort]
+    means = metric_means(found)
+    figure = heat_map(means, 3, "Scores")
+    assert png(figure) == png(heat_map(means, 3, "Scores"))
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    axis = figure.axes[0]
+    rows, metrics = axis.get_xticklabels(), axis.get_yticklabels()
+    assert [each.get_text() for each in rows] == list(found[0].rows)
+    assert len({each.get_text() for each in metrics}) == means.shape[1]
+    assert "TSTR accuracy (LR), project" in [each.get_text() for each in metrics]
+    heights = [each.get_window_extent(renderer) for each in metrics]
+    assert all(lower.y1 <= upper.y0 + 1 for upper, lower in pairwise(heights))
+    page = figure.bbox
+    boxes = [*heights, *(each.get_window_extent(renderer) for each in (*rows, *axis.texts))]
+    assert all(page.x0 <= box.x0 and box.x1 <= page.x1 and box.y1 <= page.y1 for box in boxes)
+    figures = {(text.get_position()[1] // 1, text.get_position()[0] // 1): text.get_text() for text in axis.texts}
+    key, row = list(means).index("recall_genes"), list(means.index).index("class-mean")
+    assert figures[key, row] == f"{100 * means.loc['class-mean', 'recall_genes']:.0f}"
 
 
 def test_the_published_page_follows_from_its_tables():
