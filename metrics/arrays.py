@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float64]
 Rows = Any
 """Float64 rows: a `Matrix`, or a torch tensor on a GPU."""
+MOST_PAIRS = 2**23
+"""Values held at once of what all pairs of rows have (64 MB): 512 rows against 16,384, more than a panel compares."""
 
 
 def as_array(values: Any) -> NDArray[Any]:
@@ -104,6 +106,11 @@ def row_chunks(rows: int, chunk: int) -> Iterator[slice]:
     """Slices that cover 0 … rows in steps of ``chunk``."""
     for start in range(0, rows, chunk):
         yield slice(start, min(start + chunk, rows))
+
+
+def pair_chunks(rows: int, others: int, chunk: int) -> Iterator[slice]:
+    """As `row_chunks`, in smaller steps where a step's values for all ``others`` would pass `MOST_PAIRS`."""
+    return row_chunks(rows, max(1, min(chunk, MOST_PAIRS // max(1, others))))
 
 
 def squared_distances(x: Rows, y: Rows) -> Rows:

@@ -17,7 +17,7 @@ from gexbench.metrics.arrays import (
     device_pair,
     like,
     namespace,
-    row_chunks,
+    pair_chunks,
     squared_distances,
 )
 
@@ -90,7 +90,7 @@ def mmd(
 
 def _kernel_sum(x: Rows, y: Rows, rates: Sequence[float], chunk: int) -> float:
     xp, total = namespace(x), 0.0
-    for part in row_chunks(len(x), chunk):
+    for part in pair_chunks(len(x), len(y), chunk):
         squares = squared_distances(x[part], y)
         if x is y:
             rows = np.arange(part.start, part.stop)
@@ -115,7 +115,7 @@ def energy_distance(real: Any, synthetic: Any, *, chunk: int = 512) -> float:
 
 def _mean_distance(x: Rows, y: Rows, chunk: int) -> float:
     xp, total = namespace(x), 0.0
-    for part in row_chunks(len(x), chunk):
+    for part in pair_chunks(len(x), len(y), chunk):
         squares = squared_distances(x[part], y)
         if x is y:
             rows = np.arange(part.start, part.stop)
@@ -155,8 +155,9 @@ def sliced_wasserstein(real: Any, synthetic: Any, *, projections: int = 256, see
     directions = np.random.default_rng(seed).standard_normal((x.shape[1], projections))
     directions /= np.linalg.norm(directions, axis=0)
     directions = like(directions, x)
-    distances = _column_distances(x @ directions, y @ directions, 2)
-    return float(np.sqrt(float((distances**2).mean())))
+    parts = pair_chunks(projections, max(len(x), len(y)), projections)
+    distances = [_column_distances(x @ directions[:, part], y @ directions[:, part], 2) for part in parts]
+    return float(np.sqrt(float((namespace(x).concatenate(distances) ** 2).mean())))
 
 
 def ks(real: Any, synthetic: Any) -> Matrix:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.arrays import Matrix, as_array, device_pair, namespace, row_chunks, squared_distances
+from gexbench.metrics.arrays import Matrix, as_array, device_pair, namespace, pair_chunks, squared_distances
 from gexbench.metrics.detection import auc, auc_null_sd
 from gexbench.metrics.hashing import hashed_order
 from gexbench.metrics.memorisation import nearest_ratios
@@ -72,7 +72,7 @@ def nearest_distances(rows: Any, others: Any, *, chunk: int = 512) -> Matrix:
     Tensors on a GPU are compared there.
     """
     y, x = device_pair(others, rows)
-    least = [namespace(x).amin(squared_distances(x[part], y), 1) for part in row_chunks(len(x), chunk)]
+    least = [namespace(x).amin(squared_distances(x[part], y), 1) for part in pair_chunks(len(x), len(y), chunk)]
     return np.concatenate([np.sqrt(as_array(squares)) for squares in least])
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from gexbench.metrics.arrays import Matrix, as_array, device_pair, like, namespace, row_chunks, squared_distances
+from gexbench.metrics.arrays import Matrix, as_array, device_pair, like, namespace, pair_chunks, squared_distances
 
 COPY_PERCENTILE = 1.0
 BLEND_NEIGHBOURS = 5
@@ -19,7 +19,7 @@ def nearest_ratios(rows: Any, training: Any, *, chunk: int = 512) -> Matrix:
     if len(t) < 2:
         raise ValueError(f"{len(t)} training rows are too few for a second nearest one")
     xp, result = namespace(x), np.empty(len(x))
-    for part in row_chunks(len(x), chunk):
+    for part in pair_chunks(len(x), len(t), chunk):
         squares = squared_distances(x[part], t)
         own, nearest = like(np.arange(len(squares)), squares), squares.argmin(axis=1)
         first = squares[own, nearest]
@@ -56,7 +56,7 @@ def segment_ratios(rows: Any, training: Any, *, neighbours: int = BLEND_NEIGHBOU
     if not 2 <= neighbours < len(t):
         raise ValueError(f"{neighbours} neighbours of {len(t)} training rows: give at least 2, and one less than rows")
     result = np.empty(len(x))
-    for part in row_chunks(len(x), chunk):
+    for part in pair_chunks(len(x), len(t), chunk):
         order = squared_distances(x[part], t).argsort(axis=1)[:, : neighbours + 1]
         # From differences: a matrix product leaves equal rows a distance of rounding.
         offsets = as_array(t[order] - x[part][:, None, :])
