@@ -9,13 +9,15 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
+import psutil
 import seaborn as sns
 from matplotlib.figure import Figure
 
 from gexbench.benchmark.environment import hardware
+from gexbench.metrics.row_samples import MOST_ROWS
 from gexbench.tasks.atomic import write_bytes, write_text
 
-INTRODUCTION = """# Speed and memory of the array metrics
+INTRODUCTION = f"""# Speed and memory of the array metrics
 
 Seconds of wall clock, CPU-seconds in brackets, and growth of the peak resident memory over that with the data in
 place. Each point is one run in a process of its own, on normally distributed rows: as many real as synthetic ones.
@@ -23,6 +25,9 @@ Along the rows there are 50 genes (the components of the support metrics): gene 
 correlations and Fréchet are quadratic or cubic in the genes. Along the genes there are 800 rows, a test set of the
 published cohort. `support` has the radii of the real side kept, as the panel has; `prdc` computes both sides and holds
 all distances at once. Wall clock includes waiting for other work on the machine, CPU-seconds do not.
+
+The functions take all rows that they are given. A panel compares at most {MOST_ROWS:,} rows of either side (of more a
+seeded sample, which the record states), so what lies beyond concerns those who call the functions themselves.
 
 """
 
@@ -47,7 +52,8 @@ def markdown(table: pd.DataFrame) -> str:
     threads = os.environ.get("OMP_NUM_THREADS", "the library's default")
     memory = machine["memory_bytes"] / 2**30
     lines = [
-        f"Measured on {machine['processor']}, {machine['cores']} cores, {memory:.0f} GiB; OMP_NUM_THREADS: {threads}.",
+        f"Measured on {machine['processor']}, {machine['cores']} cores{_pinned(machine['cores'])}, {memory:.0f} GiB; "
+        f"OMP_NUM_THREADS: {threads}.",
         "A point that passes its limit of CPU-seconds or of resident memory (start and data included) is stopped and\n"
         "shown with the limit and the memory it had taken by then; after one the larger ones are not started.",
         "",
@@ -63,9 +69,16 @@ def markdown(table: pd.DataFrame) -> str:
         lines.append("|---|" + "---:|" * len(sizes))
         for metric in part.metric.unique():
             cells = part[part.metric == metric].set_index(axis)
-            shown = [_cell(cells.loc[size]) if size in cells.index else "" for size in sizes]
+            shown = [_cell(cells.loc[size]) if size in cells.index else "not measured" for size in sizes]
             lines.append(f"| {metric} | " + " | ".join(shown) + " |")
     return INTRODUCTION + "\n".join(lines) + "\n"
+
+
+def _pinned(cores: int) -> str:
+    """Words for a process that may use fewer cores than there are; none where the system does not tell."""
+    process = psutil.Process()
+    allowed = len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else cores
+    return f" (pinned to {allowed})" if allowed < cores else ""
 
 
 def _cell(point: "pd.Series[Any]") -> str:

@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 
 from gexbench.benchmark import growth
 from gexbench.benchmark.growth import Point, Result, plan, read_results, run_point, write_results
 from gexbench.benchmark.growth_point import METRICS, measure
+from gexbench.benchmark.growth_report import write_report
+from gexbench.metrics.row_samples import MOST_ROWS
 from gexbench.tasks.errors import InputError
 
 ARGUMENTS = ["--rows", "40", "60", "--genes", "30", "--metrics", "support"]
@@ -94,3 +97,12 @@ def test_bad_arguments_are_named_together(capsys):
 def test_help_has_an_example():
     command = [sys.executable, "-m", "gexbench.benchmark.growth", "--help"]
     assert "examples:" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_a_size_that_was_not_asked_for_is_said_to_be_unmeasured(tmp_path):
+    points = [Point("MMD", "rows", 40, 50), Point("energy", "rows", 40, 50), Point("energy", "rows", 60, 50)]
+    results = [_result(point) for point in points]
+    write_report(tmp_path, [asdict(result) for result in results])
+    page = (tmp_path / "metric-speed.md").read_text()
+    assert "| MMD | 1.5 s (1.2), 2 MB | not measured |" in page
+    assert f"at most {MOST_ROWS:,} rows" in page
