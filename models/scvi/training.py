@@ -17,6 +17,7 @@ from lightning.pytorch import Callback, Trainer
 from scvi import REGISTRY_KEYS
 from scvi.train import TrainingPlan
 from torch import Tensor
+from torch.distributions import Distribution
 
 from gexbench.models.scvi.network import inputs_of
 from gexbench.models.scvi.settings import ScviSettings
@@ -133,13 +134,19 @@ def train(network: Any, batches: Batches, settings: ScviSettings, run: TrainingR
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """No log lines, warnings or signal handlers of Lightning; Ctrl-C stays a KeyboardInterrupt."""
+    """No log lines, warnings or signal handlers of Lightning; Ctrl-C stays a KeyboardInterrupt.
+
+    Distributions do not check their arguments, which would read from the device at every step; `TrainingRun` finds
+    losses that are not finite.
+    """
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
     loggers += [logging.getLogger("lightning.pytorch.utilities.rank_zero")]
     levels = [logger.level for logger in loggers]
     in_main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT)
+    checks = Distribution._validate_args
     try:
+        Distribution.set_default_validate_args(False)
         for logger in loggers:
             logger.setLevel(logging.ERROR)
         with warnings.catch_warnings():
@@ -150,6 +157,7 @@ def _undisturbed() -> Iterator[None]:
             raise KeyboardInterrupt from None
         raise
     finally:
+        Distribution.set_default_validate_args(checks)
         if in_main and handler is not None:
             signal.signal(signal.SIGINT, handler)
         for logger, level in zip(loggers, levels, strict=True):

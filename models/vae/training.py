@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from pyro.infer import TraceMeanField_ELBO
 from torch import Tensor
 
 from gexbench.models.conditioning.conditioner import Conditioner
@@ -17,6 +16,7 @@ from gexbench.models.training.averaging import AveragedWeights
 from gexbench.models.training.latent_mixture import of_conditions, of_labels, of_mixture
 from gexbench.models.training.pretraining import fit_conditional_mean
 from gexbench.models.training.run import TrainingRun, gradient_norm
+from gexbench.models.vae.bound import DeviceBound
 from gexbench.models.vae.networks import VaeNetwork
 from gexbench.models.vae.sampling import LatentSource, Prior, decoded
 from gexbench.models.vae.settings import VaeSettings
@@ -113,7 +113,7 @@ class _Training:
         optimiser = torch.optim.AdamW(
             network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
-        bound = TraceMeanField_ELBO()  # type: ignore[no-untyped-call]
+        bound = DeviceBound()  # type: ignore[no-untyped-call]
         conditions: DrawnConditions = Encoded(self.readers[0], [network.conditioner], self.random)
         for step, rows in enumerate(self._batches(), start=1):
             if step == 1 + max(0, settings.steps - settings.head_steps):
@@ -125,8 +125,7 @@ class _Training:
                 group["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / settings.steps))
             conditions.draw(rows)
             batch = (self.train.standardised[rows], conditions.condition(), beta)
-            total: Tensor = bound.differentiable_loss(network.model, network.guide, *batch)  # type: ignore[no-untyped-call]
-            loss = total / len(rows)
+            loss = bound.differentiable_loss(network.model, network.guide, *batch) / len(rows)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()

@@ -15,6 +15,7 @@ from gexbench.models import registry
 from gexbench.models.contract import Budget
 from gexbench.models.registry import create
 from gexbench.models.training.latent_mixture import LatentMixture, of_conditions, of_labels, of_mixture
+from gexbench.models.vae.bound import DeviceBound
 from gexbench.models.vae.generator import Vae
 from gexbench.models.vae.networks import SMALLEST_SCALE, VaeNetwork
 from gexbench.models.vae.sampling import LatentSource, decoded
@@ -44,7 +45,7 @@ def bound(
 ) -> Tensor:
     with torch.random.fork_rng():
         torch.manual_seed(2)
-        loss = TraceMeanField_ELBO().differentiable_loss(net.model, net.guide, rows, condition, beta)
+        loss = DeviceBound().differentiable_loss(net.model, net.guide, rows, condition, beta)
     return loss if differentiable else loss.detach()
 
 
@@ -102,6 +103,19 @@ def test_reconstruction_is_summed_over_genes_with_a_learned_scale_per_gene() -> 
     loss = bound(net, rows, condition, differentiable=True)
     (gradient,) = torch.autograd.grad(loss, net.log_scale)
     assert (gradient != 0).all()
+
+
+@pytest.mark.parametrize("beta", [1.0, 0.25])
+def test_the_bound_and_its_gradient_are_those_of_pyro_to_the_bit(beta: float) -> None:
+    net, (rows, _) = network(width=3), batch()
+    found = []
+    for cls in (DeviceBound, TraceMeanField_ELBO):
+        with torch.random.fork_rng():
+            torch.manual_seed(2)
+            loss = cls().differentiable_loss(net.model, net.guide, rows, torch.ones(len(rows), 3), beta)
+        weights = [*net.encoder.parameters(), *net.decoder.parameters(), net.log_scale]
+        found.append([loss.detach(), *torch.autograd.grad(loss, weights)])
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(*found, strict=True))
 
 
 def test_encoder_and_decoder_see_the_condition() -> None:
