@@ -59,8 +59,9 @@ def matched_rows(record: Record, store: Store, cohort: Cohort) -> MatchedRows:
     kept = store.read_rows(key) if isinstance(key, str) and key.isalnum() else None
     if kept is None:
         raise InputError(
-            f"{store.folder}: keeps no rows of {record.row}, fold {record.fold}; name the results folder of the run "
-            "(--results), or train the cell again with `gexbench run`"
+            f"{store.folder}: keeps no rows of {record.row}, fold {record.fold} (a record that was taken with --reuse "
+            "has none); name the results folder of the run that trained it, or train it again with `gexbench run` "
+            "under another --results"
         )
     arrays, _ = kept
     place = {str(name): at for at, name in enumerate(cohort.samples)}

@@ -19,6 +19,7 @@ from gexbench.benchmark.progress import Display
 from gexbench.benchmark.progress_file import PROGRESS, Shown
 from gexbench.benchmark.ray_pool import Cluster, RayPool
 from gexbench.benchmark.record import failure_record
+from gexbench.benchmark.reuse import Reused
 from gexbench.benchmark.schedule import Schedule
 from gexbench.benchmark.store import Store
 from gexbench.benchmark.store_cap import Evicted, evict, in_use
@@ -57,6 +58,7 @@ class Runner:
     those of other cells are dropped only with `replace`. Kept rows leave the store when it is larger than `store_cap`
     bytes, but for those of cells that are still to be scored. Trainings run in forked processes unless `fork` is False
     (None: where they can, see `processes.can_fork`). With a `cluster` cells run there; this process writes the store.
+    Cells among `reused` are taken into the store as they are, without rows.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Runner:
         store_cap: float = math.inf,
         fork: bool | None = None,
         cluster: Cluster | None = None,
+        reused: Reused | None = None,
     ) -> None:
         self.plan = plan
         self.cohort = cohort
@@ -81,10 +84,13 @@ class Runner:
         self.replace = replace
         self.store_cap = store_cap
         self.fork, self.cluster = fork, cluster
+        self.reused = reused or Reused()
 
     def state_of(self, cell: Cell) -> str:
-        """`cached`, `rows kept`, `skipped`, the state of a failed attempt, or `to do`."""
+        """`cached`, `reused`, `rows kept`, `skipped`, the state of a failed attempt, or `to do`."""
         record = self.store.read_json("records", cell.score_key)
+        if self.reused.has(cell) and (record is None or record["state"] != "ok"):
+            return "reused"
         if record is not None and record["state"] in FINAL_STATES:
             return "cached"
         if self.store.has_rows(cell.train_key):
@@ -111,6 +117,7 @@ class Runner:
         self.store.make()
         self.store.sweep_temporaries()
         self._begin()
+        self.reused.put(self.store, self.plan.cells)
         cells, cached = self._missing(retry, force)
         ends = _Ends(self, display, {cell.slot: cell.train_key for cell in cells})
         for cell in [cell for cell in cells if cell.skip and not self.store.has_rows(cell.train_key)]:

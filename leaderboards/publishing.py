@@ -73,7 +73,7 @@ def refresh(folder: Path) -> None:
         PublishedError: anything but the tables differs from its checksum.
     """
     tables = _tables(folder)
-    problems = [text for name, text in _differences(folder).items() if name not in tables]
+    problems = [text for name, text in differences(folder).items() if name not in tables]
     if problems:
         raise PublishedError(problems)
     _with_tables(folder)
@@ -89,7 +89,7 @@ def verify(folder: Path) -> list[str]:
     """
     if not (folder / SUMS).is_file():
         return [f"no {SUMS}; this is no published leaderboard"]
-    problems = list(_differences(folder).values())
+    problems = list(differences(folder).values())
     try:
         tables = _tables(folder)
     except PublishedError as error:
@@ -114,8 +114,8 @@ def _digests(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
-def _differences(folder: Path) -> dict[str, str]:
-    """File → what is wrong with it against the checksums."""
+def differences(folder: Path) -> dict[str, str]:
+    """File → what is wrong with it against the checksums of a published folder; empty when nothing is."""
     found, stated = _digests(folder), {}
     for line in (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines():
         digest, _, name = line.partition("  ")

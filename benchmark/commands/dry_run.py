@@ -20,7 +20,7 @@ def show_plan(console: Any, runner: Runner, workers: int) -> None:
         table.add_row(cell.slot, state, cell.score_key[:12])
         if cell.skip and state == "skipped":
             skipped[cell.entry.name] = cell.skip
-        elif state != "cached":
+        elif state not in {"cached", "reused"}:
             missing.append((cell, state == "rows kept"))
     console.print(table, markup=False)
     for name, reason in skipped.items():

@@ -1,7 +1,8 @@
 """`gexbench run`: train, sample, score, and write the leaderboard."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,8 @@ gexbench run --generators my_model.py:MyModel,class-gaussian     a generator of 
 gexbench run --cohort tcga --budget cpu --settings tuned     default rows and tuned rows in one table\n
 gexbench run --generators cvae,diffusion-label --train-fractions 0.1,0.25     fits on few patients too
 
+gexbench run --cohort tcga --budget cpu --generators reused,my_model.py:MyModel --reuse leaderboards/published/tcga/v4
+
 gexbench run --panel extended --generators vae   more metrics, on the rows that are kept\n
 gexbench run --dry-run                           what would run, and what is there already\n
 gexbench run --retry failed,timeout              only cells that ended so
@@ -37,7 +40,12 @@ def run(
     ] = None,
     spec: Annotated[str | None, typer.Option("--spec", metavar="NAME|FILE", help="The same as the argument.")] = None,
     cohort: options.CohortOption = "simulated",
-    generators: Annotated[str, typer.Option(help="Comma-separated names, `all`, or files: FILE.py:Class.")] = "all",
+    generators: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated names, files (FILE.py:Class), `all`, or `reused`: those of the sweeps of --reuse."
+        ),
+    ] = "all",
     budget: Annotated[str, typer.Option(help="quick, cpu or full.")] = "quick",
     panel: Annotated[
         str, typer.Option(help="core, or extended (core and more; kept rows are scored, nothing is trained twice).")
@@ -78,6 +86,14 @@ def run(
         ),
     ] = "auto",
     retry: Annotated[str, typer.Option(help="Only cells whose last attempt ended so: failed,timeout,…")] = "",
+    reuse: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="A leaderboard's folder, for example a published one; may be given several times. Its records of "
+            "cells with the same key are taken as they are, not computed.",
+        ),
+    ] = None,
     keep_models: Annotated[
         bool, typer.Option("--keep-models", help="Keep trained generators in store/models.")
     ] = False,
@@ -117,6 +133,7 @@ def run(
     from gexbench.benchmark.local_generators import with_local
     from gexbench.benchmark.pool import GB
     from gexbench.benchmark.ray_pool import Cluster, check_ray
+    from gexbench.benchmark.reuse import reused
     from gexbench.benchmark.runner import Runner
     from gexbench.benchmark.specification import DEFAULT_SPECIFICATION, checked, given_specification
     from gexbench.models import registry
@@ -125,7 +142,8 @@ def run(
     if specification and spec:
         raise InputError(f"{specification} and --spec {spec}: give one of them")
     console = options.console()
-    entries, names = with_local(registry(), options.listed(generators))
+    folders = [options.leaderboard_folder(results, str(folder)) for folder in reuse or ()]
+    entries, names = with_local(registry(), _with_reused(options.listed(generators), folders))
     given = given_specification(specification or spec or DEFAULT_SPECIFICATION)
     wanted = checked(given, _given_options(context, names), entries)
     cluster = Cluster(wanted.address, wanted.resources.gpus) if wanted.executor == "ray" else None
@@ -143,7 +161,9 @@ def run(
         replace=replace,
         store_cap=math.inf if store_cap is None else store_cap * GB,
         cluster=cluster,
+        reused=reused(folders, made),
     )
+    _show_reused(console, runner, folders)
     if dry_run:
         show_plan(console, runner, wanted.workers)
         return
@@ -194,6 +214,39 @@ def _given_options(context: typer.Context, generators: tuple[str, ...]) -> dict[
         **({"settings": options.parse_settings(pairs)} if pairs else {}),
         **({} if tuned is None else {"tuned": tuned or True}),
     }
+
+
+def _with_reused(names: Sequence[str], folders: Sequence[Path]) -> tuple[str, ...]:
+    """Generators that were named, those of the folders' sweeps in the place of `reused`.
+
+    Raises:
+        InputError: `reused` without a folder.
+    """
+    from gexbench.benchmark.sweep import read_sweep
+    from gexbench.models import registry
+    from gexbench.tasks.errors import InputError
+
+    if "reused" not in names:
+        return tuple(names)
+    if not folders:
+        raise InputError("--generators reused: of which leaderboard? Name its folder with --reuse")
+    known = registry()
+    there = [name for folder in folders for name in read_sweep(folder).generators if name in known]
+    return (*there, *(name for name in names if name != "reused"))
+
+
+def _show_reused(console: Any, runner: Any, folders: Sequence[Path]) -> None:
+    """How many cells come from other folders, and why the other records there do not."""
+    if not folders:
+        return
+    known, total = runner.reused, len(runner.plan.cells)
+    count = sum(runner.state_of(cell) == "reused" for cell in runner.plan.cells)
+    there = len(known.records) - count
+    lines = [f"{count} of {total} cells are taken from {', '.join(map(str, folders))}: records and logs, no rows"]
+    lines += [f"{there} more are in the store already"] if there else []
+    lines += [f"not taken: {number} × {reason}" for reason, number in sorted(known.unmatched.items())]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) -> None:

@@ -55,7 +55,12 @@ def score(
     if unscored or (force and gone):
         lost = gone if force else unscored
         raise InputError(
-            f"{len(lost)} cells have no kept rows under this version ({examples(lost)}); `gexbench run` trains them"
+            f"{len(lost)} cells have no kept rows under this version ({examples(lost)}); "
+            + (
+                "`gexbench run` under another --results trains them (here it takes the records that are there)"
+                if force
+                else "`gexbench run` trains them"
+            )
         )
     if gone:
         console.print(f"{len(gone)} cells have a record but no kept rows any more ({examples(gone)})", markup=False)
