@@ -1,13 +1,26 @@
-"""Are synthetic rows copies of training rows, or blends of two of them? Tensors on a GPU are compared there."""
+"""Are synthetic rows copies of training rows, or put together from a few of them?
+
+Tensors on a GPU are compared there.
+"""
 
 from typing import Any
 
 import numpy as np
 
-from gexbench.metrics.arrays import Matrix, as_array, device_pair, like, namespace, pair_chunks, squared_distances
+from gexbench.metrics.arrays import (
+    Matrix,
+    as_array,
+    column_sorted,
+    device_pair,
+    like,
+    namespace,
+    pair_chunks,
+    squared_distances,
+)
 
 COPY_PERCENTILE = 1.0
 BLEND_NEIGHBOURS = 5
+DONORS = 3
 
 
 def nearest_ratios(rows: Any, training: Any, *, chunk: int = 512) -> Matrix:
@@ -42,6 +55,41 @@ def copy_share(synthetic: Any, training: Any, threshold: float) -> float:
     About 0.01 for rows that remember nothing, 1 for copies; rows standardised by the training statistics.
     """
     return float((nearest_ratios(synthetic, training) < threshold).mean())
+
+
+def donor_ratios(rows: Any, training: Any, *, donors: int = DONORS, chunk: int = 512) -> Matrix:
+    """d1 / d2, d2 / d3, …, of the distances to the nearest training rows in their order, (n, donors), each in [0, 1].
+
+    A row made from j training rows lies near these and far from all others: its j-th ratio is small, whether it
+    mixes them or takes some genes from each. The first is ``nearest_ratios``, up to rounding. 0 where the j-th nearest
+    row is equal. Needs donors + 1 training rows. Time O(n · training · (genes + log training)).
+    """
+    t, x = device_pair(training, rows)
+    if not 1 <= donors < len(t):
+        raise ValueError(f"{donors} donors of {len(t)} training rows: give at least 1, and one less than rows")
+    xp, result = namespace(x), np.empty((len(x), donors))
+    for part in pair_chunks(len(x), len(t), chunk):
+        near = column_sorted(squared_distances(x[part], t).T)[: donors + 1]
+        size = 1e-12 * (x[part] ** 2).sum(axis=1).clip(1e-300)
+        ratios = xp.where(near[:-1] <= size, 0.0, xp.sqrt(near[:-1] / xp.maximum(near[1:], size)))
+        result[part] = as_array(ratios).T
+    return result
+
+
+def donor_thresholds(validation: Any, training: Any, *, donors: int = DONORS) -> Matrix:
+    """1st percentiles of the validation rows' ``donor_ratios``, (donors,)."""
+    return np.asarray(np.percentile(donor_ratios(validation, training, donors=donors), COPY_PERCENTILE, axis=0))
+
+
+def donor_shares(synthetic: Any, training: Any, thresholds: Any) -> Matrix:
+    """Share of synthetic rows whose j-th of ``donor_ratios`` lies below the j-th of ``donor_thresholds``, (donors,).
+
+    Each about 0.01 for rows that remember nothing, in [0, 1], lower is better. The first is that of the copy gate; the
+    second sees rows that lie equally far from two training rows, which the first cannot. A diagnostic: it enters
+    neither a score nor the copy gate.
+    """
+    limits = as_array(thresholds)
+    return np.asarray((donor_ratios(synthetic, training, donors=len(limits)) < limits).mean(axis=0))
 
 
 def segment_ratios(rows: Any, training: Any, *, neighbours: int = BLEND_NEIGHBOURS, chunk: int = 256) -> Matrix:

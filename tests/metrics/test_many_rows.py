@@ -1,4 +1,4 @@
-"""Metrics of all pairs of rows hold a bounded number of pairs, whatever the number of rows, and give the same values."""
+"""Metrics of all pairs of rows hold a bounded number of pairs, of however many rows, and give the same values."""
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ METRICS = {
     "energy": distribution.energy_distance,
     "sliced_wasserstein": lambda x, y: distribution.sliced_wasserstein(x, y, projections=40),
     "nearest_ratios": memorisation.nearest_ratios,
+    "donor_ratios": memorisation.donor_ratios,
     "segment_ratios": memorisation.segment_ratios,
     "nearest_distances": membership.nearest_distances,
 }

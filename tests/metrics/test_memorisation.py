@@ -1,4 +1,4 @@
-"""The copy gate on copies, noisy copies and fresh rows; blends of two training rows."""
+"""The copy gate on copies, noisy copies and fresh rows; blends of two training rows, and rows of several donors."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,9 @@ from gexbench.metrics.memorisation import (
     blend_threshold,
     copy_share,
     copy_threshold,
+    donor_ratios,
+    donor_shares,
+    donor_thresholds,
     nearest_ratios,
     segment_ratios,
 )
@@ -91,3 +94,50 @@ def test_segment_ratios_do_not_depend_on_chunks_order_or_place(sets):
     order = np.random.default_rng(2).permutation(len(training))
     moved = segment_ratios(fresh[:40, ::-1] * 2 + 3, training[order][:, ::-1] * 2 + 3)
     assert moved == pytest.approx(expected)
+
+
+def test_donor_ratios_by_hand():
+    training = [[0.0], [4.0], [10.0], [22.0]]
+    assert donor_ratios([[1.0], [2.0]], training) == pytest.approx(
+        np.array([[1 / 3, 3 / 9, 9 / 21], [1, 2 / 8, 8 / 20]])
+    )
+    assert donor_ratios([[4.0]], training, donors=1).tolist() == [[0.0]]
+    assert donor_ratios([[4.0]], [[4.0], [4.0], [5.0]], donors=2).tolist() == [[0.0, 0.0]]
+    for donors in (0, 4):
+        with pytest.raises(ValueError, match=f"{donors} donors of 4 training rows"):
+            donor_ratios([[1.0]], training, donors=donors)
+
+
+def test_the_first_donor_ratio_is_the_copy_gates_and_chunks_and_order_change_nothing(sets):
+    training, validation, fresh = sets
+    found = donor_ratios(fresh, training)
+    assert found[:, 0] == pytest.approx(nearest_ratios(fresh, training))
+    assert donor_ratios(fresh, training[::-1, ::-1][:, ::-1], chunk=7) == pytest.approx(found)
+    assert donor_thresholds(validation, training)[0] == pytest.approx(copy_threshold(validation, training))
+
+
+def mosaic(first, second, rng):
+    """Genes of either row, in random order up to half of their squared distance: about equally far from both."""
+    rows = second.copy()
+    for row, squares in enumerate((first - second) ** 2):
+        order = rng.permutation(len(squares))
+        take = order[: np.abs(np.cumsum(squares[order]) - squares.sum() / 2).argmin() + 1]
+        rows[row, take] = first[row, take]
+    return rows
+
+
+def test_rows_of_two_donors_are_seen_where_the_copy_gate_is_blind(sets):
+    training, validation, fresh = sets
+    limits, copies = donor_thresholds(validation, training), copy_threshold(validation, training)
+    assert (donor_ratios(validation, training) < limits).mean(axis=0) == pytest.approx([0.01] * 3)
+    assert donor_shares(fresh, training, limits).max() < 0.05
+    assert donor_shares(training[:300], training, limits)[0] == 1.0
+    rows = mosaic(training[:200], training[200:], np.random.default_rng(3))
+    assert (np.isin(rows, training[:200]) | np.isin(rows, training[200:])).all()
+    assert copy_share(rows, training, copies) < 0.03
+    assert donor_shares(rows, training, limits)[1] > 0.4
+    assert donor_shares((training[:200] + training[200:]) / 2, training, limits)[1] > 0.9
+    thirds = (training[:100] + training[100:200] + training[200:300]) / 3
+    assert donor_shares(thirds, training, limits)[2] > 0.25
+    half = np.vstack([fresh[:100], rows[:100]])
+    assert 0.15 < donor_shares(half, training, limits)[1] < 0.35

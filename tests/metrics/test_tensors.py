@@ -33,6 +33,7 @@ ON_GPU = {
     "correlation_matrix": lambda x, y: structure.correlation_matrix(x),
     "radii": lambda x, y: support.radii(x, 3),
     "nearest_ratios": lambda x, y: memorisation.nearest_ratios(y, x),
+    "donor_ratios": lambda x, y: memorisation.donor_ratios(y, x),
     "copy_share": lambda x, y: metrics.copy_share(y, x, 0.9),
     "nearest_distances": lambda x, y: membership.nearest_distances(x, y),
     "nearer_share": lambda x, y: metrics.nearer_share(x[:10], x[10:], y),
