@@ -10,12 +10,14 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 import psutil
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from gexbench.benchmark.environment import hardware
+from gexbench.leaderboards.figures.style import COLOURS, INK, drawn
 from gexbench.metrics.row_samples import MOST_ROWS
 from gexbench.tasks.atomic import write_bytes, write_text
+
+_COLOURS, _MARKERS = COLOURS[:-1], "os^Dv<>pPh*"
 
 INTRODUCTION = f"""# Speed and memory of the array metrics
 
@@ -98,21 +100,25 @@ def _two_digits(value: float) -> str:
 def growth_figure(table: pd.DataFrame) -> Figure:
     """CPU-seconds (above) and memory in MB (below) against rows (left) and genes (right), both axes logarithmic."""
     done = table[table.state == "done"].assign(memory=lambda rows: (rows.memory_bytes / 1e6).clip(lower=1.0))
-    names = list(table.metric.unique())
-    colours = dict(zip(names, sns.color_palette("husl", len(names)), strict=True))
-    with sns.axes_style("whitegrid"), sns.plotting_context("paper"):
-        figure = Figure(figsize=(10, 6.5), layout="constrained")
-        axes = figure.subplots(2, 2, sharex="col", sharey="row")
+    looks = {name: _look(at, name) for at, name in enumerate(table.metric.unique())}
+    with drawn(2, 2, width=10, height=6.5, grid="both", sharex="col", sharey="row") as (figure, axes):
         for column, axis in enumerate(("rows", "genes")):
             for row, (value, label) in enumerate((("cpu_seconds", "CPU-seconds"), ("memory", "memory growth, MB"))):
-                plot = axes[row, column]
-                for name in names:
+                plot = axes[2 * row + column]
+                for name, look in looks.items():
                     mine = done[(done.axis == axis) & (done.metric == name)].sort_values(axis)
-                    style = "--" if name.startswith("prdc") else "-"
-                    plot.plot(mine[axis], mine[value], style, marker="o", markersize=3, color=colours[name], label=name)
+                    plot.plot(mine[axis], mine[value], label=name, markersize=4.5, linewidth=1.2, **look)
                 plot.set(xscale="log", yscale="log", xlabel=f"{axis}" if row else "", ylabel="" if column else label)
-        axes[0, 0].set_title("50 genes", loc="left")
-        axes[0, 1].set_title("800 rows", loc="left")
-        handles, labels = axes[0, 0].get_legend_handles_labels()
+        axes[0].set_title("50 genes", loc="left")
+        axes[1].set_title("800 rows", loc="left")
+        handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside right center", frameon=False)
     return figure
+
+
+def _look(at: int, name: str) -> dict[str, Any]:
+    """Colour, marker and line of the metric at a place: colours repeat with another marker and a broken line."""
+    if name.startswith("prdc"):
+        return {"color": INK, "marker": "X", "linestyle": ":"}
+    lap, place = divmod(at, len(_COLOURS))
+    return {"color": _COLOURS[place], "marker": _MARKERS[at % len(_MARKERS)], "linestyle": ("-", "--", "-.")[lap % 3]}

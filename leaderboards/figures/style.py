@@ -24,7 +24,8 @@ REFERENCE_COLOUR, INK, FAINT = "#8c8c8c", "#262626", "#d9d9d9"
 WIDTH_INCHES = 7.2
 """Width of a page between its margins, the two columns of a journal."""
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Of Okabe & Ito 2008."""
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _BUILT_IN = ("diffusion", "scvi", "vae", "wgan-gp")
 REFERENCE_FAMILY = "reference"
@@ -42,7 +43,7 @@ def looks(families: Iterable[str]) -> dict[str, Look]:
     """Family → its look: references grey, the built-in families always the same, others after them by name."""
     others = sorted(set(families) - {REFERENCE_FAMILY, *_BUILT_IN})
     ordered = (*_BUILT_IN, *others)
-    found = {name: Look(_COLOURS[at % len(_COLOURS)], _MARKERS[at % len(_MARKERS)]) for at, name in enumerate(ordered)}
+    found = {name: Look(COLOURS[at % len(COLOURS)], _MARKERS[at % len(_MARKERS)]) for at, name in enumerate(ordered)}
     return found | {REFERENCE_FAMILY: Look(REFERENCE_COLOUR, "*")}
 
 

@@ -4,12 +4,13 @@ import subprocess
 import sys
 from dataclasses import asdict
 
+import pandas as pd
 import pytest
 
 from gexbench.benchmark import growth
 from gexbench.benchmark.growth import Point, Result, plan, read_results, run_point, write_results
 from gexbench.benchmark.growth_point import METRICS, measure
-from gexbench.benchmark.growth_report import write_report
+from gexbench.benchmark.growth_report import growth_figure, write_report
 from gexbench.metrics.row_samples import MOST_ROWS
 from gexbench.tasks.errors import InputError
 
@@ -106,3 +107,11 @@ def test_a_size_that_was_not_asked_for_is_said_to_be_unmeasured(tmp_path):
     page = (tmp_path / "metric-speed.md").read_text()
     assert "| MMD | 1.5 s (1.2), 2 MB | not measured |" in page
     assert f"at most {MOST_ROWS:,} rows" in page
+
+
+def test_no_two_metrics_look_alike_in_the_figure():
+    results = [_result(Point(metric, "rows", size, 50)) for metric in METRICS for size in (40, 60)]
+    lines = growth_figure(pd.DataFrame([asdict(result) for result in results])).axes[0].get_lines()
+    assert [line.get_label() for line in lines] == list(METRICS)
+    assert len({(line.get_color(), line.get_linestyle(), line.get_marker()) for line in lines}) == len(METRICS)
+    assert len({line.get_marker() for line in lines}) == len(METRICS), "in grey, too"
