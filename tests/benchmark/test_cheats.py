@@ -108,6 +108,28 @@ def test_one_gene_is_saturated_and_all_equal_rows_are_equal(real, part):
     np.testing.assert_allclose(equal[0], real.train.mean(axis=0), rtol=1e-5)
 
 
+@pytest.mark.parametrize("of", ["train", "validation"])
+def test_a_mosaic_takes_every_gene_from_one_of_two_rows_of_its_class_and_passes_the_copy_gate(real, of):
+    from gexbench.metrics import copy_share, copy_threshold, donor_shares, donor_thresholds
+    from gexbench.metrics.space import fit_space
+
+    pool, labels = getattr(real, of), real.labels[real.finest][0 if of == "train" else 1]
+    rows = changed(f"{of}-mosaic", Part(pool, labels), real)
+    shared = np.array([(rows[row] == pool).mean(axis=1) for row in range(len(rows))])
+    first, second = np.arange(len(rows)), np.argsort(shared, axis=1)[:, -2:]
+    assert (second == first[:, None]).any(axis=1).all(), "the row itself is a donor"
+    other = np.where(second[:, 0] == first, second[:, 1], second[:, 0])
+    assert (labels[other] == labels).all()
+    assert ((rows == pool) | (rows == pool[other])).all()
+    space = fit_space(real.train)
+    standard, donors, held_out = (space.standardise(each, "rows") for each in (rows, pool, real.test))
+    distances = [np.linalg.norm(standard - donors[donor], axis=1) for donor in (first, other)]
+    assert np.median(np.minimum(*distances) / np.maximum(*distances)) > 0.9
+    assert copy_share(standard, donors, copy_threshold(held_out, donors)) < 0.05
+    assert donor_shares(standard, donors, donor_thresholds(held_out, donors))[1] > 0.2
+    assert (changed(f"{of}-mosaic", Part(pool, labels), real, seed=1) != rows).any()
+
+
 def test_every_part_of_a_cell_is_changed_with_the_labels_of_its_patients(real):
     """Draws of one patient stay together, and members and non-members have their own labels."""
     label = dict(zip([*real.train_ids, *real.test_ids], np.concatenate(real.labels[real.finest][::2]), strict=True))
