@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from gexbench.benchmark.gene_sets import with_gene_sets
 from gexbench.benchmark.progress import Display
 from gexbench.benchmark.runner import Runner
+from gexbench.benchmark.seed_counts import MOST_SEEDS
 from gexbench.benchmark.sweep import Plan, Sweep, plan
 from gexbench.leaderboards.records import Record, RecordError, read_record
 from gexbench.models.registry import Entry, Registry
@@ -19,8 +20,6 @@ from gexbench.tasks.data_directory import load_cohort
 from gexbench.tasks.errors import InputError
 
 LONGEST_S = 24 * 3600.0
-MOST_SEEDS = 1000
-"""A plan lists the cells of all seeds up to the record's."""
 
 
 @dataclass(frozen=True, slots=True)

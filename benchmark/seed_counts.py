@@ -7,17 +7,20 @@ from pydantic import PlainValidator
 
 from gexbench.tasks.errors import InputError
 
+MOST_SEEDS = 1000
+"""A plan lists the cells of all of them."""
+
 OTHERS = "default"
 """Key of the number of every generator that has none of its own."""
 
 
 def _seeds(value: Any) -> Any:
     counts = list(value.values()) if isinstance(value, dict) else [value]
-    if counts and all(type(count) is int and count >= 1 for count in counts):
+    if counts and all(type(count) is int and 1 <= count <= MOST_SEEDS for count in counts):
         return value
     raise ValueError(
-        f"give a number of at least 1, or numbers by generator: {{{OTHERS}: 1, cvae: 2}}, where `{OTHERS}` is that of "
-        "all others"
+        f"give a number from 1 to {MOST_SEEDS}, or numbers by generator: {{{OTHERS}: 1, cvae: 2}}, where `{OTHERS}` is "
+        "that of all others"
     )
 
 
@@ -43,8 +46,10 @@ def parse_seeds(text: str) -> int | dict[str, int]:
     for part in (part.strip() for part in text.split(",")):
         name, equals, count = (piece.strip() for piece in part.rpartition("="))
         key = name if equals else OTHERS
-        if not (count.isascii() and count.isdigit() and int(count) >= 1) or (equals and not name):
-            problems.append(f"--seeds {part!r}: give a number of at least 1, or GENERATOR=NUMBER, for example 1,cvae=2")
+        if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MOST_SEEDS) or (equals and not name):
+            problems.append(
+                f"--seeds {part!r}: give a number from 1 to {MOST_SEEDS}, or GENERATOR=NUMBER, for example 1,cvae=2"
+            )
         elif key in found:
             problems.append(f"--seeds {part!r}: a second number for {name or 'all generators'}; keep one of them")
         else:

@@ -1,7 +1,7 @@
 """Specifications of sweeps: strict YAML files, ready-made ones, and the command line's changes to them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -10,19 +10,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from gexbench.benchmark.local_generators import names_a_file
-from gexbench.benchmark.seed_counts import OTHERS, Seeds, merged_seeds
+from gexbench.benchmark.seed_counts import Seeds, merged_seeds
+from gexbench.benchmark.specification_names import unknown_things
 from gexbench.benchmark.specification_text import parsed
-from gexbench.benchmark.sweep import BUDGETS, Share
-from gexbench.models.registry import BrokenGenerator, Registry, resolve_settings
-from gexbench.tasks.data_directory import list_cohorts
+from gexbench.benchmark.sweep import is_share
+from gexbench.models.registry import Registry
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.folds import PARTS
 from gexbench.tasks.names import checked_name, unknown
 
 DEFAULT_SPECIFICATION = "default"
 """What `gexbench run` runs when none is named."""
 
+_NO_FILES = frozenset({"", "yes", "no", "on", "off"})
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
@@ -42,8 +41,15 @@ def _generators(value: Any) -> Any:
     raise ValueError("give all, a list of names, or names with their settings: {gemm-gan: {batch: 32}, cvae: {}}")
 
 
+def _shares(value: Any) -> Any:
+    """Strict models take lists for tuples only straight from JSON, which `_apart` has parsed already."""
+    if isinstance(value, list) and all(type(share) is float and is_share(share) for share in value):
+        return tuple(dict.fromkeys(value))
+    raise ValueError("give a list of shares above 0 and below 1, of at most six digits, such as [0.1, 0.25]")
+
+
 def _tuned(value: Any) -> Any:
-    if isinstance(value, bool | str) and value != "":
+    if isinstance(value, bool) or (isinstance(value, str) and value.lower() not in _NO_FILES):
         return value
     raise ValueError("give true, false or the name of a file that `gexbench tune` wrote")
 
@@ -57,6 +63,7 @@ class Resources(BaseModel):
             worker an equal share of 90 % of the machine's.
         time_limit_s: wall-clock seconds after which a job is killed.
         device: where generators are trained; auto is cuda where there is one.
+        gpu_memory_gb: as in `Sweep`; on one machine.
         gpus: that a cell takes of a cluster's node on the device cuda, or a share of one.
         patches: as in `Sweep`.
     """
@@ -68,6 +75,7 @@ class Resources(BaseModel):
     time_limit_s: float = Field(default=3600.0, gt=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     gpus: float = Field(default=1.0, gt=0)
+    gpu_memory_gb: float | None = Field(default=None, gt=0)
     patches: Literal["auto", "held", "streamed"] = "auto"
 
 
@@ -101,7 +109,7 @@ class Specification(BaseModel):
     generators: Annotated[tuple[str, ...] | Literal["all"], PlainValidator(_generators)] = "all"
     settings: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     tuned: Annotated[bool | str, PlainValidator(_tuned)] = False
-    train_fractions: tuple[Share, ...] = ()
+    train_fractions: Annotated[tuple[float, ...], PlainValidator(_shares)] = ()
     budget: Literal["quick", "cpu", "full"] = "quick"
     panel: Literal["core", "extended"] = "core"
     gene_sets: str | None = None
@@ -199,7 +207,7 @@ def checked(given: Given, options: Mapping[str, Any], registry: Registry) -> Spe
         problems += [_described(item, given.place, options) for item in error.errors()]
     except ValueError as error:
         raise InputError(f"{given.place}: {error}") from None
-    problems += [f"{given.place}: {problem}" for problem in _unknown_things(content, registry)]
+    problems += [f"{given.place}: {problem}" for problem in unknown_things(content, registry)]
     if problems:
         raise InputError(problems)
     return _with_places(found, given, options)
@@ -238,46 +246,6 @@ def _described(item: ErrorDetails, place: str, options: Mapping[str, Any]) -> st
     where = place if option is None else f"--{option.rpartition('.')[2].replace('_', '-')}"
     message = item["msg"].removeprefix("Value error, ")
     return f"{where}: {key} = {item['input']!r}: {message}" if key else f"{where}: {message}"
-
-
-def _unknown_things(content: Mapping[str, Any], registry: Registry) -> Sequence[str]:
-    """Cohorts, folds, generators and settings that do not exist; ill-typed parts are left to the types' check."""
-    problems: list[str] = []
-    cohort, folds, names = (content.get(key) for key in ("cohort", "folds", "generators"))
-    known = [name for name, _ in list_cohorts()]
-    if isinstance(cohort, str) and cohort not in known:
-        problems.append(f"{unknown(cohort, known, 'cohort')}; build one with `gexbench cohort build`")
-    if isinstance(folds, list) and (bad := [index for index in folds if index not in range(PARTS)]):
-        problems.append(f"folds {bad}: every cohort has folds 0 to {PARTS - 1}")
-    wanted = names if isinstance(names, list) else []
-    problems += [_no_generator(name, registry) for name in map(str, wanted) if name not in registry]
-    seeds = content.get("seeds")
-    for name in seeds if isinstance(seeds, dict) else ():
-        if name != OTHERS and name not in registry and name not in wanted:
-            problems.append(f"seeds of {_no_generator(str(name), registry)}")
-    settings, budget = content.get("settings", {}), content.get("budget", BUDGETS[0])
-    for name, values in settings.items() if isinstance(settings, dict) and budget in BUDGETS else ():
-        if name not in registry:
-            if name not in wanted:
-                problems.append(f"settings of {_no_generator(str(name), registry)}")
-        elif isinstance(values, dict):
-            try:
-                resolve_settings(registry[name], str(budget), values)
-            except BrokenGenerator:
-                continue  # the plan skips its cells and says why
-            except InputError as error:
-                problems += error.problems
-    return problems
-
-
-def _no_generator(name: str, registry: Registry) -> str:
-    """Why a name is no generator's; the code of a file runs because the user typed its path, never unasked."""
-    if names_a_file(name):
-        return (
-            f"generator {name!r} is a file, whose code runs only when it is named on the command line: "
-            "leave it out here and give --generators FILE.py:Class, with the names of the others beside it"
-        )
-    return str(unknown(name, registry, "generator"))
 
 
 def _with_places(found: Specification, given: Given, options: Mapping[str, Any]) -> Specification:

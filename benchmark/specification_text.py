@@ -1,7 +1,7 @@
 """The YAML of specifications: safe, without repeated keys, and with numbers such as 1e-3 read as numbers."""
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -10,9 +10,25 @@ from gexbench.tasks.errors import InputError
 LARGEST_SPECIFICATION = 2**20
 """Characters of the largest file that is read."""
 
+DEEPEST = 20
+"""Brackets and indents within each other; the parser takes quadratic time over deep ones."""
+
+_OPENING = (
+    yaml.FlowSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.BlockMappingStartToken,
+)
+_CLOSING = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
+
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML ships no types
-    """YAML 1.1 takes 1e-3 for text, and the last of two equal keys for the only one."""
+    """Plain words are read as in JSON; else 1e-3 is text, 010 is 8, 1:30 is 90, yes is true and a date no text.
+
+    The last of two equal keys would be taken for the only one.
+    """
+
+    yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -26,9 +42,14 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML ships no types
         return dict(super().construct_mapping(node, deep))
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
+for _tag, _pattern, _first in (
+    ("bool", r"true|false|True|False|TRUE|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", "~nN"),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
+    ("float", r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan", "-+.0123456789"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), [*_first])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^$"), [""])
 
 
 def parsed(text: str, place: str) -> dict[str, Any]:
@@ -43,8 +64,7 @@ def parsed(text: str, place: str) -> dict[str, Any]:
     if len(text) > LARGEST_SPECIFICATION:
         raise InputError(f"{place}: {len(text):,} characters is no specification of a sweep")
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=_Loader)):
-            raise InputError(f"{place}: holds an alias (*name); write the value out")
+        _plain(text, place)
         content = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
@@ -56,3 +76,19 @@ def parsed(text: str, place: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{place}: holds {type(content).__name__}; write keys and values, for example budget: quick")
     return content
+
+
+def _plain(text: str, place: str) -> None:
+    """Refuse what a specification never needs and a parser stumbles over: aliases, and deep structures.
+
+    Raises:
+        InputError: one of them; YAMLError as it comes.
+    """
+    depth = 0
+    for token in yaml.scan(text, Loader=_Loader):
+        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+        if isinstance(token, yaml.AliasToken):
+            raise InputError(f"{place}: holds an alias (*name); write the value out")
+        if depth > DEEPEST:
+            line = token.start_mark.line + 1
+            raise InputError(f"{place}, line {line}: more than {DEEPEST} levels deep, which no specification is")

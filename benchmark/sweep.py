@@ -31,6 +31,11 @@ BUDGETS = ("quick", "cpu", "full")
 KEY_SCHEMA = 1
 
 
+def is_share(share: float) -> bool:
+    """Whether a number is a share of the patients that a row can be named by."""
+    return 0.0 < share < 1.0 and share == float(f"{share:g}")
+
+
 def _short(share: float) -> float:
     if share != float(f"{share:g}"):
         raise ValueError("has more than six digits; round it")
@@ -63,6 +68,8 @@ class Sweep(BaseModel):
         time_limit_s: wall-clock seconds after which a job is killed; never shortens a training.
         memory_gb: resident memory of a cell's processes (10^9 bytes) above which it is killed; None gives every
             worker an equal share of 90 % of the machine's.
+        gpu_memory_gb: device memory (10^9 bytes) that a training needs on cuda, by which several share a device where
+            they fit; None takes it from what the same training needed before.
         patches: whether image patches are held on the device or stay in the cohort's file and are read batch by
             batch; the same bits, so no part of a key. auto holds them where they fit.
     """
@@ -85,6 +92,7 @@ class Sweep(BaseModel):
     device: Literal["cpu", "cuda"] = "cpu"
     time_limit_s: float = Field(default=3600.0, gt=0)
     memory_gb: float | None = Field(default=None, gt=0)
+    gpu_memory_gb: float | None = Field(default=None, gt=0)
     patches: Literal["auto", "held", "streamed"] = "auto"
 
     def rows(self, registry: Registry) -> tuple[str, ...]:

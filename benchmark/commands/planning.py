@@ -48,6 +48,7 @@ def planned(
         device=device,
         time_limit_s=wanted.resources.time_limit_s,
         memory_gb=wanted.resources.memory_gb,
+        gpu_memory_gb=wanted.resources.gpu_memory_gb,
         patches=wanted.resources.patches,
     )
     name = leaderboard_name(sweep, wanted.name, own)

@@ -69,7 +69,7 @@ def run(
             "validation patients, and its rows join the few real ones in training a classifier."
         ),
     ] = "",
-    workers: Annotated[int, typer.Option(help="Cells side by side.", min=1)] = 2,
+    workers: Annotated[int, typer.Option(help="Cells side by side; on cuda, beside the trainings.", min=1)] = 2,
     threads: Annotated[int, typer.Option(help="Threads per cell; part of a cell's identity.", min=1)] = 1,
     device: options.DeviceOption = "auto",
     time_limit: Annotated[float, typer.Option(help="Seconds after which a cell is killed.", min=1)] = 3600.0,
@@ -77,6 +77,13 @@ def run(
         float | None,
         typer.Option(
             help="Resident memory in GB above which a cell is killed. (default: each worker's share of the machine's)"
+        ),
+    ] = None,
+    gpu_memory_gb: Annotated[
+        float | None,
+        typer.Option(
+            help="GPU memory in GB that a training needs: several share a GPU where they fit. (default: what the same "
+            "training took before; a GPU to itself where that is not known)"
         ),
     ] = None,
     patches: Annotated[
@@ -195,6 +202,7 @@ def _given_options(context: typer.Context, generators: tuple[str, ...]) -> dict[
         "device": ("resources.device", str),
         "time_limit": ("resources.time_limit_s", float),
         "memory_gb": ("resources.memory_gb", float),
+        "gpu_memory_gb": ("resources.gpu_memory_gb", float),
         "executor": ("executor", str),
         "address": ("address", str),
         "patches": ("resources.patches", str),

@@ -66,9 +66,11 @@ def test_all_generators_keep_the_settings_of_the_file():
     assert read("settings: {cvae: {batch: 64}}", generators="all").settings == {"cvae": {"batch": 64}}
 
 
-@pytest.mark.parametrize("seeds", ["0", "{}", "{cvae: 0}", "{cvae: true}", "1.5", "[1]", "{default: x}", "null"])
+@pytest.mark.parametrize(
+    "seeds", ["0", "{}", "{cvae: 0}", "{cvae: true}", "1.5", "[1]", "{default: x}", "null", "1001", "010"]
+)
 def test_numbers_that_are_none(seeds):
-    with pytest.raises(InputError, match="give a number of at least 1"):
+    with pytest.raises(InputError, match="give a number from 1 to 1000"):
         read(f"seeds: {seeds}")
 
 

@@ -37,7 +37,9 @@ def problems(text, **options):
 
 
 def test_every_ready_made_specification_is_valid(monkeypatch, tmp_path):
-    monkeypatch.setattr("gexbench.benchmark.specification.list_cohorts", lambda: [("simulated", ""), ("tcga", "")])
+    monkeypatch.setattr(
+        "gexbench.benchmark.specification_names.list_cohorts", lambda: [("simulated", ""), ("tcga", "")]
+    )
     assert set(ready_made()) == {"smoke", "default", "paper", "full"}
     found = {name: checked(given_specification(name), {}, registry()) for name in ready_made()}
     assert found["default"] == Specification(), "a run without a specification is the default one"
@@ -62,8 +64,29 @@ def test_a_file_says_everything_and_options_override_it():
     assert found.generators == ("cvae", "mixup")
     assert found.settings == {"cvae": {"learning_rate": 0.001, "batch": 32}}
     assert (found.folds, found.budget) == ((0, 3), "cpu")
-    limits = {"threads": 1, "memory_gb": 4, "time_limit_s": 60, "device": "cpu", "gpus": 1.0, "patches": "auto"}
+    limits = {
+        "threads": 1,
+        "memory_gb": 4,
+        "time_limit_s": 60,
+        "device": "cpu",
+        "gpus": 1.0,
+        "gpu_memory_gb": None,
+        "patches": "auto",
+    }
     assert found.resources.model_dump() == limits
+
+
+def test_shares_of_the_patients_come_from_the_file_or_the_option():
+    assert read("train_fractions: [0.25, .1, 0.25]").train_fractions == (0.25, 0.1)
+    assert read("train_fractions: [0.25]", train_fractions=[0.1, 0.5]).train_fractions == (0.1, 0.5)
+
+
+def test_numbers_and_words_are_read_as_in_json():
+    text = "{a: 1, b: -2.5, c: 1e-3, d: .5, e: true, f: null, g: ~, h: '1', i: on, j: 1_000, k: 0x10, l: 2024-01-01}"
+    assert parsed(text, "x") == {
+        "a": 1, "b": -2.5, "c": 0.001, "d": 0.5, "e": True, "f": None, "g": None,
+        "h": "1", "i": "on", "j": "1_000", "k": "0x10", "l": "2024-01-01",
+    }  # fmt: skip
 
 
 def test_an_option_that_leaves_a_generator_out_leaves_its_settings_out():
@@ -109,6 +132,16 @@ def test_every_problem_comes_at_once_with_its_place_and_the_nearest_spelling():
         ("generators: 3", "give all, a list of names"),
         ("generators: {cvae: {batch: 3}}\nsettings: {cvae: {batch: 4}}", "under generators and under settings"),
         ("folds: 2024-01-01x", None),
+        ("a: " + "[" * 100_000, "sweep.yaml, line 1: more than 20 levels deep"),
+        ("cohort: 2024-01-01", "unknown cohort '2024-01-01'"),
+        ("workers: 1:30", "workers = '1:30'"),
+        ("resources: {threads: 010}", "resources.threads = '010'"),
+        ("<<: {budget: cpu}", "unknown key '<<'"),
+        ("seeds: 10000000000", "from 1 to 1000"),
+        ("name: ../../up", "leaderboard name '../../up'"),
+        ("train_fractions: [0.1, 1]", "train_fractions = [0.1, 1]: give a list of shares"),
+        ("train_fractions: [0.12345678]", "of at most six digits"),
+        ("tuned: yes", "give true, false or the name of a file"),
         ("tuned: 3", "give true, false or the name of a file"),
     ],
 )
