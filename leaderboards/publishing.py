@@ -1,7 +1,8 @@
 """Published leaderboards: folders whose records never change, and whose tables and checksums anyone can check.
 
 The tables are a function of the records and the training logs; a version of the suite that draws them differently
-draws them anew (`refresh`), after it has checked that nothing else differs from its checksum.
+draws them anew (`refresh`), after it has checked that nothing else differs from its checksum. The page and the figures
+may stay as another version drew them: of these the checksum is what is checked.
 """
 
 import hashlib
@@ -9,16 +10,32 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from gexbench.leaderboards.logs import read_logs
 from gexbench.leaderboards.records import Record, RecordError, read_records
 from gexbench.leaderboards.rendering import write
-from gexbench.leaderboards.table import leaderboard
+from gexbench.leaderboards.table import Leaderboard, leaderboard
 
 SUMS = "SHA256SUMS"
 NOTE = "note.json"
+FIGURES = "figures"
+PAGE = "leaderboard.html"
 _COPIED = ("records/*.json", "training/*.parquet", "sweep.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What `verify` found.
+
+    Attributes:
+        problems: what is wrong; empty when the folder is what was published, and its tables are its records'.
+        remarks: what another version of the suite drew in another way, with its checksum in order.
+    """
+
+    problems: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 class PublishedError(ValueError):
@@ -34,8 +51,8 @@ def publish(source: Path, target: Path, texts: Mapping[str, str], note: str | No
 
     Args:
         source: folder with `records/`, `sweep.json` and, where they are kept, `training/` logs.
-        target: the new folder, with the same files, the tables built from these records, `texts` and the checksums of
-            all.
+        target: the new folder, with the same files, the tables and the figures (PNG, each with its caption) of these
+            records, `texts` and the checksums of all.
         texts: name → content of further files (cohort card, environment, citation).
         note: a sentence for the header.
 
@@ -60,7 +77,8 @@ def publish(source: Path, target: Path, texts: Mapping[str, str], note: str | No
             texts = {**texts, NOTE: json.dumps({"note": note}) + "\n"}
         for name, text in texts.items():
             (made / name).write_text(text, encoding="utf-8")
-        records = _with_tables(made)
+        board, records = _with_tables(made)
+        _draw(board, records, made / FIGURES)
         (made / SUMS).write_text(checksums(made), encoding="utf-8")
         made.replace(target)
     return records
@@ -82,25 +100,34 @@ def refresh(folder: Path) -> None:
     temporary.replace(folder / SUMS)
 
 
-def verify(folder: Path) -> list[str]:
-    """What is wrong with a published folder; empty when every file has its checksum and the tables are its records'.
+def verify(folder: Path) -> Verification:
+    """Whether every file of a published folder has its checksum and the tables are its records'.
 
-    Tables are built anew from the records and compared byte for byte.
+    Tables are built anew from the records and compared byte for byte. A page that this version would draw otherwise is
+    a remark while its checksum holds; figures are compared with their checksums alone.
     """
     if not (folder / SUMS).is_file():
-        return [f"no {SUMS}; this is no published leaderboard"]
-    problems = list(differences(folder).values())
+        return Verification((f"no {SUMS}; this is no published leaderboard",))
+    changed = differences(folder)
+    problems, remarks = list(changed.values()), []
     try:
         tables = _tables(folder)
     except PublishedError as error:
-        return [*problems, *error.problems]
+        return Verification((*problems, *error.problems))
     for name, content in tables.items():
         path = folder / name
         if not path.is_file():
             problems.append(f"{name}: missing; rebuild it with `gexbench report`")
-        elif path.read_bytes() != content:
+        elif path.read_bytes() == content:
+            continue
+        elif name == PAGE and name not in changed:
+            remarks.append(
+                f"{name}: its checksum holds, but this version of gexbench draws another page from these records "
+                "(`gexbench report FOLDER --formats html --out ELSEWHERE` makes it)"
+            )
+        else:
             problems.append(f"{name}: is not what the records give; rebuild it with `gexbench report`")
-    return problems
+    return Verification(tuple(problems), tuple(remarks))
 
 
 def checksums(folder: Path) -> str:
@@ -131,13 +158,23 @@ def differences(folder: Path) -> dict[str, str]:
     return problems
 
 
-def _with_tables(folder: Path) -> list[Record]:
+def _with_tables(folder: Path) -> tuple[Leaderboard, list[Record]]:
     try:
         records = read_records(folder / "records")
-        write(leaderboard(records, _note(folder)), folder, records, logs=read_logs(folder, records))
+        board = leaderboard(records, _note(folder))
+        write(board, folder, records, logs=read_logs(folder, records))
     except RecordError as error:
         raise PublishedError(list(error.problems)) from None
-    return records
+    return board, records
+
+
+def _draw(board: Leaderboard, records: list[Record], folder: Path) -> None:
+    from gexbench.leaderboards.figures.catalogue import drawings  # matplotlib is not needed to verify
+    from gexbench.leaderboards.figures.writing import write_figure, write_file
+
+    for drawing in drawings(board, records)[0]:
+        write_figure(drawing.draw(), folder, drawing.name, ["png"])
+        write_file(folder / f"{drawing.name}.txt", f"{drawing.caption}\n".encode())
 
 
 def _tables(folder: Path) -> dict[str, bytes]:

@@ -1,7 +1,7 @@
 """`gexbench figures`: what the records of a leaderboard allow to be drawn, and kept rows beside real ones."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,13 +11,9 @@ from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
+    from gexbench.leaderboards.figures.catalogue import Drawing
     from gexbench.leaderboards.records import Record
     from gexbench.leaderboards.table import Leaderboard
-
-    Drawing = tuple[str, Callable[[], Figure], str]
-    """Name of a file, what draws it, and its caption."""
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench figures simulated-quick\n
@@ -50,7 +46,7 @@ def figures(
 
     The figures of --rows show samples of real patients: mind the terms of the cohort before they leave the machine.
     """
-    from gexbench.leaderboards.figures.catalogue import FIGURES
+    from gexbench.leaderboards.figures.catalogue import FIGURES, drawings
     from gexbench.leaderboards.figures.writing import FORMATS
     from gexbench.leaderboards.publishing import SUMS
     from gexbench.leaderboards.records import RecordError, read_records
@@ -61,65 +57,43 @@ def figures(
     kinds = options.chosen(formats, FORMATS, "format") or ("svg",)
     names = options.chosen(only, [*(kind.name for kind in FIGURES), "training"], "figure")
     if (folder if out is None else out).joinpath(SUMS).is_file():
-        problem = f"{folder if out is None else out} is published and holds no figures; name another folder"
+        problem = f"{folder if out is None else out} is published and never changes; name another folder"
         raise typer.BadParameter(problem, param_hint="--out")
     try:
         records = read_records(folder / "records")
         board = leaderboard(records)
     except RecordError as error:
         raise InputError(error.problems) from None
-    drawings, left_out = _of_records(board, records, names)
+    drawn, left_out = drawings(board, records, names)
     if not names or "training" in names:
         try:
             more, lacking = _of_trainings(board, folder, records)
         except RecordError as error:
             raise InputError(error.problems) from None
-        drawings, left_out = drawings + more, left_out + lacking
+        drawn, left_out = drawn + more, left_out + lacking
     if rows:
-        drawings += _of_rows(board, records, options.listed(rows), fold, cohort, results)
+        drawn += _of_rows(board, records, options.listed(rows), fold, cohort, results)
     target = folder / "figures" if out is None else out
-    written = _write(console, drawings, target, kinds)
+    written = _write(console, drawn, target, kinds)
     for text in left_out:
         console.print(f"left out: {text}", markup=False, soft_wrap=True)
     shown = f"{written} figures ({', '.join(kinds)}), each with its caption (.txt): {target}"
     console.print(shown if written else f"no figures: {folder} allows none", soft_wrap=True)
 
 
-def _of_records(
-    board: "Leaderboard", records: "Sequence[Record]", names: Sequence[str]
-) -> "tuple[list[Drawing], list[str]]":
-    from functools import partial
-
-    from gexbench.leaderboards.figures.catalogue import FIGURES, caption_of
-    from gexbench.leaderboards.figures.frames import Lacking
-
-    drawings: list[Drawing] = []
-    left_out = []
-    for kind in FIGURES:
-        if names and kind.name not in names:
-            continue
-        try:
-            frame = kind.frame(board, records)
-        except Lacking as reason:
-            left_out.append(f"{kind.name}: {reason}")
-            continue
-        drawings.append((kind.name, partial(kind.draw, frame), caption_of(kind.caption, board.header)))
-    return drawings, left_out
-
-
 def _of_trainings(board: "Leaderboard", folder: Path, records: "Sequence[Record]") -> "tuple[list[Drawing], list[str]]":
     from functools import partial
 
-    from gexbench.leaderboards.figures.catalogue import TRAINING_CAPTION, caption_of
+    from gexbench.leaderboards.figures.catalogue import TRAINING_CAPTION, Drawing, caption_of
     from gexbench.leaderboards.figures.curves import training_figure
     from gexbench.leaderboards.logs import read_logs
 
-    drawings: list[Drawing] = [
-        (f"training/{_file_name(row)}", partial(training_figure, log, row), caption_of(text, board.header))
+    drawn = [
+        Drawing(f"training/{_file_name(row)}", partial(training_figure, log, row), caption_of(text, board.header))
         for row, log in read_logs(folder, records).items()
         for text in [TRAINING_CAPTION.format(generator=row)]
     ]
-    return drawings, [] if drawings else ["training: no training logs here; `gexbench run` keeps them"]
+    return drawn, [] if drawn else ["training: no training logs here; `gexbench run` keeps them"]
 
 
 def _of_rows(
@@ -134,32 +108,32 @@ def _of_rows(
 
     from gexbench.benchmark.kept_rows import matched_rows, record_with_rows
     from gexbench.benchmark.store import Store
-    from gexbench.leaderboards.figures.catalogue import CORRELATION_CAPTION, PCA_CAPTION, caption_of
+    from gexbench.leaderboards.figures.catalogue import CORRELATION_CAPTION, PCA_CAPTION, Drawing, caption_of
     from gexbench.leaderboards.figures.rows import gene_correlations, principal_components
     from gexbench.tasks.data_directory import load_cohort
 
     at = board.header.folds[0] if fold is None else fold
     chosen = [record_with_rows(records, name, at) for name in names]
     loaded, store = load_cohort(cohort or board.header.cohort), Store(results / "store")
-    drawings: list[Drawing] = []
+    drawn: list[Drawing] = []
     for name, record in zip(names, chosen, strict=True):
         found, file = matched_rows(record, store, loaded), f"{_file_name(name)}-fold-{at}"
         pca = partial(principal_components, found.real, found.synthetic, found.labels, name)
         correlations = partial(gene_correlations, found.real, found.synthetic, name)
         for kind, draw, text in (("pca", pca, PCA_CAPTION), ("correlations", correlations, CORRELATION_CAPTION)):
-            drawings.append((f"{kind}-{file}", draw, caption_of(text.format(generator=name), board.header, at)))
-    return drawings
+            drawn.append(Drawing(f"{kind}-{file}", draw, caption_of(text.format(generator=name), board.header, at)))
+    return drawn
 
 
-def _write(console: Any, drawings: "Sequence[Drawing]", target: Path, formats: Sequence[str]) -> int:
+def _write(console: Any, drawn: "Sequence[Drawing]", target: Path, formats: Sequence[str]) -> int:
     from rich.progress import track
 
     from gexbench.leaderboards.figures.writing import write_figure, write_file
 
-    for name, draw, caption in track(drawings, "drawing", console=console, transient=True):
-        write_figure(draw(), target, name, formats)
-        write_file(target / f"{name}.txt", f"{caption}\n".encode())
-    return len(drawings)
+    for drawing in track(drawn, "drawing", console=console, transient=True):
+        write_figure(drawing.draw(), target, drawing.name, formats)
+        write_file(target / f"{drawing.name}.txt", f"{drawing.caption}\n".encode())
+    return len(drawn)
 
 
 def _file_name(row: str) -> str:

@@ -21,7 +21,7 @@ gexbench publish tcga-cpu leaderboards/published/tcga/v3 --note 'The cohort may 
 """
 VERIFY_EPILOG = """[bold]Examples[/bold]\n
 gexbench verify leaderboards/published/tcga/v1\n
-gexbench verify leaderboards/published/tcga/*
+gexbench verify leaderboards/published/*/*
 """
 
 
@@ -38,8 +38,9 @@ def publish(
 ) -> None:
     """Copy a leaderboard into a folder of its own, with what a citation needs.
 
-    Records, the sweep's specification, training logs, tables, the cohort's card, the environments, CITATION.cff, a text
-    to cite and the checksum of every file. A published folder is never written again: a change is a new version.
+    Records, the sweep's specification, training logs, tables, figures, the cohort's card, the environments,
+    CITATION.cff, a text to cite and the checksum of every file. A published folder is never written again: a change is
+    a new version.
     """
     from gexbench.benchmark.sweep import read_sweep
     from gexbench.leaderboards.publishing import PublishedError
@@ -72,11 +73,11 @@ def verify(
 
     console, bad = options.console(), 0
     for folder in folders:
-        problems = checked(folder)
-        bad += bool(problems)
-        for problem in problems:
-            console.print(f"{folder}: {problem}", soft_wrap=True, markup=False)
-        if not problems:
+        found = checked(folder)
+        bad += bool(found.problems)
+        for text in (*found.problems, *found.remarks):
+            console.print(f"{folder}: {text}", soft_wrap=True, markup=False)
+        if not found.problems:
             console.print(f"{folder}: every checksum holds, and the tables are what the records give", soft_wrap=True)
     if bad:
         raise typer.Exit(1)

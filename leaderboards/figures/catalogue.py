@@ -1,7 +1,8 @@
 """Every figure of a leaderboard's records: its frame, its function and its caption."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -120,6 +121,38 @@ CORRELATION_CAPTION = (
     "(middle), genes in the order of an average-linkage clustering of the real correlations; right: every pair of "
     "genes, darker where there are more (logarithmic), with the line of equality."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A figure that can be drawn: the name of its file, what draws it, and its caption."""
+
+    name: str
+    draw: Callable[[], Figure]
+    caption: str
+
+
+def drawings(
+    board: Leaderboard, records: Sequence[Record], names: Collection[str] = ()
+) -> tuple[list[Drawing], list[str]]:
+    """The figures of `FIGURES` that records allow, and why the others are left out.
+
+    Args:
+        board: made from the records.
+        names: of the figures that are wanted; all without any.
+    """
+    found: list[Drawing] = []
+    left_out = []
+    for kind in FIGURES:
+        if names and kind.name not in names:
+            continue
+        try:
+            frame = kind.frame(board, records)
+        except frames.Lacking as reason:
+            left_out.append(f"{kind.name}: {reason}")
+            continue
+        found.append(Drawing(kind.name, partial(kind.draw, frame), caption_of(kind.caption, board.header)))
+    return found, left_out
 
 
 def caption_of(text: str, header: Header, fold: int | None = None) -> str:

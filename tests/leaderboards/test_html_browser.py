@@ -1,8 +1,9 @@
 """The page in a real browser: it sorts, filters, folds and opens rows, and nothing leaves it.
 
-Needs playwright and a Chromium of the system; skipped without them.
+Needs a Chromium of the system, for example Debian's package `chromium`; skipped without one.
 """
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,8 +15,6 @@ import pytest
 from gexbench.leaderboards.records import Record
 from gexbench.leaderboards.rendering import write
 from gexbench.leaderboards.table import leaderboard
-
-pytestmark = pytest.mark.slow
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 VALUES = {
@@ -42,28 +41,35 @@ def records(
     return found
 
 
-@pytest.fixture
-def page(records: list[Record], tmp_path: Path) -> Iterator[Any]:
-    """The page, opened; afterwards it must have logged nothing, asked for nothing and shown no dialogue."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium of the system."""
     playwright = pytest.importorskip("playwright.sync_api")
-    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser_path is None:
-        pytest.skip("no Chromium on this machine")
+    found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
+    if not found:
+        pytest.skip("no Chromium on this machine: install the system's package, for example `apt-get install chromium`")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Any, records: list[Record], tmp_path: Path) -> Iterator[Any]:
+    """The page, opened; afterwards it must have logged nothing, asked for nothing and shown no dialogue."""
     log = pd.DataFrame({"step": [10.0, 20.0, 30.0], "fold": 0, "seed": 0, "state": "ok", "loss": [900.0, 2.0, 1.0]})
     write(leaderboard(records, note=EVIL), tmp_path, records, logs={EVIL: log})
     address = (tmp_path / "leaderboard.html").as_uri()
     seen: list[str] = []
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        opened = browser.new_page(viewport={"width": 1280, "height": 900})
-        opened.on("console", lambda message: seen.append(f"console: {message.text}"))
-        opened.on("pageerror", lambda error: seen.append(f"error: {error}"))
-        opened.on("dialog", lambda dialog: (seen.append(f"dialogue: {dialog.message}"), dialog.dismiss()))
-        opened.on("request", lambda request: seen.append(request.url) if request.url != address else None)
-        opened.goto(address)
-        yield opened
-        assert opened.locator("img").count() == 0
-        browser.close()
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened.on("console", lambda message: seen.append(f"console: {message.text}"))
+    opened.on("pageerror", lambda error: seen.append(f"error: {error}"))
+    opened.on("dialog", lambda dialog: (seen.append(f"dialogue: {dialog.message}"), dialog.dismiss()))
+    opened.on("request", lambda request: seen.append(request.url) if request.url != address else None)
+    opened.goto(address)
+    yield opened
+    assert opened.locator("img").count() == 0
+    opened.close()
     assert seen == []
 
 
@@ -166,6 +172,17 @@ def test_a_narrow_screen_scrolls_the_table_and_not_the_page(page: Any) -> None:
     page.locator("#board .open").first.click()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert page.locator("tr.opened .detail").bounding_box()["width"] < 390
+
+
+def test_names_and_marks_do_not_overlap_on_a_narrow_screen(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    marks = page.locator("#board .named sup")
+    assert marks.count() > 0
+    for mark in marks.all():
+        numbers = [link.bounding_box() for link in mark.locator("a").all()]
+        assert all(a["x"] + a["width"] <= b["x"] + 1 for a, b in itertools.pairwise(numbers))
+        assert mark.bounding_box()["height"] < 24, "on two lines"
 
 
 def test_the_keyboard_reaches_the_table_at_once_and_sees_where_it_is(page: Any) -> None:

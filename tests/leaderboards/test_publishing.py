@@ -1,5 +1,6 @@
 """Published folders: whole or not at all, never again, and checkable."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gexbench.leaderboards.publishing import SUMS, PublishedError, publish, refresh, verify
+from gexbench.leaderboards.publishing import SUMS, PublishedError, Verification, publish, refresh, verify
 
 References = Callable[[int], list[dict[str, Any]]]
 
@@ -23,6 +24,15 @@ def hidden(folder: Path) -> None:
     """A file that is named like the checksums, elsewhere."""
     (folder / "x").mkdir()
     (folder / "x" / SUMS).write_bytes(b"\xff")
+
+
+def rewritten(folder: Path, name: str, text: str, by: str) -> None:
+    """A file changed, and its checksum with it."""
+    path, sums = folder / name, folder / SUMS
+    old = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_text(path.read_text().replace(text, by))
+    assert text not in path.read_text()
+    sums.write_text(sums.read_text().replace(old, hashlib.sha256(path.read_bytes()).hexdigest()))
 
 
 @pytest.fixture
@@ -51,6 +61,8 @@ def test_a_published_folder_holds_everything_and_verifies(folder: Path, source: 
         "leaderboard.md",
         "leaderboard.csv",
         "leaderboard.html",
+        "figures/overall.png",
+        "figures/overall.txt",
         "sweep.json",
         "note.json",
         "CITE.txt",
@@ -58,7 +70,7 @@ def test_a_published_folder_holds_everything_and_verifies(folder: Path, source: 
     } <= names
     assert len([name for name in names if name.startswith("records/")]) == 12
     assert "A note." in (folder / "leaderboard.md").read_text()
-    assert verify(folder) == []
+    assert verify(folder) == Verification(())
     assert [path.name for path in folder.parent.iterdir()] == ["v1"]
 
 
@@ -80,25 +92,33 @@ def test_nothing_is_published_twice_or_by_halves(folder: Path, source: Path) -> 
         (lambda folder: (folder / "sweep.json").unlink(), "sweep.json: missing"),
         (lambda folder: (folder / "more.txt").write_text("x"), f"more.txt: not in {SUMS}"),
         (lambda folder: (folder / SUMS).unlink(), f"no {SUMS}"),
+        (lambda folder: (folder / "figures" / "overall.png").write_bytes(b"x"), "figures/overall.png: changed since"),
         (lambda folder: unlisted(folder, "leaderboard.html"), "leaderboard.html: missing"),
         (lambda folder: hidden(folder), f"x/{SUMS}: not in {SUMS}"),
     ],
 )
 def test_every_change_is_named(folder: Path, change: Callable[[Path], Any], problem: str) -> None:
     change(folder)
-    assert [problem in text for text in verify(folder)] == [True]
+    assert [problem in text for text in verify(folder).problems] == [True]
 
 
 def test_a_table_that_its_records_do_not_give_is_found_even_with_a_right_checksum(folder: Path) -> None:
-    import hashlib
-
-    table, sums = folder / "leaderboard.md", folder / SUMS
-    old = hashlib.sha256(table.read_bytes()).hexdigest()
-    table.write_text(table.read_text().replace("0.9", "1.0"))
-    sums.write_text(sums.read_text().replace(old, hashlib.sha256(table.read_bytes()).hexdigest()))
-    assert verify(folder) == ["leaderboard.md: is not what the records give; rebuild it with `gexbench report`"]
+    rewritten(folder, "leaderboard.md", "0.9", "1.0")
+    problem = "leaderboard.md: is not what the records give; rebuild it with `gexbench report`"
+    assert verify(folder) == Verification((problem,))
     refresh(folder)
-    assert verify(folder) == []
+    assert verify(folder) == Verification(())
+
+
+def test_a_page_of_another_version_is_remarked_while_its_checksum_holds(folder: Path) -> None:
+    rewritten(folder, "leaderboard.html", "gexbench leaderboard", "gexbench table")
+    found = verify(folder)
+    assert not found.problems
+    assert ["leaderboard.html: its checksum holds" in text for text in found.remarks] == [True]
+    (folder / "leaderboard.html").write_text("<p>another</p>")
+    found = verify(folder)
+    assert not found.remarks
+    assert {text.partition(":")[0] for text in found.problems} == {"leaderboard.html"}
 
 
 def test_tables_are_not_built_anew_over_changed_records(folder: Path) -> None:
