@@ -1,7 +1,7 @@
 """Pages of the documentation site that are made when it is built.
 
-They are the cards of the generators, the changelog, and the figures of the latest published leaderboards with their
-captions. A page that the navigation names and that is not written yet is left out of it.
+They are the cards of the generators, the changelog, and the tables and figures of the latest published leaderboards. A
+page that the navigation names and that is not written yet is left out of it.
 """
 
 import re
@@ -39,7 +39,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     files.append(File.generated(config, "changelog.md", content=(ROOT / "CHANGELOG.md").read_text(encoding="utf-8")))
     text = _INTRODUCTION
     for folder in latest(ROOT / "leaderboards" / "published"):
-        text += f"\n## {folder.parent.name} {folder.name}\n"
+        page = f"published/{folder.parent.name}-{folder.name}.html"
+        files.append(File.generated(config, page, content=(folder / "leaderboard.html").read_bytes()))
+        cite = (folder / "CITE.txt").read_text(encoding="utf-8").strip()
+        text += (
+            f"\n## {folder.parent.name} {folder.name}\n\n[The table]({page}), to sort, filter and open.\n\n> {cite}\n"
+        )
         for name, image, caption in drawn(folder):
             path = f"published/{folder.parent.name}-{folder.name}-{name}.svg"
             files.append(File.generated(config, path, content=image))
@@ -57,20 +62,15 @@ def latest(published: Path) -> list[Path]:
 
 def drawn(folder: Path) -> Iterator[tuple[str, bytes, str]]:
     """Name, SVG and caption of every figure of a published leaderboard that its records allow."""
-    from gexbench.leaderboards.figures.catalogue import FIGURES, caption_of
-    from gexbench.leaderboards.figures.frames import Lacking
+    from gexbench.leaderboards.figures.catalogue import drawings
     from gexbench.leaderboards.figures.writing import figure_bytes
     from gexbench.leaderboards.records import read_records
     from gexbench.leaderboards.table import leaderboard
 
     records = read_records(folder / "records")
-    board = leaderboard(records)
-    for kind in sorted((kind for kind in FIGURES if kind.name in SHOWN), key=lambda kind: SHOWN.index(kind.name)):
-        try:
-            figure = kind.draw(kind.frame(board, records))
-        except Lacking:
-            continue
-        yield kind.name, figure_bytes(figure, "svg"), caption_of(kind.caption, board.header)
+    found, _ = drawings(leaderboard(records), records, SHOWN)
+    for drawing in sorted(found, key=lambda each: SHOWN.index(each.name)):
+        yield drawing.name, figure_bytes(drawing.draw(), "svg"), drawing.caption
 
 
 def _existing(entries: Any, folder: Path) -> list[Any]:
