@@ -6,7 +6,7 @@ import io
 import os
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -47,6 +47,28 @@ def load_test_module() -> Callable[[str], ModuleType]:
         return module
 
     return load
+
+
+@pytest.fixture
+def encoded_rows() -> Iterator[dict[str, int]]:
+    """Rows that passed through each class of conditioning encoder, counted while the test runs."""
+    import torch
+
+    from gexbench.models.conditioning.encoders import ENCODERS, EncoderSizes
+    from gexbench.models.conditioning.fusion import FusionSizes
+
+    sizes = EncoderSizes((2,), FusionSizes(8, 8, 8, 1))
+    classes = tuple({type(encoder.build(sizes)) for name, encoder in ENCODERS.items() if name != "none"})
+    rows: dict[str, int] = {}
+
+    def count(module: torch.nn.Module, inputs: object, output: object) -> None:
+        if isinstance(module, classes) and isinstance(output, torch.Tensor):
+            name = type(module).__name__
+            rows[name] = rows.get(name, 0) + len(output)
+
+    handle = torch.nn.modules.module.register_module_forward_hook(count)
+    yield rows
+    handle.remove()
 
 
 @pytest.fixture(scope="session")

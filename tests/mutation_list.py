@@ -46,6 +46,12 @@ _SCORES = _of("metrics/scores.py", "metrics/test_scores.py")
 _STATISTICS = _of("leaderboards/statistics.py", "leaderboards/test_statistics.py")
 _RANKING = _of("leaderboards/ranking.py", "leaderboards/test_ranking.py")
 _SEEDS = _of("tasks/seeds.py", "tasks/test_seeds_names_units.py")
+_FUSION = _of("models/conditioning/fusion.py", "models/test_fusion.py", "models/test_wgan_gp_steps.py")
+_ATTENTION = _of("models/conditioning/attention.py", "models/test_fusion.py")
+_CRITIC = _of("models/wgan_gp/networks.py", "models/test_wgan_gp_steps.py")
+_GAN_STEPS = _of("models/wgan_gp/training.py", "models/test_wgan_gp_generator.py")
+_GAN = _of("models/wgan_gp/generator.py", "models/test_wgan_gp_generator.py")
+_BOUND = _of("models/vae/bound.py", "models/test_vae.py")
 
 MUTATIONS = (
     _SUPPORT(
@@ -137,4 +143,54 @@ MUTATIONS = (
         "json.dumps(sorted(map(str, axes.values())), ",
     ),
     _SEEDS("salted hash", 'int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1', "hash(text) >> 1"),
+    _FUSION(
+        "GeMM-GAN: a parameter too few",
+        "nn.Linear(token_width, 2 * patch_width)",
+        "nn.Linear(token_width, 2 * patch_width, bias=False)",
+    ),
+    _ATTENTION(
+        "GeMM-GAN: the order of patches counts",
+        "torch.cat([self.summary.expand(size, 1, -1), patches], dim=1)",
+        "torch.cat([self.summary.expand(size, 1, -1), patches.cumsum(1)], dim=1)",
+    ),
+    _ATTENTION("GeMM-GAN: padded patches count", "attn_mask=~mask[:, None, None, :]", "attn_mask=None"),
+    _ATTENTION(
+        "GeMM-GAN: padded words count",
+        "scores.masked_fill(ignored, torch.finfo(scores.dtype).min).softmax(-1).masked_fill(ignored, 0.0)",
+        "scores.softmax(-1)",
+    ),
+    _FUSION("GeMM-GAN: the text does not count", "fused: Tensor = image + text", "fused: Tensor = image + 0.0 * text"),
+    _FUSION("GeMM-GAN: the image does not count", "encoded, encoded_mask)", "encoded * 0.0, encoded_mask)"),
+    _FUSION(
+        "GeMM-GAN: one wiring alone",
+        'query = image if self.wiring == "sequential" else encoded[:, 0]',
+        "query = image",
+    ),
+    _ATTENTION(
+        "GeMM-GAN: no gradient through the query",
+        'torch.einsum("be,hde->bhd", query, query_weight)',
+        'torch.einsum("be,hde->bhd", query.detach(), query_weight.detach())',
+    ),
+    _GAN(
+        "GeMM-GAN: critic and generator share their encoder",
+        "critic.encoder.load_state_dict(self._generator.encoder.state_dict())",
+        "critic.encoder = self._generator.encoder",
+    ),
+    _CRITIC("GeMM-GAN: penalty about slope 0", "(judged.slopes - 1.0).square()", "judged.slopes.square()"),
+    _CRITIC(
+        "GeMM-GAN: the critic's output bias gets a gradient",
+        "return judged.fake.mean() - judged.real.mean()",
+        "return judged.fake.mean() - 0.5 * judged.real.mean()",
+    ),
+    _GAN_STEPS(
+        "GeMM-GAN: the generator is not trained",
+        "    torch.autograd.backward(loss, inputs=trained)\n    optimisers[0].step()",
+        "    torch.autograd.backward(loss, inputs=trained)",
+    ),
+    _GAN(
+        "GeMM-GAN: a saved one loses a part of its weights",
+        "if name.startswith(prefix)}",
+        'if name.startswith(prefix) and "second" not in name}, strict=False',
+    ),
+    _BOUND("VAE: the KL term adds to the bound", "bound = bound - scale_and_mask", "bound = bound + scale_and_mask"),
 )

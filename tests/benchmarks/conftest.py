@@ -3,8 +3,18 @@
 import importlib.util
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+import torch
+
+from gexbench.benchmark.environment import hardware
+
+
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
+    """What the page of the measured speeds says of the machine."""
+    machine_info["hardware"] = hardware()
+    machine_info["torch"] = torch.__version__
 
 
 @pytest.fixture(scope="session")

@@ -78,6 +78,19 @@ def test_the_report_counts_parameters(name: str, subject: Subjects) -> None:
     assert subject(name).fitted.report.facts["parameters"] >= 0
 
 
+ENCODED = [entry.name for entry in BUILT_IN if entry.conditions and entry.family not in {"reference", "scvi"}]
+
+
+@pytest.mark.parametrize("name", ENCODED)
+def test_sampling_encodes_every_condition_once(
+    name: str, subject: Subjects, data: DeviceFold, encoded_rows: dict[str, int]
+) -> None:
+    fitted = subject(name).fitted
+    encoded_rows.clear()
+    fitted.sample(data.test_conditions, 5, seed=0)
+    assert list(encoded_rows.values()) == [len(data.test_conditions)]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_misspelt_setting_is_refused_with_a_suggestion(name: str) -> None:
     entry = registry()[name]

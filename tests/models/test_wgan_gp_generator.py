@@ -1,6 +1,8 @@
 """The WGAN-GP as a generator: settings, start, checkpoints, training and what it refuses."""
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import torch
 
 from gexbench.models import registry
+from gexbench.models.checkpoint import load, save
 from gexbench.models.conditioning.batch import ConditionReader
 from gexbench.models.conditioning.encoders import ENCODERS, EncoderSizes
 from gexbench.models.conditioning.fusion import FusionSizes
@@ -18,6 +21,7 @@ from gexbench.models.wgan_gp.conditional import ConditionalGenerator
 from gexbench.models.wgan_gp.generator import WganGp
 from gexbench.models.wgan_gp.settings import WganGpSettings
 from gexbench.models.wgan_gp.start import conditional_mean, start_from_components
+from gexbench.models.wgan_gp.training import Training, train_standard
 from gexbench.tasks.device_fold import DeviceFold
 from gexbench.tasks.split import Split
 
@@ -54,6 +58,35 @@ def test_wirings_train_to_different_rows(data: DeviceFold) -> None:
     assert np.abs(one - other).mean() > 1e-3
 
 
+@pytest.mark.parametrize("head_steps", [0, SMALL["steps"]], ids=["all", "heads"])
+@pytest.mark.parametrize("wiring", ["sequential", "parallel"])
+def test_both_wirings_train_every_part(
+    wiring: str, head_steps: int, data: DeviceFold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every weight of generator and critic moves, the encoders' unless they are fixed; the two share none."""
+    seen: list[str] = []
+
+    def train(training: Training) -> None:
+        networks = {"generator": training.generator, "critic": training.critic}
+        storages = [{weights.data_ptr() for weights in network.parameters()} for network in networks.values()]
+        assert not storages[0] & storages[1]
+        before = {
+            name: {key: weights.detach().clone() for key, weights in network.named_parameters()}
+            for name, network in networks.items()
+        }
+        train_standard(training)
+        for name, network in networks.items():
+            fixed = {key for key, weights in network.named_parameters() if torch.equal(weights, before[name][key])}
+            expected = {key for key in before[name] if head_steps and key.startswith("encoder.")}
+            assert fixed == expected | ({"head.output.bias"} if name == "critic" else set())
+            seen.append(name)
+
+    monkeypatch.setattr(sys.modules[WganGp.__module__], "train_standard", train)
+    report = fitted(data, "gemm-gan", wiring=wiring, head_steps=head_steps).report
+    assert seen == ["generator", "critic"]
+    assert all(np.isfinite(report.log[name]).all() for name in ("critic_loss", "generator_loss"))
+
+
 @pytest.mark.parametrize(
     ("missing", "reason"),
     [({"patches": None}, "needs image patches"), ({"text": {}}, "needs clinical text"), ({}, "text variant 'plain'")],
@@ -63,6 +96,15 @@ def test_unavailable_without_its_conditions(missing: dict[str, Any], reason: str
     generator = create(registry()["gemm-gan"], "quick", {**SMALL, "text": "full" if missing else "plain"})
     with pytest.raises(Unavailable, match=reason):
         generator.fit(without(data.train, **given), data.validation, budget=Budget("quick"), seed=0)
+
+
+@pytest.mark.parametrize("wiring", ["sequential", "parallel"])
+def test_saved_and_loaded_it_samples_the_same_bits(wiring: str, data: DeviceFold, tmp_path: Path) -> None:
+    generator = fitted(data, "gemm-gan", wiring=wiring)
+    save(generator, "gemm-gan", tmp_path)
+    rows = [each.sample(data.test_conditions, 3, seed=4).expression for each in (generator, load(tmp_path, registry()))]
+    assert np.array_equal(*rows)
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".safetensors"]
 
 
 def test_start_is_a_gaussian_around_the_conditional_mean(data: DeviceFold) -> None:
