@@ -18,7 +18,7 @@ class TrainingRun:
 
     At `checkpoints` even intervals it takes the common validation score and keeps the best state. At even
     intervals, and at checkpoints, it logs the losses and gradient norms it is given; they stay on the device until
-    the next checkpoint, so that a GPU never waits for the host in between.
+    the next checkpoint, so that a GPU does not wait for the host in between, but where progress shows the last ones.
 
     Args:
         steps: updates of the whole training.

@@ -9,6 +9,7 @@ import torch
 from gexbench.benchmark.conformance import CHECKS, Check, Subject, checked
 from gexbench.benchmark.conformance.observation import DeviceGuard
 from gexbench.models import BUILT_IN, registry
+from gexbench.models.contract import Budget, Diverged
 from gexbench.models.registry import create, resolve_settings
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.device_fold import DeviceFold, put_on_device
@@ -76,6 +77,24 @@ def test_declared_conditions_agree_without_data(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_report_counts_parameters(name: str, subject: Subjects) -> None:
     assert subject(name).fitted.report.facts["parameters"] >= 0
+
+
+TRAINED = [entry.name for entry in BUILT_IN if not entry.is_reference]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_the_report_states_the_spread_within_classes(name: str, subject: Subjects) -> None:
+    assert subject(name).fitted.report.facts["within_class_variance_ratio"] > 0
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_an_exploding_training_ends_as_diverged(name: str, data: DeviceFold) -> None:
+    entry = registry()[name]
+    fields = entry.settings_class().model_fields
+    wanted = {"steps": 12, "checkpoints": 2, "learning_rate": 1e25, "critic_learning_rate": 1e25}
+    generator = create(entry, "quick", {field: value for field, value in wanted.items() if field in fields})
+    with pytest.raises(Diverged, match=r"loss is (nan|inf)"):
+        generator.fit(data.train, data.validation, budget=Budget("quick"), seed=0)
 
 
 ENCODED = [entry.name for entry in BUILT_IN if entry.conditions and entry.family not in {"reference", "scvi"}]
