@@ -108,26 +108,42 @@ def test_one_gene_is_saturated_and_all_equal_rows_are_equal(real, part):
     np.testing.assert_allclose(equal[0], real.train.mean(axis=0), rtol=1e-5)
 
 
-@pytest.mark.parametrize("of", ["train", "validation"])
-def test_a_mosaic_takes_every_gene_from_one_of_two_rows_of_its_class_and_passes_the_copy_gate(real, of):
+def test_a_mosaic_takes_every_gene_from_one_of_two_training_rows_of_its_class(real):
+    pool, labels = real.train, real.labels[real.finest][0]
+    rows = changed("train-mosaic", Part(pool, labels), real)
+    shared = np.array([(row == pool).mean(axis=1) for row in rows])
+    first, likest = np.arange(len(rows)), np.argsort(shared, axis=1)[:, -2:]
+    assert (likest == first[:, None]).any(axis=1).all()
+    other = np.where(likest[:, 0] == first, likest[:, 1], likest[:, 0])
+    assert (labels[other] == labels).all()
+    assert ((rows == pool) | (rows == pool[other])).all()
+    assert (changed("train-mosaic", Part(pool, labels), real, seed=1) != rows).any()
+
+
+def test_a_blend_keeps_means_and_spread_within_classes_and_the_floor(real):
+    pool, labels = real.train, real.labels[real.finest][0]
+    rows = changed("train-blend", Part(pool, labels), real)
+    assert rows.min() >= real.floor
+    high = pool.min(axis=0) > 1.0  # genes that no floor cuts
+    for name in np.unique(labels):
+        mine = labels == name
+        if mine.sum() > 25:
+            assert rows[mine][:, high].mean() == pytest.approx(pool[mine][:, high].mean(), rel=0.03)
+            assert rows[mine][:, high].var(axis=0).sum() == pytest.approx(
+                pool[mine][:, high].var(axis=0).sum(), rel=0.25
+            )
+
+
+@pytest.mark.parametrize("name", ["train-blend", "train-mosaic"])
+def test_rows_of_two_donors_pass_the_copy_gate_and_are_seen_by_the_donor_shares(real, name):
     from gexbench.metrics import copy_share, copy_threshold, donor_shares, donor_thresholds
     from gexbench.metrics.space import fit_space
 
-    pool, labels = getattr(real, of), real.labels[real.finest][0 if of == "train" else 1]
-    rows = changed(f"{of}-mosaic", Part(pool, labels), real)
-    shared = np.array([(rows[row] == pool).mean(axis=1) for row in range(len(rows))])
-    first, second = np.arange(len(rows)), np.argsort(shared, axis=1)[:, -2:]
-    assert (second == first[:, None]).any(axis=1).all(), "the row itself is a donor"
-    other = np.where(second[:, 0] == first, second[:, 1], second[:, 0])
-    assert (labels[other] == labels).all()
-    assert ((rows == pool) | (rows == pool[other])).all()
     space = fit_space(real.train)
-    standard, donors, held_out = (space.standardise(each, "rows") for each in (rows, pool, real.test))
-    distances = [np.linalg.norm(standard - donors[donor], axis=1) for donor in (first, other)]
-    assert np.median(np.minimum(*distances) / np.maximum(*distances)) > 0.9
-    assert copy_share(standard, donors, copy_threshold(held_out, donors)) < 0.05
-    assert donor_shares(standard, donors, donor_thresholds(held_out, donors))[1] > 0.2
-    assert (changed(f"{of}-mosaic", Part(pool, labels), real, seed=1) != rows).any()
+    rows = changed(name, Part(real.train, real.labels[real.finest][0]), real)
+    made, train, validation = (space.standardise(each, "rows") for each in (rows, real.train, real.validation))
+    assert copy_share(made, train, copy_threshold(validation, train)) < 0.05
+    assert donor_shares(made, train, donor_thresholds(validation, train))[1] > 0.1
 
 
 def test_every_part_of_a_cell_is_changed_with_the_labels_of_its_patients(real):
