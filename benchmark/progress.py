@@ -1,5 +1,6 @@
 """Progress of a sweep: a live display on a terminal, plain lines elsewhere."""
 
+import datetime
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -9,10 +10,17 @@ from typing import Any, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.table import Column
+from rich.text import Text
 
 from gexbench.benchmark.jobs import Job, Outcome
 from gexbench.benchmark.sweep import Cell
+
+_NAMED = 46
+"""Columns for what a worker does: the longest built-in name with its phase, fold and seed."""
+
+_BAR = 8
 
 
 class Placed(Protocol):
@@ -43,10 +51,34 @@ class Running:
         return self.step / max(time.monotonic() - self.since, 1e-9)
 
     def note(self) -> str:
-        """The first three values and the throughput, for people."""
+        """The throughput and the first three values, for people."""
+        speed = self.steps_per_s
+        fast = [f"{speed:.3g}" if speed < 100 else f"{speed:,.0f}"] if self.phase == "fit" and self.step else []
         shown = [f"{name} {value:.3g}" for name, value in list(self.values.items())[:3]]
-        fast = [f"{self.steps_per_s:.3g} steps/s"] if self.phase == "fit" and self.step else []
-        return "  ".join([*shown, *fast])
+        return "  ".join([*(f"{each} steps/s" for each in fast), *shown])
+
+
+class _Headline:
+    """The counts of a display, a line of their own."""
+
+    def __init__(self, display: "Display") -> None:
+        self.display = display
+
+    def __rich__(self) -> Text:
+        return Text(self.display.headline(), no_wrap=True, overflow="ellipsis")
+
+
+class _TimeLeft(ProgressColumn):
+    """The time left as `Display.left_s` and `gexbench status` give it."""
+
+    def __init__(self, display: "Display") -> None:
+        super().__init__()
+        self.display = display
+
+    def render(self, task: Task) -> Text:
+        """The time left in h:mm:ss."""
+        left = self.display.left_s()
+        return Text("time left unknown" if left is None else f"left {datetime.timedelta(seconds=round(left))}")
 
 
 class Display:
@@ -55,17 +87,15 @@ class Display:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.jobs = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("jobs"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
+            BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("jobs"), TimeElapsedColumn(), _TimeLeft(self),
             console=console,
-        )
+        )  # fmt: skip
+        named = min(_NAMED, console.width // 2)
+        rest = max(8, console.width - named - _BAR - 3)
         self.workers = Progress(
-            TextColumn("  {task.description:<44}"), BarColumn(bar_width=20), TextColumn("{task.fields[note]}"),
+            TextColumn("  {task.description}", table_column=Column(width=named, no_wrap=True, overflow="ellipsis")),
+            BarColumn(bar_width=_BAR),
+            TextColumn("{task.fields[note]}", table_column=Column(max_width=rest, no_wrap=True, overflow="ellipsis")),
             console=console,
         )  # fmt: skip
         self._rows: dict[int, int] = {}
@@ -79,11 +109,11 @@ class Display:
     def started(self, total: int, cached: int) -> Iterator[None]:
         """Show progress of `total` jobs; `cached` cells are there already."""
         self._cached = cached
-        self.jobs.update(self._total, total=max(total, 1), completed=0 if total else 1, description=self._headline())
+        self.jobs.update(self._total, total=max(total, 1), completed=0 if total else 1)
         if cached:
             self.say(f"{cached} cells are there already under the same key and are skipped")
         if total and self.console.is_terminal:
-            with Live(Group(self.jobs, self.workers), console=self.console, refresh_per_second=4):
+            with Live(Group(_Headline(self), self.jobs, self.workers), console=self.console, refresh_per_second=4):
                 yield
         else:
             yield
@@ -105,7 +135,6 @@ class Display:
             self.running[worker] = Running(job.place, phase, step, steps, dict(values), since)
         note = self.running[worker].note() if job is not None else ""
         description = "idle" if job is None else f"{phase} {job.place}"
-        self.jobs.update(self._total, description=self._headline())
         self.workers.update(
             self._rows[worker],  # type: ignore[arg-type]
             description=description,
@@ -114,10 +143,14 @@ class Display:
             note=note,
         )
 
+    def further(self, jobs: int) -> None:
+        """Jobs that have turned out to be necessary."""
+        self.jobs.update(self._total, total=(self.jobs.tasks[0].total or 0) + jobs)
+
     def job_done(self, job: Job, outcome: Outcome) -> None:
         """Count a job; a training that failed takes its score with it."""
         lost_score = job.kind == "train" and outcome.state != "ok"
-        self.jobs.update(self._total, advance=2 if lost_score else 1, description=self._headline())
+        self.jobs.update(self._total, advance=2 if lost_score else 1)
 
     def cell_done(self, cell: Cell, outcome: Outcome) -> None:
         """Report a cell's end."""
@@ -128,17 +161,21 @@ class Display:
             minutes = (time.monotonic() - self._began) / 60
             self.say(f"[{minutes:5.1f} min] {cell.slot}: ok ({sum(self._done.values())} cells done)")
 
-    def _headline(self) -> str:
+    def headline(self) -> str:
+        """Cells by the state in which they ended, cached and running ones."""
         counts = ", ".join(f"{number} {state}" for state, number in sorted(self._done.items()))
         cached = f", {self._cached} cached" if self._cached else ""
         running = f", {len(self.running)} running" if self.running else ""
         return f"cells: {counts or '0 done'}{cached}{running}"
 
-    def snapshot(self) -> dict[str, Any]:
-        """What it shows, JSON-able: for `gexbench status` in another terminal."""
+    def left_s(self) -> float | None:
+        """Seconds left, when the jobs to do take as long as those that have ended; None before the first end."""
         task = self.jobs.tasks[0]
         elapsed = time.monotonic() - self._began
-        left = elapsed / task.completed * ((task.total or 0) - task.completed) if task.completed else None
+        return elapsed / task.completed * ((task.total or 0) - task.completed) if task.completed else None
+
+    def snapshot(self) -> dict[str, Any]:
+        """What it shows, JSON-able: for `gexbench status` in another terminal."""
         running = [
             {
                 "place": each.place,
@@ -153,7 +190,7 @@ class Display:
             "pid": os.getpid(),
             "ended": dict(self._done),
             "cached": self._cached,
-            "elapsed_s": elapsed,
-            "left_s": left,
+            "elapsed_s": time.monotonic() - self._began,
+            "left_s": self.left_s(),
             "running": running,
         }

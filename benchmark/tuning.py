@@ -54,10 +54,11 @@ class TrialDisplay(Display):
             self.say(
                 f"{job.place}: {outcome.state}{': ' if how or outcome.reason else ''}{how or outcome.reason or ''}"
             )
-        self.jobs.update(self._total, advance=1, description=self._headline())
+        self.jobs.update(self._total, advance=1)
 
-    def _headline(self) -> str:
-        return super()._headline().replace("cells", "trials", 1)
+    def headline(self) -> str:
+        """As of a sweep, of trials."""
+        return super().headline().replace("cells", "trials", 1)
 
 
 class Tuner:

@@ -22,8 +22,8 @@ def cells(workbench):
     return workbench.runner({"one": {}, "two": {}}).plan.cells
 
 
-def display(terminal):
-    return Display(Console(file=io.StringIO(), force_terminal=terminal, width=150))
+def display(terminal, width=150):
+    return Display(Console(file=io.StringIO(), force_terminal=terminal, width=width))
 
 
 def test_a_terminal_shows_counts_losses_throughput_and_the_time_left(cells):
@@ -43,6 +43,27 @@ def test_a_terminal_shows_counts_losses_throughput_and_the_time_left(cells):
     for part in ("1 failed", "1 ok", "3 cached", "1 running", "1/6", f"fit {cells[0].slot}", "loss 0.125", "steps/s"):
         assert part in text, part
     assert f"{cells[2].slot}: failed: no luck" in text
+
+
+def test_a_narrow_terminal_keeps_what_matters(cells):
+    shown = display(True, width=80)
+    with shown.started(112, cached=12):
+        job = Job("train", cells[-1].fold, cells[-1])
+        shown.progress(0, job, "fit", 0, 100, {})
+        time.sleep(0.05)
+        shown.progress(0, job, "fit", 50, 100, {"critic_loss": 0.5, "generator_loss": 1.0})
+        shown.job_done(job, Outcome("ok"))
+        shown.cell_done(cells[0], Outcome("ok"))
+    text = shown.console.file.getvalue()
+    for part in (
+        "cells: 1 ok, 12 cached, 1 running",
+        "1/112",
+        "left 0:0",
+        f"fit {cells[-1].slot}",
+        "steps/s",
+    ):
+        assert part in text, part
+    assert shown.left_s() > 1
 
 
 def test_without_a_terminal_there_are_plain_lines(cells):
@@ -67,7 +88,8 @@ def test_the_file_says_what_runs_and_goes_at_the_end(cells, tmp_path):
         shown.progress(0, Job("train", cells[0].fold, cells[0]), "fit", 3, 10, {"loss": 0.5})
         first, second = shown_lines(path)
         assert "1 failed" in first
-        assert f"fit {cells[0].slot} 3 of 10  loss 0.5" in second
+        assert f"fit {cells[0].slot} 3 of 10  " in second
+        assert second.endswith(" steps/s  loss 0.5")
         content = json.loads(path.read_text())
         path.write_text(json.dumps({**content, "pid": 999_999_999}))
         assert list(shown_lines(path)) == [], "the sweep was killed"
