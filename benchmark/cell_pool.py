@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gexbench.benchmark.jobs import Job
-from gexbench.benchmark.pool import GB, Pool
+from gexbench.benchmark.pool import GB, Places, Pool
 from gexbench.benchmark.processes import can_fork, memory_share
 from gexbench.benchmark.sweep import Plan
 from gexbench.benchmark.worker import serve
@@ -19,6 +19,7 @@ def cell_pool(
     fork: bool | None = None,
     cohort: Path | None = None,
     side_by_side: int | None = None,
+    places: Places[Job] | None = None,
 ) -> Pool[Job]:
     """A pool that does the jobs of a plan.
 
@@ -31,6 +32,7 @@ def cell_pool(
         cohort: folder that the data are read from; None for the cohort of this machine with the plan's name.
         side_by_side: cells that share this machine's memory, `size` when None; without a limit in the plan each gets
             an equal share.
+        places: which worker sees which device (`lanes.Lanes`), None when all see the same.
     """
     sweep = plan.sweep
     forks = can_fork(sweep.device, sweep.threads) if fork is None else fork
@@ -44,6 +46,7 @@ def cell_pool(
         memory_limit=share if sweep.memory_gb is None else sweep.memory_gb * GB,
         replaced_after=_never if forks else _runs_foreign_code,
         fork=forks,
+        places=places,
     )
 
 

@@ -27,8 +27,10 @@ def clear_exits() -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
+        place = f" ({error.filename})" if error.filename else ""
         print(
-            "error: the disk is full; what was written whole is kept: free some space, then the same command resumes",
+            f"error: the disk is full{place}; what was written whole is kept: free some space, then the same command "
+            "resumes",
             file=sys.stderr,
         )
         sys.exit(1)

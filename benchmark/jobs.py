@@ -39,6 +39,7 @@ class Outcome:
         reason, traceback: of any state but `ok`.
         output: the last lines that the worker's processes printed, of any state but `ok`.
         disk_full: the store could not be written to, so that no further cell can end well.
+        lost_rows: kept rows that were to be scored are corrupt or gone.
     """
 
     state: str
@@ -46,3 +47,4 @@ class Outcome:
     traceback: str | None = None
     output: tuple[str, ...] = ()
     disk_full: bool = False
+    lost_rows: bool = False

@@ -1,4 +1,4 @@
-"""Peak memory of a piece of work."""
+"""Peak memory of a piece of work, and errors that say that memory is short."""
 
 import threading
 from types import TracebackType
@@ -8,6 +8,15 @@ import psutil
 import torch
 
 INTERVAL_S = 0.1
+_SHORT = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "can't allocate memory")
+"""What libraries say in errors of no type of their own."""
+
+
+def memory_is_short(error: BaseException) -> bool:
+    """Whether an error says that the memory of the host or of the device does not suffice."""
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _SHORT)
 
 
 class PeakMemory:

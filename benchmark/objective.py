@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from gexbench.benchmark.jobs import Outcome
+from gexbench.benchmark.memory import memory_is_short
 from gexbench.benchmark.training import Report
 from gexbench.benchmark.tuned import ObjectiveName
 from gexbench.benchmark.validation_panel import ValidationPanel
@@ -102,9 +103,9 @@ class Objective:
             return TrialOutcome("unavailable", str(error))
         except Diverged as error:
             return TrialOutcome("diverged", str(error))
-        except (MemoryError, torch.cuda.OutOfMemoryError) as error:
-            return TrialOutcome("out of memory", str(error) or type(error).__name__)
         except Exception as error:  # a trial's failure costs this trial alone
+            if memory_is_short(error):
+                return TrialOutcome("out of memory", str(error) or type(error).__name__)
             return TrialOutcome("failed", f"{type(error).__name__}: {error}", traceback.format_exc(limit=-12))
         return TrialOutcome("ok", value=value)
 

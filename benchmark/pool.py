@@ -6,8 +6,10 @@ import multiprocessing
 import os
 import signal
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
@@ -29,6 +31,10 @@ _NO_THREAD_OF_ARROW = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 J = TypeVar("J")
 Wanted = TypeVar("Wanted")
+Asked = TypeVar("Asked", contravariant=True)
+NextJob = Callable[..., Wanted | None]
+"""The next job that can start now, or None; of those that an argument, a predicate of jobs, allows."""
+
 Progress = Callable[[int, Any, str, int, int, dict[str, float]], None]
 
 
@@ -37,12 +43,31 @@ class Executor(Protocol[Wanted]):
 
     def run(
         self,
-        next_job: Callable[[], Wanted | None],
+        next_job: NextJob[Wanted],
         done: Callable[[Wanted, Outcome], None],
         progress: Progress,
         stopping: Callable[[], bool],
     ) -> None:
         """As `Pool.run`."""
+
+
+class Places(Protocol[Asked]):
+    """What differs between the workers of a pool, such as the device that each sees; decides who takes which job."""
+
+    def environment(self, number: int) -> dict[str, str]:
+        """Variables of a worker's environment, over those of this process."""
+
+    def takes(self, number: int, job: Asked) -> bool:
+        """Whether an idle worker can start a job now."""
+
+    def in_the_way(self, number: int, job: Asked) -> list[int]:
+        """Idle workers that have to end before this one starts a job."""
+
+    def started(self, number: int, job: Asked) -> None:
+        """Take note that a worker does a job."""
+
+    def ended(self, number: int, job: Asked, outcome: Outcome) -> bool:
+        """Take note of a job's end; whether it is to be done again instead."""
 
 
 @dataclass(slots=True)
@@ -84,6 +109,7 @@ class Pool(Generic[J]):
         answer: given a job and a worker's question about it, the reply that goes back to the worker.
         replaced_after: jobs after which the worker is replaced also when they end well.
         fork: start workers from a server process that has imported the libraries (`processes.can_fork`).
+        places: what differs between workers; the callback for jobs is then called with what the idle one takes.
     """
 
     def __init__(
@@ -98,19 +124,22 @@ class Pool(Generic[J]):
         answer: Callable[[J, Any], Any] | None = None,
         replaced_after: Callable[[J], bool] = lambda job: False,
         fork: bool = False,
+        places: Places[J] | None = None,
     ) -> None:
         self.serve, self.arguments = serve, arguments
         self.size, self.threads = size, threads
         self.time_limit_s, self.memory_limit = time_limit_s, memory_limit
         self.answer, self.replaced_after = answer, replaced_after
+        self.places = places
         self.workers: dict[int, Worker[J]] = {}
+        self._again: deque[J] = deque()
         self._context: SpawnContext | ForkServerContext = (
             _fork_server() if fork else multiprocessing.get_context("spawn")
         )
 
     def run(
         self,
-        next_job: Callable[[], J | None],
+        next_job: NextJob[J],
         done: Callable[[J, Outcome], None],
         progress: Progress,
         stopping: Callable[[], bool],
@@ -118,7 +147,7 @@ class Pool(Generic[J]):
         """Work until there is no job left and none is running.
 
         Args:
-            next_job: the next job that can start now, or None.
+            next_job: the next job that can start now, or None; with `places`, of those that a worker takes.
             done: called when a job has ended, in any state.
             progress: called with a worker's number, its job, phase, step, steps and values.
             stopping: once true, no further job is started.
@@ -131,7 +160,7 @@ class Pool(Generic[J]):
 
     def step(
         self,
-        next_job: Callable[[], J | None],
+        next_job: NextJob[J],
         done: Callable[[J, Outcome], None],
         progress: Progress,
         stopping: Callable[[], bool],
@@ -154,17 +183,19 @@ class Pool(Generic[J]):
             worker.kill()
         self.workers.clear()
 
-    def _assign(self, next_job: Callable[[], J | None], progress: Progress, stopping: Callable[[], bool]) -> None:
+    def _assign(self, next_job: NextJob[J], progress: Progress, stopping: Callable[[], bool]) -> None:
         for number in range(self.size):
             if stopping():
                 return
             if number in self.workers and self.workers[number].job is not None:
                 continue
-            job = next_job()
-            if job is None:
+            job = self._next_of(number, next_job)
+            if job is None and self.places is None:
                 return
+            if job is None:
+                continue
             if number not in self.workers:
-                self.workers[number] = self._start()
+                self.workers[number] = self._start(number)
             worker = self.workers[number]
             worker.job, worker.since = job, time.monotonic()
             if worker.ready:
@@ -173,11 +204,29 @@ class Pool(Generic[J]):
             with contextlib.suppress(OSError):  # a dead worker is noticed by its closed connection
                 worker.connection.send(job)
 
-    def _start(self) -> Worker[J]:
+    def _next_of(self, number: int, next_job: NextJob[J]) -> J | None:
+        """The next job of an idle worker, for which it then has its place."""
+        if self.places is None:
+            return next_job()
+        takes = partial(self.places.takes, number)
+        job = next((job for job in self._again if takes(job)), None)
+        if job is not None:
+            self._again.remove(job)
+        else:
+            job = next_job(takes)
+        if job is not None:
+            for other in self.places.in_the_way(number, job):
+                if other in self.workers:
+                    self.workers.pop(other).kill()
+            self.places.started(number, job)
+        return job
+
+    def _start(self, number: int) -> Worker[J]:
         ours, theirs = self._context.Pipe()
         read, write = self._context.Pipe(duplex=False)
         with _thread_limits(self.threads), _keyboard_held_back():
-            arguments = (theirs, write, dict(os.environ), self.serve, self.arguments)
+            own = {} if self.places is None else self.places.environment(number)
+            arguments = (theirs, write, {**os.environ, **own}, self.serve, self.arguments)
             process: BaseProcess = self._context.Process(target=enter, args=arguments, daemon=True)
             process.start()
         theirs.close()
@@ -204,7 +253,10 @@ class Pool(Generic[J]):
             if outcome.state != "ok" or self.replaced_after(job):
                 del self.workers[number]
                 worker.kill()
-            yield number, job, outcome
+            if self.places is not None and self.places.ended(number, job, outcome):
+                self._again.append(job)
+            else:
+                yield number, job, outcome
 
     def _heard(self, number: int, worker: Worker[J], job: J, progress: Progress) -> Outcome | None:
         """Take a worker's messages; its job's outcome when it has ended, or when the worker has."""

@@ -14,6 +14,7 @@ from typing import Any
 from gexbench.benchmark.cell_pool import cell_pool
 from gexbench.benchmark.exits import STOPPED
 from gexbench.benchmark.jobs import Job, Outcome
+from gexbench.benchmark.lanes import Lanes
 from gexbench.benchmark.pool import Executor
 from gexbench.benchmark.progress import Display
 from gexbench.benchmark.progress_file import PROGRESS, Shown
@@ -105,7 +106,7 @@ class Runner:
         """Run what is missing.
 
         Args:
-            workers: cells side by side.
+            workers: cells side by side; on cuda, cells that are scored beside the trainings (`lanes`).
             display: where progress goes.
             retry: with states, only cells whose last attempt ended in one of them.
             train: False scores kept rows only.
@@ -126,11 +127,16 @@ class Runner:
         schedule = Schedule.of(self.plan, self.store, cells, train)
 
         def done(job: Job, outcome: Outcome) -> None:
+            if outcome.lost_rows and job.cell is not None:
+                self.store.drop_corrupt_rows(job.cell.train_key)
+            before = schedule.size
             for cell, final in schedule.ended(job, outcome):
                 ends.add(cell, final)
+            if outcome.lost_rows:
+                display.further(schedule.size - before)
             display.job_done(job, outcome)
             if outcome.disk_full:
-                raise DiskFull(errno.ENOSPC, outcome.reason)
+                raise DiskFull(errno.ENOSPC, outcome.reason, str(self.results))
 
         total = schedule.size
         executor = self._executor(min(workers, max(total, 1)), display)
@@ -158,7 +164,9 @@ class Runner:
     def _executor(self, size: int, display: Display) -> Executor[Job]:
         if self.cluster is not None:
             return RayPool(self.cluster, self.plan, self.cohort, self.store, size, self.keep_models, display.say)
-        return cell_pool(self.plan, self.results, size, keep_models=self.keep_models, fork=self.fork)
+        lanes = Lanes.of(self.plan, self.store, size) if self.plan.sweep.device == "cuda" else None
+        size = size if lanes is None else len(lanes.lanes)
+        return cell_pool(self.plan, self.results, size, keep_models=self.keep_models, fork=self.fork, places=lanes)
 
     def _begin(self) -> None:
         records = self.folder / "records"

@@ -1,12 +1,13 @@
 """The order of a sweep's jobs, and which of them can start."""
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from gexbench.benchmark.jobs import Job, Outcome
 from gexbench.benchmark.store import Store
 from gexbench.benchmark.sweep import Cell, Plan
+from gexbench.tasks.folds import Fold
 
 
 @dataclass(slots=True)
@@ -14,7 +15,8 @@ class Schedule:
     """Jobs still to do, handed out fold by fold: the real side first, then scores, then trainings.
 
     Trained families start before the quick references, so that no long job is left for the end. Cells with the same
-    train key (a tuned row that kept the default settings) are trained once; `sharing` holds the others.
+    train key (a tuned row that kept the default settings) are trained once; `sharing` holds the others. A cell whose
+    kept rows turn out to be corrupt is trained again, once.
     """
 
     plan: Plan
@@ -24,11 +26,13 @@ class Schedule:
     prepared: set[str] = field(default_factory=set)
     sharing: dict[str, list[Cell]] = field(default_factory=dict)
     unprepared: dict[str, Outcome] = field(default_factory=dict)
+    trains: bool = True
+    trained_again: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, plan: Plan, store: Store, cells: Collection[Cell], train: bool = True) -> "Schedule":
         """The jobs that `cells` need, given what the store holds; without `train` only kept rows are scored."""
-        schedule = cls(plan)
+        schedule = cls(plan, trains=train)
         for fold in plan.folds:
             of_fold = [cell for cell in cells if cell.fold.index == fold.index]
             if not of_fold:
@@ -48,10 +52,11 @@ class Schedule:
                     schedule.train.append(Job("train", fold, cell))
         return schedule
 
-    def next_job(self) -> Job | None:
-        """The next job that can start now."""
-        ready = [job for job in self.score if job.fold.hash() in self.prepared]
-        candidates = [*(self.prepare and [self.prepare[0]]), *ready[:1], *(self.train and [self.train[0]])]
+    def next_job(self, takes: Callable[[Job], bool] = lambda job: True) -> Job | None:
+        """The next job that can start now, of those that `takes` allows."""
+        ready = (job for job in self.score if job.fold.hash() in self.prepared)
+        firsts = (next(filter(takes, jobs), None) for jobs in (self.prepare, ready, self.train))
+        candidates = [job for job in firsts if job is not None]
         if not candidates:
             return None
         order = {"prepare": 0, "score": 1, "train": 2}
@@ -71,7 +76,7 @@ class Schedule:
         if job.cell is None:
             raise ValueError(f"{job.name}: no cell")
         if job.kind != "train":
-            return [(job.cell, outcome)]
+            return [] if outcome.lost_rows and self._train_again(job.cell, job.fold) else [(job.cell, outcome)]
         others = self.sharing.pop(job.cell.train_key, [])
         if outcome.state != "ok":
             return [(cell, outcome) for cell in (job.cell, *others)]
@@ -86,6 +91,18 @@ class Schedule:
         """Jobs to do, when every one ends well."""
         sharing = sum(len(cells) for cells in self.sharing.values())
         return len(self.prepare) + 2 * len(self.train) + sharing + len(self.score)
+
+    def _train_again(self, cell: Cell, fold: Fold) -> bool:
+        """Put a training back whose rows cannot be scored; False when it was done already, or may not be done."""
+        if cell.train_key in self.sharing:
+            self.sharing[cell.train_key].append(cell)
+            return True
+        if not self.trains or cell.train_key in self.trained_again:
+            return False
+        self.trained_again.add(cell.train_key)
+        self.sharing[cell.train_key] = []
+        self.train.append(Job("train", fold, cell))
+        return True
 
     def _give_up(self, job: Job) -> list[tuple[Cell, Outcome]]:
         lost = [waiting for waiting in self.score if waiting.fold.index == job.fold.index]

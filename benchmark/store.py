@@ -1,5 +1,6 @@
 """The store of a results folder: kept rows, records and fold preparations, each written atomically by key."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -109,8 +110,13 @@ class Store:
         (folder / "cell.json").unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
 
+    def drop_corrupt_rows(self, key: str) -> None:
+        """Let go of rows that a worker found to be corrupt, if they still are: another process may have mended them."""
+        if self.read_rows(key) is None:
+            self.drop_rows(key)
+
     def write_rows(self, key: str, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
-        """Keep the rows of a cell with JSON-able facts of its training."""
+        """Keep the rows of a cell with JSON-able facts of its training; whole ones that are there already stay."""
 
         def fill(folder: Path) -> None:
             with (folder / "rows.npz").open("wb") as file:
@@ -119,31 +125,37 @@ class Store:
             content = {**facts, "rows_sha256": _file_checksum(folder / "rows.npz")}
             write_text(folder / "cell.json", json.dumps({"schema": SCHEMA, "content": content}, allow_nan=False))
 
-        self._write_folder("rows", key, fill)
+        self._write_folder("rows", key, fill, lambda: self.read_rows(key) is not None)
 
     def write_model(self, key: str, save: Callable[[Path], None]) -> None:
         """Keep a trained generator, which `save` writes into the folder that it is given."""
         self._write_folder("models", key, save)
 
-    def _write_folder(self, part: str, key: str, fill: Callable[[Path], None]) -> None:
+    def _write_folder(
+        self, part: str, key: str, fill: Callable[[Path], None], whole: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Keep a folder that `fill` fills, in the place of one that is there and not `whole`."""
         target = self.folder / part / key
-        with said_when_full():
+        with said_when_full(target.parent):
             target.parent.mkdir(exist_ok=True)
             temporary = Path(tempfile.mkdtemp(prefix=f"{WRITING}{os.getpid()}-", dir=target.parent))
             try:
                 fill(temporary)
-                if target.exists():
-                    shutil.rmtree(target, ignore_errors=True)
-                try:
-                    temporary.rename(target)
-                except OSError:
-                    if not target.exists():  # else another process has just kept the same
-                        raise
-                    shutil.rmtree(temporary, ignore_errors=True)
+                if not (target.exists() and whole()):
+                    _put_in_place(temporary, target)
+                shutil.rmtree(temporary, ignore_errors=True)
                 sync(target.parent)
             except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)
                 raise
+
+    def read_facts(self, key: str) -> dict[str, Any] | None:
+        """Facts kept beside the rows under a key, whose own checksum is not verified; None when missing or damaged."""
+        try:
+            content: dict[str, Any] = json.loads((self.folder / "rows" / key / "cell.json").read_text())["content"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return content
 
     def read_rows(self, key: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
         """Arrays and facts kept under a key, or None when missing or corrupt."""
@@ -197,6 +209,19 @@ class Store:
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink(missing_ok=True)
+
+
+def _put_in_place(folder: Path, target: Path) -> None:
+    """Rename a folder; what stands in its place goes aside first, so that it is never seen in part."""
+    aside = folder.with_name(f"{folder.name}-replaced")
+    with contextlib.suppress(FileNotFoundError):
+        target.rename(aside)
+    try:
+        folder.rename(target)
+    except OSError:
+        if not target.exists():  # else another process has just kept the same
+            raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _fill(folder: Path, packed: Mapping[str, bytes]) -> None:

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,7 +10,7 @@ import torch
 
 from gexbench.benchmark.gene_sets import matching
 from gexbench.benchmark.jobs import Job, Outcome
-from gexbench.benchmark.memory import PeakMemory
+from gexbench.benchmark.memory import PeakMemory, memory_is_short
 from gexbench.benchmark.processes import end_children, own_children
 from gexbench.benchmark.record import record_of
 from gexbench.benchmark.scoring import prepare_fold, score
@@ -24,6 +25,7 @@ from gexbench.models.contract import Budget, Diverged, Generator, Unavailable
 from gexbench.tasks.atomic import DiskFull, write_text
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.cohort_folder import read_cohort
+from gexbench.tasks.conditions import Conditions
 from gexbench.tasks.data_directory import load_cohort
 from gexbench.tasks.device_fold import DeviceFold, all_conditions, put_on_device
 from gexbench.tasks.folds import Fold
@@ -34,6 +36,10 @@ T = TypeVar("T")
 
 class WroteToInputs(Exception):
     """A generator changed the tensors that it was given, which other cells would get; the worker has to go."""
+
+
+class LostRows(Exception):
+    """Kept rows that were to be scored are corrupt, or have gone meanwhile."""
 
 
 class Workspace:
@@ -57,9 +63,13 @@ class Workspace:
         torch.set_num_threads(plan.sweep.threads)
         if self.device.type == "cuda":
             torch.use_deterministic_algorithms(True, warn_only=True)
-        self.conditions = all_conditions(self.cohort, self.device, plan.sweep.patches)
         self._folds: dict[str, tuple[DeviceFold, int]] = {}
         self._prepared: dict[str, PreparedFold] = {}
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """Of all patients, put on the device by the first training: a worker that only scores holds none there."""
+        return all_conditions(self.cohort, self.device, self.plan.sweep.patches)
 
     def hold(self, job: Job) -> None:
         """Put the data of a training on the device, where they stay for later ones on the same fold."""
@@ -79,11 +89,13 @@ class Workspace:
             return Outcome("unavailable", str(error))
         except Diverged as error:
             return Outcome("diverged", str(error))
-        except (MemoryError, torch.cuda.OutOfMemoryError) as error:
-            return Outcome("out of memory", str(error) or type(error).__name__, _trace())
         except DiskFull as error:
-            return Outcome("failed", str(error), disk_full=True)
+            return Outcome("failed", error.strerror, disk_full=True)
+        except LostRows as error:
+            return Outcome("failed", str(error), lost_rows=True)
         except (Exception, SystemExit) as error:  # a cell's failure of any kind costs this cell alone
+            if memory_is_short(error):
+                return Outcome("out of memory", str(error) or type(error).__name__, _trace())
             return Outcome("failed", f"{type(error).__name__}: {error}", _trace())
         return Outcome("ok")
 
@@ -124,6 +136,8 @@ class Workspace:
             self.store.write_log(cell.train_key, log_table(columns_of(shown)))
             raise
         finally:
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()  # for the other cells on the device
             if fold.checksum() != checksum:
                 raise WroteToInputs(f"{cell.entry.name} wrote to its inputs; copy tensors before changing them")
         left = end_children(before)
@@ -146,9 +160,10 @@ class Workspace:
         self.store.write_model(cell.train_key, save)
 
     def _score(self, cell: Cell, report: Report) -> None:
-        kept = self.store.read_rows(cell.train_key)
+        key = cell.train_key
+        kept = self.store.read_rows(key) or self.store.read_rows(key)  # another process may be putting its own there
         if kept is None:
-            raise FileNotFoundError(f"rows of {cell.slot} are gone or corrupt; run the sweep again")
+            raise LostRows(f"rows of {cell.slot} are gone or corrupt; `gexbench run` trains it again")
         arrays, facts = kept
         prepared = self._prepare(cell.fold)
         result, times = score(prepared, arrays, self.plan.sweep.panel, bool(cell.entry.conditions), report)

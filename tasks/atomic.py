@@ -20,14 +20,14 @@ class DiskFull(OSError):
 
 
 @contextlib.contextmanager
-def said_when_full() -> Iterator[None]:
-    """Turn what the system says of a full disk into `DiskFull`."""
+def said_when_full(place: Path) -> Iterator[None]:
+    """Turn what the system says of a full disk into `DiskFull`, with the place that was written to as its file name."""
     try:
         yield
     except OSError as error:
         if error.errno not in FULL or isinstance(error, DiskFull):
             raise
-        raise DiskFull(error.errno, f"the results cannot be written: {error.strerror}") from error
+        raise DiskFull(error.errno, f"the results cannot be written: {error.strerror}", str(place)) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -41,7 +41,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         DiskFull: the disk is full; other OSErrors as they come.
     """
-    with said_when_full():
+    with said_when_full(path.parent):
         handle, name = tempfile.mkstemp(prefix=f"{WRITING}{os.getpid()}-", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:

@@ -1,6 +1,7 @@
 """`gexbench run`: train, sample, score, and write the leaderboard."""
 
 import math
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -283,7 +284,6 @@ def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) 
     bad = {state: count for state, count in summary.states.items() if state not in {"ok", "unavailable", "skipped"}}
     if bad:
         counted = ", ".join(f"{count} {state}" for state, count in sorted(bad.items()))
-        console.print(
-            f"{counted}: see the table's footnotes; `gexbench run --retry {','.join(sorted(bad))}` tries again"
-        )
+        states = shlex.quote(",".join(sorted(bad)))
+        console.print(f"{counted}: see the table's footnotes; `gexbench run --retry {states}` tries again")
         raise typer.Exit(1)

@@ -142,6 +142,28 @@ def test_an_interrupt_lets_running_cells_end_and_resumes(workbench, tmp_path):
     assert all(state == "ok" for state, *_ in numbers(tmp_path / "gexbench-results").values())
 
 
+@pytest.mark.slow  # waits for a training that takes long: fifteen seconds on a free machine
+def test_a_second_interrupt_ends_the_sweep_at_once_and_it_resumes(workbench, tmp_path):
+    long = ["run", "--cohort", "small", "--folds", "0", "--generators", "cvae", "--budget", "cpu", "--name", "test"]
+    process = subprocess.Popen(
+        [*COMMAND, *long], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    shown = tmp_path / "gexbench-results" / "leaderboards" / "test" / "progress.json"
+    while process.poll() is None and not (shown.exists() and '"fit", "step"' in shown.read_text()):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert any("press Ctrl-C again" in line for line in process.stdout)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert time.monotonic() - began < 10
+    assert process.returncode == 130
+    assert "stopped at once; the same command resumes" in output
+    assert "Traceback" not in output
+    gexbench(*long, cwd=tmp_path, check=0)
+    assert all(state == "ok" for state, *_ in numbers(tmp_path / "gexbench-results").values())
+
+
 @pytest.mark.slow  # starts and interrupts a sweep four times
 def test_ctrl_c_at_any_moment_ends_without_a_traceback_and_resumes(workbench, tmp_path):
     for delay in (1.0, 4.0, 7.0, 10.0):
@@ -182,10 +204,10 @@ def test_a_smaller_sweep_does_not_shrink_a_leaderboard_unasked(workbench, tmp_pa
 
 def test_a_full_disk_is_one_clear_error(monkeypatch, capsys):
     def full():
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device", "results/store")
 
     monkeypatch.setattr(cli, "app", full)
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 1
-    assert "the disk is full" in capsys.readouterr().err
+    assert "the disk is full (results/store); what was written whole is kept" in capsys.readouterr().err

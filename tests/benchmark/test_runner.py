@@ -1,7 +1,16 @@
 """Sweeps with real processes: a bad cell costs itself, what exists is skipped, nothing is lost."""
 
+import io
 import json
+import shlex
 
+import pytest
+import typer
+from rich.console import Console
+
+from gexbench.benchmark.commands import run
+from gexbench.benchmark.runner import RunSummary
+from gexbench.benchmark.store_cap import Evicted
 from gexbench.benchmark.sweep import ANCHORS
 
 
@@ -88,3 +97,46 @@ def test_a_corrupt_record_is_made_again_and_reported(workbench):
     summary = again.run(2, workbench.display())
     assert summary.states == {"ok": 1}
     assert any(runner.plan.cells[0].score_key in place for place in summary.corrupt)
+
+
+def test_corrupt_rows_are_trained_again_and_reported(workbench):
+    runner = workbench.runner({"one": {}})
+    runner.run(2, workbench.display())
+    before = records(runner)
+    keys = {cell.entry.name: cell.train_key for cell in runner.plan.cells}
+    damaged = workbench.results / "store" / "rows" / keys["one"] / "rows.npz"
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    for path in (workbench.results / "store" / "records").iterdir():
+        path.unlink()
+    display = workbench.display()
+    kept_only = workbench.runner({"one": {}}).run(2, workbench.display(), train=False)
+    assert kept_only.states == {"ok": len(ANCHORS), "failed": 1}
+    damaged.parent.mkdir(exist_ok=True)
+    damaged.write_bytes(b"damaged")
+    damaged.with_name("cell.json").write_text("{}")
+    summary = workbench.runner({"one": {}}).run(2, display)
+    assert (summary.states, summary.cached) == ({"ok": 1}, len(ANCHORS))
+    assert list(summary.corrupt) == [f"rows/{keys['one']}"]
+    task = display.jobs.tasks[0]
+    assert (task.completed, task.total) == (3, 3), "the score that found it out, a training and a score"
+    assert records(runner)["one"]["metrics"] == before["one"]["metrics"]
+    assert runner.store.read_rows(keys["one"]) is not None
+
+
+def test_the_command_that_tries_again_can_be_copied(workbench, monkeypatch):
+    monkeypatch.setattr("gexbench.benchmark.commands.report.write_and_show", lambda *_: None)
+
+    class Ended:
+        folder = workbench.results
+
+        def run(self, workers, display, retry):
+            states = {"ok": 4, "out of memory": 1, "timeout": 2, "skipped": 1}
+            return RunSummary(states, 0, False, (), Evicted(0, 0, 0))
+
+    console = Console(file=io.StringIO(), width=200)
+    with pytest.raises(typer.Exit) as ended:
+        run._run(console, Ended(), 2, "", None)
+    assert ended.value.exit_code == 1
+    said = console.file.getvalue()
+    assert "1 out of memory, 2 timeout: see" in said
+    assert shlex.split(said.partition("`")[2].partition("`")[0])[-1] == "out of memory,timeout"

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,3 +117,37 @@ def test_write_text_replaces_at_once(tmp_path):
     write_text(path, "two")
     assert path.read_text() == "two"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_rows_that_are_whole_stay_and_damaged_ones_are_replaced(store):
+    """Two processes that train the same cell do not take each other's rows away while they are read."""
+    folder = store.folder / "rows" / "k"
+    store.write_rows("k", {"test": np.ones(3)}, {"times_s": {"fit": 1.0}})
+    store.write_rows("k", {"test": np.ones(3)}, {"times_s": {"fit": 2.0}})
+    assert store.read_rows("k")[1] == {"times_s": {"fit": 1.0}}
+    store.drop_corrupt_rows("k")
+    assert store.has_rows("k")
+    for damaged in ("rows.npz", "cell.json"):
+        (folder / damaged).write_bytes(b"damaged")
+        store.write_rows("k", {"test": np.zeros(3)}, {})
+        assert store.read_rows("k")[0]["test"].tolist() == [0, 0, 0]
+    (folder / "rows.npz").write_bytes(b"damaged")
+    store.drop_corrupt_rows("k")
+    assert not store.has_rows("k")
+    assert store.corrupt == ["rows/k"] * 3
+    assert list((store.folder / "rows").iterdir()) == []
+
+
+def test_a_folder_that_another_process_keeps_first_stands(store, monkeypatch):
+    rename = Path.rename
+
+    def later(path, target):
+        if path.name.startswith(".writing"):
+            Path(target).mkdir()
+            (Path(target) / "other").write_text("first")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", later)
+    store.write_model("m", lambda folder: (folder / "mine").write_text("late") and None)
+    assert [path.name for path in (store.folder / "models" / "m").iterdir()] == ["other"]
+    assert [path.name for path in (store.folder / "models").iterdir()] == ["m"]

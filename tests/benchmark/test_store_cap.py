@@ -114,7 +114,7 @@ def test_a_full_disk_is_a_clear_error_and_the_same_command_resumes(workbench, tm
     try:
         ended = subprocess.run([*RUN, results], capture_output=True, text=True, check=False)
         assert ended.returncode == 1, ended.stdout + ended.stderr
-        assert "the disk is full" in ended.stderr
+        assert f"the disk is full ({results}" in ended.stderr
         assert "Traceback" not in ended.stderr
         assert whole(results)
         subprocess.run(["mount", "-o", "remount,size=200m", str(results)], check=True)
