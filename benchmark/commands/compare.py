@@ -78,7 +78,13 @@ def _names(first: str, second: str) -> tuple[str, str]:
 def _show(console: "Console", found: "Comparison", names: tuple[str, ...], overview: bool) -> None:
     first, second = names
     if overview:
-        console.print(_overview(found.rows, names))
+        equal = _equal(found.rows)
+        changed = found.rows[~found.rows["generator"].isin(equal)]
+        if not changed.empty:
+            console.print(_overview(changed, names))
+        if equal:
+            said = f"\nequal in every score and metric ({len(equal)} rows): {', '.join(equal)}"
+            console.print(said, markup=False, soft_wrap=True)
     else:
         for (generator, against), rows in found.rows.groupby(["generator", "against"], sort=False):
             title = f"{generator}: {first} and {second}" if generator == against else f"{generator} and {against}"
@@ -126,6 +132,14 @@ def _overview(rows: "pd.DataFrame", names: tuple[str, ...]) -> "Table":
         more = ["–" if row is None else with_interval(row.difference, row.half_width, 3) for row in shown]
         lines.append((str(generator), *cells, *more))
     return _table(("generator", *names, "overall (95 %)", "p", *families), lines)
+
+
+def _equal(rows: "pd.DataFrame") -> list[str]:
+    """Rows whose measures all have the same value in every fold on both sides."""
+    here = rows["first"].notna() | rows["second"].notna()
+    differs = here & ~((rows["difference"] == 0) & ~(rows["half_width"] > 0))
+    changed = set(rows.loc[differs, "generator"])
+    return [str(name) for name in dict.fromkeys(rows["generator"]) if name not in changed]
 
 
 def _measure(name: str, kind: str) -> str:

@@ -48,6 +48,13 @@ function classesOf(detail, real, labels) {
   return [make("section", { class: "classes" }, make("h3", {}, "Recall by class"), lead, ...tables)];
 }
 
+function hardwareOf(detail) {
+  const gigabytes = (text) => text.replace(/\d+/g, (bytes) => `${(bytes / 1e9).toFixed(1)} GB`);
+  return Object.entries(detail.hardware).map(([name, value]) =>
+    name === "memory_bytes" ? ["memory", gigabytes(value)] : [name, value],
+  );
+}
+
 function mebibytes(count) {
   return finite(count) ? Math.round(count / 2 ** 20).toLocaleString("en-GB") : NOTHING;
 }
@@ -108,7 +115,7 @@ function detailOf(data, at) {
       ...pairs("Generator", about),
       ...saidOf(data, detail, at),
       ...scores(data, at),
-      ...pairs("Hardware", Object.entries(detail.hardware)),
+      ...pairs("Hardware", hardwareOf(detail)),
       ...pairs("Versions", Object.entries(detail.versions)),
       ...classesOf(detail, real, data.labels),
       ...pairs("Settings", Object.entries(detail.settings)),

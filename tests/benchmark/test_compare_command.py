@@ -42,7 +42,14 @@ def test_two_versions_of_a_leaderboard(compare, tmp_path):
     assert "only in v2 (3 cells): oracle, fold 0" in output
     assert "note: diffusion: version 1 and version 2" in output
     assert output.splitlines()[-1] == "every difference: differences.csv"
+    table, _, rest = output.partition("equal in every score and metric (")
+    equal = set(rest.splitlines()[0].partition(": ")[2].split(", "))
     rows = pd.read_csv(tmp_path / "differences.csv")
+    whole = rows.groupby("generator")[["difference", "half_width"]].agg(lambda each: each.fillna(0).eq(0).all())
+    assert equal == set(whole.index[whole.all(axis=1)])
+    assert "class-gaussian" in equal
+    assert "\ndiffusion " in table
+    assert "\nclass-gaussian " not in table
     unchanged = rows[(rows["generator"] == "class-gaussian") & (rows["kind"] == "metric")]
     assert (unchanged["difference"].dropna() == 0).all()
     assert (rows.loc[rows["generator"] == "diffusion", "difference"] != 0).any()

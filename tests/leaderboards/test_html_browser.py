@@ -34,6 +34,7 @@ def records(
                 "curves": {"validation_score": [0.5, 0.4, 0.3 + 0.01 * fold], EVIL: [1, None, 2]},
                 "per_class": {"tstr_lr_recall[project]": {"A": 0.5, EVIL: 0.25}},
                 "warnings": [EVIL],
+                "hardware": {"memory_bytes": 25_274_793_984},
             }
             made.append(make(name, fold, {**VALUES, "recall_genes": 0.5 - 0.1 * at, "frechet": 300 + 9 * at}, **more))
     made += [make("mixup", fold, {**VALUES, "copy_share": 0.5}) for fold in range(3)]
@@ -150,7 +151,7 @@ def test_a_row_opens_with_what_its_records_say(page: Any) -> None:
     detail = page.locator("tr.opened")
     assert detail.get_attribute("id") == button.get_attribute("aria-controls")
     text = detail.inner_text()
-    for said in ("width", "Cells", "validation score", EVIL, "python", "a processor", "2.00", "256"):
+    for said in ("width", "Cells", "validation score", EVIL, "python", "a processor", "25.3 GB", "2.00", "256"):
         assert said in text, said
     assert detail.locator("figure svg.spark[role=img]").count() == 3
     loss = detail.locator("figure", has_text="loss")
