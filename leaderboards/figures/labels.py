@@ -1,5 +1,6 @@
 """Names beside points, as many as there is room for."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -33,13 +34,21 @@ _OFFSETS = (
 _MARKER_POINTS = 5.0
 
 
-def place_labels(figure: Figure, axis: Axes, points: pd.DataFrame, names: Sequence[str], size: float = 7.0) -> None:
+def place_labels(
+    figure: Figure,
+    axis: Axes,
+    points: pd.DataFrame,
+    names: Sequence[str],
+    size: float = 7.0,
+    corners: Sequence[tuple[float, float]] = (),
+) -> None:
     """Write names beside their points, the first names first; a name that would cover another is left out.
 
     Args:
         points: two columns (x and y in data units), indexed by name; every row is a marker to keep clear of.
         names: those to write, in the order of importance.
         size: of the letters, points.
+        corners: in data units, of a line of level and upright pieces to keep clear of.
     """
     figure.draw_without_rendering()
     pixels = figure.dpi / 72
@@ -49,12 +58,17 @@ def place_labels(figure: Figure, axis: Axes, points: pd.DataFrame, names: Sequen
     }
     half = _MARKER_POINTS * pixels / 2
     taken = {name: [Bbox.from_extents(x - half, y - half, x + half, y + half)] for name, (x, y) in places.items()}
+    pixel_corners = [axis.transData.transform(corner) for corner in corners]
+    line = [
+        Bbox.from_extents(min(a, c), min(b, d), max(a, c), max(b, d)).padded(1)
+        for (a, b), (c, d) in itertools.pairwise(pixel_corners)
+    ]
     inside = axis.get_window_extent()
     for name in names:
         for x, y in _OFFSETS:
             text = _written(axis, name, points.loc[name].to_numpy(dtype=float), (x, y), size)
             box = text.get_window_extent()
-            others = [other for owner, boxes in taken.items() for other in boxes if owner != name]
+            others = [*line, *(other for owner, boxes in taken.items() for other in boxes if owner != name)]
             own = _distance(box, places[name])
             clear = not any(box.overlaps(other) for other in others) and inside.contains(box.x0, box.y0)
             if clear and inside.contains(box.x1, box.y1) and own <= min(_distance(box, p) for p in places.values()):

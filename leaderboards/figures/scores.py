@@ -124,8 +124,9 @@ def score_against_time(frame: pd.DataFrame) -> Figure:
     close = ranked[ranked["overall"] > ranked["overall"].max() - _CLOSE]
     ratios = (1,) if close.empty else (1, 1.5)
     with drawn(1, len(ratios), height=5.0, grid="both", width_ratios=ratios) as (figure, (whole, *zoomed)):
+        corners = _corners(front, max(3 * float(shown["seconds"].max()), 3.0))
         for axis in (whole, *zoomed):
-            _draw_front(axis, front, max(3 * float(shown["seconds"].max()), 3.0))
+            axis.plot([x for x, _ in corners], [y for _, y in corners], color=INK, linewidth=1, zorder=1)
             _draw_points(axis, shown, set(front["generator"]))
             axis.set(xscale="log", xlabel="CPU seconds of a fit (log scale)")
         whole.xaxis.set_minor_formatter(NullFormatter())
@@ -144,14 +145,17 @@ def score_against_time(frame: pd.DataFrame) -> Figure:
             _close_up(whole, axis, close)
         for axis, named in zip((whole, *zoomed), (others, close), strict=False):
             points = named.set_index("generator")[["seconds", "overall"]]
-            place_labels(figure, axis, points, list(points.index))
+            place_labels(figure, axis, points, list(points.index), corners=corners)
     return figure
 
 
-def _draw_front(axis: Axes, front: pd.DataFrame, last: float) -> None:
-    if len(front):
-        heights = [*front["overall"], front["overall"].iloc[-1]]
-        axis.step([*front["seconds"], last], heights, where="post", color=INK, linewidth=1, zorder=1)
+def _corners(front: pd.DataFrame, last: float) -> list[tuple[float, float]]:
+    """(seconds, score) of the steps of the Pareto front, up to `last` seconds."""
+    found: list[tuple[float, float]] = []
+    for seconds, score in zip(front["seconds"], front["overall"], strict=True):
+        found += [(float(seconds), found[-1][1])] if found else []
+        found.append((float(seconds), float(score)))
+    return [*found, (last, found[-1][1])] if found else []
 
 
 def _draw_points(axis: Axes, shown: pd.DataFrame, on_front: AbstractSet[str]) -> None:

@@ -1,5 +1,6 @@
 """Figures of records: frames against values computed by hand, what is drawn of them, and the same bytes again."""
 
+import itertools
 import json
 import shutil
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from typer.testing import CliRunner
 
 from gexbench.benchmark.cli import app
@@ -143,6 +145,17 @@ def test_references_alone_have_no_close_up(references: Callable[[int], Contents]
     assert high - low >= 0.1
     assert {text.get_text() for text in close_up.texts} == {"vae", "cvae"}
     assert "class-gaussian" in {text.get_text() for text in whole.texts}
+
+
+def test_no_name_stands_on_the_pareto_front(made: Made) -> None:
+    figure = scores.score_against_time(frames.cost_frame(*made))
+    figure.draw_without_rendering()
+    for axis in figure.axes:
+        corners = axis.transData.transform(axis.lines[0].get_xydata())
+        boxes = [text.get_window_extent() for text in axis.texts]
+        for start, end in itertools.pairwise(corners):
+            piece = Bbox([np.minimum(start, end), np.maximum(start, end)])
+            assert not any(piece.padded(0.5).overlaps(box) for box in boxes)
 
 
 def test_frames_hold_means_over_the_cells_of_the_table(make: Make, contents: Contents, parsed: Any) -> None:
