@@ -58,6 +58,7 @@ def test_every_section_has_its_rows_and_ratios(tmp_path: Path) -> None:
     assert "| wgan-gp-label | 64 | 1,500 | 0 | 20.0 | – | 30.0 | 50.0 | 9,600 | 1.00 |" in text
     assert "| cvae-gemm | 64 | 0 | 1,500 | 20.0 | 10.0 | 15.0 | 100 | 19,200 | 2.00 |" in text
     assert "| cvae | compiled | 2.00 | 2.00 times as fast | 50.0 | 0.500 | 52.0 |" in text
+    assert "Compiled, 1 of 1 whole trainings take fewer CPU-seconds than as it is." in text
     assert "| cvae | 1.50 | 2.50 | 4,000 |" in text
     assert text.index("| 5 | 1.40 |") < text.index("| 10 | 1.40 | 2.70 | 0.460 | 0.800 | 0.900 | 0.740 |")
     assert "| B 8, P 256 | 1 | 3.00 | 12.0 | 4.00 | 4.00 |" in text
