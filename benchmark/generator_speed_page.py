@@ -122,8 +122,8 @@ def _ways(rows: Sequence[Row]) -> str:
             _digits(found["first_start_cpu_s"]), _digits(found["later_start_cpu_s"]), _digits(whole),
         ])  # fmt: skip
     said = [
-        f"{way[:1].upper()}{way[1:]}, {count} of {sum(row['variant'] == way for row in rows)} whole trainings take fewer "
-        "CPU-seconds than as it is."
+        f"{way[:1].upper()}{way[1:]}, {count} of {sum(row['variant'] == way for row in rows)} whole trainings take "
+        "fewer CPU-seconds than as it is."
         for way, count in cheaper.items()
     ]
     return WAYS + "\n" + markdown_table(heads, lines, 2) + "\n\n" + " ".join(said)
