@@ -55,6 +55,11 @@ class Lanes:
         needs = DeviceNeeds(plan, store)
         return cls(lanes_for(found_devices(), scorers), needs.of, needs.learn)
 
+    @property
+    def side_by_side(self) -> int:
+        """Cells that share the host's memory: one per device and those that are scored; only small ones are more."""
+        return len({lane.device for lane in self.lanes if lane.device}) + sum(not lane.device for lane in self.lanes)
+
     def environment(self, number: int) -> dict[str, str]:
         """What a worker's environment says: its device alone, or none."""
         device = self.lanes[number].device

@@ -165,8 +165,15 @@ class Runner:
         if self.cluster is not None:
             return RayPool(self.cluster, self.plan, self.cohort, self.store, size, self.keep_models, display.say)
         lanes = Lanes.of(self.plan, self.store, size) if self.plan.sweep.device == "cuda" else None
-        size = size if lanes is None else len(lanes.lanes)
-        return cell_pool(self.plan, self.results, size, keep_models=self.keep_models, fork=self.fork, places=lanes)
+        return cell_pool(
+            self.plan,
+            self.results,
+            size if lanes is None else len(lanes.lanes),
+            keep_models=self.keep_models,
+            fork=self.fork,
+            side_by_side=None if lanes is None else lanes.side_by_side,
+            places=lanes,
+        )
 
     def _begin(self) -> None:
         records = self.folder / "records"

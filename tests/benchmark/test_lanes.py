@@ -83,6 +83,7 @@ def test_a_device_has_a_worker_first_and_further_ones_where_its_memory_is_known(
     seen = [card.lanes.environment(number)["CUDA_VISIBLE_DEVICES"] for number in range(len(card.lanes.lanes))]
     assert seen[:3] == ["a", "b", "c"]
     assert seen[-2:] == ["", ""], "what scores sees no device"
+    assert card.lanes.side_by_side == 5
 
 
 def test_trainings_go_to_the_devices_and_all_else_to_the_cpu(trainings):
