@@ -284,6 +284,6 @@ def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) 
     bad = {state: count for state, count in summary.states.items() if state not in {"ok", "unavailable", "skipped"}}
     if bad:
         counted = ", ".join(f"{count} {state}" for state, count in sorted(bad.items()))
-        states = shlex.quote(",".join(sorted(bad)))
-        console.print(f"{counted}: see the table's footnotes; `gexbench run --retry {states}` tries again")
+        named = shlex.quote(",".join(sorted(bad)))
+        console.print(f"{counted}: see the table's footnotes; `gexbench run --retry {named}` tries again")
         raise typer.Exit(1)
