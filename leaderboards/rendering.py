@@ -59,7 +59,7 @@ def write(
     written = []
     for name, made in chosen.items():
         written.append(folder / f"leaderboard.{name}")
-        _write_bytes(written[-1], made())
+        write_bytes(written[-1], made())
     return written
 
 
@@ -128,7 +128,8 @@ def _csv_cell(value: object) -> str:
     return str(value)
 
 
-def _write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file at once or not at all."""
     temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
     try:
         with temporary.open("wb") as file:

@@ -1,12 +1,13 @@
 """Figures as files: the same frame gives the same bytes."""
 
 import io
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+
+from gexbench.leaderboards.rendering import write_bytes
 
 FORMATS = ("svg", "png", "pdf")
 DOTS_PER_INCH = 200
@@ -35,11 +36,5 @@ def write_figure(figure: Figure, folder: Path, name: str, formats: Sequence[str]
 def write_file(path: Path, content: bytes) -> Path:
     """Write a file into a folder that is made where it is not there, at once or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_bytes(path, content)
     return path
