@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gexbench.leaderboards.formatting import markdown_table
+from gexbench.models.parameter_counts import PARAMETERS
 
 Row = Mapping[str, Any]
 INTRODUCTION = """# Speed of the generators
@@ -54,6 +55,13 @@ included), so that a GPU need not wait for it; progress shows the loss, and read
 in float32 with deterministic kernels. Mixed precision, TF32, `torch.compile` and CUDA graphs are not offered: whether
 they pay is unmeasured, and so is the aim of five times the plain formulation.
 """
+_KINDS: Mapping[str, str] = {
+    "training": "training",
+    "way": "`torch.compile` and bfloat16",
+    "sampling": "sampling",
+    "sampling steps": "the sampling steps of label diffusion, with their quality",
+    "step": "the step of GeMM-GAN beside the plain formulation",
+}
 _YARDSTICK, _USUAL = "wgan-gp-label", "as it is"
 
 
@@ -68,12 +76,14 @@ def speed_page(machine: Mapping[str, Any], rows: Sequence[Row]) -> str:
     place = f"Machine: {machine['processor']}, {machine['cores']} cores, {memory} GiB; torch {machine['torch']}."
     loads = [row["figures"]["load"] for row in rows]
     busy = (
-        f"Load average while measuring: {min(loads):.1f} to {max(loads):.1f}, the measured process included; above the "
-        "number of cores other work was going on, and seconds are too long."
+        f"Load average while measuring: {min(loads):.1f} to {max(loads):.1f}, the measured process included.\n"
+        "Above the number of cores other work was going on: read the CPU-seconds, the seconds are far too long."
     )
     parts = [INTRODUCTION, f"{place} {busy}"]
+    order = {name: number for number, name in enumerate(PARAMETERS)}
     for device in ("cpu", "cuda"):
         mine = [row for row in rows if row["device"] == device]
+        mine.sort(key=lambda row: order.get(row["generator"], len(order)))
         for kind, section in _SECTIONS.items():
             of_kind = [row for row in mine if row["kind"] == kind]
             if of_kind:
@@ -81,7 +91,22 @@ def speed_page(machine: Mapping[str, Any], rows: Sequence[Row]) -> str:
                 parts.append(text if device == "cpu" else text.replace("\n", " on a GPU\n", 1))
     if all(row["device"] == "cpu" for row in rows):
         parts.append(WITHOUT_GPU)
+    if missing := _missing([row for row in rows if row["device"] == "cpu"]):
+        parts.append(f"## Not measured here\n\n{missing}")
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _missing(rows: Sequence[Row]) -> str:
+    """What the benchmarks measure on a CPU and these rows lack."""
+    lines = []
+    for kind, what in _KINDS.items():
+        found = {row["generator"] for row in rows if row["kind"] == kind}
+        lacking = [f"`{name}`" for name in PARAMETERS if name not in found] if kind in ("training", "sampling") else []
+        if not found:
+            lines.append(f"- {what}")
+        elif lacking:
+            lines.append(f"- {what}: {', '.join(lacking)}")
+    return "\n".join(lines)
 
 
 def _training(rows: Sequence[Row]) -> str:

@@ -83,6 +83,15 @@ def test_newer_measurements_replace_the_same_ones_alone(tmp_path: Path) -> None:
     assert len(kept.measurements) == len(ALL)
 
 
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    text = write_page([results(tmp_path / "a.json", ALL[:-1])], tmp_path / "out").read_text()
+    missing = text.partition("## Not measured here")[2]
+    assert "- the step of GeMM-GAN beside the plain formulation" in missing
+    assert "- training: `wgan-gp`, `wgan-gp-text`," in missing
+    assert "diffusion-label" in missing.partition("- sampling: ")[2]
+    assert "sampling steps" not in missing
+
+
 def test_a_gpu_gets_sections_of_its_own(tmp_path: Path) -> None:
     on_gpu = extra("sampling", "cvae", SAMPLING) | {"device": "cuda"}
     text = write_page([results(tmp_path / "a.json", [*ALL, on_gpu])], tmp_path / "out").read_text()
