@@ -1,4 +1,4 @@
-"""What a sweep costs beside its cells: `python -m gexbench.benchmark.overhead`.
+"""What a sweep costs beside its cells: `python -m gexbench.benchmark.overhead`; `--out docs` makes the page.
 
 Measures the start of workers and the wall-clock time around cells that do nothing, of built-in and of foreign
 generators, with workers that are forked and workers that are spawned; a sweep whose cells are all there already; the
@@ -6,20 +6,20 @@ scheduler's share of cells that are done in-line; and how much sooner two worker
 """
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import psutil
 import typer
 from rich.console import Console
 
 from gexbench.benchmark.jobs import Job, Outcome
+from gexbench.benchmark.overhead_report import CachedCost, Figures, InLineCost, WorkerCost, write_report
 from gexbench.benchmark.pool import Executor, Progress
 from gexbench.benchmark.progress import Display
 from gexbench.benchmark.runner import Runner
@@ -52,24 +52,6 @@ class Computing(Nothing):
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Overhead:
-    """Wall-clock seconds beside fit, sample and score.
-
-    Attributes:
-        first: from the start of the sweep to the end of the first cell, less its own times.
-        later: of every later cell, from the end of the one before.
-    """
-
-    first: float
-    later: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        """Of the later cells."""
-        return sorted(self.later)[len(self.later) // 2]
-
-
 class Clocked(Display):
     """A silent display that notes when every cell ended."""
 
@@ -82,10 +64,11 @@ class Clocked(Display):
         self.ends.append((cell, time.perf_counter()))
 
 
-def measured(cohort: Cohort, entry: Entry, cells: int, results: Path, fork: bool) -> Overhead:
+def measured(cohort: Cohort, what: str, entry: Entry, cells: int, results: Path, kind: str) -> WorkerCost:
     """Overhead of a sweep of one generator with so many training seeds, one worker, an empty store."""
     sweep = Sweep(cohort=cohort.name, folds=(0,), repeats=cells, generators=(entry.name,))
-    runner = Runner(plan(sweep, Registry((entry,)), cohort, cohort.fingerprint()), cohort, results, NAME, fork=fork)
+    made = plan(sweep, Registry((entry,)), cohort, cohort.fingerprint())
+    runner = Runner(made, cohort, results, NAME, fork=kind == "fork")
     display = Clocked()
     began = time.perf_counter()
     runner.run(1, display)
@@ -94,11 +77,11 @@ def measured(cohort: Cohort, entry: Entry, cells: int, results: Path, fork: bool
         record = runner.store.read_json("records", cell.score_key) or {}
         spent.append(end - last - sum(record["times_s"].values()))
         last = end
-    return Overhead(spent[0], tuple(spent[1:]))
+    return WorkerCost(kind, what, spent[0], tuple(spent[1:]))
 
 
-def cached_seconds(cohort: Cohort, cells: int, results: Path) -> float:
-    """Wall-clock seconds of `gexbench run` when all of its cells are there already."""
+def cached_sweep(cohort: Cohort, cells: int, results: Path) -> CachedCost:
+    """Seconds of `gexbench run` when all of its cells are there already: the middle one of three runs."""
     seeds = cells // (5 * len(ANCHORS))
     first = sweep_of(registry(), generators=ANCHORS, cohort=cohort.name, folds=(0,))
     runner = Runner(plan(first, registry(), cohort, cohort.fingerprint()), cohort, results, NAME)
@@ -111,10 +94,15 @@ def cached_seconds(cohort: Cohort, cells: int, results: Path) -> float:
     command += ["--generators", ",".join(ANCHORS), "--seeds", str(seeds), "--results", str(results)]
     seconds = []
     for _ in range(3):
-        began = time.perf_counter()
+        wall, cpu = time.perf_counter(), _cpu_of_children()
         subprocess.run(command, check=True, capture_output=True)
-        seconds.append(time.perf_counter() - began)
-    return sorted(seconds)[1]
+        seconds.append((time.perf_counter() - wall, _cpu_of_children() - cpu))
+    return CachedCost(cells, *sorted(seconds)[1])
+
+
+def _cpu_of_children() -> float:
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 def _copied(store: Store, record: dict[str, Any], cell: Cell) -> None:
@@ -124,11 +112,17 @@ def _copied(store: Store, record: dict[str, Any], cell: Cell) -> None:
     store.write_json("records", cell.score_key, {**record, "fold": fold, "repeat": cell.repeat, "keys": keys})
 
 
-@dataclass(frozen=True, slots=True)
 class InLine:
-    """Stands in for a pool: every job ends at once, in this process, with a record that says nothing."""
+    """Stands in for a pool: every job ends at once, in this process, with a record that says nothing.
 
-    store: Store
+    Args:
+        store: takes the records.
+        cells: of the sweep; resident memory is noted when a tenth of them and when all have ended.
+    """
+
+    def __init__(self, store: Store, cells: int) -> None:
+        self.store, self.cells = store, cells
+        self.resident: list[int] = []
 
     def run(
         self,
@@ -138,41 +132,36 @@ class InLine:
         stopping: Callable[[], bool],
     ) -> None:
         """As `Pool.run`."""
+        ended = 0
         while (job := next_job()) is not None:
             progress(0, job, "start", 0, 0, {})
             if job.kind == "score" and job.cell is not None:
                 self.store.write_json("records", job.cell.score_key, {"state": "ok"})
             done(job, Outcome("ok"))
+            ended += job.kind == "score"
+            if job.kind == "score" and ended in {max(1, self.cells // 10), self.cells}:
+                self.resident.append(psutil.Process().memory_info().rss)
 
 
 class InLineRunner(Runner):
     """A runner without worker processes."""
 
     def _executor(self, size: int, display: Display) -> Executor[Job]:
-        return InLine(self.store)
+        self.executor = InLine(self.store, len(self.plan.cells))
+        return self.executor
 
 
-@dataclass(frozen=True, slots=True)
-class Scheduled:
-    """Of cells done in-line: milliseconds per cell, wall-clock and CPU, and how far the peak of memory (bytes) rose."""
-
-    wall_ms: float
-    cpu_ms: float
-    memory: int
-
-
-def scheduled(cohort: Cohort, cells: int, results: Path) -> Scheduled:
+def scheduled(cohort: Cohort, cells: int, results: Path) -> InLineCost:
     """What the schedule, the store and the leaderboard's folder cost for so many cells that do nothing."""
     entry = registry()["class-mean"]
     sweep = Sweep(cohort=cohort.name, folds=(0,), repeats=cells, generators=(entry.name,))
     made = plan(sweep, Registry((entry,)), cohort, cohort.fingerprint())
     runner = InLineRunner(made, cohort, results, NAME)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     wall, cpu = time.perf_counter(), time.process_time()
     runner.run(1, Clocked())
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    risen = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    return Scheduled(1000 * wall / cells, 1000 * cpu / cells, 1024 * risen)
+    resident = runner.executor.resident
+    return InLineCost(cells, 1000 * wall / cells, 1000 * cpu / cells, resident[-1], resident[-1] - resident[0])
 
 
 def speed_up(cohort: Cohort, entry: Entry, results: Path) -> float:
@@ -192,9 +181,11 @@ def main(
     cached: Annotated[int, typer.Option(help="Cells of the sweep that is there already.", min=20)] = 1000,
     in_line: Annotated[int, typer.Option(help="Cells that the scheduler hands out in-line.", min=1)] = 10_000,
     kinds: Annotated[str, typer.Option(help="fork, spawn or both, comma-separated.")] = "fork,spawn",
+    alone: Annotated[bool, typer.Option("--alone/--busy", help="Whether two cores are free for the speed-up.")] = True,
+    out: Annotated[Path | None, typer.Option(help="Folder for the page sweep-speed.md.", file_okay=False)] = None,
 ) -> None:
-    """Measure and print; writes into a temporary folder only."""
-    console = Console(width=120)
+    """Measure and print; writes into a temporary folder, and the page where it is asked for."""
+    console, load = Console(width=120), os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         os.environ[VARIABLE] = str(place / "data")
@@ -203,29 +194,23 @@ def main(
         (place / "gexbench_nothing.py").write_text(GENERATOR)
         sys.path.insert(0, folder)
         foreign = Entry("nothing", "gexbench_nothing:Nothing", "test", (), "for tests")
+        entries = {"built in": registry()["class-mean"], "foreign": foreign}
+        costs = []
         for kind in kinds.split(","):
-            _print(console, kind, [("built in", registry()["class-mean"]), ("foreign", foreign)], cohort, cells, place)
-        seconds = cached_seconds(cohort, cached, place / "cached")
-        console.print(f"a sweep of {cached} cells that are there already: {seconds:.2f} s, median of 3")
+            for what, entry in entries.items():
+                costs.append(measured(cohort, what, entry, cells, place / f"{kind}-{entry.name}", kind))
+                console.print(costs[-1].sentence())
+        there = cached_sweep(cohort, cached, place / "cached")
+        console.print(there.sentence())
         spent = scheduled(cohort, in_line, place / "in-line")
-        console.print(
-            f"{in_line} cells in-line: {spent.wall_ms:.2f} ms each ({spent.cpu_ms:.2f} ms of CPU), "
-            f"the peak of memory rose by {spent.memory / 10**6:.0f} MB"
-        )
+        console.print(spent.sentence())
         computing = Entry("computing", "gexbench_nothing:Computing", "test", (), "for tests")
-        faster = speed_up(cohort, computing, place / "speed-up")
-        console.print(f"four cells that compute: two workers end them {faster:.2f} times as soon as one does")
-
-
-def _print(
-    console: Console, kind: str, entries: Sequence[tuple[str, Entry]], cohort: Cohort, cells: int, place: Path
-) -> None:
-    for what, entry in entries:
-        found = measured(cohort, entry, cells, place / f"{kind}-{entry.name}", kind == "fork")
-        console.print(
-            f"{kind}, {what}: first cell {found.first:.2f} s, later ones {found.median:.3f} s "
-            f"(median of {len(found.later)}; {min(found.later):.3f} to {max(found.later):.3f})"
-        )
+        faster = speed_up(cohort, computing, place / "speed-up") if alone else None
+        if faster is not None:
+            console.print(f"four cells that compute: two workers end them {faster:.2f} times as soon as one does")
+    if out is not None:
+        write_report(out, Figures(tuple(costs), there, spent, faster, load))
+        console.print(f"result: {out / 'sweep-speed.md'}")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ ONLY_PARSED = {
     "cohort build tcga --expression": TCGA,
     "gexbench cohort compare tcga": TCGA,
     "gexbench cohort card tcga": TCGA,
+    "--executor ray": "needs a Ray cluster",
     "--from-public": "downloads the public files",
     "--from-package": "needs the data files of a package that is not installed",
     "--rows cvae,gemm-gan": "needs the rows of a sweep over all generators",
@@ -53,7 +54,9 @@ def lines_of(page):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with what the commands read: expression and labels of 60 patients, and the published leaderboards."""
+    """A folder with what the commands read: expression and labels of 60 patients, a sweep, and the
+    published leaderboards.
+    """
     rng = np.random.default_rng(0)
     genes, samples = [f"GENE{at}" for at in range(12)], [f"TCGA-AA-{1000 + at}-01A-01R" for at in range(60)]
     values = rng.gamma(2.0, 2.0, (60, 12)).astype(np.float32)
@@ -63,6 +66,7 @@ def folder(tmp_path):
     frame.round(0).assign(project=labels).to_csv(tmp_path / "aliquots.csv")
     obs = pd.DataFrame({"subtype": labels}, index=samples)
     anndata.AnnData(values, obs=obs, var=pd.DataFrame(index=genes)).write_h5ad(tmp_path / "mine.h5ad")
+    (tmp_path / "sweep.yaml").write_text("folds: [0]\ngenerators: {mixup: {}}\nresources: {device: cpu}\n")
     (tmp_path / "leaderboards").symlink_to(ROOT / "leaderboards")
     return tmp_path
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,8 +110,9 @@ class Workbench:
         return Display(Console(file=self.log.open("a"), force_terminal=False))
 
 
-@pytest.fixture
-def workbench(tmp_path: Path, small_cohort: Cohort, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+@contextmanager
+def set_up(tmp_path: Path, small_cohort: Cohort, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+    """A workbench in a folder, for as long as it is entered."""
     monkeypatch.setenv("GEXBENCH_DATA", str(tmp_path / "data"))
     save_cohort(small_cohort, cohort_folder(small_cohort.name))
     module = tmp_path / "modules" / "gexbench_test_generators.py"
@@ -124,6 +126,20 @@ def workbench(tmp_path: Path, small_cohort: Cohort, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("GEXBENCH_TEST_PIDS", str(tmp_path / "pids"))
     yield Workbench(tmp_path / "results", small_cohort, Registry((*BUILT_IN, *entries)), tmp_path / "log.txt")
     sys.modules.pop("gexbench_test_generators", None)
+
+
+@pytest.fixture
+def workbench(tmp_path: Path, small_cohort: Cohort, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+    with set_up(tmp_path, small_cohort, monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def workbench_of_module(tmp_path_factory: pytest.TempPathFactory, small_cohort: Cohort) -> Iterator[Workbench]:
+    """A workbench whose sweep several tests look at."""
+    folder = tmp_path_factory.mktemp("workbench")
+    with pytest.MonkeyPatch.context() as monkeypatch, set_up(folder, small_cohort, monkeypatch) as made:
+        yield made
 
 
 GENERATOR = '''

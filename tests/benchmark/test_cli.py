@@ -104,6 +104,7 @@ def table(results):
     return frame.drop(columns=measured).to_csv(index=False).encode()
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])  # twenty take up to ten minutes
 def test_killed_at_any_moment_the_same_command_gives_the_same_table(workbench, tmp_path, kills):
     run = [*RUN, "--seeds", "1" if kills == 3 else "4"]

@@ -54,45 +54,57 @@ def alive(pids):
     return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
 
 
-def check(found, names):
-    for name in (*ANCHORS, "one"):
-        assert found[name]["state"] == "ok", found[name]["reason"]
-    for name in names:
-        state, reason = BAD[name]
-        assert (found[name]["state"], reason in found[name]["reason"]) == (state, True), found[name]["reason"]
-        assert found[name]["metrics"] == {}
-        assert "someone" not in json.dumps(found[name])
-        assert len(found[name]["output"]) <= OUTPUT_LINES
+@pytest.fixture(scope="module")
+def faults(workbench_of_module):
+    """Records of a sweep in which every generator but one goes wrong, and the ids of the processes they started."""
+    names = (*(name for name in BAD if name not in HEAVY), "children", "one")
+    runner = workbench_of_module.runner(plainly(*names), memory_gb=1.8)
+    runner.run(2, workbench_of_module.display())
+    pids = (workbench_of_module.results.parent / "pids").read_text().split()
+    return records(runner), [int(pid) for pid in pids]
 
 
-@pytest.mark.slow  # fourteen workers are lost and replaced: half a minute on a busy machine
-def test_a_bad_generator_costs_its_own_cell_and_leaves_nothing(workbench, tmp_path):
-    names = tuple(name for name in BAD if name not in (*HEAVY, "print"))
-    runner = workbench.runner(plainly(*names, "children", "one"))
-    runner.run(2, workbench.display())
-    found = records(runner)
-    check(found, names)
-    for name in ("raise", "exit", "segfault", "nan"):
-        assert found[name]["output"][0] == f"the last words of {name} in …/data"
-    assert found["children"]["state"] == "ok"
-    assert any("left 2 running processes behind" in warning for warning in found["children"]["warnings"])
-    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
-    assert len(pids) == 4
-    assert alive(pids) == []
+@pytest.fixture(scope="module")
+def over_limits(workbench_of_module):
+    """Records of a sweep whose bad cells stop at a limit of time or memory."""
+    runner = workbench_of_module.runner(plainly(*HEAVY, "one"), time_limit_s=20.0, memory_gb=1.8)
+    runner.replace = True
+    runner.run(2, workbench_of_module.display())
+    return records(runner)
+
+
+@pytest.mark.slow  # one sweep for all of them, in which sixteen workers are lost: half a minute, more on a busy machine
+@pytest.mark.parametrize("fault", [name for name in BAD if name not in HEAVY])
+def test_a_generator_that_goes_wrong_costs_its_own_cell(faults, fault):
+    check(faults[0], fault)
 
 
 @pytest.mark.slow  # waits for a limit of 20 s and fills 1.8 GB
-def test_a_cell_is_killed_at_its_limits(workbench):
-    runner = workbench.runner(plainly(*HEAVY, "one"), time_limit_s=20.0, memory_gb=1.8)
-    runner.run(2, workbench.display())
-    check(records(runner), HEAVY)
+@pytest.mark.parametrize("fault", HEAVY)
+def test_a_generator_that_does_not_end_costs_its_own_cell(over_limits, fault):
+    check(over_limits, fault)
 
 
-@pytest.mark.slow  # a gigabyte goes through a pipe: some seconds, more on a busy machine
-def test_a_cell_may_print_a_gigabyte(workbench):
-    runner = workbench.runner(plainly("print", "one"), memory_gb=1.8)
-    runner.run(2, workbench.display())
-    check(records(runner), ("print",))
+@pytest.mark.slow  # the sweep of the tests above
+def test_children_that_stay_are_ended_with_their_cell(faults):
+    found, pids = faults
+    assert found["children"]["state"] == "ok"
+    assert any("left 2 running processes behind" in warning for warning in found["children"]["warnings"])
+    assert len(pids) == 4, "two of a cell that ends well, two of one that does not"
+    assert alive(pids) == []
+
+
+def check(found, fault):
+    state, reason = BAD[fault]
+    record = found[fault]
+    assert (record["state"], reason in record["reason"]) == (state, True), record["reason"]
+    assert record["metrics"] == {}
+    assert "someone" not in json.dumps(record)
+    assert len(record["output"]) <= OUTPUT_LINES
+    if fault != "print":
+        assert f"the last words of {fault} in …/data" in record["output"]
+    for name in (*ANCHORS, "one"):
+        assert found[name]["state"] == "ok", found[name]["reason"]
 
 
 def test_failures_are_no_results_and_the_named_states_are_tried_again(workbench):

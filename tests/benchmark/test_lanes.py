@@ -1,10 +1,12 @@
 """Which cells share a GPU: decisions on devices that are made up, and what the workers of a pool then see."""
 
+import json
 import os
 from dataclasses import replace
 
 import pytest
 
+from gexbench.benchmark.cell_pool import cell_pool
 from gexbench.benchmark.devices import CONTEXT_BYTES, GB, SLACK, USABLE, Device, DeviceNeeds, devices_of
 from gexbench.benchmark.jobs import Job, Outcome
 from gexbench.benchmark.lanes import MOST_ON_A_DEVICE, Lanes, lanes_for
@@ -236,3 +238,42 @@ def test_workers_of_a_pool_see_one_device_each(trainings, monkeypatch):
         "vae.random-0.0 on a", "vae.random-0.1 on b", "vae.random-0.2 on c",
     ]  # fmt: skip
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "a,b"
+
+
+@pytest.mark.slow  # starts five workers that import torch each: half a minute
+def test_a_sweep_on_two_devices_gives_the_records_of_a_sweep_without(workbench, monkeypatch):
+    """The whole way of a sweep on GPUs, with tensors on the CPU."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "a,b")
+    generators = {name: {"shift": 0.5} for name in ("one", "two", "three", "four")}
+
+    def metrics(runner):
+        assert runner.run(2, workbench.display()).states == {"ok": len(runner.plan.cells)}
+        return {
+            path.name: json.loads(path.read_text())["metrics"] for path in (runner.folder / "records").glob("*.json")
+        }
+
+    expected = metrics(workbench.runner(generators))
+    elsewhere = replace(workbench, results=workbench.results.parent / "devices").runner(generators)
+    needs = DeviceNeeds(elsewhere.plan, elsewhere.store)
+    learned, running = [], []
+
+    def learn(cell):
+        learned.append(elsewhere.store.read_facts(cell.train_key)["peak_memory_bytes"])
+
+    class Watched(Lanes):
+        def started(self, number, job):
+            super().started(number, job)
+            running.append((job.kind, self.environment(number)["CUDA_VISIBLE_DEVICES"]))
+
+    lanes = Watched(lanes_for([Device("a", 8 * GB), Device("b", None)], 2), needs.of, learn)
+    monkeypatch.setattr(
+        elsewhere,
+        "_executor",
+        lambda size, display: cell_pool(
+            elsewhere.plan, elsewhere.results, len(lanes.lanes), fork=False, places=lanes, side_by_side=2
+        ),
+    )
+    assert metrics(elsewhere) == expected
+    assert {kind for kind, seen in running if not seen} == {"prepare", "score"}
+    assert {(kind, seen) for kind, seen in running if seen} == {("train", "a"), ("train", "b")}
+    assert len(learned) == len(elsewhere.plan.cells)

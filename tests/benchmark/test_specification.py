@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -232,3 +233,17 @@ def test_the_command_takes_a_file_a_name_or_an_option(tmp_path):
     assert code == 2
     assert "give one of them" in output
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+def test_the_page_of_specifications_names_every_key_with_its_default():
+    page = Path(__file__).parents[2] / "docs" / "sweeps.md"
+    rows = [line.split("|")[1:-1] for line in page.read_text().splitlines() if line.startswith("| `")]
+    defaults = {key.strip(" `"): default.strip(" `") for keys, _, default in rows for key in keys.split(",")}
+    resources = Specification.model_fields["resources"].annotation.model_fields
+    fields = {**Specification.model_fields, **{f"resources.{name}": field for name, field in resources.items()}}
+    assert defaults.keys() == fields.keys() - {"resources"}
+    for name, field in fields.items():
+        if isinstance(field.default, str | bool | int | float):
+            assert defaults[name] == str(field.default).lower().removesuffix(".0"), name
+    example = page.read_text().partition("```yaml")[2].partition("```")[0]
+    assert read(example.replace("cohort: tcga", "cohort: simulated")).seeds == {"default": 1, "gemm-gan": 3}
