@@ -103,6 +103,8 @@ MUTATIONS = (
         "np.maximum(squares[:, 1], size)",
     ),
     _COPIES("segments without ends", "1e-300), 0.0, 1.0)", "1e-300), -9.0, 9.0)"),
+    _COPIES("donors over the farthest neighbour", "xp.maximum(near[1:], size)", "xp.maximum(near[-1:], size)"),
+    _COPIES("donors: squared distances", "xp.sqrt(near[:-1] / xp", "(near[:-1] / xp"),
     _MEMBERSHIP("only one side of the null differs", "if abs(each.auc - 0.5) > sds", "if each.auc - 0.5 > sds"),
     _MEMBERSHIP("membership: sign", "attack(-near[0], -near[1])", "attack(near[0], near[1])"),
     _MEMBERSHIP("membership: one false positive too many", "len(low) + 1e-9))", "len(low) + 1e-9)) + 1"),
