@@ -112,8 +112,8 @@ def _why(record: Record, plan: Plan) -> str:
         return f"{name}: not in this sweep"
     if content["generator"]["version"] != versions[name]:
         return f"{name}: version {content['generator']['version']}, here {versions[name]}"
-    if record.repeat >= sweep.seeds_of(name):
-        return f"seed {record.repeat}"
+    if record.repeat not in {cell.repeat for cell in plan.cells if cell.entry.name == name}:
+        return f"{name}: seed {record.repeat}"
     return f"{record.row}: other settings, tuning, metrics' versions or gene sets"
 
 
