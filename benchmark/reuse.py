@@ -1,7 +1,7 @@
 """Cells that a leaderboard's folder, published or not, already holds: taken over by key instead of being computed."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ def reused(folders: Sequence[Path], plan: Plan) -> Reused:
             than their key; all of a folder at once.
     """
     wanted = {cell.score_key: cell for cell in plan.cells}
+    folds = {(fold.track, fold.index, fold.hash()) for fold in plan.folds}
     records: dict[str, Mapping[str, Any]] = {}
     logs: dict[str, bytes] = {}
     unmatched: Counter[str] = Counter()
@@ -63,8 +64,8 @@ def reused(folders: Sequence[Path], plan: Plan) -> Reused:
         problems = []
         for record in _records(folder):
             cell = wanted.get(_keys(record).get("record", ""))
-            if cell is None or record.state != "ok":
-                unmatched[_why(record, plan)] += 1
+            if cell is None or record.state != "ok" or _fold(record) not in folds:
+                unmatched[_why(record, plan, folds)] += 1
                 continue
             problems += _contradictions(record, cell, plan)
             records.setdefault(cell.score_key, record.content)
@@ -94,7 +95,13 @@ def _keys(record: Record) -> Mapping[str, str]:
     return keys if isinstance(keys, dict) else {}
 
 
-def _why(record: Record, plan: Plan) -> str:
+def _fold(record: Record) -> tuple[str, int, str]:
+    """Track, index and hash; a key holds the hash alone, and users' folds may have another order."""
+    fold = record.content["fold"]
+    return fold["track"], record.fold, fold["hash"]
+
+
+def _why(record: Record, plan: Plan, folds: Collection[tuple[str, int, str]]) -> str:
     """The first thing in which a record differs from every cell of the plan."""
     content, sweep = record.content, plan.sweep
     name = content["generator"]["name"]
@@ -106,7 +113,7 @@ def _why(record: Record, plan: Plan) -> str:
     for key in ("budget", "panel", "device", "threads"):
         if content[key] != getattr(sweep, key):
             return f"{key} {content[key]}"
-    if content["fold"]["hash"] not in {fold.hash() for fold in plan.folds}:
+    if _fold(record) not in folds:
         return f"another fold or track ({content['fold']['track']} {record.fold})"
     if name not in versions:
         return f"{name}: not in this sweep"
@@ -128,8 +135,7 @@ def _contradictions(record: Record, cell: Cell, plan: Plan) -> list[str]:
         "generator.variant": (record.variant, cell.variant),
         "generator.settings": (generator["settings"], dict(cell.settings)),
         "cohort.fingerprint": (content["cohort"]["fingerprint"], plan.fingerprint),
-        "fold.hash": (content["fold"]["hash"], cell.fold.hash()),
-        "fold.index": (record.fold, cell.fold.index),
+        "fold": (_fold(record), (cell.fold.track, cell.fold.index, cell.fold.hash())),
         "repeat": (record.repeat, cell.repeat),
         "train_fraction": (record.train_fraction, cell.train_fraction),
         **{name: (content[name], getattr(sweep, name)) for name in ("budget", "threads", "device", "panel")},

@@ -69,6 +69,17 @@ def test_other_settings_panels_and_folds_are_not_taken_and_said(workbench, tmp_p
     assert not other.logs
 
 
+def test_the_same_patients_under_another_track_are_not_taken(workbench, tmp_path, published):
+    copy = shutil.copytree(published, tmp_path / "copy")
+    (copy / "SHA256SUMS").unlink()
+    for path in (copy / "records").iterdir():
+        content = json.loads(path.read_text())
+        content["fold"]["track"] = "custom"
+        path.write_text(json.dumps(content))
+    other = elsewhere(workbench, tmp_path, {}, copy).reused
+    assert other.unmatched == {"another fold or track (custom 0)": len(ANCHORS) + 1}
+
+
 def test_a_published_folder_with_a_changed_file_is_refused(workbench, tmp_path, published):
     copy = shutil.copytree(published, tmp_path / "copy")
     path = copy / "records" / "one.random-0.0.json"
