@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.metrics.arrays import Matrix, as_matrix
-from gexbench.metrics.row_samples import sampled_of_classes
+from gexbench.metrics.row_samples import most_fitted, sampled_of_classes
 
 Classifier = Literal["lr", "xgb", "mlp"]
 EPOCHS = 30
@@ -84,8 +84,8 @@ def fit_classifier(
     """Fit a classifier on (n, genes) standardised rows.
 
     left_out: classes whose rows take no part, here and in tests.
-    Rows are put into one order first: rows shuffled within a class give the same scores, to the bit. Of more than
-    ``row_samples.MOST_VALUES`` values a seeded sample of rows is fitted on.
+    Rows are put into one order first: rows shuffled within a class give the same scores, to the bit. Of more rows than
+    ``row_samples.most_fitted`` a seeded sample is fitted on.
     Raises ValueError when fewer than two classes remain.
     """
     apart = frozenset(left_out)
@@ -94,7 +94,7 @@ def fit_classifier(
     if len(classes) < 2:
         raise ValueError(f"{len(classes)} classes to train on are too few")
     order = np.lexsort((*x.T[:8], codes))
-    order = order[sampled_of_classes(codes[order], x.shape[1])]
+    order = order[sampled_of_classes(codes[order], most_fitted(x.shape[1], len(classes), classifier == "xgb"))]
     fit = {"lr": _logistic, "xgb": _boosted, "mlp": _perceptron}[classifier]
     return Fitted(classes, apart, fit(x[order], codes[order], seed))
 

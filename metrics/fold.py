@@ -224,8 +224,13 @@ def prepare(
         reference_per_class={name: dict(values) for name, values in cached["per_class"].items()},
         cacheable=dict(cached),
         extended=extended,
-        notes=tuple(sampling_notes(*sizes)),
+        notes=tuple(sampling_notes(*sizes, classes=_classes(fold))),
     )
+
+
+def _classes(fold: RealFold) -> int:
+    """Classes of the finest label that a classifier is asked to tell apart."""
+    return len(set(fold.labels[fold.finest][0].tolist()) - set(fold.left_out.get(fold.finest, ()))) or 1
 
 
 def _extended_part(

@@ -14,6 +14,9 @@ MOST_ROWS = 10_000
 """Rows up to which metrics compare all pairs of rows; of more a sample is compared."""
 MOST_VALUES = 40_000_000
 """Rows × genes up to which a classifier is fitted on all rows: 2,000 rows of 20,000 genes."""
+MOST_BOOSTED = 300_000_000
+"""Rows × genes × classes up to which boosted trees are fitted on all rows, since each class has trees of its own: about
+470 rows of 20,000 genes and 32 classes, five CPU-minutes."""
 LEAST_OF_CLASS = 5
 
 
@@ -29,12 +32,16 @@ def sampled(rows: Matrix, ids: Any) -> Matrix:
     return rows if len(rows) <= MOST_ROWS else np.asarray(rows[sampled_places(ids, MOST_ROWS)])
 
 
-def sampled_of_classes(codes: NDArray[np.intp], genes: int) -> NDArray[np.intp]:
-    """Places, ascending, of about ``MOST_VALUES`` / genes of (n,) rows, every class in its share and at least 5 rows.
+def most_fitted(genes: int, classes: int, boosted: bool) -> int:
+    """Rows up to which a classifier is fitted on all; of boosted trees fewer where there are many classes."""
+    return max(1, (min(MOST_VALUES, MOST_BOOSTED // classes) if boosted else MOST_VALUES) // genes)
+
+
+def sampled_of_classes(codes: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """Places, ascending, of about ``most`` of (n,) rows, every class in its share and with at least 5 rows.
 
     codes: class of every row. Drawn by the seed and a row's place within its class.
     """
-    most = max(1, MOST_VALUES // genes)
     if len(codes) <= most:
         return np.arange(len(codes))
     chosen = []
@@ -50,10 +57,11 @@ def most_pairs(genes: int) -> int:
     return max(1, MOST_VALUES // (2 * genes))
 
 
-def notes(train: int, validation: int, test: int, set_rows: int, genes: int) -> Sequence[str]:
+def notes(train: int, validation: int, test: int, set_rows: int, genes: int, classes: int) -> Sequence[str]:
     """What was sampled for a fold of this size, in words for its record; empty where all rows count.
 
-    train, validation, test: rows of the parts; set_rows: rows that set metrics were to compare.
+    train, validation, test: rows of the parts; set_rows: rows that set metrics were to compare; classes: of the finest
+    label, which boosted trees are asked.
     """
     found, seeded = [], f"a sample of rows (seed {SAMPLE_SEED})"
     if set_rows > MOST_ROWS:
@@ -62,6 +70,9 @@ def notes(train: int, validation: int, test: int, set_rows: int, genes: int) -> 
         found.append(f"copies are sought among {seeded} of each part of the fold: at most {MOST_ROWS}")
     if min(set_rows, MOST_ROWS) > most_pairs(genes):
         found.append(f"detection takes {seeded}: {most_pairs(genes)} of {min(set_rows, MOST_ROWS)} of each side")
-    if train > MOST_VALUES // genes:
-        found.append(f"classifiers are fitted on {seeded}: about {MOST_VALUES // genes} of {train}")
+    fitted, boosted = (most_fitted(genes, classes, trees) for trees in (False, True))
+    if train > fitted:
+        found.append(f"classifiers are fitted on {seeded}: about {fitted} of {train}")
+    if train > boosted and boosted < fitted:
+        found.append(f"boosted trees of the {classes} classes are fitted on {seeded}: about {boosted} of {train}")
     return found

@@ -94,24 +94,35 @@ def test_a_sample_of_ids_depends_on_the_names_alone() -> None:
     assert sampled_places(ids, 500).tolist() == list(range(500))
 
 
-def test_a_sample_of_classes_keeps_their_shares_and_the_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_samples, "MOST_VALUES", 1000)
+def test_a_sample_of_classes_keeps_their_shares_and_the_small_ones() -> None:
     codes = np.repeat([0, 1, 2], [600, 396, 4])
-    kept = sampled_of_classes(codes, genes=10)
+    kept = sampled_of_classes(codes, 100)
     assert np.bincount(codes[kept]).tolist() == [60, 40, 4]
-    assert kept.tolist() == sampled_of_classes(codes, genes=10).tolist()
-    assert len(sampled_of_classes(codes, genes=1)) == 1000
+    assert kept.tolist() == sampled_of_classes(codes, 100).tolist()
+    assert len(sampled_of_classes(codes, 1000)) == 1000
 
 
 @pytest.mark.parametrize("genes", [239, 680, 2000])
 def test_published_cohorts_are_never_sampled(genes: int) -> None:
-    assert notes(train=7300, validation=810, test=810, set_rows=810, genes=genes) == []
+    assert notes(train=7300, validation=810, test=810, set_rows=810, genes=genes, classes=15) == []
 
 
 def test_what_is_sampled_is_said() -> None:
-    said = notes(train=8000, validation=1000, test=1000, set_rows=1000, genes=20_000)
+    said = notes(train=8000, validation=1000, test=1000, set_rows=1000, genes=20_000, classes=5)
     assert said == ["classifiers are fitted on a sample of rows (seed 0): about 2000 of 8000"]
-    assert len(notes(train=80_000, validation=20_000, test=20_000, set_rows=20_000, genes=20_000)) == 4
+    said = notes(train=600, validation=200, test=200, set_rows=200, genes=20_000, classes=32)
+    assert said == ["boosted trees of the 32 classes are fitted on a sample of rows (seed 0): about 468 of 600"]
+    assert len(notes(train=80_000, validation=20_000, test=20_000, set_rows=20_000, genes=20_000, classes=32)) == 5
+
+
+def test_boosted_trees_of_many_classes_are_fitted_on_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_samples, "MOST_BOOSTED", 3 * 30 * 60)
+    rows, codes = np.random.default_rng(0).normal(size=(120, 30)), np.arange(120) % 3
+    seen: dict[str, int] = {}
+    for name, function in (("lr", "_logistic"), ("xgb", "_boosted")):
+        monkeypatch.setattr(classifiers, function, lambda x, codes, seed, name=name: seen.setdefault(name, len(x)))
+        classifiers.fit_classifier(name, rows, codes.astype(str))
+    assert seen == {"lr": 120, "xgb": 60}
 
 
 def _fold(genes: int = 30, train: int = 120, test: int = 60) -> tuple[RealFold, SyntheticFold]:
