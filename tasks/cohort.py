@@ -17,6 +17,8 @@ from gexbench.tasks.units import Unit
 TEXT_VARIANTS = ("full", "plain")
 MINIMUM_CLASS_SIZE = 25
 """A class with fewer patients stays in training and fidelity, and is left out of its label's classification."""
+_HASHED_BYTES = 16 * 2**20
+"""Bytes hashed at once: of a mapped file no more is held."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,10 +165,12 @@ class Cohort:
             if ragged is not None:
                 _update(digest, f"{kind}.offsets", ragged.offsets)
                 _update(digest, f"{kind}.values", ragged.values)
-                release(ragged.values)
         return digest.hexdigest()
 
 
 def _update(digest: "hashlib._Hash", name: str, array: NDArray[Any]) -> None:
     digest.update(f"{name}:{array.dtype.str}:{array.shape}".encode())
-    digest.update(np.ascontiguousarray(array).data)
+    rows = max(1, _HASHED_BYTES // max(1, array[:1].nbytes))
+    for start in range(0, len(array), rows):
+        digest.update(np.ascontiguousarray(array[start : start + rows]).data)
+        release(array)

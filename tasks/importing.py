@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import pandas as pd
 
 from gexbench.tasks.alignment import Aligned, Missing, align, combine, dropped_as_json
@@ -18,6 +17,7 @@ from gexbench.tasks.clinical_text import FIELDS, clinical_texts, text_columns
 from gexbench.tasks.cohort import MINIMUM_CLASS_SIZE, TEXT_VARIANTS, Cohort, Ragged
 from gexbench.tasks.duplicates import Duplicates, unique_clinical, unique_expression
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.expression_problems import expression_problems
 from gexbench.tasks.names import checked_name
 from gexbench.tasks.patch_files import PatchFile, read_patches
 from gexbench.tasks.reading import FOLD_COLUMNS, ExpressionFile, read_clinical, read_expression
@@ -135,31 +135,6 @@ def assemble(
     if expression.stated.get("kind") == "cohort":
         provenance["exported"] = {key: expression.stated.get(key) for key in ("name", "fingerprint", "provenance")}
     return replace(cohort, provenance=provenance)
-
-
-def expression_problems(expression: ExpressionFile, unit: Unit | None) -> list[str]:
-    """Missing, infinite and too low values, with counts and examples."""
-    values, name = expression.values, expression.name
-    problems = []
-    finite = np.isfinite(values)
-    if not finite.all():
-        rows, genes = np.flatnonzero(~finite.all(axis=1)), np.flatnonzero(~finite.all(axis=0))
-        problems.append(
-            f"{name}: {int((~finite).sum())} values are missing or infinite, in {len(rows)} samples "
-            f"({examples(expression.samples[rows])}) and {len(genes)} genes "
-            f"({examples(expression.genes[gene] for gene in genes)}); fill them in or leave these out"
-        )
-    floor = None if unit is None else unit.floor
-    if unit is not None and floor is not None:
-        low = values < np.float32(floor)
-        if low.any():
-            rows = np.flatnonzero(low.any(axis=1))
-            problems.append(
-                f"{name}: {int(low.sum())} values in {len(rows)} samples ({examples(expression.samples[rows])}) are "
-                f"below {floor:g}, the floor of {unit.name} (lowest {float(values[low].min()):g}); "
-                f"check --unit"
-            )
-    return problems
 
 
 def _patches_of(sources: Sources) -> Path | None:

@@ -28,7 +28,8 @@ from gexbench.tasks.barcodes import named_type
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.duplicates import unique_expression
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.importing import DEFAULT_SITE, NO_TEXT, Report, Sources, assemble, expression_problems
+from gexbench.tasks.expression_problems import expression_problems
+from gexbench.tasks.importing import DEFAULT_SITE, NO_TEXT, Report, Sources, assemble
 from gexbench.tasks.package_files import DataFile, DataPackage, FoundFiles, read_installed, read_wheel
 from gexbench.tasks.reading import ExpressionFile
 from gexbench.tasks.units import Unit

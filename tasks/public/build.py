@@ -12,8 +12,9 @@ import pandas as pd
 from gexbench.tasks.alignment import BARCODE, dropped_as_json
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.expression_problems import expression_problems
 from gexbench.tasks.folds import folds
-from gexbench.tasks.importing import Report, Sources, assemble, expression_problems
+from gexbench.tasks.importing import Report, Sources, assemble
 from gexbench.tasks.patch_files import PatchFile
 from gexbench.tasks.public.clinical import read_gdc_cases, read_xena_phenotypes
 from gexbench.tasks.public.folder import PublicFiles, find

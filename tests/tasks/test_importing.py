@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gexbench.tasks import expression_problems
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.folds import folds
 from gexbench.tasks.importing import Sources, build_cohort
+from gexbench.tasks.reading import ExpressionFile
+from gexbench.tasks.units import Unit
 
 PATIENTS, GENES = 120, ("TP53", "KRAS", "CD3E", "MKI67")
 
@@ -208,6 +211,19 @@ def test_bad_values(
     with pytest.raises(InputError, match=message) as raised:
         build_cohort(sources(tmp_path, expression=expression, clinical=clinical))
     assert len(raised.value.problems) == 1
+
+
+def test_bad_values_are_counted_over_all_blocks_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expression_problems, "_ROWS", 2)
+    values = np.ones((7, 3), dtype=np.float32)
+    values[0, 0], values[6, 2], values[3, 1], values[5, 1] = np.nan, np.inf, -0.5, -2
+    samples = np.array([f"S{row}" for row in range(7)])
+    table = ExpressionFile("x.csv", samples, ("A", "B", "C"), values, pd.DataFrame(index=samples), None)
+    assert expression_problems.expression_problems(table, Unit("log2(tpm+1)")) == [
+        "x.csv: 2 values are missing or infinite, in 2 samples (S0, S6) and 2 genes (A, C); fill them in or leave "
+        "these out",
+        "x.csv: 2 values in 2 samples (S3, S5) are below 0, the floor of log2(tpm+1) (lowest -2); check --unit",
+    ]
 
 
 def test_other_units_have_no_floor(tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame) -> None:

@@ -12,6 +12,7 @@ import torch
 from gexbench.models import registry
 from gexbench.models.contract import Budget
 from gexbench.models.registry import resolve_settings
+from gexbench.tasks import cohort as cohort_module
 from gexbench.tasks import mapped_rows
 from gexbench.tasks.cohort import Cohort, Ragged
 from gexbench.tasks.cohort_folder import read_cohort, save_cohort
@@ -146,6 +147,19 @@ def test_one_answer_takes_no_more_memory_than_its_rows(tmp_path: Path) -> None:
     tracemalloc.stop()
     np.testing.assert_array_equal(found.numpy(), values[index.numpy()])
     assert peak < values.nbytes / 100
+
+
+def test_the_fingerprint_is_taken_block_by_block(stored: Cohort, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pages are given back after every block, so that a file larger than the memory can be hashed."""
+    assert stored.patches is not None
+    held = replace(stored, patches=Ragged(np.array(stored.patches.values), stored.patches.offsets))
+    released: list[int] = []
+    monkeypatch.setattr(cohort_module, "release", lambda values: released.append(values.nbytes))
+    whole = held.fingerprint()
+    monkeypatch.setattr(cohort_module, "_HASHED_BYTES", 10 * stored.patches.values[:1].nbytes)
+    released.clear()
+    assert stored.fingerprint() == held.fingerprint() == whole
+    assert released.count(stored.patches.values.nbytes) >= 2 * (len(stored.patches.values) // 10)
 
 
 def test_compressed_and_empty_arrays_are_read(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""What is wrong with the values of an expression table."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gexbench.tasks.errors import examples
+from gexbench.tasks.reading import ExpressionFile
+from gexbench.tasks.units import Unit
+
+_ROWS = 256
+"""Rows looked at once: a genome-wide table is not held a second time, as true and false."""
+
+
+def expression_problems(expression: ExpressionFile, unit: Unit | None) -> list[str]:
+    """Missing, infinite and too low values, with counts and examples."""
+    values, name = expression.values, expression.name
+    problems = []
+    number, rows, genes = _places(values, lambda block: ~np.isfinite(block))
+    if number:
+        problems.append(
+            f"{name}: {number} values are missing or infinite, in {len(rows)} samples "
+            f"({examples(expression.samples[rows])}) and {len(genes)} genes "
+            f"({examples(expression.genes[gene] for gene in genes)}); fill them in or leave these out"
+        )
+    if unit is None or unit.floor is None:
+        return problems
+    floor = np.float32(unit.floor)
+    number, rows, _ = _places(values, lambda block: block < floor)
+    if number:
+        lowest = min(float(np.fmin.reduce(values[row])) for row in rows)
+        problems.append(
+            f"{name}: {number} values in {len(rows)} samples ({examples(expression.samples[rows])}) are below "
+            f"{unit.floor:g}, the floor of {unit.name} (lowest {lowest:g}); check --unit"
+        )
+    return problems
+
+
+def _places(
+    values: NDArray[np.float32], wrong: Callable[[NDArray[np.float32]], NDArray[np.bool_]]
+) -> tuple[int, NDArray[np.intp], NDArray[np.intp]]:
+    """How many values are wrong, and in which rows and columns, some rows at a time."""
+    number, genes = 0, np.zeros(values.shape[1], dtype=bool)
+    rows: list[NDArray[np.intp]] = []
+    for start in range(0, len(values), _ROWS):
+        found = wrong(values[start : start + _ROWS])
+        number += int(np.count_nonzero(found))
+        rows.append(start + np.flatnonzero(found.any(axis=1)))
+        genes |= found.any(axis=0)
+    return number, np.concatenate(rows) if rows else np.zeros(0, dtype=np.intp), np.flatnonzero(genes)
