@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info
 
 from gexbench.tasks.card import card, label_leak
 from gexbench.tasks.cohort import Cohort
@@ -24,6 +26,20 @@ def test_leak_of_a_text_that_says_nothing(small_cohort: Cohort) -> None:
     texts = [f"Sex: {rng.integers(2)}." for _ in range(len(small_cohort))]
     chance = card(small_cohort).chance["project"]
     assert label_leak(with_texts(small_cohort, texts))["plain"]["project"] == pytest.approx(chance, abs=0.09)
+
+
+def test_leak_is_fitted_on_one_thread(small_cohort: Cohort, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside other work threads of small products wait for one another, and the last digits depend on their number."""
+    seen: set[int] = set()
+    fit = LogisticRegression.fit
+
+    def watched(self: LogisticRegression, *given: object, **named: object) -> LogisticRegression:
+        seen.update(library["num_threads"] for library in threadpool_info())
+        return fit(self, *given, **named)
+
+    monkeypatch.setattr(LogisticRegression, "fit", watched)
+    label_leak(with_texts(small_cohort, [f"Sex: {row % 2}." for row in range(len(small_cohort))]))
+    assert seen == {1}
 
 
 def test_leak_does_not_depend_on_the_order_of_patients(small_cohort: Cohort) -> None:
