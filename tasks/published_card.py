@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.cohort import MINIMUM_CLASS_SIZE, Cohort, Ragged
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.names import unknown
 from gexbench.tasks.reading import FOLD_COLUMNS
 
 SCHEMA = 1
 KIND = "gexbench cohort card"
+PUBLISHED = "published:"
+"""Before the name of a card that comes with the package."""
 EVERYONE = "all"
 _DECIMALS = 6
 _BLOCK = 256
@@ -102,6 +106,24 @@ def card_text(side: Side, provenance: Mapping[str, Any]) -> str:
     return json.dumps(wrapped, sort_keys=True, allow_nan=False) + "\n"
 
 
+def published_cards() -> list[str]:
+    """Names of the cohorts whose cards come with the package."""
+    folder = resources.files("gexbench.tasks.public") / "cards"
+    return sorted(item.name.removesuffix(".json") for item in folder.iterdir() if item.name.endswith(".json"))
+
+
+def read_published(name: str) -> Side:
+    """The card of a published cohort, by name.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    if name not in published_cards():
+        raise unknown(name, published_cards(), "published card")
+    text = (resources.files("gexbench.tasks.public") / "cards" / f"{name}.json").read_text(encoding="utf-8")
+    return _stated(json.loads(text), f"{PUBLISHED}{name}")
+
+
 def read_card(path: Path) -> Side:
     """The side that a card states.
 
@@ -114,13 +136,17 @@ def read_card(path: Path) -> Side:
         raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path.name}: not a JSON file ({error})") from None
+    return _stated(wrapped, path.name)
+
+
+def _stated(wrapped: Any, where: str) -> Side:
     if not isinstance(wrapped, dict) or wrapped.get("kind") != KIND:
-        raise InputError(f"{path.name}: not a cohort card; `gexbench cohort card NAME --out FILE` writes one")
+        raise InputError(f"{where}: not a cohort card; `gexbench cohort card NAME --out FILE` writes one")
     if wrapped.get("schema") != SCHEMA:
-        raise InputError(f"{path.name}: schema {wrapped.get('schema')!r}, this version reads {SCHEMA}")
+        raise InputError(f"{where}: schema {wrapped.get('schema')!r}, this version reads {SCHEMA}")
     content = wrapped.get("content", {})
     if wrapped.get("sha256") != _checksum(content):
-        raise InputError(f"{path.name}: its checksum is wrong, so it was changed or damaged; fetch the card again")
+        raise InputError(f"{where}: its checksum is wrong, so it was changed or damaged; fetch the card again")
     return Side(
         name=content["name"],
         fingerprint=content["fingerprint"],

@@ -32,6 +32,7 @@ ONLY_PARSED = {
     "gexbench run --cohort mine --budget cpu": LONG,
     "--cohort tcga": TCGA,
     "cohort build tcga --expression": TCGA,
+    "gexbench cohort compare published:tcga": TCGA,
     "gexbench cohort compare tcga": TCGA,
     "gexbench cohort card tcga": TCGA,
     "--executor ray": "needs a Ray cluster",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gexbench.tasks.published_card import Side
 
 COMPARE_EPILOG = """[bold]Examples[/bold]\n
+gexbench cohort compare published:tcga rebuilt\n
 gexbench cohort compare tcga rebuilt\n
 gexbench cohort compare tcga.card.json rebuilt --without text\n
 gexbench cohort compare tcga rebuilt --json\n
@@ -31,7 +32,7 @@ SHOWN_FROM = 5e-5
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="A cohort by name, or the .json file of a card.")],
+    a: Annotated[str, typer.Argument(help="A cohort by name, the .json file of a card, or published:tcga.")],
     b: Annotated[str, typer.Argument(help="The other one, by name or card.")],
     without: Annotated[
         str | None,
@@ -123,8 +124,10 @@ def verdict_line(found: "Comparison") -> str:
 
 def _side(name: str) -> "Side":
     from gexbench.tasks.data_directory import load_cohort
-    from gexbench.tasks.published_card import read_card, side_of
+    from gexbench.tasks.published_card import PUBLISHED, read_card, read_published, side_of
 
+    if name.startswith(PUBLISHED):
+        return replace(read_published(name.removeprefix(PUBLISHED)), name=name)
     if name.endswith(".json"):
         return replace(read_card(Path(name)), name=Path(name).name)
     return replace(side_of(load_cohort(name)), name=name)

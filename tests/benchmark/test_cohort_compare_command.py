@@ -75,6 +75,15 @@ def test_a_card_tells_a_rebuilt_cohort(cohorts: Path, capsys: pytest.CaptureFixt
     assert "A one.card.json, B far" in output
 
 
+def test_a_published_card_is_compared_by_name(cohorts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert gexbench("cohort", "compare", "published:tcga", "published:tcga") == 0
+    assert "A published:tcga, B published:tcga" in capsys.readouterr().out
+    assert gexbench("cohort", "compare", "published:tcga", "one") == 1
+    assert "verdict: different" in capsys.readouterr().out
+    assert gexbench("cohort", "compare", "published:tgca", "one") == 2
+    assert "did you mean 'tcga'" in capsys.readouterr().err
+
+
 def test_bad_input(cohorts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert gexbench("cohort", "compare", "one", "absent") == 2
     assert gexbench("cohort", "card", "one", "--out", cohorts / "absent" / "card.json") == 2

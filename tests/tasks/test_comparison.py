@@ -10,7 +10,8 @@ import pytest
 from gexbench.tasks.cohort import Cohort, Ragged
 from gexbench.tasks.comparison import DIFFERENT, SAME, WITHIN, Comparison, compare
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.published_card import card_text, read_card, side_of
+from gexbench.tasks.public.selection import read_recipe
+from gexbench.tasks.published_card import card_text, published_cards, read_card, read_published, side_of
 
 
 def compared(a: Cohort, b: Cohort, *without: str) -> Comparison:
@@ -169,3 +170,17 @@ def test_changed_and_other_files_are_no_cards(small_cohort: Cohort, tmp_path: Pa
         read_card(path)
     with pytest.raises(InputError, match="no such file"):
         read_card(tmp_path / "absent.json")
+
+
+def test_the_published_card_is_that_of_the_recipes_cohort() -> None:
+    assert published_cards() == ["tcga"]
+    card, recipe = read_published("tcga"), read_recipe("tcga")
+    assert card.genes == recipe.genes.names
+    assert card.unit == recipe.unit
+    assert set(card.labels) == set(recipe.labels or ())
+    assert len(card.clinical) == 3999
+    assert set(card.clinical["group"]) <= set(recipe.patients or ())
+    assert {f"fold_random {part}" for part in range(5)} | {"all"} <= set(card.means)
+    assert all(values.shape == (680,) for values in card.sds.values())
+    with pytest.raises(InputError, match="unknown published card 'tgca'; did you mean 'tcga'"):
+        read_published("tgca")

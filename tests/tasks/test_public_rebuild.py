@@ -13,7 +13,7 @@ from gexbench.tasks.comparison import DIFFERENT, SAME, WITHIN, Comparison, compa
 from gexbench.tasks.importing import Sources, build_cohort
 from gexbench.tasks.public.build import PublicSources, build_public
 from gexbench.tasks.public.selection import Selection, read_recipe
-from gexbench.tasks.published_card import card_text, read_card, side_of
+from gexbench.tasks.published_card import card_text, read_card, read_published, side_of
 
 GENES = ("TP53", "KRAS", "CD3E", "MKI67", "EGFR")
 PATIENTS = [f"TCGA-{row % 7:02d}-{row:04d}" for row in range(120)]
@@ -94,3 +94,4 @@ def test_the_published_cohort(tcga_source: Path, layouts: ModuleType, tmp_path: 
     after = rebuilt(tmp_path / "xena", recipe, "none")
     assert after.expression.shape == (3999, 680)
     assert compare(side_of(before), side_of(after)).verdict == SAME
+    assert compare(read_published("tcga"), side_of(after), ("text",)).verdict == SAME
