@@ -4,6 +4,7 @@ import difflib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ _UNI_MODEL = "vit_large_patch16_224"
 _UNI_HUB = "MahmoodLab/UNI"
 _UNI_SETTINGS: Mapping[str, Any] = {"img_size": 224, "patch_size": 16, "init_values": 1e-5, "dynamic_img_size": True}
 INSTALL = "install gexbench[slides]"
+_SAME_BUILD = "install the torchvision of the same build as torch {torch}, from the index that torch came from"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,8 +65,10 @@ def tile_encoder(name: str, weights: Path | None = None, device: str = "cpu") ->
     """
     try:
         import timm
-    except (ImportError, RuntimeError) as error:  # torchvision raises the latter beside another torch
-        raise InputError(f"--encoder {name}: timm cannot be imported ({_line(error)}); {INSTALL}") from None
+    except (ImportError, RuntimeError) as error:
+        # torchvision raises the latter beside a torch of another build.
+        mend = INSTALL if isinstance(error, ImportError) else _SAME_BUILD.format(torch=version("torch"))
+        raise InputError(f"--encoder {name}: timm cannot be imported ({_line(error)}); {mend}") from None
     model_name = _UNI_MODEL if name == UNI else name
     if not timm.is_model(model_name):
         close = difflib.get_close_matches(name, [UNI, *timm.list_models()], 1)

@@ -226,6 +226,14 @@ def test_without_timm_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         tile_encoder("resnet50")
 
 
+def test_a_torchvision_of_another_build_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "timm.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "timm", raising=False)
+    with pytest.raises(InputError, match=r"nms does not exist\); install the torchvision of the same build"):
+        tile_encoder("resnet50")
+
+
 @pytest.fixture(scope="module")
 def timm() -> Any:
     try:
