@@ -46,6 +46,7 @@ def test_resumes_and_states_what_was_stopped(asked: list[tuple[str, int]], tmp_p
     page = (tmp_path / "scale.md").read_text()
     assert "| 200 | 10 | 2 | 0.00 | (1) | 2 (2) | 2 (2) | 2 (2) | 50 % | 12 % | 2.00 |" in page
     assert "| 400 | 10 | 2 | over time of 50 s; reached: step in 5 s |" in page
+    assert "Of no step here the data path is more than 50 % cold and 12 % warm; the aim is a third. At 200 " in page
     assert "in CPU-seconds: support_genes 4, crps 1.5." in page
     assert "Sampled there: classifiers are fitted on a sample." in page
     assert "patients, 20,000 genes and 256 patches: training and panel. Option `--full`" in page
@@ -64,6 +65,13 @@ def test_one_size_on_two_axes_is_measured_once(asked: list[tuple[str, int]], tmp
     )
     assert asked == [("training", 200), ("panel", 200)]
     assert len(read_results(tmp_path / "scale.csv")) == 5
+
+
+def test_the_goal_alone_has_a_page_without_a_figure(asked: list[tuple[str, int]], tmp_path: Path) -> None:
+    scale.main(["--patients", "--genes", "--patches", "--full", "--out", str(tmp_path)])
+    assert asked == [("training", 10_000), ("panel", 10_000)]
+    assert "| 10,000 | 20,000 | 256 |" in (tmp_path / "scale.md").read_text()
+    assert not (tmp_path / "scale.svg").exists()
 
 
 def test_the_goal_comes_last() -> None:
