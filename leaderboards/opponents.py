@@ -102,14 +102,19 @@ def opponents(records: Sequence[Record]) -> list[Opponent]:
     measured = {key: _means(values, share) for key, values in by_fold.items()}
     differences = {key: _means(by_fold[key] - by_fold[key][base], share) for key in (DETECTION, COVERAGE)}
     references = np.array([name == BASELINE for name in names])
-    copies = worst_share(*(fold_mean(by_fold[key]) for key in COPY_METRICS), references)
+    of_test, of_train, of_validation = (fold_mean(by_fold[key]) for key in COPY_METRICS)
+    copies = worst_share(of_test, of_train, of_validation, references)
     rows = [
         Opponent(
             name,
             conditions[name],
-            *(measured[key][at] for key in (tstr, COVERAGE, RECALL, DETECTION)),
-            float(copies[at]),
-            *(differences[key][at] for key in (DETECTION, COVERAGE)),
+            tstr=measured[tstr][at],
+            coverage=measured[COVERAGE][at],
+            recall=measured[RECALL][at],
+            detection=measured[DETECTION][at],
+            copies=float(copies[at]),
+            detection_difference=differences[DETECTION][at],
+            coverage_difference=differences[COVERAGE][at],
         )
         for at, name in enumerate(names)
     ]

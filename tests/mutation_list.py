@@ -194,5 +194,5 @@ MUTATIONS = (
         "if name.startswith(prefix)}",
         'if name.startswith(prefix) and "second" not in name}, strict=False',
     ),
-    _BOUND("VAE: the KL term adds to the bound", "bound = bound - scale_and_mask", "bound = bound + scale_and_mask"),
+    _BOUND("VAE: the KL term adds to the bound", "bound = bound - weighted.sum()", "bound = bound + weighted.sum()"),
 )

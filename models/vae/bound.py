@@ -33,6 +33,7 @@ class DeviceBound(TraceMeanField_ELBO):
             else:
                 of_guide = guide_trace.nodes[name]
                 divergence = kl_divergence(of_guide["fn"], site["fn"])
-                bound = bound - scale_and_mask(divergence, of_guide["scale"], of_guide["mask"]).sum()
+                weighted: Any = scale_and_mask(divergence, of_guide["scale"], of_guide["mask"])  # type: ignore[no-untyped-call]
+                bound = bound - weighted.sum()
         negative: Tensor = -bound
         return negative
