@@ -34,7 +34,8 @@ SAMPLING = """## Sampling
 
 10,000 profiles of 680 genes for 1,000 distinct conditions, 10 draws each; two threads. Each condition is encoded once
 (the benchmark counts the rows that pass the encoder). At most 10 s are allowed: the benchmark fails where seconds and
-CPU-seconds are both more, since free cores need no more seconds than CPU-seconds.
+CPU-seconds are both more, since free cores need no more seconds than CPU-seconds. On an overloaded machine the two
+threads wait for each other, which costs CPU-seconds too: a row above the limit there has to be measured again.
 """
 STEPS = """## Sampling steps of label diffusion
 
