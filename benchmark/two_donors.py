@@ -55,7 +55,7 @@ def mosaic_rows(rows: Values, labels: NDArray[np.str_], fold: RealFold, rng: np.
 
 
 def _spread(fold: RealFold) -> NDArray[np.float64]:
-    return np.maximum(fold.train.std(axis=0, dtype=np.float64), 1e-9)
+    return np.asarray(np.maximum(fold.train.std(axis=0, dtype=np.float64), 1e-9))
 
 
 def _second_donors(rows: Values, labels: NDArray[np.str_], fold: RealFold, rng: np.random.Generator) -> Values:
