@@ -201,8 +201,9 @@ def markdown(figures: Figures) -> str:
     count = len(FAULTS) + len(DISTURBANCES)
     parts += [
         f"## Faults survived: {count} of {count}",
-        "Each has a test with real processes, in which the other cells of the sweep end well and no process stays "
-        f"behind. Tests of generators: `{TESTS}/test_isolation.py`; of sweeps: files in `{TESTS}`.",
+        "Each has a test with real processes. Those of generators also see that the other cells end well, those of "
+        "children, kills and the cluster that no process stays behind. "
+        f"Tests of generators: `{TESTS}/test_isolation.py`; of sweeps: files in `{TESTS}`.",
         "\n".join(_table(("A generator that …", "its cell", "test"), FAULTS)),
         "\n".join(_table(("A sweep with …", "what comes of it", "test"), DISTURBANCES)),
     ]
