@@ -34,9 +34,9 @@ class Reused:
 
     def put(self, store: Store, cells: Sequence[Cell]) -> None:
         """Keep the records and logs of those cells that the store has not finished itself."""
-        for cell in cells:
+        for cell in filter(self.has, cells):
             own = store.read_json("records", cell.score_key)
-            if not self.has(cell) or (own is not None and own["state"] == "ok"):
+            if own is not None and own["state"] == "ok":
                 continue
             if cell.train_key in self.logs and store.read_log(cell.train_key) is None:
                 store.write_log(cell.train_key, self.logs[cell.train_key])

@@ -43,6 +43,17 @@ def test_a_changed_record_is_a_miss_and_is_reported(store):
     assert store.corrupt == ["records/k.json"]
 
 
+def test_an_entry_in_another_layout_has_the_same_checksum(store):
+    store.write_json("records", "k", {"b": "é", "a": {"sha256": "x", "n": [1.5, None]}})
+    path = store.folder / "records" / "k.json"
+    whole = store.read_json("records", "k")
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=1))
+    assert store.read_json("records", "k") == whole
+    path.write_text(path.read_text().replace("1.5", "2.5"))
+    assert store.read_json("records", "k") is None
+    assert store.corrupt == ["records/k.json"]
+
+
 @pytest.mark.parametrize("damage", ["truncate", "flip", "no facts"])
 def test_damaged_rows_are_a_miss(store, damage):
     store.write_rows("k", {"test": np.ones((50, 3), np.float32)}, {})
