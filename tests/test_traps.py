@@ -39,7 +39,7 @@ TRAPS = {
     "genes aligned by position; a cache key without the seed, the metric's version or the names": (
         "tasks/test_importing.py::test_rows_align_by_name",
         "metrics/test_distribution.py::test_genes_aligned_by_position_are_told_apart",
-        "benchmark/test_isolation.py::test_a_bad_generator_costs_its_own_cell_and_leaves_nothing",
+        "benchmark/test_isolation.py::test_a_generator_that_goes_wrong_costs_its_own_cell",
         "metrics/test_panel.py::test_cache_is_json_and_is_ignored_for_other_data",
         "benchmark/test_sweep.py::test_keys_hold_what_changes_numbers",
         "benchmark/test_sweep.py::test_a_key_holds_the_metrics_versions_and_the_rows_key_does_not",
@@ -66,8 +66,8 @@ TRAPS = {
         "metrics/test_membership.py::test_shares_of_copies_of_either_side",
     ),
     "a time limit that kills nothing; one failure that ends all; a failure that vanishes or is kept as a result": (
-        "benchmark/test_isolation.py::test_a_cell_is_killed_at_its_limits",
-        "benchmark/test_isolation.py::test_a_bad_generator_costs_its_own_cell_and_leaves_nothing",
+        "benchmark/test_isolation.py::test_a_generator_that_does_not_end_costs_its_own_cell",
+        "benchmark/test_isolation.py::test_a_generator_that_goes_wrong_costs_its_own_cell",
         "leaderboards/test_table.py::test_a_failed_and_a_missing_cell_score_zero_and_are_shown",
         "benchmark/test_isolation.py::test_failures_are_no_results_and_the_named_states_are_tried_again",
     ),
