@@ -8,10 +8,14 @@ from typing import Any
 
 from gexbench.benchmark.store import Store
 from gexbench.benchmark.sweep import Cell, Plan, metric_versions
+from gexbench.benchmark.tuned import TUNED
 from gexbench.leaderboards.logs import read_logs
 from gexbench.leaderboards.publishing import SUMS, differences
 from gexbench.leaderboards.records import Record, RecordError, read_records
 from gexbench.tasks.errors import InputError
+
+_MORE_SEEDS = "which this sweep does not have"
+"""How the reason of a record ends whose training seed is beyond those of the plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +26,13 @@ class Reused:
         records: score key → record as it was written, with the commit, versions and hardware that it states.
         logs: train key → training log (parquet), where the folder has one.
         unmatched: why other records of the folders are of no cell of the plan → how many.
+        seeds: generator → training seeds that the folders hold of it, where the plan has fewer.
     """
 
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     logs: Mapping[str, bytes] = field(default_factory=dict)
     unmatched: Mapping[str, int] = field(default_factory=dict)
+    seeds: Mapping[str, int] = field(default_factory=dict)
 
     def has(self, cell: Cell) -> bool:
         """Whether the cell is among them."""
@@ -60,12 +66,17 @@ def reused(folders: Sequence[Path], plan: Plan) -> Reused:
     records: dict[str, Mapping[str, Any]] = {}
     logs: dict[str, bytes] = {}
     unmatched: Counter[str] = Counter()
+    seeds: dict[str, int] = {}
     for folder in folders:
         problems = []
         for record in _records(folder):
             cell = wanted.get(_keys(record).get("record", ""))
             if cell is None or record.state != "ok" or _fold(record) not in folds:
-                unmatched[_why(record, plan, folds)] += 1
+                reason = _why(record, plan, folds)
+                unmatched[reason] += 1
+                if reason.endswith(_MORE_SEEDS):
+                    name = record.content["generator"]["name"]
+                    seeds[name] = max(seeds.get(name, 0), record.repeat + 1)
                 continue
             problems += _contradictions(record, cell, plan)
             records.setdefault(cell.score_key, record.content)
@@ -74,7 +85,7 @@ def reused(folders: Sequence[Path], plan: Plan) -> Reused:
                 logs.setdefault(cell.train_key, log.read_bytes())
         if problems:
             raise InputError([f"--reuse {folder}: {problem}" for problem in problems])
-    return Reused(records, logs, unmatched)
+    return Reused(records, logs, unmatched, seeds)
 
 
 def _records(folder: Path) -> list[Record]:
@@ -120,7 +131,9 @@ def _why(record: Record, plan: Plan, folds: Collection[tuple[str, int, str]]) ->
     if content["generator"]["version"] != versions[name]:
         return f"{name}: version {content['generator']['version']}, here {versions[name]}"
     if record.repeat not in {cell.repeat for cell in plan.cells if cell.entry.name == name}:
-        return f"{name}: seed {record.repeat}"
+        return f"{record.row}: training seed {record.repeat}, {_MORE_SEEDS}"
+    if record.variant == TUNED and not (sweep.tuned and name in sweep.tuned.generators):
+        return f"{record.row}: tuned settings; give the file of `gexbench tune` with --settings tuned:FILE"
     return f"{record.row}: other settings, tuning, metrics' versions or gene sets"
 
 

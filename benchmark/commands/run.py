@@ -254,6 +254,11 @@ def _show_reused(console: Any, runner: Any, folders: Sequence[Path]) -> None:
     lines = [f"{count} of {total} cells are taken from {', '.join(map(str, folders))}: records and logs, no rows"]
     lines += [f"{there} more are in the store already"] if there else []
     lines += [f"not taken: {number} × {reason}" for reason, number in sorted(known.unmatched.items())]
+    if known.seeds:
+        sweep = runner.plan.sweep
+        counts = {**sweep.repeats_of, **known.seeds}
+        wanted = ",".join([str(sweep.repeats), *(f"{name}={count}" for name, count in sorted(counts.items()))])
+        lines += [f"the other training seeds are taken, too, with --seeds {wanted}"]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 

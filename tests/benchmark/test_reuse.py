@@ -119,6 +119,37 @@ def test_a_failed_record_is_not_taken_and_a_broken_one_is_refused(workbench, tmp
         elsewhere(workbench, tmp_path, {}, copy)
 
 
+def test_seeds_beyond_those_of_the_sweep_are_said_with_the_option_that_takes_them(workbench, tmp_path, monkeypatch):
+    runner = workbench.runner({}, repeats_of={"class-gaussian": 2})
+    runner.run(2, workbench.display())
+    other = elsewhere(workbench, tmp_path, {}, runner.folder).reused
+    assert other.unmatched == {"class-gaussian: training seed 1, which this sweep does not have": 1}
+    monkeypatch.chdir(tmp_path)
+    options = ["run", "--cohort", "small", "--folds", "0", "--generators", "reused,mixup", "--dry-run"]
+    options += ["--reuse", str(runner.folder)]
+    said = CliRunner().invoke(app, [*options, "--seeds", "1,mixup=3"]).output
+    assert "the other training seeds are taken, too, with --seeds 1,class-gaussian=2,mixup=3\n" in said
+    said = CliRunner().invoke(app, [*options, "--seeds", "1,class-gaussian=2,mixup=3"]).output
+    assert "8 cells: 5 reused, 3 to do" in said
+    assert "not taken" not in said
+    assert "the other training seeds" not in said
+
+
+def test_a_tuned_record_is_said_to_need_the_file_of_settings(workbench, tmp_path, published):
+    copy = shutil.copytree(published, tmp_path / "copy")
+    (copy / "SHA256SUMS").unlink()
+    path = copy / "records" / "one.random-0.0.json"
+    content = json.loads(path.read_text())
+    content["generator"] |= {"variant": "tuned", "tuning": {"trials": {"complete": 8}}}
+    content["keys"]["record"] = "0" * 64
+    path.unlink()
+    path.with_name("one-tuned.random-0.0.json").write_text(json.dumps(content))
+    other = elsewhere(workbench, tmp_path, {"one": {"shift": 0.5}}, copy).reused
+    (reason,) = other.unmatched
+    assert reason.startswith("one-tuned: tuned settings")
+    assert "--settings tuned:FILE" in reason
+
+
 def test_the_command_says_what_it_takes_and_what_not(workbench, tmp_path, published, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = ["run", "--cohort", "small", "--folds", "0", "--dry-run"]
