@@ -99,7 +99,7 @@ def _class(file: LocalFile, wanted: str) -> "type[Generator]":
 
     try:
         module = file.module()
-    except Exception as error:  # whatever the user's code raises
+    except (Exception, SystemExit) as error:  # whatever the user's code raises
         raise InputError(f"{file.name}{_line(error, file)}: {_reason(error)}") from None
     generators = {
         name: value
@@ -147,15 +147,17 @@ def _conditions(file: LocalFile, cls: "type[Generator]") -> tuple[Condition, ...
     return tuple(name for name in known if name in used)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception | SystemExit) -> str:
     mend = ""
     if isinstance(error, ModuleNotFoundError):
         mend = f"; a file may import installed packages alone: install it, or make a package of several files ({GUIDE})"
+    elif isinstance(error, SystemExit):
+        mend = '; the file ends the program when it is read: put that behind `if __name__ == "__main__":`'
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     return f"{type(error).__name__}: {text}{mend}"
 
 
-def _line(error: Exception, file: LocalFile) -> str:
+def _line(error: Exception | SystemExit, file: LocalFile) -> str:
     """` line N` of the file, where the error came up."""
     if isinstance(error, SyntaxError):
         return f" line {error.lineno}"

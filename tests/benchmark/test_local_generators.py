@@ -101,6 +101,7 @@ def test_keys_of_registered_generators_stay_what_they_were(small_cohort):
         (("import torch", "import torchh"), ":MyModel", r"my_model.py line 2: ModuleNotFoundError.*installed packages"),
         (("import torch", "import torch +"), ":MyModel", r"my_model.py line 2: SyntaxError"),
         (("import torch", "1 / 0"), ":MyModel", r"my_model.py line 2: ZeroDivisionError"),
+        (("import torch", "raise SystemExit(0)"), ":MyModel", r"my_model.py line 2: SystemExit: 0; .*__main__"),
         (("", ""), ":MyModle", r"unknown generator class 'MyModle'; did you mean 'MyModel'"),
         (("", ""), ":torch", r"my_model.py:torch is no generator"),
         (("", ""), ":Generator", r"my_model.py:Generator is no generator of this file"),
