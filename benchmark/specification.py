@@ -243,7 +243,7 @@ def _described(item: ErrorDetails, place: str, options: Mapping[str, Any]) -> st
         return f"{place}: {unknown(loc[-1], model.model_fields, 'key')}{inside}"
     key = ".".join(loc)
     option = next((name for name in options if key == name or key.startswith(f"{name}.")), None)
-    where = place if option is None else f"--{option.rpartition('.')[2].replace('_', '-')}"
+    where = place if option is None else f"--{option.rpartition('.')[2].removesuffix('_s').replace('_', '-')}"
     message = item["msg"].removeprefix("Value error, ")
     return f"{where}: {key} = {item['input']!r}: {message}" if key else f"{where}: {message}"
 

@@ -1,6 +1,7 @@
 """Specifications: strict files, ready-made ones, the command line on top of them, the estimate of a dry run."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -118,6 +119,11 @@ def test_every_problem_comes_at_once_with_its_place_and_the_nearest_spelling():
     ):
         assert part in text
     assert text.count("sweep.yaml: ") == len(text.splitlines()) - 1
+
+
+def test_a_value_of_an_option_is_named_as_the_option_is_typed():
+    assert "--time-limit: resources.time_limit_s = inf" in problems("", **{"resources.time_limit_s": math.inf})
+    assert "--memory-gb: resources.memory_gb = -1" in problems("", **{"resources.memory_gb": -1})
 
 
 @pytest.mark.parametrize(
