@@ -58,7 +58,7 @@ class Resources(BaseModel):
     """What one cell may use.
 
     Attributes:
-        threads: of its numerical libraries; part of the key.
+        threads: of its numerical libraries; part of the key; at most 1024.
         memory_gb: resident memory of its processes, in 10^9 bytes, above which it is killed; None gives every
             worker an equal share of 90 % of the machine's.
         time_limit_s: wall-clock seconds after which a job is killed.
@@ -70,7 +70,7 @@ class Resources(BaseModel):
 
     model_config = _STRICT
 
-    threads: int = Field(default=1, ge=1)
+    threads: int = Field(default=1, ge=1, le=1024)
     memory_gb: float | None = Field(default=None, gt=0)
     time_limit_s: float = Field(default=3600.0, gt=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"

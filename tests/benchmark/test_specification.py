@@ -126,6 +126,11 @@ def test_a_value_of_an_option_is_named_as_the_option_is_typed():
     assert "--memory-gb: resources.memory_gb = -1" in problems("", **{"resources.memory_gb": -1})
 
 
+def test_more_threads_than_any_machine_has_are_refused():
+    assert read("resources: {threads: 1024}").resources.threads == 1024
+    assert "--threads: resources.threads = 1025" in problems("", **{"resources.threads": 1025})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
