@@ -97,7 +97,7 @@ def compare_leaderboards(
 
 
 def compare_generators(records: Sequence[Record], generator: str, against: str) -> Comparison:
-    """Two rows of one leaderboard.
+    """Two rows of one leaderboard, on the folds that they have in common; each row's seeds are averaged within a fold.
 
     Raises:
         RecordError: rows that are not there, or records that cannot share a table.
@@ -110,12 +110,30 @@ def compare_generators(records: Sequence[Record], generator: str, against: str) 
     if problems:
         raise RecordError(problems)
     sides = [[record for record in records if record.generator == name] for name in (generator, against)]
-    cells = {_cell(record)[1:] for record in sides[0]} & {_cell(record)[1:] for record in sides[1]}
-    only = [tuple(_place(record) for record in side if _cell(record)[1:] not in cells) for side in sides]
-    if not cells:
-        raise RecordError(f"{generator} and {against} have no fold and seed in common; run both on the same folds")
-    compared = _measured([r for r in records if r.generator not in (generator, against) or _cell(r)[1:] in cells])
-    return Comparison(_differences(compared, compared, [(generator, against)]), compared.folds, only[0], only[1], ())
+    folds = {record.fold for record in sides[0]} & {record.fold for record in sides[1]}
+    if not folds:
+        raise RecordError(f"{generator} and {against} have no fold in common; run both on the same folds")
+    kept = [record for side in sides for record in _in_every(side, folds)]
+    only = [tuple(_place(record) for record in side if record not in kept) for side in sides]
+    others = [record for record in records if record.generator not in (generator, against)]
+    compared = _measured([*others, *kept])
+    rows = _differences(compared, compared, [(generator, against)])
+    return Comparison(rows, compared.folds, only[0], only[1], _unequal_seeds(kept, (generator, against)))
+
+
+def _in_every(side: Sequence[Record], folds: Collection[int]) -> list[Record]:
+    """Records of these folds, of the training seeds that all of them have."""
+    seeds = [{record.repeat for record in side if record.fold == fold} for fold in folds]
+    common = set.intersection(*seeds)
+    return [record for record in side if record.fold in folds and record.repeat in common]
+
+
+def _unequal_seeds(records: Sequence[Record], names: Sequence[str]) -> tuple[str, ...]:
+    counts = [len({record.repeat for record in records if record.generator == name}) for name in names]
+    if counts[0] == counts[1]:
+        return ()
+    said = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
+    return (f"training seeds per fold: {said}; they are averaged within a fold first",)
 
 
 def _on_all_patients(records: Sequence[Record]) -> list[Record]:

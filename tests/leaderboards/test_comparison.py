@@ -104,6 +104,16 @@ def test_another_seed_of_one_side_takes_no_part(make, references, parsed):
     assert row(of_rows, "frechet").folds == 3
 
 
+def test_rows_of_unequal_seeds_have_the_numbers_of_the_table(make, references, parsed):
+    records = contents(make, references)
+    records += [make("old", fold, {"frechet": 190.0, "copy_share": 0.0}, 1) for fold in range(3)]
+    found, rows = compare_generators(parsed(records), "old", "new"), leaderboard(parsed(records)).rows
+    assert row(found, "frechet").first == pytest.approx((np.mean(FRECHET["old"]) + 190.0) / 2)
+    assert row(found, "overall").first == pytest.approx(rows.set_index("generator").loc["old", "overall"])
+    assert found.first_only == found.second_only == ()
+    assert found.remarks == ("training seeds per fold: old 2, new 1; they are averaged within a fold first",)
+
+
 def test_a_failed_cell_scores_nothing_and_has_no_metrics(make, references, parsed):
     second = contents(make, references)
     for record in second:
