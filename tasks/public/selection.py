@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
@@ -17,6 +17,49 @@ from gexbench.tasks.names import unknown
 Slides = Literal["all", "first"]
 PROTEIN_CODING = "protein-coding"
 _TOP = re.compile(r"top:(\d+)")
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _aliases(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_names, value.values()))
+
+
+def _cases(value: Any) -> bool:
+    """Column → list of rules, each `value` and conditions on lists of names."""
+    if not isinstance(value, dict) or not all(isinstance(cases, list) for cases in value.values()):
+        return False
+    return all(
+        isinstance(case, dict)
+        and isinstance(case.get("value"), str)
+        and all(_names(wanted) for condition, wanted in case.items() if condition != "value")
+        for cases in value.values()
+        for case in cases
+    )
+
+
+_LISTS = ("a list of names", _names)
+_RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "projects": _LISTS,
+    "sample_types": _LISTS,
+    "samples": ("'one' or 'all'", lambda value: value in ("one", "all")),
+    "genes": _LISTS,
+    "gene_aliases": ("an object of lists of names", _aliases),
+    "patients": ("a list of names, or null", lambda value: value is None or _names(value)),
+    "slides": ("'all' or 'first'", lambda value: value in ("all", "first")),
+    "slide_kinds": _LISTS,
+    "most_regions": (
+        "a whole number above 0, or null",
+        lambda value: value is None or (type(value) is int and value > 0),
+    ),
+    "labels": ("a list of names, or null", lambda value: value is None or _names(value)),
+    "unit": ("text, such as 'log2(tpm+1)', or null", lambda value: value is None or isinstance(value, str)),
+    "derived": ("an object of lists of rules, each with 'value' and lists of names", _cases),
+    "source": ("'xena' or 'gdc', or null", lambda value: value in ("xena", "gdc", None)),
+}
+"""Keys of a recipe: what is expected, and whether a value is that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +178,10 @@ def read_recipe(name: str) -> Selection:
         path = Path(name)
         if not path.is_file():
             raise InputError(f"{name}: no such file")
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{name}: not a readable text file in UTF-8 ({error})") from None
     elif name in recipe_names():
         text = (resources.files("gexbench.tasks.public") / "recipes" / f"{name}.json").read_text(encoding="utf-8")
     else:
@@ -148,11 +194,17 @@ def read_recipe(name: str) -> Selection:
 
 
 def _selection(content: Any, name: str) -> Selection:
-    known = {item.name for item in fields(Selection)} | {"gene_aliases", "summary"}
+    known = {item.name for item in fields(Selection)} - {"recipe"} | {"gene_aliases", "summary"}
     if not isinstance(content, dict) or not isinstance(content.get("genes", []), list):
         raise InputError(f"{name}: a recipe is an object whose 'genes' is a list of names")
     if extra := sorted(set(content) - known):
         raise InputError(f"{name}: unknown keys {examples(extra)} (known: {examples(sorted(known), 20)})")
+    if problems := [
+        f"{name}: {key} {json.dumps(content[key], ensure_ascii=False)[:60]}: expected {expected}"
+        for key, (expected, fits) in _RULES.items()
+        if key in content and not fits(content[key])
+    ]:
+        raise InputError(problems)
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
     values.pop("summary", None)
     aliases = {gene: tuple(others) for gene, others in values.pop("gene_aliases", {}).items()}

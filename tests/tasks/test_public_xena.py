@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -285,6 +286,36 @@ def test_the_recipe_of_the_published_cohort() -> None:
     assert (recipe.unit, recipe.most_regions) == ("log2(rsem+1)", 32)
     with pytest.raises(InputError, match="unknown recipe 'tgca'; did you mean"):
         read_recipe("tgca")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ({"projects": "LUAD"}, 'projects "LUAD": expected a list of names'),
+        ({"sample_types": "01"}, 'sample_types "01": expected a list of names'),
+        ({"samples": "two"}, "samples \"two\": expected 'one' or 'all'"),
+        ({"genes": [1, 2]}, "genes [1, 2]: expected a list of names"),
+        ({"genes": ["P53"], "gene_aliases": {"P53": "TP53"}}, "expected an object of lists of names"),
+        ({"slides": "second"}, "slides \"second\": expected 'all' or 'first'"),
+        ({"most_regions": -1}, "most_regions -1: expected a whole number above 0, or null"),
+        ({"labels": "project"}, 'labels "project": expected a list of names, or null'),
+        ({"derived": {"site": [{"project": ["LUAD"]}]}}, "expected an object of lists of rules"),
+        ({"source": "ftp"}, "source \"ftp\": expected 'xena' or 'gdc', or null"),
+        ({"recipe": "mine"}, "unknown keys recipe"),
+    ],
+)
+def test_rules_of_a_recipe_that_are_none(tmp_path: Path, content: dict[str, Any], problem: str) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=re.escape(problem)):
+        read_recipe(str(path))
+
+
+def test_a_recipe_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_bytes("{}".encode("utf-16"))
+    with pytest.raises(InputError, match="not a readable text file in UTF-8"):
+        read_recipe(str(path))
 
 
 @pytest.mark.real_data
