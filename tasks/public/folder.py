@@ -10,6 +10,7 @@ from gexbench.tasks.barcodes import barcode, patient_of
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.public.clinical import json_hits
 from gexbench.tasks.public.input_files import header_of, opened
+from gexbench.tasks.public.xena_names import named_unit
 
 Kind = Literal["gdc", "xena"]
 STAR = re.compile(r".*\.rna_seq\.augmented_star_gene_counts\.tsv(\.gz)?")
@@ -29,6 +30,7 @@ class PublicFiles:
         file_lists: GDC descriptions of files: JSON of the files endpoint, sample sheets and manifests.
         probemaps: Xena probe maps.
         slides: folder → its slide files.
+        unread: files with the name of a Xena matrix whose first line names no samples.
     """
 
     star: tuple[Path, ...] = ()
@@ -38,6 +40,7 @@ class PublicFiles:
     file_lists: tuple[Path, ...] = ()
     probemaps: tuple[Path, ...] = ()
     slides: tuple[tuple[Path, tuple[Path, ...]], ...] = ()
+    unread: tuple[Path, ...] = ()
 
     def said(self) -> list[str]:
         """What was found, one line each."""
@@ -66,7 +69,7 @@ def find(
 
     Raises:
         InputError: no such folder or choice, damaged JSON, nothing to read, or several kinds of one thing, with the
-            option that chooses.
+            option that chooses; files named as Xena names its matrices that cannot be read as one.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
@@ -79,7 +82,7 @@ def find(
                 problems.append(f"--{option} {chosen}: no such file or folder, nor in {folder.name}")
                 continue
             found = _within(found, option, place.resolve())
-    problems += _ambiguities(found, folder)
+    problems += _unread(found) + _ambiguities(found, folder)
     if problems:
         raise InputError(problems)
     return found
@@ -121,14 +124,19 @@ def _kind(path: Path) -> str:
     try:
         header = header_of(path)
     except (InputError, OSError):
-        return ""
+        return _unknown(path)
     if {"id", "filename", "md5"} <= set(header) or {"File ID", "File Name"} <= set(header):
         return "file_lists"
     if header[0] in {"id", "#id"} and "gene" in header:
         return "probemaps"
     if len(header) > 1 and any(barcode(name) for name in header[1:]):
         return "matrices"
-    return "phenotypes" if len(header) > 2 and _first_is_sample(path) else ""
+    return "phenotypes" if len(header) > 2 and _first_is_sample(path) else _unknown(path)
+
+
+def _unknown(path: Path) -> str:
+    """A matrix by its name that is none by its content would leave its samples out unsaid."""
+    return "unread" if named_unit(path.name) else ""
 
 
 def _json_kind(path: Path) -> str:
@@ -176,11 +184,19 @@ def _within(found: PublicFiles, option: str, place: Path) -> PublicFiles:
         return tuple(path for path in paths if place in (path.resolve(), *path.resolve().parents))
 
     if option == "expression":
-        return replace(found, star=inside(found.star), matrices=inside(found.matrices))
+        return replace(found, star=inside(found.star), matrices=inside(found.matrices), unread=inside(found.unread))
     if option == "clinical":
         return replace(found, cases=inside(found.cases), phenotypes=inside(found.phenotypes))
     chosen = ((folder, inside(paths)) for folder, paths in found.slides)
     return replace(found, slides=tuple((folder, paths) for folder, paths in chosen if paths))
+
+
+def _unread(found: PublicFiles) -> list[str]:
+    return [
+        f"{path.parent.name}/{path.name}: has the name of a Xena matrix, but no first line of TCGA samples (empty, "
+        "damaged or something else); fetch it again, or take it out of the folder"
+        for path in found.unread
+    ]
 
 
 def _ambiguities(found: PublicFiles, folder: Path) -> list[str]:

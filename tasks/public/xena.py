@@ -1,7 +1,6 @@
 """Expression matrices of UCSC Xena: tab-separated, genes × samples, often gzip, read a block of genes at a time."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +18,11 @@ from gexbench.tasks.public.gene_names import KeptGenes, is_ensembl, kept_genes, 
 from gexbench.tasks.public.input_files import header_of, input_facts, is_gzip, opened
 from gexbench.tasks.public.picking import Picked, PublicExpression, columns_of, missing_values, pick
 from gexbench.tasks.public.selection import Selection
+from gexbench.tasks.public.xena_names import named_unit
 from gexbench.tasks.reading import ExpressionFile
 from gexbench.tasks.units import Unit
 
 _BLOCK = 32 * 2**20
-_NAMES = (
-    (re.compile(r"HiSeqV2(_PANCAN)?(\.gz)?|.*norm_count.*|.*RNASeqV2.*", re.IGNORECASE), "log2(rsem+1)"),
-    (re.compile(r".*rsem_gene_tpm.*", re.IGNORECASE), "log2(tpm+0.001)"),
-    (re.compile(r".*star_tpm.*", re.IGNORECASE), "log2(tpm+1)"),
-    (re.compile(r".*(star_counts|htseq_counts).*", re.IGNORECASE), "log2(count+1)"),
-)
-"""Names that Xena gives its matrices, and their units."""
 _STATED = {
     "log2(norm_count+1)": "log2(rsem+1)",
     "log2(norm_value+1)": "log2(rsem+1)",
@@ -103,7 +96,7 @@ def unit_of(path: Path) -> str | None:
                 continue
             if stated in _STATED:
                 return _STATED[stated]
-    return next((unit for pattern, unit in _NAMES if pattern.fullmatch(path.name)), None)
+    return named_unit(path.name)
 
 
 def _unit(paths: Sequence[Path], selection: Selection) -> str:

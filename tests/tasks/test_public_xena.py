@@ -288,6 +288,15 @@ def test_the_recipe_of_the_published_cohort() -> None:
         read_recipe("tgca")
 
 
+@pytest.mark.parametrize("content", [b"", gzip.compress(b""), b"\x1f\x8bdamaged", b"<html>busy</html>"])
+def test_a_matrix_that_cannot_be_read_is_not_left_out_unsaid(folder: Path, content: bytes) -> None:
+    (folder / "TCGA.GBM.sampleMap" / "HiSeqV2.gz").write_bytes(content)
+    with pytest.raises(InputError, match=r"TCGA\.GBM\.sampleMap/HiSeqV2\.gz: has the name of a Xena matrix, but no"):
+        built(folder)
+    with pytest.raises(InputError, match="label 'project' has 1 classes"):
+        built(folder, expression=folder / "TCGA.LUAD.sampleMap")
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
