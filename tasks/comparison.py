@@ -22,6 +22,7 @@ WITHIN: State = "within 0.01 log2 per gene"
 DIFFERENT: State = "different"
 PARTS = ("patients", "genes", "unit", "expression", "labels", "folds", "counts", "patches", "text")
 _BLOCK = 256
+_NONE_SHARED = "not comparable: no shared patients"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,8 @@ def _expression(a: Side, b: Side, genes: list[GeneDifference]) -> Part:
 
 
 def _labels(a: Side, b: Side, shared: pd.Index) -> Part:
+    if set(a.labels) == set(b.labels) and not len(shared):
+        return Part("labels", DIFFERENT, _NONE_SHARED)
     if set(a.labels) != set(b.labels):
         return Part("labels", DIFFERENT, f"label columns {_pair(', '.join(a.labels), ', '.join(b.labels))}")
     said = []
@@ -201,6 +204,8 @@ def _labels(a: Side, b: Side, shared: pd.Index) -> Part:
 
 
 def _folds(a: Side, b: Side, shared: pd.Index) -> Part:
+    if not len(shared):
+        return Part("folds", DIFFERENT, _NONE_SHARED)
     tracks = [[track for track in FOLD_COLUMNS if track in side.clinical] for side in (a, b)]
     agreement: Mapping[str, int] = {
         track: int((a.clinical.loc[shared, track] == b.clinical.loc[shared, track]).sum())
@@ -225,6 +230,8 @@ def _modality(part: str, kind: str, a: Side, b: Side, shared: pd.Index) -> Part 
         return Part(part, SAME, f"{kind}: equal")
     if a.cohort is None or b.cohort is None:
         return Part(part, DIFFERENT, f"{kind}: the digests differ")
+    if not len(shared):
+        return Part(part, DIFFERENT, f"{kind}: {_NONE_SHARED}")
     equal = _equal_samples(kind, a.cohort, b.cohort, shared)
     # Digests cover all samples: over the shared ones they may be equal all the same.
     return Part(

@@ -103,6 +103,19 @@ def test_parts_can_be_left_out_of_the_verdict(small_cohort: Cohort) -> None:
         compared(small_cohort, bare, "slides")
 
 
+def test_without_shared_patients_nothing_is_the_same(small_cohort: Cohort) -> None:
+    renamed = replace(
+        small_cohort,
+        samples=np.asarray([f"other-{name}" for name in small_cohort.samples]),
+        clinical=small_cohort.clinical.rename(index=lambda name: f"other-{name}"),
+    )
+    found = compare(side_of(small_cohort), side_of(renamed), ("patients", "expression"))
+    assert found.verdict == DIFFERENT
+    said = {part.name: part.says for part in found.parts if part.state == DIFFERENT}
+    assert said.keys() >= {"labels", "folds"}
+    assert said["folds"] == "not comparable: no shared patients"
+
+
 def test_counts_are_compared(small_cohort: Cohort) -> None:
     counts = np.rint(2.0 ** np.clip(small_cohort.expression, 0, 15)).astype(np.int32)
     given = replace(small_cohort, counts=counts)
