@@ -40,7 +40,7 @@ def read_gdc_cases(paths: Sequence[Path]) -> pd.DataFrame:
     Raises:
         InputError: no JSON of cases, a patient twice.
     """
-    rows = [_case(case, path.name) for path in paths for case in json_hits(path)]
+    rows = [_read_case(case, path.name) for path in paths for case in json_hits(path)]
     return _by_patient(pd.DataFrame(rows), _joined_name(paths))
 
 
@@ -73,6 +73,15 @@ def json_hits(path: Path) -> list[dict[str, Any]]:
     if total != len(hits):
         raise InputError(f"{path.name}: holds {len(hits)} of {total} hits; ask the API for all with a larger size")
     return hits
+
+
+def _read_case(case: Mapping[str, Any], name: str) -> dict[str, Any]:
+    try:
+        return _case(case, name)
+    except (AttributeError, TypeError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{name}: case {case.get('submitter_id')}: a field is not as the GDC writes it ({error}); fetch it again"
+        ) from None
 
 
 def _case(case: Mapping[str, Any], name: str) -> dict[str, Any]:

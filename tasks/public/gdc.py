@@ -142,7 +142,7 @@ def _of_row(row: Mapping[str, str]) -> tuple[tuple[str | None, ...], FileFacts]:
     """A row of a manifest or a sample sheet; of a sheet's several samples (`A, B`) the first."""
     if "md5" in row:
         return (row["id"], row["filename"]), FileFacts(md5=row["md5"])
-    return (row["File ID"], row["File Name"]), FileFacts(row.get("Sample ID", "").split(",")[0].strip() or None)
+    return (row["File ID"], row["File Name"]), FileFacts((row.get("Sample ID") or "").split(",")[0].strip() or None)
 
 
 def _owners(paths: Sequence[Path], facts: Mapping[str, FileFacts]) -> dict[Path, tuple[Barcode, str | None]]:

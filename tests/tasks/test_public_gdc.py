@@ -196,6 +196,24 @@ def test_cases(tmp_path: Path, layouts: ModuleType, clinical: pd.DataFrame) -> N
     assert read_gdc_cases([path]).equals(table)
 
 
+@pytest.mark.parametrize(
+    "change", [{"project": "TCGA-LUAD"}, {"demographic": [1]}, {"diagnoses": [{"age_at_diagnosis": "old"}]}]
+)
+def test_fields_of_a_case_of_another_type(
+    tmp_path: Path, layouts: ModuleType, clinical: pd.DataFrame, change: dict[str, Any]
+) -> None:
+    cases = layouts.gdc_cases(clinical)
+    cases[3] |= change
+    (tmp_path / "cases.json").write_text(json.dumps(cases))
+    with pytest.raises(InputError, match=f"case {PATIENTS[3]}: a field is not as the GDC writes it"):
+        read_gdc_cases([tmp_path / "cases.json"])
+
+
+def test_a_short_row_of_a_sample_sheet_names_no_sample(tmp_path: Path) -> None:
+    (tmp_path / "sheet.tsv").write_text("File ID\tFile Name\tSample ID\nid\tname\n")
+    assert file_facts([tmp_path / "sheet.tsv"])["id"].sample is None
+
+
 def test_a_page_of_the_cases_is_not_all_of_them(
     tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
 ) -> None:
