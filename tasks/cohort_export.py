@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gexbench.tasks.anndata_files import ANNDATA_TYPES, EXPRESSION_NAMES, HEADER, IMAGE_NAMES, OWNER_COLUMNS
-from gexbench.tasks.atomic import sync
+from gexbench.tasks.atomic import FULL, sync
 from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.cohort_folder import COUNTS, storable
 from gexbench.tasks.errors import InputError
@@ -52,7 +52,13 @@ def export_cohort(cohort: Cohort, fingerprint: str, path: Path, *, force: bool =
         InputError: as `check_export`.
     """
     check_export(path, force=force)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as temporary:
+    try:
+        beside = tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent)
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        raise InputError(f"--out {path}: {path.parent} cannot be written ({error.strerror}); choose another") from None
+    with beside as temporary:
         target, former = Path(temporary) / path.name, Path(temporary) / "former"
         _write(cohort, fingerprint, target)
         if path.exists():

@@ -16,10 +16,17 @@ _TABLE = "cohort.h5ad"
 
 
 def data_directory() -> Path:
-    """`$GEXBENCH_DATA` where it is set, else the user's data directory of the platform."""
+    """`$GEXBENCH_DATA` where it is set, else the user's data directory of the platform.
+
+    Raises:
+        InputError: a loop of symbolic links, or the home of a user that is not known.
+    """
     named = os.environ.get(VARIABLE)
     if named:
-        return Path(named).expanduser().resolve()
+        try:
+            return Path(named).expanduser().resolve()
+        except RuntimeError as error:
+            raise InputError(f"{VARIABLE}={named}: names no folder ({error}); set another") from None
     import platformdirs
 
     return Path(platformdirs.user_data_dir("gexbench", appauthor=False))

@@ -75,7 +75,7 @@ def card(
 
     It holds no patient's values. `gexbench cohort compare CARD COHORT` tells whether a rebuilt cohort is the same.
     """
-    from gexbench.tasks.atomic import write_text
+    from gexbench.tasks.atomic import FULL, write_text
     from gexbench.tasks.data_directory import load_cohort
     from gexbench.tasks.errors import InputError
     from gexbench.tasks.published_card import card_text, side_of
@@ -88,7 +88,12 @@ def card(
         cohort = load_cohort(name)
         side = side_of(cohort)
         report("read and summarise", 1, 1)
-    write_text(out, card_text(side, cohort.provenance))
+    try:
+        write_text(out, card_text(side, cohort.provenance))
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        raise InputError(f"--out {out}: cannot be written ({error.strerror}); choose another") from None
     console.print(f"{len(cohort):,} samples, {len(cohort.genes):,} genes, fingerprint {side.fingerprint}")
     console.print(f"the card of [bold]{name}[/bold] is in {out}", highlight=False, soft_wrap=True)
 

@@ -89,3 +89,18 @@ def test_bad_input(cohorts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert gexbench("cohort", "card", "one", "--out", cohorts / "absent" / "card.json") == 2
     assert gexbench("cohort", "card", "one", "--out", cohorts / "card.txt") == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_named(
+    cohorts: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*names: object, **more: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.mkstemp", refused)
+    assert gexbench("cohort", "card", "one", "--out", cohorts / "card.json") == 2
+    assert "card.json: cannot be written (Permission denied); choose another" in capsys.readouterr().err
+    monkeypatch.setattr("tempfile.mkdtemp", refused)
+    assert gexbench("cohort", "export", "one", "--out", cohorts / "one.h5ad") == 2
+    assert "cannot be written (Permission denied); choose another" in capsys.readouterr().err
+    assert sorted(path.name for path in cohorts.iterdir()) == ["data"]

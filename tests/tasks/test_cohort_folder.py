@@ -147,3 +147,10 @@ def test_data_directory(cohort: Cohort, tmp_path: Path, monkeypatch: pytest.Monk
         cohort_folder("../etc")
     monkeypatch.delenv("GEXBENCH_DATA")
     assert data_directory().name == "gexbench"
+
+
+def test_a_data_directory_that_leads_to_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    monkeypatch.setenv("GEXBENCH_DATA", str(tmp_path / "loop"))
+    with pytest.raises(InputError, match=r"GEXBENCH_DATA=.*loop: .*; set"):
+        cohort_folder("mine")
