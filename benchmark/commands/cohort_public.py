@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gexbench.tasks.errors import InputError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -147,14 +149,14 @@ def selection_of(given: Given, sources: "Sources") -> "Selection":
     """The recipe's rules, those that were typed in their place.
 
     Raises:
-        InputError: an unknown recipe, a gene rule that is none.
+        InputError: an unknown recipe, a gene rule that is none, a list of nothing.
     """
     from gexbench.tasks.public.selection import Selection, gene_rule, read_recipe
 
     base = Selection() if given.recipe is None else read_recipe(given.recipe)
     typed: Mapping[str, Any] = {
-        "projects": _list(given.projects, "TCGA-"),
-        "sample_types": _list(given.sample_types),
+        "projects": _list(given.projects, "--projects", "TCGA-"),
+        "sample_types": _list(given.sample_types, "--sample-types"),
         "samples": given.samples and given.samples.value,
         "genes": None if given.genes is None else gene_rule(given.genes),
         "slides": given.slides and given.slides.value,
@@ -187,7 +189,10 @@ def built(given: Given, sources: "Sources", console: "Console", report: "Report"
     return build_public(PublicSources(folder, sources, selection, encoder), report, say)
 
 
-def _list(text: str | None, prefix: str = "") -> tuple[str, ...] | None:
+def _list(text: str | None, option: str, prefix: str = "") -> tuple[str, ...] | None:
     if text is None:
         return None
-    return tuple(part.strip().removeprefix(prefix) for part in text.split(",") if part.strip())
+    found = tuple(part.strip().removeprefix(prefix) for part in text.split(",") if part.strip())
+    if not found:
+        raise InputError(f"{option} {text!r}: names nothing; leave the option out for the default")
+    return found

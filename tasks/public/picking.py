@@ -48,7 +48,7 @@ def pick(samples: Sequence[Barcode], clinical: pd.DataFrame, selection: Selectio
         where: what the samples lie in, for messages.
 
     Raises:
-        InputError: a sample that is there twice, projects without a project column, nothing left.
+        InputError: a sample that is there twice, projects without a project column or patient, nothing left.
     """
     names = Counter(sample.name for sample in samples)
     if twice := sorted(name for name, count in names.items() if count > 1):
@@ -58,6 +58,13 @@ def pick(samples: Sequence[Barcode], clinical: pd.DataFrame, selection: Selectio
         )
     if selection.projects and "project" not in clinical:
         raise InputError("the clinical table names no project; leave out --projects, or give another --clinical")
+    if selection.projects and selection.recipe is None:  # a recipe's may be more than were fetched
+        known = sorted(set(clinical["project"].dropna().astype(str)))
+        if strange := [name for name in selection.projects if name not in known]:
+            raise InputError(
+                f"--projects {', '.join(strange)}: no patient of the clinical table is of this project (there: "
+                f"{examples(known, 40)})"
+            )
     patients = None if selection.patients is None else frozenset(selection.patients)
     projects = dict(zip(clinical.index, clinical.get("project", clinical.index), strict=True))
     reasons = {sample.name: _reason(sample, projects, selection, patients) for sample in samples}

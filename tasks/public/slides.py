@@ -70,11 +70,23 @@ def read_tensor(path: Path) -> tuple[NDArray[np.float16], list[str]]:
 
     try:
         tensor = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"{path.name}: holds more than a tensor, or no tensor at all; code in a file is never run; save the "
+            "features alone, as a tensor (regions, width)"
+        ) from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         problem = " ".join(str(error).split())[:150]
-        raise InputError(f"{path.name}: no tensor file that is safe to read, perhaps truncated ({problem})") from None
-    if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
-        raise InputError(f"{path.name}: holds no tensor of floats but {type(tensor).__name__}")
+        raise InputError(
+            f"{path.name}: no tensor file that is safe to read, perhaps truncated ({problem or 'empty'})"
+        ) from None
+    if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point() or tensor.layout != torch.strided:
+        held = (
+            f"a tensor of {tensor.dtype}, {tensor.layout}"
+            if isinstance(tensor, torch.Tensor)
+            else type(tensor).__name__
+        )
+        raise InputError(f"{path.name}: holds no dense tensor of floats but {held}; save the features as one")
     features = tensor[0] if tensor.ndim == 3 and len(tensor) == 1 else tensor
     if features.ndim != 2 or not features.shape[1]:
         raise InputError(f"{path.name}: expected (regions, width), found {tuple(tensor.shape)}")

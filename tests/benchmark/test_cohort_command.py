@@ -237,9 +237,13 @@ def test_download_and_build(
     ("more", "message"),
     [
         (("--group", "barcode12"), "--group: --from-public settles it"),
+        (("--projects", ""), "--projects '': names nothing; leave the option out for the default"),
+        (("--sample-types", ","), "--sample-types ',': names nothing"),
+        (("--projects", "LAUD"), "--projects LAUD: no patient of the clinical table is of this project"),
         (("--recipe", "tgca"), "unknown recipe"),
         (("--genes", "absent.txt"), "--genes absent.txt: neither"),
-        (("--projects", "TCGA-SKCM"), "none of 83 samples is left"),
+        (("--projects", "TCGA-SKCM"), "--projects SKCM: no patient of the clinical table is of this project"),
+        (("--sample-types", "06"), "none of 83 samples is left"),
         (("--recipe", "tcga"), "needs the clinical column histological_type or primary_diagnosis"),
     ],
 )

@@ -102,8 +102,10 @@ def test_projects_and_patients(folder: Path) -> None:
     assert {item["reason"] for item in cohort.provenance["dropped"]} >= {"not among the patients of the recipe"}
     with pytest.raises(InputError, match="label 'project' has 1 classes"):
         built(folder, Selection(projects=("LUAD",)))
+    with pytest.raises(InputError, match=r"--projects LAUD: no patient of .* is of this project \(there: GBM, LUAD\)"):
+        built(folder, Selection(projects=("GBM", "LAUD")))
     with pytest.raises(InputError, match="none of 112 samples is left"):
-        built(folder, Selection(projects=("SKCM",)))
+        built(folder, Selection(projects=("SKCM",), recipe="mine"))
 
 
 def test_genes_by_list_with_other_names(folder: Path, values: pd.DataFrame, tmp_path: Path) -> None:
@@ -362,9 +364,15 @@ def test_a_pickle_in_place_of_a_tensor_is_refused(folder: Path, layouts: ModuleT
 
     layouts.write_hipt(folder, PATIENTS[:2], [1, 1], np.ones((2, 3), np.float16))
     path = next((folder / "vit256mean_tcga_slide_embeddings").glob(f"{PATIENTS[0]}*"))
-    for content in (Path("somewhere"), {"features": torch.ones(2, 3)}, torch.ones(2, 3, dtype=torch.int64)):
+    tensor = torch.ones(2, 3)
+    for content, says in (
+        (Path("somewhere"), "code in a file is never run; save the features alone"),
+        ({"features": tensor}, "no dense tensor of floats but dict"),
+        (tensor.long(), "no dense tensor of floats but a tensor of torch.int64"),
+        (tensor.to_sparse(), "no dense tensor of floats but a tensor of torch.float32, torch.sparse_coo"),
+    ):
         torch.save(content, path)
-        with pytest.raises(InputError, match=PATIENTS[0]):
+        with pytest.raises(InputError, match=f"{PATIENTS[0]}.*{says}"):
             built(folder)
 
 
