@@ -31,7 +31,7 @@ gexbench cohort build tcga-mirna --from-package\n
 gexbench cohort build tcga-mirna --wheel syng_bts-3.6.1-py3-none-any.whl\n
 gexbench cohort build tcga --from-public downloads --recipe tcga\n
 gexbench cohort build tcga --from-public downloads --download --recipe tcga\n
-gexbench cohort build lung --from-public downloads --projects LUAD,LUSC --labels project --genes protein-coding,top:2000\n
+gexbench cohort build lung --from-public downloads --projects LUAD,LUSC --labels project --genes top:2000\n
 [bold]A real cohort from a package[/bold]\n
 --from-package builds TCGA miRNA counts (BRCA, PRAD, SKCM, LIHC: 2,329 samples, 239 miRNAs) from the data files of
 syng-bts, which is under AGPL-3.0-only. Nothing of it is run. To install it, without its dependencies (its xgboost would
