@@ -290,7 +290,11 @@ def test_the_recipe_of_the_published_cohort() -> None:
         read_recipe("tgca")
 
 
-@pytest.mark.parametrize("content", [b"", gzip.compress(b""), b"\x1f\x8bdamaged", b"<html>busy</html>"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", gzip.compress(b"", mtime=0), b"\x1f\x8bdamaged", b"<html>busy</html>"],
+    ids=["empty", "nothing within", "damaged", "another page"],
+)
 def test_a_matrix_that_cannot_be_read_is_not_left_out_unsaid(folder: Path, content: bytes) -> None:
     (folder / "TCGA.GBM.sampleMap" / "HiSeqV2.gz").write_bytes(content)
     with pytest.raises(InputError, match=r"TCGA\.GBM\.sampleMap/HiSeqV2\.gz: has the name of a Xena matrix, but no"):
