@@ -11,6 +11,7 @@ import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from gexbench.benchmark.environment import hardware
 from gexbench.tasks.atomic import write_bytes, write_text
@@ -174,6 +175,9 @@ def scale_figure(results: Sequence[Mapping[str, Any]]) -> Figure:
         for column, axis in enumerate(AXES):
             axes[0, column].set(xscale="log", yscale="log", title=axis)
             axes[1, column].set(xscale="log", yscale="log", xlabel=axis)
+            sizes = sorted({row[axis] for row in done if row["axis"] == axis})
+            axes[1, column].set_xticks(sizes, [f"{size:,}" for size in sizes])
+            axes[1, column].xaxis.set_minor_locator(NullLocator())
         axes[0, 0].set_ylabel("CPU-seconds")
         axes[1, 0].set_ylabel("memory, GB")
         for row in (0, 1):
