@@ -1,22 +1,26 @@
-"""The share of copies of a row of the table, from the three shares that its records hold."""
+"""The share of copies of a row of the table, from the shares that its records hold."""
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.leaderboards.statistics import FloatArray
+from gexbench.metrics.catalogue import MADE
 
 COPIES = "copy_share"
-COPY_METRICS = (COPIES, "train_copy_share", "validation_copy_share")
-"""Copies of training rows among the rows of test and of training patients, and of validation rows among the former."""
+OF_TRAINING = tuple(f"{part}{made}" for made in MADE for part in ("", "train_"))
+"""Of the rows for test and for training patients: those made from one, two or three training rows."""
+OF_VALIDATION = tuple(f"{part}validation_{made}" for made in MADE for part in ("", "train_"))
+"""The same of validation rows."""
+COPY_METRICS = (*OF_TRAINING, *OF_VALIDATION)
 
 
-def worst_share(
-    training: FloatArray, of_train: FloatArray, validation: FloatArray, reference: NDArray[np.bool_]
-) -> FloatArray:
+def worst_share(shares: Mapping[str, FloatArray], reference: NDArray[np.bool_]) -> FloatArray:
     """(generators,) the largest of the means over folds of `COPY_METRICS`, NaN where none is known.
 
     The mean of the folds' largest would be biased upwards. Of references only copies of training rows count:
     `real-holdout` consists of validation rows.
     """
-    trained: FloatArray = np.fmax(training, of_train)
-    return np.where(reference, trained, np.fmax(trained, validation))
+    trained: FloatArray = np.fmax.reduce([shares[name] for name in OF_TRAINING])
+    return np.where(reference, trained, np.fmax.reduce([trained, *(shares[name] for name in OF_VALIDATION)]))

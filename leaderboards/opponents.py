@@ -102,8 +102,7 @@ def opponents(records: Sequence[Record]) -> list[Opponent]:
     measured = {key: _means(values, share) for key, values in by_fold.items()}
     differences = {key: _means(by_fold[key] - by_fold[key][base], share) for key in (DETECTION, COVERAGE)}
     references = np.array([name == BASELINE for name in names])
-    of_test, of_train, of_validation = (fold_mean(by_fold[key]) for key in COPY_METRICS)
-    copies = worst_share(of_test, of_train, of_validation, references)
+    copies = worst_share({key: fold_mean(by_fold[key]) for key in COPY_METRICS}, references)
     rows = [
         Opponent(
             name,

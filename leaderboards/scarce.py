@@ -81,11 +81,11 @@ def _row(
     for name, found in {REAL_ONLY: [_real_only(record) for record in finished], **values}.items():
         means = _by_fold(finished, found)
         row[name], row[f"{name}_half_width"] = float(fold_mean(means)[0]), float(half_width(means, ratio)[0])
-    training, of_train, validation = (
-        fold_mean(_by_fold(finished, [_value(record, name) for record in finished])) for name in COPY_METRICS
-    )
+    shares = {
+        name: fold_mean(_by_fold(finished, [_value(record, name) for record in finished])) for name in COPY_METRICS
+    }
     reference = np.array([any(record.reference for record in records)])
-    row[COPIES] = float(worst_share(training, of_train, validation, reference)[0])
+    row[COPIES] = float(worst_share(shares, reference)[0])
     return row
 
 

@@ -159,8 +159,7 @@ def _references(grid: Grid) -> NDArray[np.bool_]:
 
 def _copies(grid: Grid, means: FloatArray, reference: NDArray[np.bool_]) -> FloatArray:
     """(generators,) see `worst_share`."""
-    training, of_train, validation = (fold_mean(_column(grid, means, key)) for key in COPY_METRICS)
-    return worst_share(training, of_train, validation, reference)
+    return worst_share({key: fold_mean(_column(grid, means, key)) for key in COPY_METRICS}, reference)
 
 
 def _fails_gate(grid: Grid, copies: FloatArray) -> NDArray[np.bool_]:

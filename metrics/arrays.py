@@ -102,6 +102,13 @@ def column_sorted(rows: Rows) -> Rows:
     return np.sort(rows, axis=0) if isinstance(rows, np.ndarray) else rows.sort(dim=0).values
 
 
+def smallest(rows: Rows, count: int) -> Rows:
+    """The ``count`` smallest values of every row in ascending order, (n, count)."""
+    if isinstance(rows, np.ndarray):
+        return np.sort(np.partition(rows, count - 1, axis=1)[:, :count], axis=1)
+    return rows.topk(count, dim=1, largest=False, sorted=True).values
+
+
 def row_chunks(rows: int, chunk: int) -> Iterator[slice]:
     """Slices that cover 0 … rows in steps of ``chunk``."""
     for start in range(0, rows, chunk):

@@ -364,35 +364,34 @@ def _paired() -> list[MetricSpecification]:
     ]
 
 
+_CLOSER = {
+    "copy_share": ("closer to one", "Lowe 2004, section 7.1 (ratio of the two nearest distances)"),
+    "pair_share": ("closer to two", "Lowe 2004, section 7.1, for the second and third nearest distances"),
+    "trio_share": ("closer to three", "Lowe 2004, section 7.1, for the third and fourth nearest distances"),
+}
+_POOLS = {"": ("training", "real"), "validation_": ("validation", "test")}
+_PARTS = {"": "rows for test patients", "train_": "rows for training patients, from which downstream classifiers learn,"}
+MADE = tuple(_CLOSER)
+"""Names of the shares of rows made from one, two and three real rows: of `memorisation.donor_shares`."""
+COPIED = tuple(f"{part}{pool}" for pool in _POOLS for part in _PARTS)
+"""What stands before these names: rows for test or training patients, against training or validation rows."""
+
+
 def _privacy() -> list[MetricSpecification]:
+    """Shares of rows that are made from one, two or three real rows that ``fit`` saw; the copy gate asks all."""
     return [
         _beside(
-            "copy_share",
-            "Share of rows closer to one training row than 99 % of real rows are",
+            f"{part}{pool}{made}",
+            f"Share of {whose} {closer} {known} row{'' if made == 'copy_share' else 's'} than 99 % of {fresh} rows are",
             "privacy",
             "diagnostic",
             (0.0, 1.0),
             ("training",),
-            "Lowe 2004, section 7.1 (ratio of the two nearest distances)",
-        ),
-        _beside(
-            "train_copy_share",
-            "The same share of the rows made for the training patients, from which downstream classifiers learn",
-            "privacy",
-            "diagnostic",
-            (0.0, 1.0),
-            ("training",),
-            "Lowe 2004, section 7.1",
-        ),
-        _beside(
-            "validation_copy_share",
-            "Share of rows closer to one validation row than 99 % of test rows are",
-            "privacy",
-            "diagnostic",
-            (0.0, 1.0),
-            ("training",),
-            "Lowe 2004, section 7.1; fit sees validation rows, which set the ceiling",
-        ),
+            reference,
+        )
+        for made, (closer, reference) in _CLOSER.items()
+        for pool, (known, fresh) in _POOLS.items()
+        for part, whose in _PARTS.items()
     ]
 
 

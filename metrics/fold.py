@@ -112,16 +112,17 @@ class SyntheticFold:
 class TrainingRows:
     """What metrics that need ``training`` read: the rows that ``fit`` saw, and what depends on them.
 
-    rows, validation: standardised; of validation at most ``row_samples.MOST_ROWS`` rows. copy_threshold: of validation
-    rows against training rows; validation_copy_threshold: of test rows against validation rows; label_draws: CRPS of
-    label-matched draws for every test row, shape (n_test,), and label_draws_crps: its mean;
+    rows, validation: standardised; of validation at most ``row_samples.MOST_ROWS`` rows. donor_thresholds: of
+    validation rows against training rows, (donors,), the first is that of copies; validation_donor_thresholds: of test
+    rows against validation rows; label_draws: CRPS of label-matched draws for every test row, shape (n_test,), and
+    label_draws_crps: its mean;
     classifiers: label column → logistic regression on ``rows``, for the panel ``extended`` only.
     """
 
     rows: Matrix
     validation: Matrix
-    copy_threshold: float
-    validation_copy_threshold: float
+    donor_thresholds: Matrix
+    validation_donor_thresholds: Matrix
     label_draws: Matrix
     label_draws_crps: float
     classifiers: Mapping[str, Fitted] = field(default_factory=dict)
@@ -259,11 +260,15 @@ def _training_rows(fold: RealFold, space: Space, rows: Matrix, test: Matrix, see
     return TrainingRows(
         rows=rows,
         validation=held_out,
-        copy_threshold=memorisation.copy_threshold(held_out, rows),
-        validation_copy_threshold=memorisation.copy_threshold(sampled(test, fold.test_ids), held_out),
+        donor_thresholds=_donor_thresholds(held_out, rows),
+        validation_donor_thresholds=_donor_thresholds(sampled(test, fold.test_ids), held_out),
         label_draws=draws,
         label_draws_crps=mean_by_class(draws, test_labels),
     )
+
+
+def _donor_thresholds(fresh: Matrix, known: Matrix) -> Matrix:
+    return memorisation.donor_thresholds(fresh, known, donors=min(memorisation.DONORS, len(known) - 1))
 
 
 def fingerprint(fold: RealFold, seed: int, panel: Panel = "core") -> str:

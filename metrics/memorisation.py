@@ -10,17 +10,17 @@ import numpy as np
 from gexbench.metrics.arrays import (
     Matrix,
     as_array,
-    column_sorted,
     device_pair,
-    like,
     namespace,
     pair_chunks,
+    smallest,
     squared_distances,
 )
 
 COPY_PERCENTILE = 1.0
 BLEND_NEIGHBOURS = 5
 DONORS = 3
+"""Most training rows of which a synthetic row is asked whether it was made from them."""
 
 
 def nearest_ratios(rows: Any, training: Any, *, chunk: int = 512) -> Matrix:
@@ -28,20 +28,9 @@ def nearest_ratios(rows: Any, training: Any, *, chunk: int = 512) -> Matrix:
 
     0 where the row equals a training row. Needs two training rows. Time O(n · training · genes).
     """
-    t, x = device_pair(training, rows)
-    if len(t) < 2:
-        raise ValueError(f"{len(t)} training rows are too few for a second nearest one")
-    xp, result = namespace(x), np.empty(len(x))
-    for part in pair_chunks(len(x), len(t), chunk):
-        squares = squared_distances(x[part], t)
-        own, nearest = like(np.arange(len(squares)), squares), squares.argmin(axis=1)
-        first = squares[own, nearest]
-        squares[own, nearest] = np.inf
-        second = xp.amin(squares, 1)
-        # Distances below the rounding of the matrix product are those of equal rows.
-        size = 1e-12 * (x[part] ** 2).sum(axis=1).clip(1e-300)
-        result[part] = as_array(xp.where(first <= size, 0.0, xp.sqrt(first / xp.maximum(second, size))))
-    return result
+    if len(training) < 2:
+        raise ValueError(f"{len(training)} training rows are too few for a second nearest one")
+    return np.asarray(donor_ratios(rows, training, donors=1, chunk=chunk)[:, 0])
 
 
 def copy_threshold(validation: Any, training: Any) -> float:
@@ -61,18 +50,19 @@ def donor_ratios(rows: Any, training: Any, *, donors: int = DONORS, chunk: int =
     """d1 / d2, d2 / d3, …, of the distances to the nearest training rows in their order, (n, donors), each in [0, 1].
 
     A row made from j training rows lies near these and far from all others: its j-th ratio is small, whether it
-    mixes them or takes some genes from each. The first is ``nearest_ratios``, up to rounding. 0 where the j-th nearest
-    row is equal. Needs donors + 1 training rows. Time O(n · training · (genes + log training)).
+    mixes them or takes some genes from each. The first is ``nearest_ratios``. 0 where the j-th nearest row is equal.
+    Needs donors + 1 training rows. Time O(n · training · genes).
     """
     t, x = device_pair(training, rows)
     if not 1 <= donors < len(t):
         raise ValueError(f"{donors} donors of {len(t)} training rows: give at least 1, and one less than rows")
     xp, result = namespace(x), np.empty((len(x), donors))
     for part in pair_chunks(len(x), len(t), chunk):
-        near = column_sorted(squared_distances(x[part], t).T)[: donors + 1]
-        size = 1e-12 * (x[part] ** 2).sum(axis=1).clip(1e-300)
-        ratios = xp.where(near[:-1] <= size, 0.0, xp.sqrt(near[:-1] / xp.maximum(near[1:], size)))
-        result[part] = as_array(ratios).T
+        near = smallest(squared_distances(x[part], t), donors + 1)
+        # Distances below the rounding of the matrix product are those of equal rows.
+        size = 1e-12 * (x[part] ** 2).sum(axis=1).clip(1e-300)[:, None]
+        ratios = xp.where(near[:, :-1] <= size, 0.0, xp.sqrt(near[:, :-1] / xp.maximum(near[:, 1:], size)))
+        result[part] = as_array(ratios)
     return result
 
 
@@ -84,9 +74,8 @@ def donor_thresholds(validation: Any, training: Any, *, donors: int = DONORS) ->
 def donor_shares(synthetic: Any, training: Any, thresholds: Any) -> Matrix:
     """Share of synthetic rows whose j-th of ``donor_ratios`` lies below the j-th of ``donor_thresholds``, (donors,).
 
-    Each about 0.01 for rows that remember nothing, in [0, 1], lower is better. The first is that of the copy gate; the
-    second sees rows that lie equally far from two training rows, which the first cannot. A diagnostic: it enters
-    neither a score nor the copy gate.
+    Each about 0.01 for rows that remember nothing, in [0, 1], lower is better. The first is ``copy_share``; the second
+    sees rows that lie equally far from two training rows, which the first cannot. The copy gate asks all of them.
     """
     limits = as_array(thresholds)
     return np.asarray((donor_ratios(synthetic, training, donors=len(limits)) < limits).mean(axis=0))

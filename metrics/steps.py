@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gexbench.metrics import detection, distribution, memorisation, paired, structure, support
 from gexbench.metrics.arrays import Matrix, as_array, row_chunks
+from gexbench.metrics.catalogue import COPIED, MADE
 from gexbench.metrics.fold import PreparedFold, SyntheticFold
 from gexbench.metrics.row_samples import sampled
 from gexbench.metrics.utility import CLASSIFIERS, MEASURES, tasks, tested_rows, tstr
@@ -82,7 +83,7 @@ def steps(fold: PreparedFold) -> Iterator[Step]:
     yield Step("strong_pairs", ("strong_pairs_mae",), _strong_pairs)
     yield Step("variance_ratio", ("variance_ratio",), _variance_ratio)
     yield Step("zero_fraction", ("zero_fraction",), _zero_fraction)
-    yield Step("copy_share", ("copy_share", "train_copy_share", "validation_copy_share"), _copy_share)
+    yield Step("copies", tuple(f"{part}{made}" for made in MADE for part in COPIED), _copies)
     yield Step("calibration", ("interval_coverage", "rank_nonuniformity"), _calibration)
     yield Step("within_class", ("within_class_correlation", "retrieval"), _within_class)
     yield Step("crps", ("crps",), _crps)
@@ -170,22 +171,23 @@ def _zero_fraction(given: Comparison) -> Findings:
     return Findings({"zero_fraction": structure.zero_fraction(given.synthetic.test[fold.set_rows], fold.floor)})
 
 
-def _copy_share(given: Comparison) -> Findings:
+def _copies(given: Comparison) -> Findings:
     training = given.fold.training
     if training is None:
         raise ValueError("the copy gate needs training rows")
     fold = given.fold.fold
     test, train = sampled(given.test, fold.test_ids), sampled(synthetic_train(given), fold.train_ids)
-    found = {
-        "copy_share": memorisation.copy_share(test, training.rows, training.copy_threshold),
-        "train_copy_share": memorisation.copy_share(train, training.rows, training.copy_threshold),
-        "validation_copy_share": memorisation.copy_share(test, training.validation, training.validation_copy_threshold),
+    pools = {
+        "": (training.rows, training.donor_thresholds),
+        "validation_": (training.validation, training.validation_donor_thresholds),
     }
-    thresholds = {
-        "copy_threshold": training.copy_threshold,
-        "validation_copy_threshold": training.validation_copy_threshold,
-    }
-    return Findings(found, extra=thresholds)
+    found: dict[str, float] = {}
+    for pool, (known, limits) in pools.items():
+        for part, rows in {"": test, "train_": train}.items():
+            shares = memorisation.donor_shares(rows, known, limits)
+            found |= {f"{part}{pool}{made}": float(share) for made, share in zip(MADE, shares, strict=False)}
+    extra = {f"{pool}copy_threshold": float(limits[0]) for pool, (_, limits) in pools.items()}
+    return Findings(found, extra=extra)
 
 
 def standardised_draws(given: Comparison) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
+from gexbench.leaderboards.copies import COPY_METRICS
 from gexbench.leaderboards.main_table import main_columns
 from gexbench.leaderboards.records import Record, RecordError, read_records
 from gexbench.leaderboards.rendering import to_csv, to_markdown
@@ -301,7 +302,7 @@ def test_the_copy_gate(make: Make, references: References, parsed: Parsed, share
     assert ("copier" in set(board.comparisons["generator"])) == ranked
 
 
-@pytest.mark.parametrize("key", ["train_copy_share", "validation_copy_share"])
+@pytest.mark.parametrize("key", COPY_METRICS[1:])
 def test_copies_fail_the_gate_wherever_they_are(make: Make, references: References, parsed: Parsed, key: str) -> None:
     contents = references(3) + models(make, "vae", 3, **{key: 0.01}) + models(make, "copier", 3, **{key: 0.9})
     board = leaderboard(parsed(contents))
@@ -314,7 +315,7 @@ def test_noisy_shares_are_averaged_over_folds_before_the_largest_is_taken(
     make: Make, references: References, parsed: Parsed
 ) -> None:
     """Largest mean by hand: (.06 + 0 + .03) / 3; the mean of the folds' largest, .06, would fail the gate."""
-    keys = ("copy_share", "train_copy_share", "validation_copy_share")
+    keys = ("copy_share", "train_pair_share", "validation_copy_share")
     contents = models(make, "vae", 3)
     for each, shares in zip(contents, ((0.06, 0.0, 0.01), (0.0, 0.06, 0.0), (0.03, 0.0, 0.06)), strict=True):
         for key, share in zip(keys, shares, strict=True):

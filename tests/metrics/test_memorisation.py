@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gexbench.metrics.memorisation import (
+    DONORS,
     blend_share,
     blend_threshold,
     copy_share,
@@ -98,7 +99,7 @@ def test_segment_ratios_do_not_depend_on_chunks_order_or_place(sets):
 
 def test_donor_ratios_by_hand():
     training = [[0.0], [4.0], [10.0], [22.0]]
-    assert donor_ratios([[1.0], [2.0]], training) == pytest.approx(
+    assert donor_ratios([[1.0], [2.0]], training, donors=3) == pytest.approx(
         np.array([[1 / 3, 3 / 9, 9 / 21], [1, 2 / 8, 8 / 20]])
     )
     assert donor_ratios([[4.0]], training, donors=1).tolist() == [[0.0]]
@@ -111,9 +112,12 @@ def test_donor_ratios_by_hand():
 def test_the_first_donor_ratio_is_the_copy_gates_and_chunks_and_order_change_nothing(sets):
     training, validation, fresh = sets
     found = donor_ratios(fresh, training)
-    assert found[:, 0] == pytest.approx(nearest_ratios(fresh, training))
+    assert (found[:, 0] == nearest_ratios(fresh, training)).all()
     assert donor_ratios(fresh, training[::-1, ::-1][:, ::-1], chunk=7) == pytest.approx(found)
-    assert donor_thresholds(validation, training)[0] == pytest.approx(copy_threshold(validation, training))
+    limits = donor_thresholds(validation, training)
+    assert limits[0] == copy_threshold(validation, training)
+    assert donor_shares(training[:50], training, limits)[0] == copy_share(training[:50], training, limits[0]) == 1.0
+    assert donor_thresholds(validation, training, donors=2).tolist() == limits[:2].tolist()
 
 
 def mosaic(first, second, rng):
@@ -129,7 +133,7 @@ def mosaic(first, second, rng):
 def test_rows_of_two_donors_are_seen_where_the_copy_gate_is_blind(sets):
     training, validation, fresh = sets
     limits, copies = donor_thresholds(validation, training), copy_threshold(validation, training)
-    assert (donor_ratios(validation, training) < limits).mean(axis=0) == pytest.approx([0.01] * 3)
+    assert (donor_ratios(validation, training) < limits).mean(axis=0) == pytest.approx([0.01] * DONORS)
     assert donor_shares(fresh, training, limits).max() < 0.05
     assert donor_shares(training[:300], training, limits)[0] == 1.0
     rows = mosaic(training[:200], training[200:], np.random.default_rng(3))

@@ -122,8 +122,8 @@ def test_only_metrics_that_say_so_see_training_rows(prepared, oracle, result):
         prepared.training,
         rows=prepared.training.rows[:9],
         label_draws_crps=1.0,
-        copy_threshold=0.9,
-        validation_copy_threshold=0.9,
+        donor_thresholds=np.array([0.9, 0.99]),
+        validation_donor_thresholds=np.array([0.9, 0.99]),
     )
     other = evaluate(replace(prepared, fold=poisoned, training=training), oracle)
     changed = {key for key in result.values if other.values[key] != result.values[key]}
