@@ -94,8 +94,6 @@ def _tokens(random: np.random.Generator, patients: int) -> Ragged:
 
 def measure_training(folder: Path, say: Say) -> Figures:
     """Reading the cohort, a step of GeMM-GAN (budget full), and the data path of an epoch: file cold, warm, held."""
-    import torch
-
     from gexbench.tasks.device_fold import put_on_device
 
     figures: Figures = {}
@@ -119,7 +117,7 @@ def measure_training(folder: Path, say: Say) -> Figures:
             say(f"data path of an epoch, {name}: {figures[f'epoch_{name}_s']:.1f} s")
     figures["memory_bytes"] = resident.growth
     figures |= _per_step(fold, figures)
-    figures["threads"] = torch.get_num_threads()
+    figures["threads"] = _threads()
     return figures
 
 
@@ -208,8 +206,16 @@ def measure_panel(folder: Path, say: Say) -> Figures:
     figures["memory_bytes"] = resident.growth
     figures["cpu_seconds_by_step"] = {name: round(spent, 2) for name, spent in result.seconds.items()}
     figures["notes"] = list(result.notes)
+    figures["threads"] = _threads()
     figures["without_value"] = {key: found.reason for key, found in result.values.items() if found.value is None}
     return figures
+
+
+def _threads() -> int:
+    """Threads of a process's numerical libraries, as torch reads them from the machine and OMP_NUM_THREADS."""
+    import torch
+
+    return torch.get_num_threads()
 
 
 def _parts() -> tuple[tuple[str, int], ...]:

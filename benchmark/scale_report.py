@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,8 +30,8 @@ each on a fresh mini-batch, and one generator update. The data path of an epoch 
 patient's patches and tokens once, in mini-batches, with nothing computed on them: with the file on the disk (cold) and
 from the system's cache (warm). The share is that of a step's mini-batches in the time of the step: cold by wall-clock
 time, which waits for the disk and for other work, warm by CPU-seconds. Memory is the growth of the peak resident memory
-of the process; of a part that was stopped, the largest resident memory. Seconds are CPU-seconds, with wall-clock
-seconds in brackets.
+of the process; of a part that was stopped, the largest resident memory. Seconds are CPU-seconds of all threads, with
+wall-clock seconds in brackets.
 
 Where rows are sampled: set metrics and the copy gate take at most 10,000 rows, detection at most 2 · 10⁷ values of each
 side, classifiers are fitted on about 4 · 10⁷ values (2,000 rows of 20,000 genes), boosted trees on about 3 · 10⁸ values
@@ -62,10 +61,9 @@ def _grown(results: Sequence[Mapping[str, Any]]) -> bool:
 def markdown(results: Sequence[Mapping[str, Any]]) -> str:
     """The page: hardware, figure, one table of training and one of the core panel, and what was stopped."""
     machine = hardware()
-    threads = os.environ.get("OMP_NUM_THREADS", "the library's default")
     memory = machine["memory_bytes"] / 2**30
     lines = [
-        f"Measured on {machine['processor']}, {machine['cores']} cores, {memory:.0f} GiB; OMP_NUM_THREADS: {threads}.",
+        f"Measured on {machine['processor']}, {machine['cores']} cores, {memory:.0f} GiB.",
     ]
     if _grown(results):
         lines += ["", "![Time and memory against patients, genes and patches](scale.svg)"]
@@ -117,8 +115,8 @@ def _not_measured(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 _SIZES = ("patients", "genes", "patches")
 _TRAINING = ("patches, GB", "read, s", "step, s", "epoch cold, s", "epoch warm, s", "share cold", "share warm",
-             "memory, GB")  # fmt: skip
-_PANEL = ("shared work, s", "core panel, s", "memory, GB")
+             "threads", "memory, GB")  # fmt: skip
+_PANEL = ("shared work, s", "core panel, s", "threads", "memory, GB")
 
 
 def _size(row: Mapping[str, Any]) -> tuple[int, ...]:
@@ -131,11 +129,12 @@ def _training_cells(found: Mapping[str, Any]) -> list[str]:
         f"{found[f'{name}_cpu_s']:.3g} ({found[f'{name}_s']:.3g})" for name in ("step", "epoch_cold", "epoch_warm")
     ]
     shares = [f"{100 * found[name]:.2g} %" for name in ("share_cold", "share_warm")]
-    return [f"{found['patch_bytes'] / 1e9:.2f}", *times, *shares]
+    return [f"{found['patch_bytes'] / 1e9:.2f}", *times, *shares, str(found["threads"])]
 
 
 def _panel_cells(found: Mapping[str, Any]) -> list[str]:
-    return [f"{found[f'{name}_cpu_s']:.3g} ({found[f'{name}_s']:.3g})" for name in ("prepare", "panel")]
+    times = [f"{found[f'{name}_cpu_s']:.3g} ({found[f'{name}_s']:.3g})" for name in ("prepare", "panel")]
+    return [*times, str(found["threads"])]
 
 
 def _stopped(row: Mapping[str, Any]) -> str:
