@@ -44,7 +44,7 @@ def test_resumes_and_states_what_was_stopped(asked: list[tuple[str, int]], tmp_p
     scale.main([*ARGUMENTS, "--limit", "50", "--out", str(tmp_path)])
     assert asked == [("training", 200), ("panel", 200), ("training", 400), ("panel", 400)]
     page = (tmp_path / "scale.md").read_text()
-    assert "| 200 | 10 | 2 | 0.00 | (1) | 2 (2) | 2 (2) | 2 (2) | 50 % | 12 % | 2.00 |" in page
+    assert "| 200 | 10 | 2 | 0.00 | (1) | 2 (2) | 2 (2) | 2 (2) | 50 % | 12 % | 1 | 2.00 |" in page
     assert "| 400 | 10 | 2 | over time of 50 s; reached: step in 5 s |" in page
     assert "Of no step here the data path is more than 50 % cold and 12 % warm; the aim is a third. At 200 " in page
     assert "in CPU-seconds: support_genes 4, crps 1.5." in page
