@@ -279,7 +279,8 @@ def plan(sweep: Sweep, registry: Registry, cohort: Cohort, fingerprint: str, fol
                 for variant, fraction in sweep.variants(name, registry[name]):
                     source = tuned[name][fold.hash()] if variant == TUNED else None
                     settings = resolved[name] if source is None else found[name, fold.hash()]
-                    cell = _cell(sweep, registry[name], settings, fold, repeat, fingerprint, source, fraction)
+                    counted = registry[name].reads_counts and cohort.counts is not None
+                    cell = _cell(sweep, registry[name], settings, fold, repeat, fingerprint, source, fraction, counted)
                     cells.append(replace(cell, skip=broken.get(name) or registry[name].unavailable))
     return Plan(sweep, fingerprint, chosen, tuple(cells))
 
@@ -323,6 +324,7 @@ def _cell(
     fingerprint: str,
     tuned: TunedFold | None,
     train_fraction: float,
+    counted: bool,
 ) -> Cell:
     content = settings.model_dump(mode="json")
     scarce = {} if train_fraction == 1.0 else {"train_fraction": train_fraction}
@@ -342,6 +344,7 @@ def _cell(
             "device": sweep.device,
             **scarce,
             **of_file,
+            **({"counts": "layer"} if counted else {}),
         }
     )
     metrics = metric_versions(sweep.panel, scarce=bool(scarce))

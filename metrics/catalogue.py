@@ -370,7 +370,10 @@ _CLOSER = {
     "trio_share": ("closer to three", "Lowe 2004, section 7.1, for the third and fourth nearest distances"),
 }
 _POOLS = {"": ("training", "real"), "validation_": ("validation", "test")}
-_PARTS = {"": "rows for test patients", "train_": "rows for training patients, from which downstream classifiers learn,"}
+_PARTS = {
+    "": "rows for test patients",
+    "train_": "rows for training patients, from which downstream classifiers learn,",
+}
 MADE = tuple(_CLOSER)
 """Names of the shares of rows made from one, two and three real rows: of `memorisation.donor_shares`."""
 COPIED = tuple(f"{part}{pool}" for pool in _POOLS for part in _PARTS)

@@ -29,10 +29,11 @@ def _entry(
     source: str,
     modules: tuple[str, ...] = (),
     install: str = "",
+    reads_counts: bool = False,
     **settings: Any,
 ) -> Entry:
     """An entry of a trained family: its class, the module of its settings, and settings unlike its defaults."""
-    return Entry(name, target, family, conditions, summary, of, settings, source, modules, install)
+    return Entry(name, target, family, conditions, summary, of, settings, source, modules, install, reads_counts)
 
 
 _gan = partial(
@@ -66,6 +67,7 @@ _scvi = partial(
     of="gexbench.models.scvi.settings:ScviSettings",
     source="Lopez et al. 2018, Deep generative modeling for single-cell transcriptomics",
     modules=("scvi",),
+    reads_counts=True,
     install="pip install scvi-tools",
 )
 

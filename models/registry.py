@@ -39,6 +39,7 @@ class Entry:
         source: where the method was published; empty without one.
         modules: modules its dependency provides; missing ones make it unavailable.
         install: the command that installs them.
+        reads_counts: it reads the read counts that a cohort keeps beside its expression (`Split.counts`).
         returns_real_rows: its rows are real patients' rows, which never leave the machine unasked.
         file: the file that the user named, of which `target`'s class is part; None for a generator in a module.
         broken: why the package that it comes from cannot be imported; empty when it can.
@@ -54,6 +55,7 @@ class Entry:
     source: str = ""
     modules: tuple[str, ...] = ()
     install: str = ""
+    reads_counts: bool = False
     returns_real_rows: bool = False
     file: LocalFile | None = None
     broken: str = ""

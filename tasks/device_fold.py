@@ -15,7 +15,7 @@ from gexbench.tasks.errors import InputError
 from gexbench.tasks.folds import Fold, share_of
 from gexbench.tasks.mapped_files import is_mapped
 from gexbench.tasks.mapped_rows import fits
-from gexbench.tasks.split import CohortFacts, Split, Standardiser
+from gexbench.tasks.split import CohortFacts, CountLayer, Split, Standardiser
 
 Place = Literal["auto", "held", "streamed"]
 """Where patches lie: on the device, in the cohort's file, or `auto`: held where they fit (`mapped_rows.HELD_SHARE`)."""
@@ -111,6 +111,7 @@ def put_on_device(
             conditions=conditions.take(rows[part]),
             genes=cohort.genes,
             cohort=facts,
+            counts=None if cohort.counts is None else CountLayer(cohort.counts, rows[part]),
         )
         for part, values in expression.items()
     )

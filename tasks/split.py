@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gexbench.tasks.conditions import Conditions
@@ -46,6 +49,27 @@ class CohortFacts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CountLayer:
+    """Read counts that a cohort keeps beside its expression, for the generators that ask for them.
+
+    Attributes:
+        counts: (samples, genes) int32 of the whole cohort, in the machine's memory.
+        rows: (n,) the split's rows of it.
+    """
+
+    counts: NDArray[np.int32]
+    rows: NDArray[np.intp]
+
+    def take(self, places: Tensor) -> "CountLayer":
+        """Of some of the split's rows, in their order."""
+        return CountLayer(self.counts, self.rows[places.cpu().numpy()])
+
+    def on(self, device: torch.device) -> Tensor:
+        """The split's counts, a new (n, genes) float32 tensor."""
+        return torch.from_numpy(self.counts[self.rows].astype(np.float32)).to(device)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Split:
     """Patients of one part of a fold (training or validation).
 
@@ -56,6 +80,8 @@ class Split:
         conditions: conditions of the same n patients, in the same order.
         genes: gene names, the columns.
         cohort: facts of the cohort.
+        counts: read counts of the same rows and genes, where the cohort keeps them beside another unit. A generator
+            that reads them says so in its registry entry (`reads_counts`).
     """
 
     expression: Tensor
@@ -64,6 +90,7 @@ class Split:
     conditions: Conditions
     genes: tuple[str, ...]
     cohort: CohortFacts
+    counts: CountLayer | None = None
 
     def __len__(self) -> int:
         return len(self.expression)

@@ -94,7 +94,9 @@ MUTATIONS = (
         "return spread / within_class_squares(y, classes)",
     ),
     _STRUCTURE("values at the floor not counted", "<= floor + tolerance", "< floor - tolerance"),
-    _COPIES("copy gate: the nearest row taken twice", "xp.maximum(near[:, 1:], size)", "xp.maximum(near[:, :-1], size)"),
+    _COPIES(
+        "copy gate: the nearest row taken twice", "xp.maximum(near[:, 1:], size)", "xp.maximum(near[:, :-1], size)"
+    ),
     _COPIES("copy gate: wrong side", "training) < threshold)", "training) > threshold)"),
     _COPIES("copy gate: wrong tail", "COPY_PERCENTILE = 1.0", "COPY_PERCENTILE = 99.0"),
     _COPIES(

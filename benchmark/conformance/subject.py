@@ -139,16 +139,18 @@ def _taken(data: DeviceFold, train_ids: list[str]) -> DeviceFold:
     expression = data.train.expression[rows]
     standardiser = Standardiser.fit(expression)
 
-    def split(of: Split, values: torch.Tensor, conditions: Conditions) -> Split:
+    def split(of: Split, values: torch.Tensor, conditions: Conditions, kept: torch.Tensor) -> Split:
         return replace(
             of,
+            counts=None if of.counts is None else of.counts.take(kept),
             expression=values,
             standardised=standardiser.forward(values),
             standardiser=standardiser,
             conditions=conditions,
         )
 
-    train = split(data.train, expression, data.train.conditions.take(rows))
-    validation = split(data.validation, data.validation.expression, data.validation.conditions)
+    train = split(data.train, expression, data.train.conditions.take(rows), rows)
+    every = torch.arange(len(data.validation), device=rows.device)
+    validation = split(data.validation, data.validation.expression, data.validation.conditions, every)
     fold = Fold(data.fold.track, data.fold.index, tuple(train_ids), data.fold.validation, data.fold.test)
     return DeviceFold(fold, train, validation, data.test_conditions, train.conditions)

@@ -88,6 +88,7 @@ class LabelCombinations:
             expression=split.expression[rows],
             standardised=split.standardised[rows],
             conditions=split.conditions.take(rows),
+            counts=None if split.counts is None else split.counts.take(rows),
         )
 
     def finest(self, conditions: Conditions) -> Tensor:

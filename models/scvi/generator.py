@@ -1,6 +1,7 @@
 """scVI (scvi-tools) as a generator of the suite."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from gexbench.models.conditioning.labels import LabelCombinations
 from gexbench.models.contract import Budget, Generator, Progress, Samples, Unavailable, silent
 from gexbench.models.dispersion import report_dispersion
 from gexbench.models.registry import Condition
+from gexbench.models.scvi.count_layer import LayerScale, NotProportional
 from gexbench.models.scvi.counts import CountScale
 from gexbench.models.scvi.network import CountSource, network_of, posterior, start_from_moments
 from gexbench.models.scvi.settings import ScviSettings
@@ -33,12 +35,16 @@ class Scvi(Generator):
 
     Network, likelihood and training plan are those of scvi-tools; the rest is what a fair generator needs: latents
     and log totals are drawn from distributions fitted to the training patients (`ScviSettings.prior`), counts are
-    drawn from the likelihood, never its mean, and returned in the cohort's unit. Source: Lopez et al. 2018, "Deep
+    drawn from the likelihood, never its mean, and returned in the cohort's unit. Counts are the cohort's count layer
+    where it has one that its unit follows from (`LayerScale`; totals in both are then drawn together),
+    else those of its unit (`CountScale`). Source: Lopez et al. 2018, "Deep
     generative modeling for single-cell transcriptomics".
     """
 
     Settings: ClassVar[type[GeneratorSettings]] = ScviSettings
     settings: ScviSettings
+    _scale: CountScale | LayerScale
+    _totals: Tensor | None
 
     @classmethod
     def conditions_used(cls, settings: GeneratorSettings) -> frozenset[Condition]:
@@ -53,10 +59,8 @@ class Scvi(Generator):
             Unavailable: the cohort's unit is not count-like, or patients have no counts at all.
             Diverged: a loss is not finite, or samples collapse.
         """
-        self._scale, self._genes = CountScale.of(train.cohort.unit), train.genes
-        self._combinations = LabelCombinations.of(train.conditions)
-        counts = self._scale.counts(train.expression)
-        self._zero_shares = self._scale.zero_shares(train.expression)
+        self._genes, self._combinations = train.genes, LabelCombinations.of(train.conditions)
+        counts = self._read(train)
         _check_totals(counts, train)
         device = train.expression.device
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -65,9 +69,32 @@ class Scvi(Generator):
                 network = network_of(len(train.genes), self._classes, self.settings)
             start_from_moments(network, counts, train.conditions.finest)
             self._fit(network, counts, (train, validation), seed, progress)
-        if self._scale.rounded:
-            drawn = "drawn counts get a random fraction back" if self.settings.dequantise else "drawn counts are whole"
-            self.report.warnings.append(f"{self._scale.source} as counts; {drawn}")
+        self.report.warnings += self._said()
+
+    def _read(self, train: Split) -> Tensor:
+        """Counts (n, genes) of the training rows; sets the way back to the cohort's unit."""
+        self._totals = None
+        unlike: list[str] = []
+        if train.counts is not None and train.cohort.unit.name != "counts":
+            counts = train.counts.on(train.expression.device)
+            try:
+                self._scale, self._totals = LayerScale.fit(train.cohort.unit, train.expression, counts)
+                return counts
+            except NotProportional as reason:
+                unlike.append(f"count layer not used: {reason}")
+        self._scale = CountScale.of(train.cohort.unit)
+        self._zero_shares = self._scale.zero_shares(train.expression)
+        self.report.warnings += unlike
+        return self._scale.counts(train.expression)
+
+    def _said(self) -> list[str]:
+        """Where the counts come from, for the generator's row; nothing where the unit is counts."""
+        if isinstance(self._scale, LayerScale):
+            return [f"the cohort's count layer as counts; drawn ones become {self._scale.unit} by fitted gene factors"]
+        if not self._scale.rounded:
+            return []
+        drawn = "drawn counts get a random fraction back" if self.settings.dequantise else "drawn counts are whole"
+        return [f"{self._scale.source} as counts; {drawn}"]
 
     def _fit(self, network: Any, counts: Tensor, splits: tuple[Split, Split], seed: int, progress: Progress) -> None:
         settings, (training, validation) = self.settings, splits
@@ -93,7 +120,7 @@ class Scvi(Generator):
 
         def keep() -> None:
             source = self._source
-            best[:] = [CountSource(kept_weights(network), source.mixture, source.total, source.labelled)]
+            best[:] = [replace(source, network=kept_weights(network))]
 
         run = TrainingRun(settings.steps, checkpoints=settings.checkpoints, score=scored, keep=keep, progress=progress)
         train(network, batches, settings, run)
@@ -112,9 +139,11 @@ class Scvi(Generator):
 
     def _prior(self, network: Any, counts: Tensor, labels: Tensor, seed: int) -> CountSource:
         """What to sample from, fitted to the training rows."""
-        library = counts.sum(1, keepdim=True).log()
-        total = torch.cat([library.mean(0), library.std(0, correction=0).clamp_min(1e-6)])
-        mean, scale = (library - total[0]) / total[1], torch.zeros_like(library)
+        sizes = counts.sum(1, keepdim=True).log()
+        if self._totals is not None:
+            sizes = torch.cat([sizes, self._totals], dim=1)
+        total = torch.stack([sizes.mean(0), sizes.std(0, correction=0).clamp_min(1e-6)], dim=1)
+        mean, scale = (sizes - total[:, 0]) / total[:, 1], torch.zeros_like(sizes)
         if self.settings.prior == "aggregate":
             latent_mean, latent_scale = posterior(network, counts, labels)
             mean, scale = torch.cat([latent_mean, mean], dim=1), torch.cat([latent_scale, scale], dim=1)
@@ -146,20 +175,32 @@ class Scvi(Generator):
         source = self._source
         tensors |= {f"network.{name}": value for name, value in source.network.state_dict().items()}
         tensors |= {f"prior.{name}": getattr(source.mixture, name) for name in ("weights", "means", "factors")}
-        tensors |= {"total": source.total, "zero_shares": self._zero_shares}
+        tensors["total"] = source.total
+        if isinstance(self._scale, LayerScale):
+            return {**tensors, "gene_factors": self._scale.gene_factors}, {
+                **facts,
+                "genes": list(self._genes),
+                "unit": self._scale.unit,
+            }
+        tensors["zero_shares"] = self._zero_shares
         return tensors, {**facts, "genes": list(self._genes), "linear_unit": self._scale.name}
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
         """The inverse of `state`; the network is built anew from the settings."""
         held = {name: value.to(device) for name, value in tensors.items()}
-        self._scale, self._genes = CountScale(facts["linear_unit"]), tuple(facts["genes"])
-        self._zero_shares, self._combinations = held["zero_shares"], LabelCombinations.restored(held, facts)
+        self._genes, self._combinations = tuple(facts["genes"]), LabelCombinations.restored(held, facts)
+        if "gene_factors" in held:
+            self._scale = LayerScale(facts["unit"], held["gene_factors"])
+        else:
+            self._scale, self._zero_shares = CountScale(facts["linear_unit"]), held["zero_shares"]
         with torch.device("meta"):
             network = network_of(len(self._genes), self._classes, self.settings)
         weights = {name.removeprefix("network."): held[name] for name in held if name.startswith("network.")}
         network.load_state_dict(weights, assign=True)
         mixture = LatentMixture(held["prior.weights"], held["prior.means"], held["prior.factors"])
-        self._source = CountSource(network.eval().requires_grad_(False), mixture, held["total"], self._labelled)
+        self._source = CountSource(
+            network.eval().requires_grad_(False), mixture, held["total"].reshape(-1, 2), self._labelled
+        )
 
     @property
     def _labelled(self) -> bool:
@@ -176,7 +217,9 @@ class Scvi(Generator):
 
     def _rows(self, labels: Tensor, seed: int) -> Tensor:
         """Draws (B, genes) in the cohort's unit."""
-        counts = self._source.counts(labels, seed)
+        counts, totals = self._source.draw(labels, seed)
+        if isinstance(self._scale, LayerScale):
+            return self._scale.rows(counts, totals)
         if self.settings.dequantise:
             generator = torch.Generator().manual_seed(derive_seed(seed=seed, purpose="fractions"))
             counts = self._scale.dequantised(counts, self._zero_shares, generator)

@@ -94,9 +94,10 @@ class CountSource:
 
     Attributes:
         network: in evaluation mode.
-        mixture: of (z, log total) for `prior="aggregate"`, of the log total alone for `standard`; the log total is
-            standardised. One component per finest label with labels.
-        total: (2,) mean and sd of the log totals of the training rows.
+        mixture: of (z, sizes) for `prior="aggregate"`, of the sizes alone for `standard`; they are standardised. One
+            component per finest label with labels.
+        total: (sizes, 2) mean and sd over the training rows of the log total and, where the cohort's unit follows
+            from a count layer, of the log total in the linear unit.
         labelled: whether labels are given.
     """
 
@@ -106,8 +107,10 @@ class CountSource:
     labelled: bool
 
     @torch.no_grad()
-    def counts(self, labels: Tensor, seed: int) -> Tensor:
+    def draw(self, labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         """Draws from the likelihood at drawn latents and totals, (B, genes) on the device, for label codes.
+
+        Beside them the drawn sizes after the total, (B, 1) or (B, 0).
 
         All noise is drawn on the CPU: another device gives the same rows up to rounding of the network's output,
         which can, rarely, turn a draw by rejection into another one.
@@ -115,14 +118,15 @@ class CountSource:
         generator = torch.Generator().manual_seed(seed)
         components = labels[:, 0] if self.labelled else self.mixture.choose(len(labels), generator)
         drawn = self.mixture.draw(components, generator)
-        latents = drawn[:, :-1]
+        latents, sizes = drawn[:, : -len(self.total)], drawn[:, -len(self.total) :]
+        sizes = sizes * self.total[:, 1] + self.total[:, 0]
         if not latents.shape[1]:
             shape = (len(labels), self.network.n_latent)
             latents = torch.randn(shape, generator=generator, device="cpu").to(drawn.device)
-        library = drawn[:, -1:] * self.total[1] + self.total[0]
         given = inputs_of(labels if self.labelled else labels[:, :0])
-        likelihood = self.network.generative(z=latents, library=library, **given)["px"]
-        return torch.from_numpy(_drawn(likelihood, np.random.default_rng(seed))).to(drawn.device)
+        likelihood = self.network.generative(z=latents, library=sizes[:, :1], **given)["px"]
+        counts = _drawn(likelihood, np.random.default_rng(seed))
+        return torch.from_numpy(counts).to(drawn.device), sizes[:, 1:]
 
 
 def _drawn(likelihood: Any, random: np.random.Generator) -> NDArray[np.float32]:

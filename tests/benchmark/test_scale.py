@@ -14,7 +14,11 @@ from gexbench.tasks.mapped_files import is_mapped
 
 TRAINING = {"threads": 1, "patch_bytes": 10**6, "read_s": 1.0, "share_cold": 0.5, "share_warm": 0.125}
 TRAINING |= {f"{name}_{kind}": 2.0 for name in ("step", "epoch_cold", "epoch_warm") for kind in ("s", "cpu_s")}
-PANEL = {"threads": 2, "cpu_seconds_by_step": {"crps": 1.5, "support_genes": 4.0}, "notes": ["classifiers are fitted on a sample"]}
+PANEL = {
+    "threads": 2,
+    "cpu_seconds_by_step": {"crps": 1.5, "support_genes": 4.0},
+    "notes": ["classifiers are fitted on a sample"],
+}
 PANEL |= {f"{name}_{kind}": 3.0 for name in ("prepare", "panel") for kind in ("s", "cpu_s")}
 ARGUMENTS = ["--patients", "200", "400", "--genes", "--patches", "--base", "200", "10", "2"]
 

@@ -114,13 +114,13 @@ def source(genes: int, **settings: Any) -> CountSource:
         network.px_r.fill_(math.log(2.0))
     zeros = torch.zeros(4, 3)
     prior = of_labels(zeros, zeros, torch.zeros(4, dtype=torch.int64), 1)
-    return CountSource(network, prior, torch.tensor([8.0, 0.0]), labelled=False)
+    return CountSource(network, prior, torch.tensor([[8.0, 0.0]]), labelled=False)
 
 
 @pytest.mark.parametrize(("likelihood", "zeros"), [("nb", 0.0), ("zinb", 0.25)])
 def test_draws_have_the_moments_of_the_likelihood(likelihood: str, zeros: float) -> None:
     with torch.random.fork_rng():
-        drawn = source(40, likelihood=likelihood).counts(torch.zeros((2000, 0), dtype=torch.int64), seed=1).double()
+        drawn = source(40, likelihood=likelihood).draw(torch.zeros((2000, 0), dtype=torch.int64), seed=1)[0].double()
     rate = math.exp(8.0) / 40
     extra = (drawn == 0).double().mean().item()
     assert extra == pytest.approx(zeros + (1 - zeros) * (1 + rate / 2) ** -2, abs=0.006)
