@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from gexbench.benchmark.cheat_rows import CHEATS, HONEST
-from gexbench.benchmark.cheat_scoring import BESIDE, COPIES, TRAIN_COPIES, VALIDATION_COPIES, Measured
+from gexbench.benchmark.cheat_scoring import BESIDE, Measured
+from gexbench.leaderboards.copies import COPIES, OF_TRAINING, OF_VALIDATION
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 from gexbench.metrics.catalogue import CATALOGUE, lookup, split_key
 from gexbench.metrics.scores import COPY_GATE, References, cell_score, undiscriminating
@@ -19,11 +20,13 @@ from gexbench.metrics.specification import Family, Panel
 from gexbench.tasks.errors import InputError
 
 COLUMNS = ("cohort", "fold", "panel", "test_share", "row", "key", "value", "floor", "ceiling")
-GATES: Mapping[str, str] = {
-    COPIES: "copy gate",
-    TRAIN_COPIES: "copy gate of the rows for training patients",
-    VALIDATION_COPIES: "validation copy gate",
+GATES: Mapping[str, tuple[str, ...]] = {
+    "copy gate": (COPIES,),
+    "copy gate of the rows for training patients": (f"train_{COPIES}",),
+    "gate of pairs and trios": tuple(name for name in OF_TRAINING if not name.endswith(COPIES)),
+    "validation copy gate": OF_VALIDATION,
 }
+"""Title → the shares of which none may be too large."""
 LOWEST = 3
 
 
@@ -157,10 +160,9 @@ def _verdict(found: Scored, name: str) -> Verdict:
     spoils = next(cheat.spoils_honest_rows for cheat in CHEATS if cheat.name == name)
     failed = [
         title
-        for gate, title in GATES.items()
-        if not np.isnan(found.beside[gate][honest]).all()  # a gate that the table is older than judges nothing
-        and fails(found.beside[gate][at])
-        and not (spoils and fails(found.beside[gate][honest]))
+        for title, gate in GATES.items()
+        if any(fails(found.beside[share][at]) for share in gate if _known(found, share))
+        and not (spoils and any(fails(found.beside[share][honest]) for share in gate if _known(found, share)))
     ]
     means = found.scores[at].mean(axis=0)
     lowest = np.argsort(means, kind="stable")[:LOWEST]
@@ -173,6 +175,11 @@ def _verdict(found: Scored, name: str) -> Verdict:
         by_gates=tuple(failed),
         lowest=tuple((found.keys[key], float(means[key])) for key in lowest),
     )
+
+
+def _known(found: Scored, share: str) -> bool:
+    """Whether the table holds it: one that the table is older than judges nothing."""
+    return not bool(np.isnan(found.beside[share][found.rows.index(HONEST)]).all())
 
 
 def fails(shares: FloatArray) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.benchmark.training import compact
-from gexbench.benchmark.two_donors import blended_rows, mosaic_rows
+from gexbench.benchmark.few_donors import averaged_rows, blended_rows, mosaic_rows
 from gexbench.metrics.fold import RealFold
 from gexbench.tasks.seeds import derive_seed
 
@@ -133,6 +133,11 @@ def train_blend(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
     return blended_rows(part.rows, part.labels, fold, rng)
 
 
+def train_trio(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
+    """Each row averaged with two training rows of its class, drawn apart so that means and covariances are kept."""
+    return averaged_rows(part.rows, part.labels, fold, rng, others=2)
+
+
 def train_mosaic(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
     """Modules of genes from each row and from a training row of its class, about equally far from either."""
     return mosaic_rows(part.rows, part.labels, fold, rng)
@@ -148,6 +153,9 @@ CHEATS: tuple[Cheat, ...] = (
     Cheat("train-copy-noise-0.5", "training rows plus noise of 0.5 sd", "train-copy", change=partial(noisy, sds=0.5)),
     Cheat("train-copy-noise-1", "training rows plus noise of 1 sd", "train-copy", change=partial(noisy, sds=1.0)),
     Cheat("train-blend", "two training rows of the type mixed, its spread kept", "train-copy", change=train_blend),
+    Cheat(
+        "train-trio", "the mean of three training rows of the type, its spread kept", "train-copy", change=train_trio
+    ),
     Cheat("train-mosaic", "modules of genes from two training rows of the type", "train-copy", change=train_mosaic),
     Cheat("validation-copy", "validation rows of the same type (another draw than real-holdout's)", HONEST, repeat=1),
     Cheat(

@@ -13,6 +13,7 @@ from gexbench.benchmark.scoring import prepare_fold, score
 from gexbench.benchmark.store import Store
 from gexbench.benchmark.sweep import Cell, Plan, plan, sweep_of
 from gexbench.benchmark.training import train_and_sample
+from gexbench.leaderboards.copies import COPY_METRICS
 from gexbench.metrics.catalogue import panel_specifications, split_key
 from gexbench.metrics.gene_sets import GeneSets
 from gexbench.metrics.panel import PreparedFold
@@ -28,9 +29,8 @@ from gexbench.tasks.simulated_oracle import why_not_simulated
 BUDGET: BudgetName = "quick"
 """Of the references: it has no effect on them."""
 SCHEMA = 1
-COPIES, TRAIN_COPIES, VALIDATION_COPIES = "copy_share", "train_copy_share", "validation_copy_share"
 SKILL, MEMBERSHIP = "conditional_skill", "membership_distance_auc"
-BESIDE = (COPIES, TRAIN_COPIES, VALIDATION_COPIES, SKILL, MEMBERSHIP)
+BESIDE = (*COPY_METRICS, SKILL, MEMBERSHIP)
 """Metrics that the page shows beside the scored ones."""
 
 

@@ -122,9 +122,10 @@ def test_a_mosaic_takes_every_gene_from_one_of_two_training_rows_of_its_class(re
     assert (changed("train-mosaic", Part(pool, labels), real, seed=1) != rows).any()
 
 
-def test_a_blend_keeps_means_and_spread_within_classes_and_the_floor(real):
+@pytest.mark.parametrize("blend", ["train-blend", "train-trio"])
+def test_a_blend_keeps_means_and_spread_within_classes_and_the_floor(real, blend):
     pool, labels = real.train, real.labels[real.finest][0]
-    rows = changed("train-blend", Part(pool, labels), real)
+    rows = changed(blend, Part(pool, labels), real)
     assert rows.min() >= real.floor
     high = pool.min(axis=0) > 1.0  # genes that no floor cuts
     for name in np.unique(labels):
@@ -195,6 +196,8 @@ def test_every_cheat_scores_lower_than_real_rows_or_fails_a_gate(measured):
     copies = {"train-copy", "train-copy-noise-0.5", "train-copy-noise-1"}
     assert all("copy gate" in judged[name].by_gates for name in copies)
     assert "validation copy gate" in judged["validation-copy"].by_gates
+    assert all("gate of pairs and trios" in judged[name].by_gates for name in (*TWO_DONORS, "train-trio"))
+    assert all("copy gate" not in judged[name].by_gates for name in TWO_DONORS)
     assert all(judged[name].difference < -0.02 for name in judged.keys() - copies - {"validation-copy", "train-blend"})
     assert all(
         "validation copy gate" not in judged[cheat.name].by_gates for cheat in CHEATS if cheat.spoils_honest_rows

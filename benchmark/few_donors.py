@@ -1,7 +1,7 @@
-"""Rows made from two real rows of a class each, about equally far from both.
+"""Rows made from two or more real rows of a class each, about equally far from them.
 
-They are made to pass the copy gate, which asks whether one training row is much nearer than the next, and they leak two
-patients each. A blend keeps means and covariances of its class; a mosaic keeps every value a real one.
+They are made to pass a gate that asks only whether one training row is much nearer than the next, and they leak all
+their donors. Blends and averages keep means and covariances of their class; a mosaic keeps every value a real one.
 """
 
 import numpy as np
@@ -24,10 +24,7 @@ def blended_rows(rows: Values, labels: NDArray[np.str_], fold: RealFold, rng: np
     Two independent rows of a class give a row of the same mean and covariance at every angle t. Values below the
     unit's floor are set to it. Arguments as ``mosaic_rows``.
     """
-    donors = _second_donors(rows, labels, fold, rng)
-    means, train_labels = np.empty_like(rows), fold.labels[fold.finest][0]
-    for name in np.unique(labels):
-        means[labels == name] = fold.train[train_labels == name].mean(axis=0, dtype=np.float64)
+    donors, means = _second_donors(rows, labels, fold, rng), _class_means(labels, fold)
     first, second = (rows - means).astype(np.float64), (donors - means).astype(np.float64)
     scale = 1.0 / _spread(fold) ** 2
     aa, bb, ab = first**2 @ scale, second**2 @ scale, (first * second) @ scale
@@ -38,6 +35,22 @@ def blended_rows(rows: Values, labels: NDArray[np.str_], fold: RealFold, rng: np
     even = np.abs(nearer - farther).argmin(axis=0)
     blend = means + x[even] * first + y[even] * second
     return np.asarray(blend if fold.floor is None else np.maximum(blend, fold.floor), dtype=np.float32)
+
+
+def averaged_rows(
+    rows: Values, labels: NDArray[np.str_], fold: RealFold, rng: np.random.Generator, *, others: int
+) -> Values:
+    """m + √k (mean of k rows − m): a row and k − 1 = ``others`` training rows of its class with mean m.
+
+    k independent rows of a class give a row of the same mean and covariance. Else as ``blended_rows``; a class of few
+    rows may give one of them twice.
+    """
+    means = _class_means(labels, fold)
+    deviations = (rows - means).astype(np.float64)
+    for _ in range(others):
+        deviations += _second_donors(rows, labels, fold, rng) - means
+    averaged = means + deviations / np.sqrt(others + 1)
+    return np.asarray(averaged if fold.floor is None else np.maximum(averaged, fold.floor), dtype=np.float32)
 
 
 def mosaic_rows(rows: Values, labels: NDArray[np.str_], fold: RealFold, rng: np.random.Generator) -> Values:
@@ -52,6 +65,14 @@ def mosaic_rows(rows: Values, labels: NDArray[np.str_], fold: RealFold, rng: np.
     donors, modules = _second_donors(rows, labels, fold, rng), _modules(fold.train)
     weights = ((rows - donors) / _spread(fold)) ** 2 @ np.eye(modules.max() + 1)[modules]
     return np.where(_even_halves(weights, rng)[:, modules], rows, donors).astype(np.float32)
+
+
+def _class_means(labels: NDArray[np.str_], fold: RealFold) -> Values:
+    """Mean of the training rows of each row's class, (n, genes)."""
+    means, train_labels = np.empty((len(labels), len(fold.genes)), dtype=np.float32), fold.labels[fold.finest][0]
+    for name in np.unique(labels):
+        means[labels == name] = fold.train[train_labels == name].mean(axis=0, dtype=np.float64)
+    return means
 
 
 def _spread(fold: RealFold) -> NDArray[np.float64]:
