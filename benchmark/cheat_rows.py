@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.benchmark.training import compact
 from gexbench.benchmark.few_donors import averaged_rows, blended_rows, mosaic_rows
+from gexbench.benchmark.training import compact
 from gexbench.metrics.fold import RealFold
 from gexbench.tasks.seeds import derive_seed
 
@@ -153,9 +153,7 @@ CHEATS: tuple[Cheat, ...] = (
     Cheat("train-copy-noise-0.5", "training rows plus noise of 0.5 sd", "train-copy", change=partial(noisy, sds=0.5)),
     Cheat("train-copy-noise-1", "training rows plus noise of 1 sd", "train-copy", change=partial(noisy, sds=1.0)),
     Cheat("train-blend", "two training rows of the type mixed, its spread kept", "train-copy", change=train_blend),
-    Cheat(
-        "train-trio", "the mean of three training rows of the type, its spread kept", "train-copy", change=train_trio
-    ),
+    Cheat("train-trio", "the mean of three training rows of the type, spread kept", "train-copy", change=train_trio),
     Cheat("train-mosaic", "modules of genes from two training rows of the type", "train-copy", change=train_mosaic),
     Cheat("validation-copy", "validation rows of the same type (another draw than real-holdout's)", HONEST, repeat=1),
     Cheat(

@@ -33,7 +33,7 @@ _LEGEND = (
     ("Mean rank", "over metrics and folds by score; win rate over opponents and folds by overall score; both among "
      "ranked generators."),
     ("Conditional skill:", "1 − CRPS / CRPS of training draws of the same label, beside the overall score."),
-    ("Copies:", "share of rows that the copy gate (5 %) takes for copies of training or validation rows."),
+    ("Copies:", "share of rows that the copy gate (5 %) finds made of one to three training or validation rows."),
     ("References", "are in grey italics, stand where they would rank, and take no rank."),
 )  # fmt: skip
 

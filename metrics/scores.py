@@ -13,7 +13,7 @@ from gexbench.metrics.catalogue import FAMILY_WEIGHTS, lookup
 from gexbench.metrics.specification import Family, MetricSpecification
 
 COPY_GATE = 0.05
-"""``copy_share`` above which a row stands below the line, unranked."""
+"""Share of rows made of one, two or three known rows above which a generator stands below the line, unranked."""
 DISCRIMINATION = 5.0
 """Gap between floor and ceiling, in sds of the ceiling over folds, below which a metric says nothing."""
 
