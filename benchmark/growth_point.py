@@ -51,7 +51,7 @@ METRICS: dict[str, Callable[[Rows, Rows], Work]] = {
     "Wasserstein per gene": lambda real, synthetic: lambda: distribution.wasserstein_1d(real, synthetic),
     "KS per gene": lambda real, synthetic: lambda: distribution.ks(real, synthetic),
     "correlations": lambda real, synthetic: lambda: structure.correlation_mse(real, synthetic),
-    "copy gate": lambda real, synthetic: lambda: memorisation.nearest_ratios(synthetic, real),
+    "copy gate": lambda real, synthetic: lambda: memorisation.donor_ratios(synthetic, real),
     "nearest distance": lambda real, synthetic: lambda: membership.nearest_distances(synthetic, real),
 }
 if importlib.util.find_spec("prdc") is not None:

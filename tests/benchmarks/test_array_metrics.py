@@ -34,7 +34,7 @@ def rows(seed: int, count: int = ROWS, genes: int = GENES) -> np.ndarray:
 def array_metrics(real: np.ndarray, synthetic: np.ndarray, training: np.ndarray) -> dict[str, Callable[[], object]]:
     """Every metric of arrays alone, the radii and correlations of the real side kept as in a prepared fold."""
     radii, correlations = support.radii(real), structure.correlation_matrix(real)
-    threshold = memorisation.copy_threshold(real[:800], training)
+    thresholds = memorisation.donor_thresholds(real[:800], training)
     width, labels = distribution.median_width(training), np.arange(len(real)) % CLASSES
     half = len(real) // 2
     return {
@@ -48,7 +48,7 @@ def array_metrics(real: np.ndarray, synthetic: np.ndarray, training: np.ndarray)
         "correlations": lambda: structure.compare_correlations(correlations, structure.correlation_matrix(synthetic)),
         "variance_ratio": lambda: structure.variance_ratio(real, synthetic, labels),
         "zero_fraction": lambda: structure.zero_fraction(synthetic, -1.0),
-        "copy_share": lambda: memorisation.copy_share(synthetic, training, threshold),
+        "donor_shares": lambda: memorisation.donor_shares(synthetic, training, thresholds),
         "membership": lambda: membership.membership_attacks(training[:half], real[:half], synthetic, real[half:]),
     }
 
