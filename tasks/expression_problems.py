@@ -14,7 +14,7 @@ _ROWS = 256
 
 
 def expression_problems(expression: ExpressionFile, unit: Unit | None) -> list[str]:
-    """Missing, infinite and too low values, with counts and examples."""
+    """Missing, infinite and too low values, and counts that are no whole numbers, with how many and examples."""
     values, name = expression.values, expression.name
     problems = []
     number, rows, genes = _places(values, lambda block: ~np.isfinite(block))
@@ -29,12 +29,38 @@ def expression_problems(expression: ExpressionFile, unit: Unit | None) -> list[s
     floor = np.float32(unit.floor)
     number, rows, _ = _places(values, lambda block: block < floor)
     if number:
-        lowest = min(float(np.fmin.reduce(values[row])) for row in rows)
+        row = min(rows, key=lambda row: float(np.fmin.reduce(values[row])))
+        place = _place(expression, row, np.nanargmin(values[row]))
         problems.append(
             f"{name}: {number} values in {len(rows)} samples ({examples(expression.samples[rows])}) are below "
-            f"{unit.floor:g}, the floor of {unit.name} (lowest {lowest:g}); check --unit"
+            f"{unit.floor:g}, the floor of {unit.name} (lowest {place}); check --unit"
         )
+    if unit.name == "counts":
+        problems += _fractions(expression)
     return problems
+
+
+def _fractions(expression: ExpressionFile) -> list[str]:
+    """Counts that are no whole numbers; what is below 0 is too low and is said as that."""
+    values = expression.values
+    number, rows, genes = _places(values, _is_fraction)
+    if not number:
+        return []
+    place = _place(expression, rows[0], np.argmax(_is_fraction(values[rows[0]])))
+    return [
+        f"{expression.name}: {number} values in {len(rows)} samples ({examples(expression.samples[rows])}) and "
+        f"{len(genes)} genes are no whole numbers, which counts are (first {place}); round estimated counts (RSEM, "
+        "Salmon), or name the unit that these are in with --unit, for example 'log2(tpm+1)' or 'other'"
+    ]
+
+
+def _is_fraction(block: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return np.asarray((block > 0) & np.isfinite(block) & (block != np.floor(block)))
+
+
+def _place(expression: ExpressionFile, row: np.intp, gene: np.intp) -> str:
+    """A value with its gene and its sample."""
+    return f"{expression.values[row, gene]:g}, {expression.genes[gene]} of {expression.samples[row]}"
 
 
 def _places(

@@ -1,7 +1,7 @@
 """Building a cohort from a user's files."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -14,10 +14,11 @@ from gexbench.tasks.alignment import Aligned, Missing, align, combine, dropped_a
 from gexbench.tasks.anndata_files import has_image_rows
 from gexbench.tasks.card import label_leak
 from gexbench.tasks.clinical_text import FIELDS, clinical_texts, text_columns
-from gexbench.tasks.cohort import MINIMUM_CLASS_SIZE, TEXT_VARIANTS, Cohort, Ragged
+from gexbench.tasks.cohort import TEXT_VARIANTS, Cohort, Ragged
 from gexbench.tasks.duplicates import Duplicates, unique_clinical, unique_expression
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.expression_problems import expression_problems
+from gexbench.tasks.label_problems import class_problems
 from gexbench.tasks.names import checked_name
 from gexbench.tasks.patch_files import PatchFile, read_patches
 from gexbench.tasks.reading import FOLD_COLUMNS, ExpressionFile, read_clinical, read_expression
@@ -179,25 +180,30 @@ def _read(
 ) -> tuple[ExpressionFile | None, pd.DataFrame | None, PatchFile | None]:
     labels = sources.labels or DEFAULT_LABELS
     fields = [column for variant in FIELDS.values() for field in variant for column in field.columns]
-    others = {*labels, *fields, *FOLD_COLUMNS, sources.site_column or DEFAULT_SITE, sources.group or ""}
+    deciding = {*labels, sources.site_column or DEFAULT_SITE, sources.group or ""}
+    others = {*deciding, *fields, *FOLD_COLUMNS}
     expression, clinical, patches = None, None, None
     if sources.expression is None:
         problems.append(f"cohort {sources.name}: no expression file is given")
     else:
         path = sources.expression
         say("read expression", 0, 1)
-        expression = _try(lambda: unique_expression(read_expression(path, others), sources.duplicates), problems)
+        expression = _try(lambda: _unique(read_expression(path, others), sources, deciding), problems)
         say("read expression", 1, 1)
     if sources.clinical is not None:
         path = sources.clinical
         say("read clinical table", 0, 1)
-        clinical = _try(lambda: unique_clinical(read_clinical(path), path.name, sources.duplicates), problems)
+        clinical = _try(lambda: unique_clinical(read_clinical(path), path.name, sources.duplicates, deciding), problems)
         say("read clinical table", 1, 1)
     if (of_patches := _patches_of(sources)) is not None:
         say("read patches", 0, 1)
         patches = _try(lambda: read_patches(of_patches, sources.duplicates), problems)
         say("read patches", 1, 1)
     return expression, clinical, patches
+
+
+def _unique(expression: ExpressionFile, sources: Sources, deciding: Collection[str]) -> ExpressionFile:
+    return unique_expression(expression, sources.duplicates, deciding, sources.unit)
 
 
 def _aligned(
@@ -222,24 +228,9 @@ def _aligned(
     if problems:
         raise InputError(problems)
     aligned = align(tables, labels, patches, site, sources.missing)
-    if problems := _class_problems(aligned, sources):
+    if problems := class_problems(aligned, sources.name, typed=sources.labels is not None):
         raise InputError(problems)
     return aligned, site
-
-
-def _class_problems(aligned: Aligned, sources: Sources) -> list[str]:
-    problems = []
-    owners = pd.Series(aligned.groups, index=aligned.clinical.index)
-    for label in aligned.label_columns:
-        sizes = owners.groupby(aligned.clinical[label]).nunique().sort_values(ascending=False)
-        usable = int((sizes >= MINIMUM_CLASS_SIZE).sum())
-        if usable < 2:
-            found = examples((f"{name}: {size}" for name, size in sizes.items()), 5)
-            problems.append(
-                f"{sources.name}: label {label!r} has {usable} classes of at least {MINIMUM_CLASS_SIZE} patients "
-                f"({found or 'no samples left'}); a label needs two: leave it out of --labels or merge its classes"
-            )
-    return problems
 
 
 def _encoded(aligned: Aligned, sources: Sources, say: Report) -> dict[str, Ragged]:

@@ -193,13 +193,48 @@ def test_duplicates(tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataF
     np.testing.assert_array_equal(np.delete(mean.expression, 4, 0), np.delete(first.expression, 4, 0))
 
 
+@pytest.mark.parametrize("rule", ["first", "mean"])
+def test_rows_of_a_sample_that_differ_in_a_label_are_never_one(
+    tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame, rule: str
+) -> None:
+    """An age may differ (the first counts); a class, a site or a patient may not, in either file."""
+    again = clinical.iloc[[0, 5]].assign(age_diagnosed=1.0)
+    base = sources(tmp_path, expression=expression, clinical=pd.concat([clinical, again]), duplicates=rule)
+    assert build_cohort(base).clinical["age_diagnosed"].iloc[0] == 40
+    again.loc[ids()[5], ["project", "tss"]] = ["GBM", "77"]
+    with pytest.raises(InputError) as raised:
+        build_cohort(sources(tmp_path, expression=expression, clinical=pd.concat([clinical, again]), duplicates=rule))
+    assert raised.value.problems == tuple(
+        f"clinical.parquet: 1 ids have rows that differ in {column!r} (TCGA-05-0005: {values}); keep the right row of "
+        "each"
+        for column, values in (("project", "LUAD and GBM"), ("tss", "05 and 77"))
+    )
+    joined = pd.concat([expression.assign(project=clinical["project"]), expression.iloc[[5]].assign(project="GBM")])
+    with pytest.raises(
+        InputError, match=r"expression.parquet: 1 ids have rows that differ in 'project' \(TCGA-05-0005"
+    ):
+        build_cohort(sources(tmp_path, expression=joined, labels=("project",), duplicates=rule))
+
+
+def test_the_mean_of_counts_is_no_count(tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame) -> None:
+    counts = np.floor(expression)
+    twice = pd.concat([counts, counts.iloc[[4]]])
+    base = sources(tmp_path, expression=twice, clinical=clinical, unit="counts", duplicates="mean")
+    with pytest.raises(InputError, match="--duplicates mean of counts gives fractions"):
+        build_cohort(base)
+    assert len(build_cohort(replace(base, duplicates="first"))) == PATIENTS
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
         (np.nan, r"1 values are missing or infinite, in 1 samples \(TCGA-03-0003\) and 1 genes \(KRAS\)"),
         (np.inf, r"1 values are missing or infinite"),
         (1e39, r"1 values are missing or infinite"),
-        (-0.5, r"1 values in 1 samples \(TCGA-03-0003\) are below 0, the floor of log2\(rsem\+1\) \(lowest -0.5\)"),
+        (
+            -0.5,
+            r"1 values in 1 samples \(TCGA-03-0003\) are below 0, the floor of log2\(rsem\+1\) \(lowest -0.5, KRAS of ",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore:overflow")
@@ -222,8 +257,24 @@ def test_bad_values_are_counted_over_all_blocks_of_rows(monkeypatch: pytest.Monk
     assert expression_problems.expression_problems(table, Unit("log2(tpm+1)")) == [
         "x.csv: 2 values are missing or infinite, in 2 samples (S0, S6) and 2 genes (A, C); fill them in or leave "
         "these out",
-        "x.csv: 2 values in 2 samples (S3, S5) are below 0, the floor of log2(tpm+1) (lowest -2); check --unit",
+        "x.csv: 2 values in 2 samples (S3, S5) are below 0, the floor of log2(tpm+1) (lowest -2, B of S5); "
+        "check --unit",
     ]
+
+
+def test_counts_are_whole_numbers(tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame) -> None:
+    """Whole numbers that are stored as floats are counts; the first fraction is named, a negative one as too low."""
+    whole = np.floor(expression.astype(float) * 10)
+    base = sources(tmp_path, expression=whole, clinical=clinical, unit="counts")
+    np.testing.assert_array_equal(build_cohort(base).expression, whole.to_numpy())
+    whole.iloc[3, 1], whole.iloc[3, 2], whole.iloc[9, 2], whole.iloc[10, 0] = 2.5, 0.25, 7.5, -1.5
+    with pytest.raises(InputError) as raised:
+        build_cohort(sources(tmp_path, expression=whole, clinical=clinical, unit="counts"))
+    low, fractions = raised.value.problems
+    assert "1 values in 1 samples (TCGA-03-0010) are below 0, the floor of counts (lowest -1.5, TP53 of TCGA" in low
+    assert "3 values in 2 samples (TCGA-03-0003, TCGA-02-0009) and 2 genes are no whole numbers" in fractions
+    assert "(first 2.5, KRAS of TCGA-03-0003); round estimated counts" in fractions
+    assert "--unit, for example 'log2(tpm+1)'" in fractions
 
 
 def test_other_units_have_no_floor(tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame) -> None:
@@ -252,6 +303,26 @@ def test_bad_options(
     with pytest.raises(InputError, match=message) as raised:
         build_cohort(sources(tmp_path, expression=expression, clinical=clinical, **changes))
     assert len(raised.value.problems) == 1
+
+
+def test_a_default_label_with_one_class_says_where_it_came_from(
+    tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame
+) -> None:
+    one = clinical.assign(project="LUAD")
+    with pytest.raises(InputError) as raised:
+        build_cohort(sources(tmp_path, expression=expression, clinical=one))
+    assert "label 'project' (taken by default: no --labels was given) has 1 classes" in str(raised.value)
+    assert str(raised.value).endswith("leave it out (--labels disease_type), or merge its classes")
+    only = one.drop(columns="disease_type")
+    with pytest.raises(
+        InputError, match=r"name another column, such as --labels gender \(with two such classes: gender"
+    ):
+        build_cohort(sources(tmp_path, expression=expression, clinical=only))
+    with pytest.raises(InputError, match="a label needs two: merge its classes, or add a column") as raised:
+        build_cohort(
+            sources(tmp_path, expression=expression, clinical=only.drop(columns="gender"), labels=("project",))
+        )
+    assert "by default" not in str(raised.value)
 
 
 def test_unknown_patients(tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame) -> None:
