@@ -12,6 +12,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.input_paths import check_file
 
 _DEFLATE_LIMIT = 1032
 """Deflate cannot shrink data by more than this factor."""
@@ -27,8 +28,7 @@ def read_npz(path: Path, keys: Sequence[str], optional: Sequence[str] = ()) -> d
         InputError: no such file, not an archive, truncated, arrays missing, pickled (object) arrays, or headers that
             promise more than the file holds.
     """
-    if not path.is_file():
-        raise InputError(f"{path.name}: no such file")
+    check_file(path, path.name)
     try:
         with zipfile.ZipFile(path) as archive:
             members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
@@ -53,8 +53,7 @@ def map_npz(path: Path, key: str) -> NDArray[Any] | None:
     Raises:
         InputError: as `read_npz`.
     """
-    if not path.is_file():
-        raise InputError(f"{path.name}: no such file")
+    check_file(path, path.name)
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             member = archive.getinfo(f"{key}.npy")

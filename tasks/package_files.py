@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.input_paths import check_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ def read_wheel(package: DataPackage, path: Path) -> FoundFiles:
         InputError: no readable wheel of the package, or a file is missing or another one than that of the known
             version.
     """
+    check_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
             version = _version(package, archive, path)
@@ -89,8 +91,6 @@ def read_wheel(package: DataPackage, path: Path) -> FoundFiles:
                 return archive.read(file.path)
 
             return FoundFiles(_checked(package, path.name, read), version, "wheel")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except (OSError, zipfile.BadZipFile) as error:
         raise InputError(f"{path.name}: not a readable wheel, perhaps truncated ({error})") from None
 

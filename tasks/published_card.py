@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.cohort import MINIMUM_CLASS_SIZE, Cohort, Ragged
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.input_paths import check_file
 from gexbench.tasks.names import unknown
 from gexbench.tasks.reading import FOLD_COLUMNS
 
@@ -130,10 +131,9 @@ def read_card(path: Path) -> Side:
     Raises:
         InputError: no card, a card of another schema, or one that was changed after it was written.
     """
+    check_file(path)
     try:
         wrapped = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path.name}: not a JSON file ({error})") from None
     return _stated(wrapped, path.name)

@@ -1,7 +1,7 @@
 """Reading the tables of a cohort: .parquet, .csv, AnnData (.h5ad, .zarr) and MuData (.h5mu)."""
 
 import csv
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.anndata_files import ANNDATA_TYPES, read_annotated
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.input_paths import check_file
 
 TABLE_TYPES = (".parquet", ".csv", *ANNDATA_TYPES)
 FOLD_COLUMNS = ("fold_random", "fold_site")
@@ -74,12 +75,11 @@ def read_clinical(path: Path) -> pd.DataFrame:
 
 
 def _check_file(path: Path) -> None:
-    if path.suffix not in TABLE_TYPES:
+    if path.suffix not in TABLE_TYPES and not path.is_dir():
         raise InputError(f"{path.name}: tables come as {', '.join(TABLE_TYPES)}, not as {path.suffix or 'this'}")
     if path.suffix == ".zarr" and path.is_dir():
         return
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    check_file(path)
     if not path.stat().st_size:
         raise InputError(f"{path.name}: the file is empty")
 
@@ -100,6 +100,7 @@ def _with_string_index(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     try:
+        _check_text(path)
         with path.open(newline="", encoding="utf-8-sig") as file:
             header = next(csv.reader(file), [])
         if len(header) < 2:
@@ -109,13 +110,47 @@ def _read_csv(path: Path) -> pd.DataFrame:
             path, header=None, skiprows=1, names=range(len(header)), dtype={0: str}, encoding="utf-8-sig",
             float_precision="round_trip", low_memory=False,
         )  # fmt: skip
+        if isinstance(frame.index, pd.RangeIndex) and frame[len(header) - 1].isna().any():
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                check_short_rows(file, ",", path.name)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path.name}: not a csv file in UTF-8 ({error})") from None
+        raise InputError(f"{path.name}: not a csv file in UTF-8 ({error}); save it as UTF-8") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"{path.name}: {' '.join(str(error).split())}") from None
     if not isinstance(frame.index, pd.RangeIndex):
         raise InputError(f"{path.name}: rows have more fields than the header ({len(header)}); name every column")
     return frame.set_index(0).set_axis(pd.Index(header[1:]), axis=1)
+
+
+def _check_text(path: Path) -> None:
+    """Refuse zero bytes, at which a reader of numbers would stop inside a field."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if b"\0" in line:
+                raise InputError(f"{path.name}: line {number} holds a zero byte, so it is damaged or no csv file in "
+                                 "UTF-8; write it anew")  # fmt: skip
+
+
+def check_short_rows(file: Iterable[str], delimiter: str, name: str) -> None:
+    """Refuse rows with fewer fields than the header: what is cut off would read as not recorded.
+
+    Args:
+        file: the lines; blank ones are passed over.
+        delimiter: between fields.
+        name: of the file, for messages.
+
+    Raises:
+        InputError: names lines and ids.
+    """
+    reader = csv.reader(file, delimiter=delimiter)
+    width = len(next(reader, []))
+    short = [(reader.line_num, row) for row in reader if row and len(row) < width]
+    if short:
+        said = examples(f"line {line}, {row[0]}: {len(row)}" for line, row in short)
+        raise InputError(
+            f"{name}: {len(short)} rows have fewer fields than the header, which has {width} ({said}); the file may be "
+            "cut off: write it anew, with an empty field where a value is missing"
+        )
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -144,7 +179,7 @@ def _check_columns(names: Sequence[str], file: str) -> None:
     if len(repeated):
         raise InputError(
             f"{file}: {len(repeated)} column names appear more than once ({examples(repeated)}); "
-            "keep one column per gene"
+            "keep one column of each name"
         )
     reserved = [name for name in names if str(name) in FOLD_COLUMNS]
     if reserved:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.input_paths import check_file
 
 UNI = "uni"
 _UNI_MODEL = "vit_large_patch16_224"
@@ -107,8 +108,7 @@ def _published(name: str, model_name: str, settings: dict[str, Any]) -> tuple[An
 
 def _loaded(model: Any, path: Path, name: str) -> str:
     """Put the weights of a file into the model; the file's SHA-256."""
-    if not path.is_file():
-        raise InputError(f"--weights {path.name}: no such file")
+    check_file(path, f"--weights {path.name}")
     tensors = _tensors(path)
     shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     missing = [key for key in shapes if key not in tensors]

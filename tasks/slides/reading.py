@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.input_paths import check_file
 
 SUFFIXES = frozenset({".svs", ".tif", ".tiff", ".ndpi", ".scn", ".mrxs", ".bif", ".vms", ".vmu", ".svslide"})
 _MICRONS = {"centimeter": 1e4, "inch": 25_400.0, "millimeter": 1e3, "micrometer": 1.0}
@@ -84,8 +85,7 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
     Raises:
         InputError: no such file, neither package installed, a file that is no slide, a resolution that is not stated.
     """
-    if not path.is_file():
-        raise InputError(f"{path.name}: no such file")
+    check_file(path, path.name)
     levels = _opened(path)
     stated = mpp or levels.mpp
     if not stated or not np.isfinite(stated) or stated <= 0:

@@ -72,6 +72,15 @@ def _csv(text: str) -> Callable[[Path], Path]:
     return write
 
 
+def _bytes(content: bytes) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        path = folder / "expression.csv"
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
 def _truncated(suffix: str) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
         frame = pd.DataFrame(VALUES, index=SAMPLES, columns=GENES)
@@ -126,6 +135,9 @@ def _duplicated_parquet(folder: Path) -> Path:
         (_csv("id,TP53,\nP1,1,2\n"), "1 columns have no name"),
         (_csv("id,TP53,fold_random\nP1,1,2\n"), "reserved for the folds"),
         (_csv("id,project\nP1,A\n"), "no gene columns"),
+        (_csv("id,TP53\nP1,1\nP2,1\0002\n"), "line 3 holds a zero byte"),
+        (_bytes("id,TP53\nP1,1\nMüller,2\n".encode("cp1252")), "not a csv file in UTF-8 .* save it as UTF-8"),
+        (_bytes("id,TP53\nP1,1\n".encode("utf-16")), "not a csv file in UTF-8|zero byte"),
         (_truncated(".parquet"), "not a readable parquet file"),
         (_truncated(".h5ad"), "not a readable .h5ad file"),
         (_promising_h5ad, r"dataset 'X' promises 4000000000000 bytes"),
@@ -137,10 +149,58 @@ def test_bad_files(tmp_path: Path, write: Callable[[Path], Path], message: str) 
     assert len(raised.value.problems) == 1
 
 
-def test_a_shorter_row_leaves_missing_values(tmp_path: Path) -> None:
-    """The header promises more than the row holds: the importer refuses the missing value."""
-    found = read_expression(_csv("id,TP53,KRAS\nP1,1,2\nP2,3\n")(tmp_path))
-    assert np.isnan(found.values).tolist() == [[False, False], [False, True]]
+@pytest.mark.parametrize("read", [read_expression, read_clinical])
+def test_rows_that_are_cut_short_are_named(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    """An empty field is a missing value; a field that is not there is a damaged row, whatever the line ends."""
+    read(_csv("id,TP53,KRAS\r\nP1,1,2\r\n\r\nP2,3,\r\n")(tmp_path))
+    with pytest.raises(InputError) as raised:
+        read(_csv("id,TP53,KRAS\r\nP1,1,2\r\n\r\nP2,3\nP3,4,5\rP4\n")(tmp_path))
+    assert str(raised.value) == (
+        "expression.csv: 2 rows have fewer fields than the header, which has 3 (line 4, P2: 2, line 6, P4: 1); the "
+        "file may be cut off: write it anew, with an empty field where a value is missing"
+    )
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.parquet", "table.h5ad", "table"])
+def test_folders_dead_links_and_locked_files_are_said(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / name
+    path.mkdir()
+    with pytest.raises(InputError, match=f"{name}: is a folder; name a file"):
+        read_clinical(path)
+    if not path.suffix:
+        return
+    path.rmdir()
+    path.symlink_to(tmp_path / "absent")
+    with pytest.raises(InputError, match=f"{name}: is a link to .*absent, which is not there"):
+        read_clinical(path)
+    path.unlink()
+    path.write_text("id,A\n")
+
+    def locked(*names: object, **more: object) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", locked)
+    with pytest.raises(InputError, match=f"{name}: cannot be read \\(Permission denied\\)"):
+        read_clinical(path)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".h5ad"])
+def test_repeated_genes_are_refused_in_every_format(tmp_path: Path, suffix: str) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / f"expression{suffix}"
+    if suffix == ".csv":
+        path.write_text("id,TP53,KRAS,TP53\nP1,1,2,3\n")
+    elif suffix == ".parquet":
+        pq.write_table(pa.table([["P1"], [1.0], [2.0], [3.0]], names=["id", "TP53", "KRAS", "TP53"]), path)
+    else:
+        genes = pd.DataFrame(index=["TP53", "KRAS", "TP53"])
+        anndata.AnnData(VALUES[:1], obs=pd.DataFrame(index=["P1"]), var=genes).write_h5ad(path)
+    with pytest.raises(InputError, match=r"1 column names appear more than once \(TP53\)"):
+        read_expression(path)
 
 
 def test_csv_is_read_to_the_last_bit(tmp_path: Path, table: pd.DataFrame) -> None:

@@ -1,0 +1,40 @@
+"""Whether a path that a user named is a file that can be read."""
+
+from pathlib import Path
+
+from gexbench.tasks.errors import InputError
+
+
+def check_file(path: Path, named: str | None = None) -> None:
+    """Refuse what is no file that can be read; nothing of it is read.
+
+    Args:
+        path: the file.
+        named: how the message names it; None takes the path.
+
+    Raises:
+        InputError: nothing there, a link to nothing, a folder, a pipe or device, no permission.
+    """
+    where = named or str(path)
+    try:
+        if path.is_dir():
+            raise InputError(f"{where}: is a folder; name a file")
+        if is_dead_link(path):
+            raise InputError(f"{where}: {dead_link(path)}")
+        if not path.exists():
+            raise InputError(f"{where}: no such file")
+        if not path.is_file():
+            raise InputError(f"{where}: is no plain file; copy its content into one")
+        path.open("rb").close()
+    except OSError as error:
+        raise InputError(f"{where}: cannot be read ({error.strerror}); mend the path or its permissions") from None
+
+
+def is_dead_link(path: Path) -> bool:
+    """Whether a path is a symbolic link to something that is not there."""
+    return path.is_symlink() and not path.exists()
+
+
+def dead_link(path: Path) -> str:
+    """What is wrong with a dead link."""
+    return f"is a link to {path.readlink()}, which is not there; mend or remove the link"
