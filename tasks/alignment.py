@@ -278,6 +278,8 @@ def _align_patches(given: PatchFile, tables: Tables) -> tuple[Ragged, NDArray[np
     regions = take_rows(given.region_ids, padded, rows)
     ordered = in_draw_order(aligned, samples, None if regions is None else regions.tolist())
     dropped = [Dropped.of("patches of patients without expression", unused)] if len(unused) else []
+    if given.empty:
+        dropped.append(Dropped.of("slides without a region", np.asarray(given.empty)))
     return ordered, np.asarray(aligned.counts > 0), dropped
 
 

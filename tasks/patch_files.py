@@ -12,6 +12,7 @@ from gexbench.tasks.anndata_files import OWNER_COLUMNS, read_image_rows
 from gexbench.tasks.cohort import Ragged
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.hdf5_files import check_promises
+from gexbench.tasks.input_paths import check_file, dead_link, is_dead_link
 from gexbench.tasks.npz_files import read_npz
 
 _BARCODE = 12
@@ -20,12 +21,16 @@ _LARGEST = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatchFile:
-    """Patches as read: `ids` (n,) unique sample or patient ids, their rows (float16), and (total rows,) region ids."""
+    """Patches as read: `ids` (n,) unique sample or patient ids, their rows (float16), and (total rows,) region ids.
+
+    `empty` names slide files that hold no region and so count for no patient.
+    """
 
     name: str
     ids: NDArray[np.str_]
     patches: Ragged
     region_ids: NDArray[np.str_] | None
+    empty: tuple[str, ...] = ()
 
 
 def read_patches(path: Path, duplicates: str = "error") -> PatchFile:
@@ -45,11 +50,13 @@ def read_patches(path: Path, duplicates: str = "error") -> PatchFile:
     Raises:
         InputError: anything that is not as above; values that are not finite or do not fit float16.
     """
-    if path.suffix == ".h5mu":
-        return _read_modality(path)
     if path.is_dir():
         return _read_folder(path)
+    if path.suffix == ".h5mu":
+        check_file(path, path.name)
+        return _read_modality(path)
     if path.suffix != ".npz":
+        check_file(path, path.name)
         raise InputError(f"{path.name}: patches come as .npz, .h5mu or a folder of .h5 files, one per slide")
     arrays = read_npz(path, ("patient", "n_regions", "features"), optional=("region",))
     problems = _archive_problems(path.name, arrays)
@@ -157,16 +164,22 @@ def join_slides(
         progress: called with the slides read and their number.
 
     Raises:
-        InputError: what is wrong with any slide; slides of unequal width.
+        InputError: what is wrong with any slide; slides of unequal width; no slide with a region.
     """
     slides: dict[str, list[tuple[NDArray[np.float16], list[str]]]] = {}
     widths: dict[int, list[str]] = {}
     problems: list[str] = []
+    empty: list[str] = []
     for done, path in enumerate(paths, start=1):
         try:
+            if is_dead_link(path):
+                raise InputError(f"{path.name}: {dead_link(path)}")
             features, regions = read(path)
         except InputError as error:
             problems += error.problems
+            continue
+        if not len(features):
+            empty.append(path.name)
             continue
         widths.setdefault(features.shape[1], []).append(path.name)
         slides.setdefault(slide_patient(path), []).append((features, regions))
@@ -175,6 +188,8 @@ def join_slides(
     if len(widths) > 1:
         found = "; ".join(f"{width} in {len(names)} ({examples(names)})" for width, names in sorted(widths.items()))
         problems.append(f"{name}: patches of unequal width: {found}; use one encoder for all slides")
+    if not slides and not problems:
+        problems.append(f"{name}: none of {len(paths)} slides holds a region ({examples(empty)})")
     if problems:
         raise InputError(problems)
     ids = sorted(slides)
@@ -182,7 +197,7 @@ def join_slides(
     counts = np.asarray([sum(len(features) for features, _ in slides[patient]) for patient in ids])
     regions = [region for _, names in parts for region in names]
     patches = Ragged(np.concatenate([features for features, _ in parts]), _offsets(counts))
-    return PatchFile(name, np.asarray(ids), patches, np.asarray(regions, dtype=str))
+    return PatchFile(name, np.asarray(ids), patches, np.asarray(regions, dtype=str), tuple(empty))
 
 
 def read_slide(path: Path) -> tuple[NDArray[np.float16], list[str]]:
@@ -199,17 +214,30 @@ def read_slide(path: Path) -> tuple[NDArray[np.float16], list[str]]:
             missing = [key for key in ("features", "coords") if key not in file]
             if missing:
                 raise InputError(f"{path.name}: dataset {examples(missing)} is missing")
-            features, coords = np.asarray(file["features"]), np.asarray(file["coords"])
+            features, coords = (_dataset(file, key, path.name) for key in ("features", "coords"))
     except (OSError, RuntimeError, ValueError) as error:
         raise InputError(f"{path.name}: not a readable HDF5 file, perhaps truncated ({error})") from None
     features = features[0] if features.ndim == 3 and len(features) == 1 else features
     coords = coords[0] if coords.ndim == 3 and len(coords) == 1 else coords
-    if features.ndim != 2 or features.dtype.kind != "f" or len(coords) != len(features):
+    if features.ndim != 2 or features.dtype.kind != "f" or not features.shape[1]:
+        raise InputError(
+            f"{path.name}: 'features' must be floats (regions, width) or (1, regions, width), they are "
+            f"{features.dtype} of shape {features.shape}"
+        )
+    if coords.ndim != 2 or len(coords) != len(features):
         raise InputError(
             f"{path.name}: 'features' {features.shape} and 'coords' {coords.shape} must have one row per region"
         )
     regions = [f"{path.stem}@{','.join(map(str, place))}" for place in coords.tolist()]
     return as_half(features, path.name), regions
+
+
+def _dataset(file: Any, key: str, name: str) -> NDArray[Any]:
+    import h5py
+
+    if not isinstance(file[key], h5py.Dataset):
+        raise InputError(f"{name}: {key!r} is a group, not a dataset")
+    return np.asarray(file[key])
 
 
 def slide_patient(path: Path) -> str:

@@ -131,7 +131,7 @@ def _fewer(found: PatchFile, most: int) -> PatchFile:
     place = np.arange(len(drawn)) - np.repeat(found.patches.offsets[:-1], found.patches.counts)
     kept = drawn[place < most]
     offsets = np.concatenate([[0], np.cumsum(np.minimum(found.patches.counts, most))]).astype(np.int64)
-    return PatchFile(found.name, found.ids, Ragged(found.patches.values[kept], offsets), regions[kept])
+    return PatchFile(found.name, found.ids, Ragged(found.patches.values[kept], offsets), regions[kept], found.empty)
 
 
 def _drawn(ids: Sequence[str], regions: Sequence[str], offsets: NDArray[np.int64]) -> NDArray[np.intp]:

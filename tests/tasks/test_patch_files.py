@@ -57,6 +57,11 @@ def test_first_of_a_repeated_patient(tmp_path: Path) -> None:
     assert found.region_ids.tolist() == ["a", "b"]
 
 
+def _tensor(folder: Path) -> Path:
+    (folder / "regions.pt").touch()
+    return folder / "regions.pt"
+
+
 def _truncated(folder: Path) -> Path:
     path = archive(folder)
     path.write_bytes(path.read_bytes()[:-100])
@@ -96,7 +101,8 @@ def _lying_directory(folder: Path) -> Path:
     ("make", "message"),
     [
         (lambda folder: folder / "absent.npz", "no such file"),
-        (lambda folder: folder / "regions.pt", "patches come as .npz, .h5mu or a folder of .h5 files"),
+        (lambda folder: folder / "features", "features: no such file"),
+        (_tensor, "patches come as .npz, .h5mu or a folder of .h5 files"),
         (_truncated, "perhaps truncated"),
         (_damaged, "perhaps truncated"),
         (_promising, r"the header of array 'features' promises 8000000000\d+ bytes, the file holds"),
@@ -155,3 +161,62 @@ def test_bad_folders(tmp_path: Path) -> None:
     (folder / "b.h5").write_bytes(b"no HDF5")
     with pytest.raises(InputError, match=r"b\.h5: not a readable HDF5 file"):
         read_patches(folder)
+
+
+def test_slides_without_a_region_are_counted_and_dead_links_are_errors(tmp_path: Path) -> None:
+    folder = tmp_path / "features"
+    slide(folder, "TCGA-05-4249-01Z-00-DX1.a", 2)
+    slide(folder, "TCGA-05-4249-01Z-00-DX2.b", 0)
+    slide(folder, "TCGA-06-0001-01Z-00-DX1.c", 0, width=9)
+    found = read_patches(folder)
+    assert found.ids.tolist() == ["TCGA-05-4249"]
+    assert found.empty == ("TCGA-05-4249-01Z-00-DX2.b.h5", "TCGA-06-0001-01Z-00-DX1.c.h5")
+    (folder / "TCGA-05-4249-01Z-00-DX1.a.h5").unlink()
+    with pytest.raises(
+        InputError, match=r"features: none of 2 slides holds a region \(TCGA-05-4249-01Z-00-DX2\.b\.h5, "
+    ):
+        read_patches(folder)
+    (folder / "x.h5").symlink_to(tmp_path / "moved" / "x.h5")
+    with pytest.raises(InputError, match=r"x\.h5: is a link to .*moved/x\.h5, which is not there"):
+        read_patches(folder)
+
+
+FLOATS = np.ones((3, 4), np.float32)
+PLACES = np.arange(6).reshape(3, 2)
+
+
+@pytest.mark.parametrize(
+    ("features", "coords"), [(FLOATS, PLACES), (FLOATS[None], PLACES), (FLOATS.astype(np.float16), PLACES[None])]
+)
+def test_layouts_of_trident_and_clam(tmp_path: Path, features: np.ndarray, coords: np.ndarray) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["features"], file["coords"] = features, coords
+    assert read_patches(tmp_path).patches.values.shape == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("features", "coords", "message"),
+    [
+        (FLOATS[None, None], PLACES, r"floats \(regions, width\) .* they are float32 of shape \(1, 1, 3, 4\)"),
+        (np.ones((3, 2, 2, 4), np.float32), PLACES, r"they are float32 of shape \(3, 2, 2, 4\)"),
+        (np.stack([FLOATS, FLOATS]), PLACES, r"they are float32 of shape \(2, 3, 4\)"),
+        (FLOATS[:, :0], PLACES, r"they are float32 of shape \(3, 0\)"),
+        (FLOATS[:, 0], PLACES, r"they are float32 of shape \(3,\)"),
+        (FLOATS.astype(np.int64), PLACES, r"they are int64 of shape \(3, 4\)"),
+        (FLOATS, PLACES[:2], "must have one row per region"),
+        (FLOATS, PLACES[:, 0], "must have one row per region"),
+        (FLOATS, np.asarray(3), "must have one row per region"),
+        (FLOATS, None, "dataset coords is missing"),
+        (FLOATS, {}, "'coords' is a group, not a dataset"),
+    ],
+)
+def test_other_shapes_of_slides_are_refused(tmp_path: Path, features: Any, coords: Any, message: str) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["features"] = features
+        if isinstance(coords, dict):
+            file.create_group("coords")
+        elif coords is not None:
+            file["coords"] = coords
+    with pytest.raises(InputError, match=f"a.h5: .*{message}") as raised:
+        read_patches(tmp_path)
+    assert len(raised.value.problems) == 1
