@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from gexbench.tasks.errors import InputError
+
 PATIENT_LENGTH = len("TCGA-XX-XXXX")
 PRIMARY = ("01",)
 SAMPLE_TYPES = {
@@ -16,7 +18,22 @@ SAMPLE_TYPES = {
     "07": "additional metastasis",
     "11": "normal tissue",
 }
-"""Names of the sample-type codes of TCGA barcodes; 01 to 09 are tumours, 10 to 19 normal tissue."""
+"""Names of the sample-type codes that expression is mostly of; 01 to 09 are tumours, 10 to 19 normal tissue."""
+RARE_TYPES = {
+    "04": "recurrent blood-derived cancer, bone marrow",
+    "08": "tumour, original cells",
+    "09": "primary blood-derived cancer, bone marrow",
+    "10": "blood-derived normal",
+    "12": "buccal cell normal",
+    "13": "EBV-immortalised normal",
+    "14": "bone marrow normal",
+    "20": "control analyte",
+    "40": "recurrent blood-derived cancer, peripheral blood",
+    "50": "cell line",
+    "60": "primary xenograft",
+    "61": "cell-line-derived xenograft",
+}
+"""The other codes of the GDC's table."""
 _BARCODE = re.compile(
     r"(?P<patient>TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})-(?P<type>\d{2})(?P<vial>[A-Z]?)"
     r"(?:-(?P<portion>\d{2})(?P<analyte>[A-Z]?))?(?:-(?P<plate>[A-Z0-9]{4})(?:-(?P<center>\d{2}))?)?"
@@ -65,6 +82,25 @@ def patient_of(name: str) -> str | None:
 def named_type(code: str) -> str:
     """The name of a sample-type code."""
     return SAMPLE_TYPES.get(code, f"sample type {code}")
+
+
+def checked_types(codes: Sequence[str], where: str) -> None:
+    """Refuse codes that are none of the GDC's table.
+
+    Args:
+        codes: as they stand in barcodes, two digits.
+        where: what names them, for messages.
+
+    Raises:
+        InputError: names the bad ones and the known.
+    """
+    known = {**SAMPLE_TYPES, **RARE_TYPES}
+    if wrong := [code for code in codes if code not in known]:
+        listed = ", ".join(f"{code} {name}" for code, name in SAMPLE_TYPES.items())
+        raise InputError(
+            f"{where}: {', '.join(map(repr, wrong))} is no sample-type code of TCGA barcodes, which have two digits "
+            f"(known: {listed}; also {', '.join(RARE_TYPES)})"
+        )
 
 
 def chosen(samples: Iterable[Barcode], types: Sequence[str], keep: Keep) -> list[Barcode]:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,10 @@ def _write(cohort: Cohort, fingerprint: str, target: Path) -> None:
     if target.suffix == ".h5ad":
         expression.write_h5ad(target)
     elif target.suffix == ".zarr":
-        expression.write_zarr(target)
+        with warnings.catch_warnings():
+            # Version 2 is what every reader of AnnData knows; a user can do nothing about its coming default.
+            warnings.filterwarnings("ignore", "Writing zarr v2 data will no longer be the default", UserWarning)
+            expression.write_zarr(target)
     else:
         import mudata
 

@@ -16,15 +16,15 @@ def class_problems(aligned: Aligned, name: str, *, typed: bool) -> list[str]:
         typed: whether the labels were named; else they are the default ones.
     """
     owners = pd.Series(aligned.groups, index=aligned.clinical.index)
-    origin = "" if typed else " (taken by default: no --labels was given)"
+    origin = "" if typed else "it was taken by default, as no --labels was given; "
     problems = []
     for label in aligned.label_columns:
         sizes = owners.groupby(aligned.clinical[label]).nunique().sort_values(ascending=False)
         if (usable := _usable(sizes)) < 2:
             found = examples((f"{one}: {size}" for one, size in sizes.items()), 5)
             problems.append(
-                f"{name}: label {label!r}{origin} has {usable} classes of at least {MINIMUM_CLASS_SIZE} patients "
-                f"({found or 'no samples left'}); a label needs two: {_mend(aligned, owners)}"
+                f"{name}: label {label!r} has {usable} classes of at least {MINIMUM_CLASS_SIZE} patients "
+                f"({found or 'no samples left'}); {origin}a label needs two: {_mend(aligned, owners)}"
             )
     return problems
 

@@ -70,6 +70,7 @@ def compare(
 def card(
     name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench ls cohorts` lists them.")],
     out: Annotated[Path, typer.Option(help="The file to write (JSON).")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
 ) -> None:
     """Write a card that may be published: patient ids, genes, folds, inputs with SHA-256, means and sds per gene.
 
@@ -82,6 +83,10 @@ def card(
 
     if out.suffix != ".json" or not out.parent.is_dir():
         raise InputError(f"--out {out}: give a .json file in a folder that exists")
+    if out.is_dir():
+        raise InputError(f"--out {out}: is a folder; name a file")
+    if out.exists() and not force:
+        raise InputError(f"--out {out}: is there already; use --force to replace it")
     console = options.console()
     with stages(console) as report:
         report("read and summarise", 0, 1)

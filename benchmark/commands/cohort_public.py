@@ -149,14 +149,17 @@ def selection_of(given: Given, sources: "Sources") -> "Selection":
     """The recipe's rules, those that were typed in their place.
 
     Raises:
-        InputError: an unknown recipe, a gene rule that is none, a list of nothing.
+        InputError: an unknown recipe, a gene rule that is none, an unknown sample type, a list of nothing.
     """
+    from gexbench.tasks.barcodes import checked_types
     from gexbench.tasks.public.selection import Selection, gene_rule, read_recipe
 
+    types = _list(given.sample_types, "--sample-types")
+    checked_types(types or (), "--sample-types")
     base = Selection() if given.recipe is None else read_recipe(given.recipe)
     typed: Mapping[str, Any] = {
         "projects": _list(given.projects, "--projects", "TCGA-"),
-        "sample_types": _list(given.sample_types, "--sample-types"),
+        "sample_types": types,
         "samples": given.samples and given.samples.value,
         "genes": None if given.genes is None else gene_rule(given.genes),
         "slides": given.slides and given.slides.value,

@@ -239,6 +239,11 @@ def test_download_and_build(
         (("--group", "barcode12"), "--group: --from-public settles it"),
         (("--projects", ""), "--projects '': names nothing; leave the option out for the default"),
         (("--sample-types", ","), "--sample-types ',': names nothing"),
+        (
+            ("--sample-types", "01,1"),
+            "--sample-types: '1' is no sample-type code of TCGA barcodes, which have two digits",
+        ),
+        (("--sample-types", "normal,11"), "(known: 01 primary tumour, 02 recurrent tumour, 03 primary blood-derived"),
         (("--projects", "LAUD"), "--projects LAUD: no patient of the clinical table is of this project"),
         (("--recipe", "tgca"), "unknown recipe"),
         (("--genes", "absent.txt"), "--genes absent.txt: neither"),

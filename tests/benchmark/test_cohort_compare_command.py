@@ -84,6 +84,20 @@ def test_a_published_card_is_compared_by_name(cohorts: Path, capsys: pytest.Capt
     assert "did you mean 'tcga'" in capsys.readouterr().err
 
 
+def test_a_card_that_is_there_needs_force(cohorts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    card = cohorts / "card.json"
+    card.write_text("mine")
+    assert gexbench("cohort", "card", "one", "--out", card) == 2
+    assert "card.json: is there already; use --force to replace it" in capsys.readouterr().err
+    assert card.read_text() == "mine"
+    assert gexbench("cohort", "card", "one", "--out", card, "--force") == 0
+    assert gexbench("cohort", "compare", card, "one") == 0
+    (cohorts / "folder.json").mkdir()
+    assert gexbench("cohort", "card", "one", "--out", cohorts / "folder.json", "--force") == 2
+    assert gexbench("cohort", "compare", cohorts / "folder.json", "one") == 2
+    assert capsys.readouterr().err.count("folder.json: is a folder; name a file") == 2
+
+
 def test_bad_input(cohorts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert gexbench("cohort", "compare", "one", "absent") == 2
     assert gexbench("cohort", "card", "one", "--out", cohorts / "absent" / "card.json") == 2

@@ -1,5 +1,6 @@
 """AnnData and MuData in and out: labels, unit, patients and provenance are kept; damage is named."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,16 @@ def test_a_matrix_with_one_label_column_is_built_and_run(
     again = runner.invoke(app, ["cohort", "export", "gtex", "--out", str(tmp_path / f"back{suffix}")])
     assert isinstance(again.exception, InputError)
     assert "--force" in str(again.exception)
+
+
+def test_a_zarr_store_is_written_and_read_without_a_warning(
+    cohort: Cohort, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    pytest.importorskip("zarr")
+    warnings.simplefilter("always")
+    export_cohort(cohort, "f", tmp_path / "a.zarr")
+    read_annotated(tmp_path / "a.zarr")
+    assert not [str(found.message) for found in recwarn if issubclass(found.category, UserWarning)]
 
 
 def test_bad_targets_are_named_at_once(cohort: Cohort, tmp_path: Path) -> None:

@@ -311,7 +311,7 @@ def test_a_default_label_with_one_class_says_where_it_came_from(
     one = clinical.assign(project="LUAD")
     with pytest.raises(InputError) as raised:
         build_cohort(sources(tmp_path, expression=expression, clinical=one))
-    assert "label 'project' (taken by default: no --labels was given) has 1 classes" in str(raised.value)
+    assert "(LUAD: 120); it was taken by default, as no --labels was given; a label needs two" in str(raised.value)
     assert str(raised.value).endswith("leave it out (--labels disease_type), or merge its classes")
     only = one.drop(columns="disease_type")
     with pytest.raises(
