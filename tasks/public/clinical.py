@@ -1,5 +1,6 @@
 """Clinical tables by patient: the GDC cases API's JSON, and Xena's phenotype tables."""
 
+import csv
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ import pandas as pd
 from gexbench.tasks.barcodes import barcode, patient_of
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.public.input_files import opened
-from gexbench.tasks.reading import FOLD_COLUMNS
+from gexbench.tasks.reading import FOLD_COLUMNS, check_short_rows
 
 DAYS_PER_YEAR = 365.25
 _RENAMED = {
@@ -58,7 +59,7 @@ def json_hits(path: Path) -> list[dict[str, Any]]:
     """The objects of a GDC response (`data.hits`) or of a list; empty for JSON that is neither.
 
     Raises:
-        InputError: no JSON; a response that says there are more hits than it holds.
+        InputError: no JSON; a response without hits, or that says there are more than it holds.
     """
     try:
         with opened(path) as file:
@@ -69,6 +70,8 @@ def json_hits(path: Path) -> list[dict[str, Any]]:
     hits = page.get("hits") if isinstance(page, dict) else None
     if not isinstance(hits, list) or not all(isinstance(hit, dict) for hit in hits):
         return []
+    if not hits and isinstance(content, dict):
+        raise InputError(f"{path.name}: a response without hits: the request found nothing; ask again")
     total = page.get("pagination", {}).get("total", len(hits))
     if total != len(hits):
         raise InputError(f"{path.name}: holds {len(hits)} of {total} hits; ask the API for all with a larger size")
@@ -114,23 +117,61 @@ def _primary(diagnoses: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 
 def _phenotype(path: Path) -> pd.DataFrame:
-    with opened(path) as file:
-        try:
-            table = pd.read_csv(file, sep="\t", dtype={0: str}, low_memory=False, encoding="utf-8-sig")
-        except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
-            raise InputError(f"{path.name}: not a tab-separated table ({' '.join(str(error).split())})") from None
-    table = table.rename(columns=lambda name: _RENAMED.get(name, str(name).replace("/", " or ")))
+    table = _phenotype_table(path)
+    renamed = {old: new for old, new in _RENAMED.items() if new not in table}
+    table = table.rename(columns=lambda name: renamed.get(name, str(name).replace("/", " or ")))
     table = table.drop(columns=[name for name in table if name in FOLD_COLUMNS])
     samples = table.iloc[:, 0].astype(str)
     patients = samples.map(patient_of)
     if patients.isna().all():
         raise InputError(f"{path.name}: no TCGA sample in the first column ({examples(samples)})")
-    table = table.assign(patient=patients, _place=samples.map(_place)).dropna(subset=["patient"])
-    table = table.sort_values("_place", kind="stable").drop_duplicates("patient").sort_index()
     if "project" not in table and "_cohort" in table:
-        found = table["_cohort"].astype(str).str.extract(_SHORT)
-        table["project"] = found["project"]
+        table["project"] = table["_cohort"].astype(str).str.extract(_SHORT)["project"]
+    table = table.assign(patient=patients, _place=samples.map(_place)).dropna(subset=["patient"])
+    if problems := _contradictions(table, path.name):
+        raise InputError(problems)
+    table = table.sort_values("_place", kind="stable").drop_duplicates("patient").sort_index()
     return table.drop(columns=[str(samples.name), "_place"])
+
+
+def _phenotype_table(path: Path) -> pd.DataFrame:
+    """The tab-separated table as text and numbers; rows that are longer or shorter than the header are refused."""
+    try:
+        with opened(path) as file:
+            table = pd.read_csv(file, sep="\t", dtype={0: str}, low_memory=False, encoding="utf-8-sig")
+        if len(table) and table.iloc[:, -1].isna().any():
+            with opened(path) as file:
+                check_short_rows((line.decode("utf-8-sig") for line in file), "\t", path.name)
+    except (ValueError, UnicodeDecodeError, csv.Error) as error:  # pandas' parser errors are ValueErrors
+        raise InputError(f"{path.name}: not a tab-separated table ({' '.join(str(error).split())})") from None
+    if not isinstance(table.index, pd.RangeIndex):
+        raise InputError(
+            f"{path.name}: rows have more fields than the header ({len(table.columns)}); name every column"
+        )
+    return table
+
+
+def _contradictions(table: pd.DataFrame, name: str) -> list[str]:
+    """Samples in rows that are not equal, and patients of several projects; equal rows count once."""
+    sample = table.columns[0]
+    unlike = table[~table.duplicated()]
+    twice = unlike[sample][unlike[sample].duplicated()].unique()
+    problems = []
+    if len(twice):
+        rows = unlike[unlike[sample] == twice[0]]
+        differing = [str(column) for column in rows if len(rows[column].unique()) > 1]
+        said = f"{twice[0]}: {differing[0]} {' and '.join(map(str, rows[differing[0]].unique()))}"
+        problems.append(
+            f"{name}: {len(twice)} samples have several rows that differ ({examples(twice)}; {said}); keep the right "
+            "row of each"
+        )
+    if "project" in table:
+        projects = table.groupby("patient", sort=False)["project"].unique()
+        several = {patient: found for patient, found in projects.items() if len(found[~pd.isna(found)]) > 1}
+        if several:
+            said = examples(f"{patient}: {' and '.join(map(str, found))}" for patient, found in several.items())
+            problems.append(f"{name}: {len(several)} patients are of several projects ({said}); keep the right one")
+    return problems
 
 
 def _place(sample: str) -> str:

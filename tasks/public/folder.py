@@ -8,6 +8,7 @@ from typing import Literal
 
 from gexbench.tasks.barcodes import barcode, patient_of
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.input_paths import check_file, is_dead_link
 from gexbench.tasks.public.clinical import json_hits
 from gexbench.tasks.public.input_files import header_of, opened
 from gexbench.tasks.public.xena_names import named_unit
@@ -15,7 +16,10 @@ from gexbench.tasks.public.xena_names import named_unit
 Kind = Literal["gdc", "xena"]
 STAR = re.compile(r".*\.rna_seq\.augmented_star_gene_counts\.tsv(\.gz)?")
 _SLIDES = (".h5", ".pt")
-_PASSED_OVER = (".part", ".parquet", ".npz", ".h5ad", ".svs", ".ndpi", ".tiff", ".png", ".jpg", ".pdf", ".log", ".md")
+_PASSED_OVER = (
+    ".part", ".parquet", ".npz", ".h5ad", ".svs", ".ndpi", ".tiff", ".png", ".jpg", ".pdf", ".log", ".md", ".tar",
+    ".tgz", ".zip", ".parcel",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,9 @@ class PublicFiles:
         file_lists: GDC descriptions of files: JSON of the files endpoint, sample sheets and manifests.
         probemaps: Xena probe maps.
         slides: folder → its slide files.
-        unread: files with the name of a Xena matrix whose first line names no samples.
+        unread: files that are empty, damaged, dead links or may not be read, and those with the name of a Xena matrix
+            whose first line names no samples.
+        others: files that are none of these.
     """
 
     star: tuple[Path, ...] = ()
@@ -41,6 +47,7 @@ class PublicFiles:
     probemaps: tuple[Path, ...] = ()
     slides: tuple[tuple[Path, tuple[Path, ...]], ...] = ()
     unread: tuple[Path, ...] = ()
+    others: tuple[Path, ...] = ()
 
     def said(self) -> list[str]:
         """What was found, one line each."""
@@ -72,7 +79,7 @@ def find(
             option that chooses; files named as Xena names its matrices that cannot be read as one.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
+        raise InputError(f"{folder}: {'is a file; name its folder' if folder.exists() else 'no such folder'}")
     found = _walk(folder)
     problems: list[str] = []
     for option, chosen in (("expression", expression), ("clinical", clinical), ("patches", patches)):
@@ -92,9 +99,11 @@ def _walk(folder: Path) -> PublicFiles:
     kinds: dict[str, list[Path]] = {}
     slides: dict[Path, list[Path]] = {}
     for path in sorted(_files(folder, set())):
-        if path.suffix.lower() in _PASSED_OVER:
+        if path.suffix.lower() in _PASSED_OVER or path.name.endswith(".tar.gz"):
             continue
-        if path.suffix in _SLIDES:
+        if is_dead_link(path):
+            kinds.setdefault("unread", []).append(path)
+        elif path.suffix in _SLIDES:
             slides.setdefault(path.parent, []).append(path)
         else:
             kinds.setdefault(_kind(path), []).append(path)
@@ -103,7 +112,7 @@ def _walk(folder: Path) -> PublicFiles:
 
 
 def _files(folder: Path, seen: set[Path]) -> Iterator[Path]:
-    """Files that are not hidden; links to folders are followed, each folder once."""
+    """Files and dead links that are not hidden; links to folders are followed, each folder once."""
     if folder.resolve() in seen:
         return
     seen.add(folder.resolve())
@@ -112,19 +121,18 @@ def _files(folder: Path, seen: set[Path]) -> Iterator[Path]:
             continue
         if path.is_dir():
             yield from _files(path, seen)
-        elif path.is_file():
+        elif path.is_file() or is_dead_link(path):
             yield path
 
 
 def _kind(path: Path) -> str:
     if STAR.fullmatch(path.name):
         return "star"
+    if _unreadable(path):
+        return "unread"
     if path.suffix == ".json":
         return _json_kind(path)
-    try:
-        header = header_of(path)
-    except (InputError, OSError):
-        return _unknown(path)
+    header = header_of(path)
     if {"id", "filename", "md5"} <= set(header) or {"File ID", "File Name"} <= set(header):
         return "file_lists"
     if header[0] in {"id", "#id"} and "gene" in header:
@@ -136,17 +144,29 @@ def _kind(path: Path) -> str:
 
 def _unknown(path: Path) -> str:
     """A matrix by its name that is none by its content would leave its samples out unsaid."""
-    return "unread" if named_unit(path.name) else ""
+    return "unread" if named_unit(path.name) else "others"
+
+
+def _unreadable(path: Path) -> str:
+    """Why a file cannot be read; empty where it can."""
+    try:
+        check_file(path, path.name)
+        if not path.stat().st_size:
+            return "is empty"
+        header_of(path)
+    except InputError as error:
+        return str(error).removeprefix(f"{path.name}: ").removesuffix("; fetch it again")
+    return ""
 
 
 def _json_kind(path: Path) -> str:
     """Cases, descriptions of files, or (a dataset's description) neither."""
     hits = json_hits(path)
     if not hits:
-        return ""
+        return "others"
     if "file_name" in hits[0]:
         return "file_lists"
-    return "cases" if "submitter_id" in hits[0] else ""
+    return "cases" if "submitter_id" in hits[0] else "others"
 
 
 def _first_is_sample(path: Path) -> bool:
@@ -161,7 +181,7 @@ def _feature_folders(slides: dict[Path, list[Path]]) -> tuple[tuple[Path, tuple[
     kept = {}
     for folder, paths in sorted(slides.items()):
         suffixes = {path.suffix for path in paths}
-        if suffixes == {".h5"} and not _holds_features(paths[0]):
+        if suffixes == {".h5"} and not any(map(_holds_features, paths)):
             continue
         if suffixes == {".pt"} and folder.name == "pt_files" and folder.with_name("h5_files") in slides:
             continue
@@ -184,7 +204,8 @@ def _within(found: PublicFiles, option: str, place: Path) -> PublicFiles:
         return tuple(path for path in paths if place in (path.resolve(), *path.resolve().parents))
 
     if option == "expression":
-        return replace(found, star=inside(found.star), matrices=inside(found.matrices), unread=inside(found.unread))
+        unread = tuple(path for path in found.unread if not named_unit(path.name) or inside([path]))
+        return replace(found, star=inside(found.star), matrices=inside(found.matrices), unread=unread)
     if option == "clinical":
         return replace(found, cases=inside(found.cases), phenotypes=inside(found.phenotypes))
     chosen = ((folder, inside(paths)) for folder, paths in found.slides)
@@ -192,16 +213,16 @@ def _within(found: PublicFiles, option: str, place: Path) -> PublicFiles:
 
 
 def _unread(found: PublicFiles) -> list[str]:
+    no_matrix = "has the name of a Xena matrix, but no first line of TCGA samples (damaged or something else)"
     return [
-        f"{path.parent.name}/{path.name}: has the name of a Xena matrix, but no first line of TCGA samples (empty, "
-        "damaged or something else); fetch it again, or take it out of the folder"
+        f"{path.parent.name}/{path.name}: {_unreadable(path) or no_matrix}; fetch it again, or take it out"
         for path in found.unread
     ]
 
 
 def _ambiguities(found: PublicFiles, folder: Path) -> list[str]:
     problems = []
-    here = "; ".join(found.said()) or "nothing that is known"
+    here = "; ".join([*found.said(), *filter(None, [_line("not known", found.others)])]) or "nothing that is known"
     if not found.star and not found.matrices:
         problems.append(
             f"{folder.name}: no expression (GDC *.rna_seq.augmented_star_gene_counts.tsv or a Xena matrix; "

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gexbench.tasks.barcodes import Barcode, barcode
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.importing import Report
+from gexbench.tasks.input_paths import check_file
 from gexbench.tasks.public.clinical import json_hits
 from gexbench.tasks.public.gene_names import KeptGenes, kept_genes
 from gexbench.tasks.public.input_files import is_gzip, opened
@@ -105,17 +106,29 @@ def _read_all(
 
 
 def file_facts(lists: Sequence[Path]) -> dict[str, FileFacts]:
-    """File id and file name → what the lists say of the file. Later lists fill in what earlier ones leave open."""
+    """File id and file name → what the lists say of the file. Later lists fill in what earlier ones leave open.
+
+    Raises:
+        InputError: a list without files, or one that cannot be read.
+    """
     facts: dict[str, FileFacts] = {}
     for path in lists:
-        rows = map(_of_json, json_hits(path)) if path.suffix == ".json" else map(_of_row, _rows(path))
-        for keys, found in rows:
+        for keys, found in _facts_in(path):
             for key in filter(None, keys):
                 known = facts.get(key, FileFacts())
                 # An aliquot's barcode says more than a sample's.
                 sample = max(known.sample or "", found.sample or "", key=len) or None
                 facts[key] = FileFacts(sample, known.md5 or found.md5)
     return facts
+
+
+def _facts_in(path: Path) -> list[tuple[tuple[str | None, ...], FileFacts]]:
+    if path.suffix != ".json":
+        return [_of_row(row) for row in _rows(path)]
+    try:
+        return [_of_json(hit) for hit in json_hits(path)]
+    except (AttributeError, TypeError) as error:
+        raise InputError(f"{path.name}: a field is not as the GDC writes it ({error}); fetch it again") from None
 
 
 def _of_json(hit: Mapping[str, Any]) -> tuple[tuple[str | None, ...], FileFacts]:
@@ -134,8 +147,14 @@ def _aliquots(sample: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    with opened(path) as file:
-        return list(csv.DictReader(io.StringIO(file.read().decode("utf-8-sig")), delimiter="\t"))
+    try:
+        with opened(path) as file:
+            rows = list(csv.DictReader(io.StringIO(file.read().decode("utf-8-sig")), delimiter="\t"))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path.name}: not a tab-separated table in UTF-8 ({error}); fetch it again") from None
+    if not rows:
+        raise InputError(f"{path.name}: names no file, it holds its header alone; fetch it again, or take it out")
+    return rows
 
 
 def _of_row(row: Mapping[str, str]) -> tuple[tuple[str | None, ...], FileFacts]:
@@ -165,6 +184,7 @@ def _owners(paths: Sequence[Path], facts: Mapping[str, FileFacts]) -> dict[Path,
 
 def _content(path: Path) -> tuple[bytes, dict[str, object]]:
     """The unpacked content, and the input's facts."""
+    check_file(path, path.name)
     raw = path.read_bytes()
     facts: dict[str, object] = {
         "role": "expression", "name": path.name, "bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest(),
@@ -228,7 +248,7 @@ def _fill(
 ) -> None:
     # A missing value makes the column floating, and NaN fails every comparison.
     read, tpm = (table[column].to_numpy()[genes.rows] for column in (COUNTS, TPM))
-    wrong = np.flatnonzero(~((read >= 0) & (read <= _LARGEST) & (tpm >= 0)))
+    wrong = np.flatnonzero(~((read >= 0) & (read <= _LARGEST) & (tpm >= 0) & (tpm < np.inf)))
     if len(wrong):
         place = wrong[0]
         raise InputError(

@@ -1,6 +1,7 @@
 """Names of genes in public files, and the genes that a rule keeps."""
 
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.alignment import Dropped
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.public.input_files import opened
 from gexbench.tasks.public.selection import GeneRule
 
 _ENSEMBL = re.compile(r"(ENS[A-Z]*G\d+)(?:\.\d+)?(?:_PAR_Y)?")
@@ -32,17 +34,20 @@ def is_ensembl(name: str) -> bool:
 
 
 def read_probemap(path: Path) -> dict[str, str]:
-    """Id → symbol of a Xena probe map (tab-separated, columns `id` and `gene`), ids without version.
+    """Id → symbol of a Xena probe map (tab-separated, columns `id` and `gene`, packed or not), ids without version.
 
     Raises:
-        InputError: no such columns.
+        InputError: no such columns, no text.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file, delimiter="\t")
-        name = "id" if "id" in (rows.fieldnames or ()) else "#id"
-        if not {name, "gene"} <= set(rows.fieldnames or ()):
-            raise InputError(f"{path.name}: a probe map has the columns 'id' and 'gene'")
-        return {_stable(row[name]): row["gene"] for row in rows if row["gene"]}
+    try:
+        with opened(path) as file:
+            rows = csv.DictReader(io.StringIO(file.read().decode("utf-8-sig")), delimiter="\t")
+            name = "id" if "id" in (rows.fieldnames or ()) else "#id"
+            if not {name, "gene"} <= set(rows.fieldnames or ()):
+                raise InputError(f"{path.name}: a probe map has the columns 'id' and 'gene'")
+            return {_stable(row[name]): row["gene"] for row in rows if row["gene"]}
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path.name}: not a tab-separated table in UTF-8 ({error}); fetch it again") from None
 
 
 def kept_genes(
@@ -74,7 +79,9 @@ def kept_genes(
     if several := sorted(name for name, number in count.items() if number > 1):
         dropped.append(Dropped.of("genes whose name stands for several rows", np.asarray(several)))
     if rule.names:
-        rows = _listed(place, dict(zip(plain, range(len(plain)), strict=True)), rule, where)
+        times = Counter(name for name, use in zip(plain, usable, strict=True) if use)
+        by_id = {name: row for row, name in enumerate(plain) if usable[row] and times[name] == 1}
+        rows = _listed(place, by_id, rule, where)
         return KeptGenes(np.asarray(rows, dtype=np.intp), rule.names, tuple(dropped))
     rows = [row for row in place.values() if not rule.protein_coding or (coding is not None and coding[row])]
     return KeptGenes(np.asarray(rows, dtype=np.intp), tuple(names[row] for row in rows), tuple(dropped))

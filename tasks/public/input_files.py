@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.input_paths import check_file
 
 _GZIP = b"\x1f\x8b"
 _LONGEST_HEADER = 64 * 2**20
@@ -25,8 +26,9 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     """The content of a file, unpacked where it is gzip.
 
     Raises:
-        InputError: damaged or truncated gzip data.
+        InputError: a file that cannot be opened; damaged or truncated gzip data.
     """
+    check_file(path, path.name)
     try:
         with gzip.open(path, "rb") if is_gzip(path) else path.open("rb") as file:
             yield file  # type: ignore[misc]

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from gexbench.tasks.barcodes import PRIMARY, Keep
+from gexbench.tasks.barcodes import PRIMARY, Keep, checked_types
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.input_paths import check_file
 from gexbench.tasks.names import unknown
 
 Slides = Literal["all", "first"]
@@ -138,8 +139,9 @@ def gene_rule(text: str) -> GeneRule:
             raise InputError(f"--genes {text}: give one top:N with N above 0")
         return GeneRule(protein_coding=PROTEIN_CODING in parts, top=tops[0] if tops else None)
     path = Path(text)
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"--genes {text}: neither {PROTEIN_CODING}, top:N nor a file")
+    check_file(path, f"--genes {text}")
     try:
         lines = [line.split("\t") for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
@@ -176,14 +178,15 @@ def read_recipe(name: str) -> Selection:
     """
     if name.endswith(".json"):
         path = Path(name)
-        if not path.is_file():
-            raise InputError(f"{name}: no such file")
+        check_file(path, name)
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{name}: not a readable text file in UTF-8 ({error})") from None
     elif name in recipe_names():
         text = (resources.files("gexbench.tasks.public") / "recipes" / f"{name}.json").read_text(encoding="utf-8")
+    elif Path(name).is_dir():
+        raise InputError(f"--recipe {name}: is a folder; name a .json file, or one of {', '.join(recipe_names())}")
     else:
         raise unknown(name, recipe_names(), "recipe")
     try:
@@ -205,6 +208,7 @@ def _selection(content: Any, name: str) -> Selection:
         if key in content and not fits(content[key])
     ]:
         raise InputError(problems)
+    checked_types(content.get("sample_types", ()), f"{name}: sample_types")
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
     values.pop("summary", None)
     aliases = {gene: tuple(others) for gene, others in values.pop("gene_aliases", {}).items()}

@@ -1,6 +1,7 @@
 """Expression matrices of UCSC Xena: tab-separated, genes × samples, often gzip, read a block of genes at a time."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,7 @@ def read_xena(
         say("read expression", done, len(matrices))
         _fill(values, matrix, picked, [matrices[0].ids[row] for row in genes.rows])
     say("read expression", len(matrices), len(matrices))
+    _check_infinite(values, picked, genes.names, where)
     dropped = [*picked.dropped, *genes.dropped]
     names = genes.names
     lacking = missing_values(values, names)
@@ -156,14 +158,39 @@ def _genes(matrices: Sequence[_Matrix], selection: Selection, probemap: Path | N
     if probemap is not None and any(is_ensembl(name) for name in ids[:100]):
         known = read_probemap(probemap)
         symbols = [known.get(name.partition(".")[0], name) for name in ids]
-    shared = set.intersection(*(set(matrix.ids) for matrix in matrices))
+    held = set.intersection(*(set(matrix.ids) for matrix in matrices))
+    # What the first matrix holds twice is left out by the rule of names.
+    twice = held & {name for matrix in matrices[1:] for name, times in Counter(matrix.ids).items() if times > 1}
+    twice -= {name for name, times in Counter(ids).items() if times > 1}
+    shared = held - twice
     places = [row for row, name in enumerate(ids) if name in shared]
     kept = kept_genes([ids[row] for row in places], [symbols[row] for row in places], selection.genes, where)
     rows = np.asarray(places, dtype=np.intp)[kept.rows]
     dropped = list(kept.dropped)
-    if lost := sorted({name for matrix in matrices for name in matrix.ids} - shared):
+    if twice:
+        dropped.append(Dropped.of("genes whose name stands for several rows of a matrix", np.asarray(sorted(twice))))
+    if lost := sorted({name for matrix in matrices for name in matrix.ids} - held):
         dropped.append(Dropped.of("genes that not every matrix has", np.asarray(lost)))
     return KeptGenes(rows, kept.names, tuple(dropped))
+
+
+def _check_infinite(values: NDArray[np.float32], picked: Picked, genes: Sequence[str], where: str) -> None:
+    """A missing value leaves a gene out; an infinite one was never measured.
+
+    Raises:
+        InputError: names a gene and a sample.
+    """
+    number, first = 0, ""
+    for start in range(0, len(values), 512):
+        rows, columns = np.nonzero(np.isinf(values[start : start + 512]))
+        if len(rows) and not number:
+            first = f"{genes[columns[0]]} of {picked.samples[start + rows[0]].name}"
+        number += len(rows)
+    if number:
+        raise InputError(
+            f"{where}: {number} values are infinite or too large (first {first}); mend them, or write NA where a value "
+            "is missing"
+        )
 
 
 def _fill(values: NDArray[np.float32], matrix: _Matrix, picked: Picked, wanted: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from gexbench.tasks.importing import Sources
 from gexbench.tasks.public.build import PublicSources, build_public
 from gexbench.tasks.public.clinical import read_gdc_cases
 from gexbench.tasks.public.gdc import file_facts
+from gexbench.tasks.public.gene_names import kept_genes, read_probemap
 from gexbench.tasks.public.selection import GeneRule, Selection, gene_rule
 
 GENES = ("TP53", "KRAS", "CD3E", "MKI67", "EGFR")
@@ -116,6 +117,63 @@ def test_genes_by_type_by_list_and_repeated_symbols(
     assert built(tmp_path, listed).genes == ("EGFR", "ENSG00000000004.5")
     with pytest.raises(InputError, match=r"1 of 2 listed genes .* several rows \(Y_RNA\)"):
         built(tmp_path, Selection(genes=GeneRule(names=("EGFR", "Y_RNA"))))
+
+
+def test_a_gene_listed_by_its_id_is_never_the_copy_on_y() -> None:
+    ids = ["ENSG00000182378.15", "ENSG00000182378.15_PAR_Y", "ENSG00000000003.15"]
+    symbols = ["PLCXD1", "PLCXD1", "TSPAN6"]
+    for name in ("ENSG00000182378", "ENSG00000182378.15", "PLCXD1"):
+        assert kept_genes(ids, symbols, GeneRule(names=(name,)), "x").rows.tolist() == [0]
+    twice = ["ENSG00000182378.15", "ENSG00000182378.16"]
+    with pytest.raises(InputError, match=r"1 of 1 listed genes .* stand for several rows \(ENSG00000182378\)"):
+        kept_genes(twice, ["A", "B"], GeneRule(names=("ENSG00000182378",)), "x")
+
+
+def test_an_infinite_tpm_is_named_with_its_file(
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+) -> None:
+    hits = layouts.write_gdc(tmp_path, values, clinical, ("sheet",))
+    path = tmp_path / str(hits[5]["id"]) / str(hits[5]["file_name"])
+    lines = path.read_text().splitlines()
+    fields = lines[-1].split("\t")
+    path.write_text("\n".join([*lines[:-1], "\t".join([*fields[:6], "inf", *fields[7:]])]) + "\n")
+    with pytest.raises(InputError, match=rf"{path.name}: 1 genes have counts or TPM .* \(EGFR: count \d+, TPM inf\)"):
+        built(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("gdc_sample_sheet.tsv", b"", "gdc_sample_sheet.tsv: is empty; fetch it again, or take it out"),
+        (
+            "gdc_sample_sheet.tsv",
+            b"File ID\tFile Name\tSample ID\n",
+            "gdc_sample_sheet.tsv: names no file, it holds its",
+        ),
+        (
+            "gdc_sample_sheet.tsv",
+            b"File ID\tFile Name\tSample ID\nx\tM\xfcller\ty\n",
+            "gdc_sample_sheet.tsv: not a tab",
+        ),
+        ("gdc_manifest.txt", b"id\tfilename\tmd5\tsize\tstate\n", "gdc_manifest.txt: names no file, it holds its"),
+        ("files.json", b'{"data": {"hits": [], "pagination": {"total": 0}}}', "files.json: a response without hits"),
+        ("files.json", b'[{"file_name": "x", "associated_entities": ["y"]}]', "files.json: a field is not as the GDC"),
+        ("files.json", b"", "files.json: is empty"),
+    ],
+)
+def test_lists_of_no_files_are_named(
+    tmp_path: Path,
+    layouts: ModuleType,
+    values: pd.DataFrame,
+    clinical: pd.DataFrame,
+    name: str,
+    content: bytes,
+    says: str,
+) -> None:
+    layouts.write_gdc(tmp_path, values, clinical)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        built(tmp_path)
 
 
 def test_damaged_files_are_named_at_once(
@@ -226,3 +284,12 @@ def test_a_page_of_the_cases_is_not_all_of_them(
     (tmp_path / "cases.json").write_text("{")
     with pytest.raises(InputError, match=r"cases\.json: not a JSON file, perhaps truncated"):
         built(tmp_path)
+
+
+def test_a_probe_map_may_be_packed_but_must_be_text(tmp_path: Path) -> None:
+    path = tmp_path / "map.gz"
+    path.write_bytes(gzip.compress(b"id\tgene\nENSG00000000003.5\tTSPAN6\n"))
+    assert read_probemap(path) == {"ENSG00000000003": "TSPAN6"}
+    path.write_bytes(b"id\tgene\nENSG00000000003.5\t\xfc\n")
+    with pytest.raises(InputError, match=r"map\.gz: not a tab-separated table in UTF-8"):
+        read_probemap(path)

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -210,6 +211,35 @@ def test_matrices_that_share_samples_need_a_choice(folder: Path, layouts: Module
     assert len(built(folder, expression=Path("other"))) == 100
 
 
+def test_a_gene_that_a_matrix_holds_twice_is_left_out_and_said(
+    folder: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+) -> None:
+    """In whichever of the matrices: no row may be put over the other."""
+    for project in ("LUAD", "GBM"):
+        path = folder / f"TCGA.{project}.sampleMap" / "HiSeqV2.gz"
+        content = path.read_bytes()
+        lines = gzip.decompress(content).decode().splitlines()
+        path.write_bytes(gzip.compress("\n".join([*lines, lines[2]]).encode()))
+        cohort = built(folder)
+        assert cohort.genes == ("TP53", "CD3E", "MKI67", "EGFR")
+        left_out = [item for item in cohort.provenance["dropped"] if "stands for several rows" in item["reason"]]
+        assert [(item["count"], item["examples"]) for item in left_out] == [(1, ["KRAS"])]
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("text", ["inf", "-inf", "1e39"])
+def test_an_infinite_value_is_named(folder: Path, text: str) -> None:
+    """A missing value leaves its gene out, an infinite one is an error."""
+    path = folder / "TCGA.LUAD.sampleMap" / "HiSeqV2.gz"
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    place = lines[0].split("\t").index(f"{PATIENTS[11]}-01")
+    fields = lines[3].split("\t")
+    fields[place] = text
+    path.write_bytes(gzip.compress("\n".join([*lines[:3], "\t".join(fields), *lines[4:]]).encode()))
+    with pytest.raises(InputError, match=f"values are infinite or too large \\(first CD3E of {PATIENTS[11]}-01\\)"):
+        built(folder)
+
+
 def test_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         find(tmp_path / "absent")
@@ -272,6 +302,75 @@ def test_phenotypes_that_overlap_need_a_choice(folder: Path, layouts: ModuleType
     assert len(built(folder, clinical=Path("Survival_SupplementalTable_S1_20171025_xena_sp"))) == 100
 
 
+PHENOTYPES = "Survival_SupplementalTable_S1_20171025_xena_sp"
+
+
+def _changed(folder: Path, change: Callable[[list[str]], list[str]]) -> None:
+    lines = (folder / PHENOTYPES).read_text().splitlines()
+    (folder / PHENOTYPES).write_text("\n".join(change(lines)) + "\n")
+
+
+def test_rows_of_a_sample_or_patient_that_contradict_each_other(folder: Path) -> None:
+    _changed(folder, lambda lines: [*lines, lines[5]])
+    assert len(built(folder)) == 100  # an equal row says nothing else
+    other = lambda line: line.replace("GBM", "OV").replace("LUAD", "OV")  # noqa: E731
+    _changed(folder, lambda lines: [*lines[:-1], other(lines[5])])
+    with pytest.raises(InputError) as raised:
+        built(folder)
+    assert raised.value.problems == (
+        f"{PHENOTYPES}: 1 samples have several rows that differ (TCGA-04-0004-01; TCGA-04-0004-01: project GBM and "
+        "OV); keep the right row of each",
+        f"{PHENOTYPES}: 1 patients are of several projects (TCGA-04-0004: GBM and OV); keep the right one",
+    )
+    _changed(folder, lambda lines: [*lines[:-1], lines[-1].replace("-01\t", "-11\t")])
+    with pytest.raises(InputError, match=r"1 patients are of several projects \(TCGA-04-0004: GBM and OV\)") as raised:
+        built(folder)
+    assert len(raised.value.problems) == 1
+
+
+def test_phenotype_rows_that_are_cut_short_or_too_long(folder: Path) -> None:
+    _changed(folder, lambda lines: [line + "\t" for line in lines[:1]] and [f"{lines[0]}\tRedaction", *(
+        f"{line}\t" for line in lines[1:])])  # fmt: skip
+    assert len(built(folder)) == 100
+    _changed(folder, lambda lines: [*lines[:7], lines[7].rstrip("\t"), *lines[8:]])
+    with pytest.raises(
+        InputError, match=r"1 rows have fewer fields than the header, which has \d+ \(line 8, TCGA-06-0006"
+    ):
+        built(folder)
+    _changed(folder, lambda lines: [lines[0], *(f"{line}\tmore" for line in lines[1:])])
+    with pytest.raises(InputError, match=f"{PHENOTYPES}: rows have more fields than the header"):
+        built(folder)
+
+
+def test_clinical_files_that_cannot_be_read_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = folder / PHENOTYPES
+    packed = gzip.compress(path.read_bytes())
+    path.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(InputError, match=rf"{PHENOTYPES}: damaged gzip file, perhaps truncated"):
+        built(folder)
+    path.write_bytes(packed)
+    assert len(built(folder)) == 100
+    whole = Path.open
+
+    def locked(self: Path, *names: Any, **more: Any) -> Any:
+        if self.name == PHENOTYPES:
+            raise PermissionError(13, "Permission denied")
+        return whole(self, *names, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", locked)
+        with pytest.raises(InputError, match=rf"{PHENOTYPES}: cannot be read \(Permission denied\)"):
+            built(folder)
+    path.unlink()
+    path.symlink_to(folder / "absent")
+    with pytest.raises(InputError, match=rf"{PHENOTYPES}: is a link to .*absent, which is not there"):
+        built(folder)
+    path.unlink()
+    (folder / "table.tsv").write_text("patient\tproject\tage\nP1\tLUAD\t3\n")
+    with pytest.raises(InputError, match=r"no clinical table .*; not known: 1 files \(table\.tsv\)"):
+        built(folder)
+
+
 def test_derived_columns_take_the_first_rule_that_fits() -> None:
     table = pd.DataFrame({"project": ["A", "A", "B", "C"], "kind": ["mucinous x", "other", None, None]})
     rules = {"type": [{"value": "mucous", "project": ["A", "B"], "none|kind contains": ["MUCINOUS"]},
@@ -291,13 +390,18 @@ def test_the_recipe_of_the_published_cohort() -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", gzip.compress(b"", mtime=0), b"\x1f\x8bdamaged", b"<html>busy</html>"],
+    ("content", "says"),
+    [
+        (b"", "is empty; fetch it again, or take it out"),
+        (gzip.compress(b"", mtime=0), "has the name of a Xena matrix, but no"),
+        (b"\x1f\x8bdamaged", "damaged gzip file, perhaps truncated"),
+        (b"<html>busy</html>", "has the name of a Xena matrix, but no"),
+    ],
     ids=["empty", "nothing within", "damaged", "another page"],
 )
-def test_a_matrix_that_cannot_be_read_is_not_left_out_unsaid(folder: Path, content: bytes) -> None:
+def test_a_matrix_that_cannot_be_read_is_not_left_out_unsaid(folder: Path, content: bytes, says: str) -> None:
     (folder / "TCGA.GBM.sampleMap" / "HiSeqV2.gz").write_bytes(content)
-    with pytest.raises(InputError, match=r"TCGA\.GBM\.sampleMap/HiSeqV2\.gz: has the name of a Xena matrix, but no"):
+    with pytest.raises(InputError, match=rf"TCGA\.GBM\.sampleMap/HiSeqV2\.gz: {says}"):
         built(folder)
     with pytest.raises(InputError, match="label 'project' has 1 classes"):
         built(folder, expression=folder / "TCGA.LUAD.sampleMap")
@@ -308,6 +412,7 @@ def test_a_matrix_that_cannot_be_read_is_not_left_out_unsaid(folder: Path, conte
     [
         ({"projects": "LUAD"}, 'projects "LUAD": expected a list of names'),
         ({"sample_types": "01"}, 'sample_types "01": expected a list of names'),
+        ({"sample_types": ["01", "1"]}, "sample_types: '1' is no sample-type code of TCGA barcodes"),
         ({"samples": "two"}, "samples \"two\": expected 'one' or 'all'"),
         ({"genes": [1, 2]}, "genes [1, 2]: expected a list of names"),
         ({"genes": ["P53"], "gene_aliases": {"P53": "TP53"}}, "expected an object of lists of names"),
@@ -324,6 +429,20 @@ def test_rules_of_a_recipe_that_are_none(tmp_path: Path, content: dict[str, Any]
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match=re.escape(problem)):
         read_recipe(str(path))
+
+
+def test_a_folder_in_place_of_a_recipe_or_list(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").mkdir()
+    for read, name, says in (
+        (read_recipe, tmp_path / "mine.json", "is a folder; name a file"),
+        (read_recipe, tmp_path, "is a folder; name a .json file, or one of tcga"),
+        (gene_rule, tmp_path, "is a folder; name a file"),
+    ):
+        with pytest.raises(InputError, match=says):
+            read(str(name))
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a file; name its folder"):
+        find(tmp_path / "file")
 
 
 def test_a_recipe_that_is_no_text(tmp_path: Path) -> None:
@@ -361,6 +480,47 @@ def test_hipt_tensors(folder: Path, layouts: ModuleType) -> None:
     masked = fewer.samples.tolist().index(PATIENTS[3])
     start = int(fewer.patches.offsets[masked])
     np.testing.assert_array_equal(fewer.patches.values[start : start + 2], cohort.patches.values[place][:2])
+
+
+@pytest.mark.parametrize("kind", ["hipt", "trident"])
+def test_slides_without_a_region_stand_on_the_card_and_dead_links_are_errors(
+    folder: Path, layouts: ModuleType, kind: str
+) -> None:
+    if kind == "hipt":
+        layouts.write_hipt(folder, PATIENTS, [0, 0, *[1] * 98], np.ones((98, 4), np.float16))
+        place = folder / "vit256mean_tcga_slide_embeddings"
+    else:
+        slides = {f"{name}-01Z-00-DX1.a": np.ones((int(row > 1), 4), np.float32) for row, name in enumerate(PATIENTS)}
+        place = layouts.write_trident(folder, slides)
+    for selection in (Selection(), Selection(most_regions=1)):
+        left_out = {item["reason"]: item for item in built(folder, selection).provenance["dropped"]}
+        assert left_out["no patches"]["count"] == 2
+        assert left_out["slides without a region"]["count"] == 2
+        assert left_out["slides without a region"]["examples"][0].startswith(f"{PATIENTS[0]}-01Z-00-DX1")
+    moved = next(place.glob(f"{PATIENTS[5]}*"))
+    moved.unlink()
+    moved.symlink_to(folder / "elsewhere" / moved.name)
+    with pytest.raises(InputError, match=rf"{moved.name}: is a link to .*elsewhere.*, which is not there"):
+        built(folder)
+
+
+def test_a_slide_of_another_width_is_named(folder: Path, layouts: ModuleType) -> None:
+    slides = {f"{name}-01Z-00-DX1": np.ones((1, 4), np.float32) for name in PATIENTS}
+    slides[f"{PATIENTS[9]}-01Z-00-DX1"] = np.ones((1, 6), np.float32)
+    layouts.write_trident(folder, slides)
+    with pytest.raises(InputError, match=rf"unequal width: 4 in 99 \(.*\); 6 in 1 \({PATIENTS[9]}-01Z-00-DX1\.h5\)"):
+        built(folder)
+
+
+def test_a_folder_whose_first_slide_lacks_features_is_not_passed_over(folder: Path, layouts: ModuleType) -> None:
+    import h5py
+
+    place = layouts.write_trident(folder, {f"{name}-01Z-00-DX1": np.ones((1, 4), np.float32) for name in PATIENTS})
+    first = min(place.glob("*.h5"))
+    with h5py.File(first, "r+") as file:
+        del file["features"]
+    with pytest.raises(InputError, match=f"{first.name}: dataset features is missing"):
+        built(folder)
 
 
 def test_a_pickle_in_place_of_a_tensor_is_refused(folder: Path, layouts: ModuleType) -> None:
