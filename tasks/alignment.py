@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gexbench.tasks.barcodes import PATIENT_LENGTH
 from gexbench.tasks.clinical_text import NOT_RECORDED, is_absent
 from gexbench.tasks.cohort import Ragged
+from gexbench.tasks.column_problems import column_problems
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.folds import assign_parts
 from gexbench.tasks.patch_files import PatchFile, take_rows
@@ -92,15 +93,14 @@ def combine(
         labels: where all of them are columns of the expression file, samples may lack a clinical row.
 
     Raises:
-        InputError: no such column, ids too short for a barcode, samples that the clinical table does not know.
+        InputError: no such column, ids too short for a barcode, samples that the clinical table does not know,
+            columns that cannot be stored.
     """
-    for frame, name in [
-        (expression.columns, expression.name),
-        *([] if clinical is None else [(clinical, clinical_name)]),
-    ]:
-        wrong = [column for column in frame if "/" in str(column) or column == "_index"]
-        if wrong:
-            raise InputError(f"{name}: column names may not hold '/' nor be '_index' ({examples(wrong)}); rename them")
+    problems = column_problems(expression.columns, expression.name)
+    if clinical is not None:
+        problems += column_problems(clinical, clinical_name)
+    if problems:
+        raise InputError(problems)
     own = _plain(expression.columns).set_axis(pd.Index(expression.samples, name="sample"), axis=0)
     if clinical is None:
         groups = _groups(expression.samples, own, group, expression.name)

@@ -121,6 +121,8 @@ def _check_zarr(path: Path) -> None:
 def _rows(data: Any, name: str) -> AnnotatedRows:
     import scipy.sparse
 
+    if data.X is not None and np.dtype(data.X.dtype).kind == "c":
+        raise InputError(f"{name}: X holds complex numbers; write the real values that were measured")
     dense = data.X.toarray() if scipy.sparse.issparse(data.X) else data.X
     try:
         values = None if dense is None else np.asarray(dense, dtype=np.float32)

@@ -32,7 +32,9 @@ def check_export(path: Path, *, force: bool = False) -> None:
         problems.append(f"--out {path.name}: cohorts are written as {', '.join(ANNDATA_TYPES)}")
     if not path.parent.is_dir():
         problems.append(f"--out {path}: no folder {path.parent}; make it first")
-    if path.exists() and not force:
+    if path.is_dir() and path.suffix != ".zarr":
+        problems.append(f"--out {path.name}: is a folder, which is not replaced by a file; choose another name")
+    elif path.exists() and not force:
         problems.append(f"--out {path.name}: is there already; use --force to replace it")
     if path.suffix == ".h5mu":
         try:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from gexbench.tasks.column_problems import zero_bytes
 from gexbench.tasks.errors import examples
 from gexbench.tasks.reading import ExpressionFile
 from gexbench.tasks.units import Unit
@@ -12,11 +13,19 @@ from gexbench.tasks.units import Unit
 _ROWS = 256
 """Rows looked at once: a genome-wide table is not held a second time, as true and false."""
 
+_HIGHEST_LOG2 = 64
+"""2⁶⁴ reads are more than any sequencer gives."""
+
 
 def expression_problems(expression: ExpressionFile, unit: Unit | None) -> list[str]:
-    """Missing, infinite and too low values, and counts that are no whole numbers, with how many and examples."""
+    """Values that are missing, infinite, too low, too high for a logarithm, all equal, or no whole numbers of counts.
+
+    Names of genes and samples with zero bytes, too. Each with how many and examples.
+    """
     values, name = expression.values, expression.name
-    problems = []
+    problems = zero_bytes(expression.genes, name, "genes") + zero_bytes(expression.samples.tolist(), name, "samples")
+    if values.size > 1 and values.min() == values.max():
+        problems.append(f"{name}: every value is {values[0, 0]:g}; the file holds no expression, or is damaged")
     number, rows, genes = _places(values, lambda block: ~np.isfinite(block))
     if number:
         problems.append(
@@ -35,9 +44,20 @@ def expression_problems(expression: ExpressionFile, unit: Unit | None) -> list[s
             f"{name}: {number} values in {len(rows)} samples ({examples(expression.samples[rows])}) are below "
             f"{unit.floor:g}, the floor of {unit.name} (lowest {place}); check --unit"
         )
-    if unit.name == "counts":
-        problems += _fractions(expression)
-    return problems
+    return problems + (_fractions(expression) if unit.name == "counts" else _no_logarithms(expression, unit))
+
+
+def _no_logarithms(expression: ExpressionFile, unit: Unit) -> list[str]:
+    """Values that no logarithm of reads can reach: they were not taken, or the unit is another."""
+    number, rows, _ = _places(expression.values, lambda block: np.isfinite(block) & (block > _HIGHEST_LOG2))
+    if not number:
+        return []
+    place = _place(expression, rows[0], np.nanargmax(expression.values[rows[0]]))
+    return [
+        f"{expression.name}: {number} values in {len(rows)} samples ({examples(expression.samples[rows])}) are above "
+        f"{_HIGHEST_LOG2} (first {place}), which no {unit.name} is; take the logarithm, or name the unit that these "
+        "are in with --unit"
+    ]
 
 
 def _fractions(expression: ExpressionFile) -> list[str]:

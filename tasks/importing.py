@@ -228,6 +228,9 @@ def _aligned(
     if problems:
         raise InputError(problems)
     aligned = align(tables, labels, patches, site, sources.missing)
+    if not len(aligned.samples):
+        said = "; ".join(f"{item.count}: {item.reason} ({examples(item.ids)})" for item in aligned.dropped)
+        raise InputError(f"{sources.name}: no sample is left ({said}); check that the files are of the same patients")
     if problems := class_problems(aligned, sources.name, typed=sources.labels is not None):
         raise InputError(problems)
     return aligned, site

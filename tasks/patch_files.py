@@ -12,10 +12,11 @@ from gexbench.tasks.anndata_files import OWNER_COLUMNS, read_image_rows
 from gexbench.tasks.cohort import Ragged
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.hdf5_files import check_promises
-from gexbench.tasks.input_paths import check_file, dead_link, is_dead_link
+from gexbench.tasks.input_paths import check_file
 from gexbench.tasks.npz_files import read_npz
 
 _BARCODE = 12
+_OTHER_SLIDES = (".h5", ".hdf5", ".pt")
 _LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -135,6 +136,9 @@ def _read_modality(path: Path) -> PatchFile:
         raise InputError(f"{path.name}: the modality of image features is empty")
     column = next((name for name in OWNER_COLUMNS if name in found.obs), None)
     names = found.obs.index.astype(str).to_numpy(dtype=str)
+    if column is not None and found.obs[column].isna().any():
+        lacking = names[found.obs[column].isna().to_numpy()]
+        raise InputError(f"{path.name}: {len(lacking)} rows of image features have no {column} ({examples(lacking)})")
     owners = names if column is None else found.obs[column].to_numpy(dtype=str)
     order = np.argsort(owners, kind="stable")
     ids, counts = np.unique(owners, return_counts=True)
@@ -145,7 +149,16 @@ def _read_modality(path: Path) -> PatchFile:
 def _read_folder(folder: Path) -> PatchFile:
     paths = sorted(folder.glob("*.h5"))
     if not paths:
-        raise InputError(f"{folder.name}: the folder holds no .h5 file")
+        below = sorted({str(path.parent.relative_to(folder.parent)) for path in folder.rglob("*.h5")})
+        hint = f"; {examples(below)} below it does: name that" if below else ""
+        raise InputError(f"{folder.name}: the folder holds no .h5 file{hint}")
+    others = [path.name for path in sorted(folder.iterdir()) if path.suffix.lower() in _OTHER_SLIDES
+              and path.suffix != ".h5"]  # fmt: skip
+    if others:
+        raise InputError(
+            f"{folder.name}: {len(others)} slides beside the .h5 files have another ending ({examples(others)}) and "
+            "would be passed over; rename them, or take them out"
+        )
     return join_slides(paths, read_slide, folder.name)
 
 
@@ -172,8 +185,7 @@ def join_slides(
     empty: list[str] = []
     for done, path in enumerate(paths, start=1):
         try:
-            if is_dead_link(path):
-                raise InputError(f"{path.name}: {dead_link(path)}")
+            check_file(path, path.name)
             features, regions = read(path)
         except InputError as error:
             problems += error.problems

@@ -1,6 +1,7 @@
 """Reading the tables of a cohort: .parquet, .csv, AnnData (.h5ad, .zarr) and MuData (.h5mu)."""
 
 import csv
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,7 +119,10 @@ def _read_csv(path: Path) -> pd.DataFrame:
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"{path.name}: {' '.join(str(error).split())}") from None
     if not isinstance(frame.index, pd.RangeIndex):
-        raise InputError(f"{path.name}: rows have more fields than the header ({len(header)}); name every column")
+        raise InputError(
+            f"{path.name}: rows have more fields than the header, which has {len(header)} ({examples(header)}); the "
+            "first line names every column"
+        )
     return frame.set_index(0).set_axis(pd.Index(header[1:]), axis=1)
 
 
@@ -158,13 +162,18 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read()
         _check_columns(table.column_names, path.name)
         frame = table.to_pandas()
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         problem = " ".join(str(error).split())
         raise InputError(f"{path.name}: not a readable parquet file, perhaps truncated ({problem})") from None
+    if isinstance(frame.index, pd.MultiIndex):
+        raise InputError(
+            f"{path.name}: {frame.index.nlevels} index columns ({examples(frame.index.names)}); keep the one with the "
+            "sample ids"
+        )
     if isinstance(frame.index, pd.RangeIndex):
         first = frame.columns[0]
         if pd.api.types.is_numeric_dtype(frame[first]):
@@ -174,7 +183,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _check_columns(names: Sequence[str], file: str) -> None:
-    columns = pd.Index(names)
+    columns = pd.Index([unicodedata.normalize("NFC", str(name)).strip() for name in names])
     repeated = columns[columns.duplicated()].unique()
     if len(repeated):
         raise InputError(
@@ -192,15 +201,21 @@ def _check_columns(names: Sequence[str], file: str) -> None:
 def _text_columns(frame: pd.DataFrame, genes: Sequence[str], file: str) -> list[str]:
     """Problems with columns that should be genes and hold no numbers."""
     types = frame.dtypes
-    wrong = [gene for gene in genes if not pd.api.types.is_numeric_dtype(types[gene])]
+    wrong = [gene for gene in genes if not _is_number(types[gene])]
     if not wrong:
         return []
     values = frame[wrong[0]].dropna()
-    bad = values[pd.to_numeric(values, errors="coerce").isna()]
+    bad = values[pd.to_numeric(values, errors="coerce").isna()] if values.dtype == object else values
+    bad = bad if len(bad) else values
     return [
         f"{file}: {len(wrong)} columns hold values that are no numbers ({examples(wrong)}; in {wrong[0]}: "
         f"{examples(bad)}); mend them, or name label columns with --labels and move others to --clinical"
     ]
+
+
+def _is_number(kind: Any) -> bool:
+    """Whether a column's type is that of numbers; true and false are none that was measured."""
+    return pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
 
 
 def _annotated_expression(path: Path) -> ExpressionFile:

@@ -168,7 +168,7 @@ def build(
         unit=unit,
         clinical=clinical,
         patches=patches,
-        labels=None if labels is None else tuple(label.strip() for label in labels.split(",") if label.strip()),
+        labels=cohort_public.listed(labels, "--labels"),
         group=group,
         duplicates=duplicates.value,
         missing=missing.value,

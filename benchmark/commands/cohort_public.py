@@ -154,11 +154,11 @@ def selection_of(given: Given, sources: "Sources") -> "Selection":
     from gexbench.tasks.barcodes import checked_types
     from gexbench.tasks.public.selection import Selection, gene_rule, read_recipe
 
-    types = _list(given.sample_types, "--sample-types")
+    types = listed(given.sample_types, "--sample-types")
     checked_types(types or (), "--sample-types")
     base = Selection() if given.recipe is None else read_recipe(given.recipe)
     typed: Mapping[str, Any] = {
-        "projects": _list(given.projects, "--projects", "TCGA-"),
+        "projects": listed(given.projects, "--projects", "TCGA-"),
         "sample_types": types,
         "samples": given.samples and given.samples.value,
         "genes": None if given.genes is None else gene_rule(given.genes),
@@ -192,7 +192,12 @@ def built(given: Given, sources: "Sources", console: "Console", report: "Report"
     return build_public(PublicSources(folder, sources, selection, encoder), report, say)
 
 
-def _list(text: str | None, option: str, prefix: str = "") -> tuple[str, ...] | None:
+def listed(text: str | None, option: str, prefix: str = "") -> tuple[str, ...] | None:
+    """The names of a comma-separated list, None where it was not typed.
+
+    Raises:
+        InputError: a list of nothing.
+    """
     if text is None:
         return None
     found = tuple(part.strip().removeprefix(prefix) for part in text.split(",") if part.strip())

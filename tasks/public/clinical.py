@@ -64,7 +64,7 @@ def json_hits(path: Path) -> list[dict[str, Any]]:
     try:
         with opened(path) as file:
             content = json.loads(file.read())
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path.name}: not a JSON file, perhaps truncated ({error}); fetch it again") from None
     page: Any = content.get("data") if isinstance(content, dict) else {"hits": content}
     hits = page.get("hits") if isinstance(page, dict) else None
@@ -72,7 +72,8 @@ def json_hits(path: Path) -> list[dict[str, Any]]:
         return []
     if not hits and isinstance(content, dict):
         raise InputError(f"{path.name}: a response without hits: the request found nothing; ask again")
-    total = page.get("pagination", {}).get("total", len(hits))
+    pagination = page.get("pagination")
+    total = pagination.get("total", len(hits)) if isinstance(pagination, dict) else len(hits)
     if total != len(hits):
         raise InputError(f"{path.name}: holds {len(hits)} of {total} hits; ask the API for all with a larger size")
     return hits

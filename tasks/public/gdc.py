@@ -116,10 +116,20 @@ def file_facts(lists: Sequence[Path]) -> dict[str, FileFacts]:
         for keys, found in _facts_in(path):
             for key in filter(None, keys):
                 known = facts.get(key, FileFacts())
+                if not _agree(known.sample or "", found.sample or ""):
+                    raise InputError(
+                        f"{path.name}: file {key} is said to be of {found.sample}, and before of {known.sample}; keep "
+                        "the right row or list"
+                    )
                 # An aliquot's barcode says more than a sample's.
                 sample = max(known.sample or "", found.sample or "", key=len) or None
                 facts[key] = FileFacts(sample, known.md5 or found.md5)
     return facts
+
+
+def _agree(one: str, other: str) -> bool:
+    """Whether two barcodes may be of one sample: one states what the other does, and perhaps more."""
+    return one.startswith(other) or other.startswith(one)
 
 
 def _facts_in(path: Path) -> list[tuple[tuple[str | None, ...], FileFacts]]:

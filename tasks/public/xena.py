@@ -141,9 +141,15 @@ def _checked_header(path: Path) -> list[str]:
 def _row_names(path: Path) -> list[str]:
     with opened(path) as file:
         next(file)
-        names = [line.partition(b"\t")[0].decode("utf-8", "replace") for line in file if line.strip()]
-    if not names:
+        fields = [line.partition(b"\t")[0] for line in file if line.strip()]
+    if not fields:
         raise InputError(f"{path.name}: the matrix has no rows")
+    try:
+        names = [field.decode() for field in fields]
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path.name}: names of genes are not in UTF-8 ({error}); fetch it again") from None
+    if quoted := [name for name in names if name.startswith('"')]:
+        raise InputError(f"{path.name}: names stand in quotes ({examples(quoted)}); write the matrix without quotes")
     return names
 
 
@@ -212,6 +218,11 @@ def _fill(values: NDArray[np.float32], matrix: _Matrix, picked: Picked, wanted: 
                 ids = matrix.ids[start : start + batch.num_rows]
                 start += batch.num_rows
                 _put(values, batch, rows, ids, place)
+        if start != len(matrix.ids):
+            raise InputError(
+                f"{matrix.path.name}: {len(matrix.ids)} lines but {start} rows: lines end in several ways, or hold "
+                "tabs alone; write it anew"
+            )
     except (pa.ArrowException, OSError) as error:
         problem = " ".join(str(error).split())[:200]
         raise InputError(f"{matrix.path.name}: not a readable matrix, perhaps truncated ({problem})") from None

@@ -97,6 +97,7 @@ def test_any_matrix_with_one_label_column(folder: Path) -> None:
         (("--labels", "project", "--group", "case"), "no column 'case'"),
         (("--labels", "tss,gender"), "label 'gender' has 1 classes"),
         (("--text-encoder", "bert"), "unknown text encoder"),
+        (("--labels", " , "), "--labels ' , ': names nothing; leave the option out for the default"),
     ],
 )
 def test_bad_input_ends_with_code_2_and_writes_nothing(

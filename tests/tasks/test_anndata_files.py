@@ -164,6 +164,23 @@ def test_bad_targets_are_named_at_once(cohort: Cohort, tmp_path: Path) -> None:
     assert len(caught.value.problems) == 2
 
 
+def test_a_folder_is_never_replaced_by_a_file(cohort: Cohort, tmp_path: Path) -> None:
+    (tmp_path / "mine.h5ad").mkdir()
+    with pytest.raises(InputError, match=r"--out mine\.h5ad: is a folder, which is not replaced by a file"):
+        export_cohort(cohort, "f", tmp_path / "mine.h5ad", force=True)
+    assert (tmp_path / "mine.h5ad").is_dir()
+
+
+def test_image_rows_without_an_owner_are_named(tmp_path: Path) -> None:
+    mudata = pytest.importorskip("mudata")
+    obs = pd.DataFrame({"sample": ["a", None]}, index=["r0", "r1"])
+    images = anndata.AnnData(np.ones((2, 3), dtype=np.float32), obs=obs)
+    with mudata.set_options(pull_on_update=False):
+        mudata.MuData({"rna": _gtex(), "patches": images}).write_h5mu(tmp_path / "p.h5mu")
+    with pytest.raises(InputError, match=r"p\.h5mu: 1 rows of image features have no sample \(r1\)"):
+        read_patches(tmp_path / "p.h5mu")
+
+
 def test_a_mudata_file_without_expression_lists_what_is_there(tmp_path: Path) -> None:
     mudata = pytest.importorskip("mudata")
     with mudata.set_options(pull_on_update=False):

@@ -403,3 +403,44 @@ def test_tcga_label_leak(tcga: Cohort) -> None:
     leak = tcga.provenance["text"]["label_leak"]
     assert leak["full"]["project"] > 0.99
     assert 0.30 < leak["plain"]["project"] < 0.50
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"project": [b"A", b"B"] * 60}, r"clinical.parquet: column 'project' holds bytes values \(b'A'\); turn them"),
+        ({"note": [{"a": 1}] * 120}, r"column 'note' holds dict values \({'a': 1}\)"),
+        ({"note": [[1, 2]] * 120}, r"column 'note' holds ndarray values"),
+        ({"no\0te": 1}, r"1 column names hold a zero byte \('no\\x00te'\)"),
+        ({"gender": ["Ma\0le"] * 120}, r"1 values of column 'gender' hold a zero byte \('Ma\\x00le'\)"),
+        ({"gender": pd.Categorical(["Ma\0le"] * 120)}, r"1 values of column 'gender' hold a zero byte"),
+        ({"a/b": 1}, "may not hold '/'"),
+    ],
+)
+def test_columns_that_cannot_be_kept(
+    tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as raised:
+        build_cohort(sources(tmp_path, expression=expression, clinical=clinical.assign(**change)))
+    assert len(raised.value.problems) == 1
+
+
+def test_names_with_zero_bytes_and_values_that_are_all_equal(
+    tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame
+) -> None:
+    with pytest.raises(InputError, match=r"1 genes hold a zero byte \('TP\\x0053'\); mend them"):
+        build_cohort(
+            sources(tmp_path, expression=expression.rename(columns={"TP53": "TP\0" + "53"}), clinical=clinical)
+        )
+    with pytest.raises(InputError, match="every value is 2; the file holds no expression, or is damaged"):
+        build_cohort(sources(tmp_path, expression=expression * 0 + 2, clinical=clinical))
+
+
+def test_when_no_sample_is_left_the_reasons_are_said(
+    tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame
+) -> None:
+    given = patches(tmp_path, ids(), np.zeros(PATIENTS, dtype=int))
+    with pytest.raises(
+        InputError, match=r"mine: no sample is left \(120: no patches \(TCGA-00-0000, .*\)\); check that"
+    ):
+        build_cohort(sources(tmp_path, expression=expression, clinical=clinical, patches=given))

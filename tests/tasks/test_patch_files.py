@@ -220,3 +220,18 @@ def test_other_shapes_of_slides_are_refused(tmp_path: Path, features: Any, coord
     with pytest.raises(InputError, match=f"a.h5: .*{message}") as raised:
         read_patches(tmp_path)
     assert len(raised.value.problems) == 1
+
+
+def test_slides_that_would_be_passed_over_are_named(tmp_path: Path) -> None:
+    slide(tmp_path / "features", "a", 1)
+    for name in ("b.H5", "c.hdf5", "d.pt"):
+        (tmp_path / "features" / name).touch()
+    with pytest.raises(
+        InputError, match=r"features: 3 slides beside the \.h5 files .* \(b\.H5, c\.hdf5, d\.pt\) and would"
+    ):
+        read_patches(tmp_path / "features")
+    with pytest.raises(InputError, match=rf"holds no \.h5 file; {tmp_path.name}/features below it does: name that"):
+        read_patches(tmp_path)
+    (tmp_path / "other" / "e.h5").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"e\.h5: is a folder; name a file"):
+        read_patches(tmp_path / "other")

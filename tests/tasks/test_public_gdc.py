@@ -159,6 +159,12 @@ def test_an_infinite_tpm_is_named_with_its_file(
         ("files.json", b'{"data": {"hits": [], "pagination": {"total": 0}}}', "files.json: a response without hits"),
         ("files.json", b'[{"file_name": "x", "associated_entities": ["y"]}]', "files.json: a field is not as the GDC"),
         ("files.json", b"", "files.json: is empty"),
+        ("files.json", b"[" * 100_000, "files.json: not a JSON file"),
+        (
+            "again.tsv",
+            f"File ID\tFile Name\tSample ID\nF\tN\t{PATIENTS[0]}-01A\nF\tN\t{PATIENTS[1]}-01A\n".encode(),
+            f"again.tsv: file F is said to be of {PATIENTS[1]}-01A, and before of {PATIENTS[0]}-01A; keep the right",
+        ),
     ],
 )
 def test_lists_of_no_files_are_named(
@@ -293,3 +299,8 @@ def test_a_probe_map_may_be_packed_but_must_be_text(tmp_path: Path) -> None:
     path.write_bytes(b"id\tgene\nENSG00000000003.5\t\xfc\n")
     with pytest.raises(InputError, match=r"map\.gz: not a tab-separated table in UTF-8"):
         read_probemap(path)
+
+
+def test_a_response_without_pages_is_whole(tmp_path: Path) -> None:
+    (tmp_path / "cases.json").write_text('{"data": {"hits": [{"submitter_id": "TCGA-00-0000"}], "pagination": null}}')
+    assert read_gdc_cases([tmp_path / "cases.json"]).index.tolist() == ["TCGA-00-0000"]

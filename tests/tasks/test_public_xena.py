@@ -136,7 +136,7 @@ def test_top_variance_looks_at_training_rows_alone(
     fold = folds(whole)[0]
     changed = values.copy()
     changed["TP53"] = 1.0
-    changed.loc[list(fold.test), "TP53"] = np.linspace(0, 1000, len(fold.test))
+    changed.loc[list(fold.test), "TP53"] = np.linspace(0, 60, len(fold.test))
     changed["KRAS"] = 1.0
     changed.loc[list(fold.train), "KRAS"] = np.linspace(0, 50, len(fold.train))
     layouts.write_xena_matrix(tmp_path / "HiSeqV2", changed.rename(index=lambda name: f"{name}-01"))
@@ -238,6 +238,30 @@ def test_an_infinite_value_is_named(folder: Path, text: str) -> None:
     path.write_bytes(gzip.compress("\n".join([*lines[:3], "\t".join(fields), *lines[4:]]).encode()))
     with pytest.raises(InputError, match=f"values are infinite or too large \\(first CD3E of {PATIENTS[11]}-01\\)"):
         built(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: text.replace(b"\nKRAS", b"\rKRAS"), "5 lines but 4 rows|4 lines but 5 rows"),
+        (lambda text: text.replace(b"\nKRAS", b"\n\t\nKRAS"), "not a readable matrix|lines but"),
+        (lambda text: text.replace(b"KRAS", b'"KRAS"'), r'names stand in quotes \("KRAS"\)'),
+        (lambda text: text.replace(b"KRAS", b"KR\xfcAS"), "names of genes are not in UTF-8"),
+        (lambda text: text.replace(b"KRAS", b"KR\0AS"), "1 genes hold a zero byte"),
+    ],
+)
+def test_matrices_that_others_wrote(
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, change: Any, says: str
+) -> None:
+    """A carriage return in the place of a line's end would shift every later gene by one row."""
+    layouts.write_xena_matrix(tmp_path / "HiSeqV2", values.rename(index=lambda name: f"{name}-01"))
+    layouts.write_xena_phenotypes(tmp_path / "phenotypes.tsv", clinical)
+    text = (tmp_path / "HiSeqV2").read_bytes()
+    (tmp_path / "HiSeqV2").write_bytes(text.replace(b"\n", b"\r\n"))
+    assert len(built(tmp_path)) == 100
+    (tmp_path / "HiSeqV2").write_bytes(change(text))
+    with pytest.raises(InputError, match=f"HiSeqV2: .*({says})"):
+        built(tmp_path)
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:

@@ -81,6 +81,22 @@ def _bytes(content: bytes) -> Callable[[Path], Path]:
     return write
 
 
+def _parquet(index: list[str] | None = None, **columns: object) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        frame = pd.DataFrame(VALUES, index=SAMPLES, columns=GENES).assign(**columns)
+        if index:
+            frame = frame.set_axis(pd.MultiIndex.from_product([SAMPLES, ["x"]], names=index), axis=0)
+        return written(frame, folder / "expression.parquet")
+
+    return write
+
+
+def _complex_h5ad(folder: Path) -> Path:
+    path = folder / "expression.h5ad"
+    anndata.AnnData(VALUES.astype(np.complex64), obs=pd.DataFrame(index=SAMPLES)).write_h5ad(path)
+    return path
+
+
 def _truncated(suffix: str) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
         frame = pd.DataFrame(VALUES, index=SAMPLES, columns=GENES)
@@ -138,6 +154,14 @@ def _duplicated_parquet(folder: Path) -> Path:
         (_csv("id,TP53\nP1,1\nP2,1\0002\n"), "line 3 holds a zero byte"),
         (_bytes("id,TP53\nP1,1\nMüller,2\n".encode("cp1252")), "not a csv file in UTF-8 .* save it as UTF-8"),
         (_bytes("id,TP53\nP1,1\n".encode("utf-16")), "not a csv file in UTF-8|zero byte"),
+        (_csv("id,caf\u00e9,cafe\u0301\nP1,1,2\n"), "1 column names appear more than once"),
+        (_csv("id,TP53, TP53\nP1,1,2\n"), r"1 column names appear more than once \(TP53\)"),
+        (_csv("# by R\nid,TP53,KRAS\nP1,1,2\n"), "the header has 1 fields"),
+        (_csv("# by R, 4\nid,TP53,KRAS\nP1,1,2\n"), r"header, which has 2 \(# by R,  4\); the first line names"),
+        (_csv("id,TP53,mutated\nP1,1,True\n"), r"no numbers \(mutated; in mutated: True\)"),
+        (_parquet(when=pd.Timedelta("1s")), r"no numbers \(when; in when: 0 days 00:00:01"),
+        (_parquet(index=["a", "b"]), r"expression.parquet: 2 index columns \(a, b\); keep the one with the sample ids"),
+        (_complex_h5ad, "X holds complex numbers"),
         (_truncated(".parquet"), "not a readable parquet file"),
         (_truncated(".h5ad"), "not a readable .h5ad file"),
         (_promising_h5ad, r"dataset 'X' promises 4000000000000 bytes"),
@@ -208,3 +232,18 @@ def test_csv_is_read_to_the_last_bit(tmp_path: Path, table: pd.DataFrame) -> Non
     frame = pd.DataFrame(values, index=[f"P{row}" for row in range(50)], columns=GENES)
     found = read_expression(written(frame, tmp_path / "expression.csv"))
     np.testing.assert_array_equal(found.values, values.astype(np.float32))
+
+
+def test_checksums_of_parquet_pages_are_verified(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "expression.parquet"
+    table = pa.table({"id": [f"P{row}" for row in range(500)], "TP53": np.random.default_rng(0).normal(size=500)})
+    pq.write_table(table, path, write_page_checksum=True, use_dictionary=False, compression="none")
+    assert len(read_expression(path).samples) == 500
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(bytes(content))
+    with pytest.raises(InputError, match="not a readable parquet file"):
+        read_expression(path)
