@@ -4,6 +4,8 @@ import json
 import shutil
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gexbench.tasks.atomic import sync
+from gexbench.tasks.atomic import FULL, sync
 from gexbench.tasks.cohort import TEXT_VARIANTS, Cohort, Ragged
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.hdf5_files import check_promises
@@ -34,18 +36,16 @@ def save_cohort(cohort: Cohort, folder: Path, *, replace: bool = False) -> str:
     save leaves what was there.
 
     Raises:
-        InputError: the folder exists and `replace` is False.
+        InputError: the folder exists and `replace` is False; a place that cannot be written.
     """
     if folder.exists() and not replace:
         raise InputError(f"cohort {cohort.name}: {folder} exists; use --force to replace it")
-    try:
+    with _said_when_locked(folder.parent, "cannot be made"):
         folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{folder.parent}: cannot be made ({error.strerror}); set GEXBENCH_DATA to a folder that can be written"
-        ) from None
     fingerprint = cohort.fingerprint()
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+    with _said_when_locked(folder.parent, "cannot be written"):
+        beside = tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent)
+    with beside as temporary:
         written, former = Path(temporary) / "new", Path(temporary) / "former"
         written.mkdir()
         for name, ragged in _modalities(cohort).items():
@@ -54,11 +54,25 @@ def save_cohort(cohort: Cohort, folder: Path, *, replace: bool = False) -> str:
         for path in [*written.iterdir(), written]:
             sync(path)
         if folder.exists():
-            folder.rename(former)
+            with _said_when_locked(folder, "cannot be replaced"):
+                folder.rename(former)
         written.rename(folder)
         sync(folder.parent)
         shutil.rmtree(former, ignore_errors=True)
     return fingerprint
+
+
+@contextmanager
+def _said_when_locked(place: Path, what: str) -> Iterator[None]:
+    """Turn a refusal of the system into an error that says what to do; a full disk is said elsewhere."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        raise InputError(
+            f"{place}: {what} ({error.strerror}); set GEXBENCH_DATA to a folder that can be written"
+        ) from None
 
 
 def read_cohort(folder: Path, *, verify: bool = True) -> Cohort:

@@ -1,5 +1,6 @@
-"""Whether a path that a user named is a file that can be read."""
+"""Whether a path that a user named is a file that can be read, or a folder that can be listed or written to."""
 
+import os
 from pathlib import Path
 
 from gexbench.tasks.errors import InputError
@@ -30,9 +31,38 @@ def check_file(path: Path, named: str | None = None) -> None:
         raise InputError(f"{where}: cannot be read ({error.strerror}); mend the path or its permissions") from None
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder; False where that may not be looked up."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def entries(folder: Path) -> list[Path]:
+    """What lies in a folder, by name.
+
+    Raises:
+        InputError: a folder that may not be listed.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be listed ({error.strerror}); mend its permissions") from None
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether a folder, or the nearest one above it that is there, can be written to."""
+    place = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
+    return is_folder(place) and os.access(place, os.W_OK | os.X_OK)
+
+
 def is_dead_link(path: Path) -> bool:
     """Whether a path is a symbolic link to something that is not there."""
-    return path.is_symlink() and not path.exists()
+    try:
+        return path.is_symlink() and not path.exists()
+    except OSError:
+        return False
 
 
 def dead_link(path: Path) -> str:

@@ -12,7 +12,7 @@ from gexbench.tasks.anndata_files import OWNER_COLUMNS, read_image_rows
 from gexbench.tasks.cohort import Ragged
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.hdf5_files import check_promises
-from gexbench.tasks.input_paths import check_file
+from gexbench.tasks.input_paths import check_file, entries, is_folder
 from gexbench.tasks.npz_files import read_npz
 
 _BARCODE = 12
@@ -51,7 +51,7 @@ def read_patches(path: Path, duplicates: str = "error") -> PatchFile:
     Raises:
         InputError: anything that is not as above; values that are not finite or do not fit float16.
     """
-    if path.is_dir():
+    if is_folder(path):
         return _read_folder(path)
     if path.suffix == ".h5mu":
         check_file(path, path.name)
@@ -147,13 +147,13 @@ def _read_modality(path: Path) -> PatchFile:
 
 
 def _read_folder(folder: Path) -> PatchFile:
-    paths = sorted(folder.glob("*.h5"))
+    inside = entries(folder)
+    paths = [path for path in inside if path.suffix == ".h5"]
     if not paths:
         below = sorted({str(path.parent.relative_to(folder.parent)) for path in folder.rglob("*.h5")})
         hint = f"; {examples(below)} below it does: name that" if below else ""
         raise InputError(f"{folder.name}: the folder holds no .h5 file{hint}")
-    others = [path.name for path in sorted(folder.iterdir()) if path.suffix.lower() in _OTHER_SLIDES
-              and path.suffix != ".h5"]  # fmt: skip
+    others = [path.name for path in inside if path.suffix.lower() in _OTHER_SLIDES and path.suffix != ".h5"]
     if others:
         raise InputError(
             f"{folder.name}: {len(others)} slides beside the .h5 files have another ending ({examples(others)}) and "

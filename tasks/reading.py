@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.anndata_files import ANNDATA_TYPES, read_annotated
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.input_paths import check_file
+from gexbench.tasks.input_paths import check_file, is_folder
 
 TABLE_TYPES = (".parquet", ".csv", *ANNDATA_TYPES)
 FOLD_COLUMNS = ("fold_random", "fold_site")
@@ -76,9 +76,9 @@ def read_clinical(path: Path) -> pd.DataFrame:
 
 
 def _check_file(path: Path) -> None:
-    if path.suffix not in TABLE_TYPES and not path.is_dir():
+    if path.suffix not in TABLE_TYPES and not is_folder(path):
         raise InputError(f"{path.name}: tables come as {', '.join(TABLE_TYPES)}, not as {path.suffix or 'this'}")
-    if path.suffix == ".zarr" and path.is_dir():
+    if path.suffix == ".zarr" and is_folder(path):
         return
     check_file(path)
     if not path.stat().st_size:

@@ -152,6 +152,7 @@ def build(
     from gexbench.tasks.data_directory import cohort_folder
     from gexbench.tasks.errors import InputError
     from gexbench.tasks.importing import Sources
+    from gexbench.tasks.input_paths import is_writable
 
     folder = cohort_folder(name)
     packaged = from_package or wheel is not None
@@ -160,6 +161,8 @@ def build(
         problems.append(NO_EXPRESSION)
     if folder.exists() and not force:
         problems.append(f"cohort {name!r} exists ({folder}); use --force to replace it, or another name")
+    if not is_writable(folder.parent):
+        problems.append(f"{folder.parent}: cannot be written; set GEXBENCH_DATA to a folder that can be written")
     if problems:
         raise InputError(problems)
     sources = Sources(

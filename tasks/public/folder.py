@@ -8,7 +8,7 @@ from typing import Literal
 
 from gexbench.tasks.barcodes import barcode, patient_of
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.input_paths import check_file, is_dead_link
+from gexbench.tasks.input_paths import check_file, entries, is_dead_link, is_folder
 from gexbench.tasks.public.clinical import json_hits
 from gexbench.tasks.public.input_files import header_of, opened
 from gexbench.tasks.public.xena_names import named_unit
@@ -78,8 +78,12 @@ def find(
         InputError: no such folder or choice, damaged JSON, nothing to read, or several kinds of one thing, with the
             option that chooses; files named as Xena names its matrices that cannot be read as one.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: {'is a file; name its folder' if folder.exists() else 'no such folder'}")
+    if not is_folder(folder):
+        try:
+            what = "is a file; name its folder" if folder.exists() else "no such folder"
+        except OSError as error:
+            what = f"cannot be read ({error.strerror}); mend the path or its permissions"
+        raise InputError(f"{folder}: {what}")
     found = _walk(folder)
     problems: list[str] = []
     for option, chosen in (("expression", expression), ("clinical", clinical), ("patches", patches)):
@@ -116,13 +120,20 @@ def _files(folder: Path, seen: set[Path]) -> Iterator[Path]:
     if folder.resolve() in seen:
         return
     seen.add(folder.resolve())
-    for path in sorted(folder.iterdir()):
+    for path in entries(folder):
         if path.name.startswith("."):
             continue
-        if path.is_dir():
+        if is_folder(path):
             yield from _files(path, seen)
-        elif path.is_file() or is_dead_link(path):
+        elif is_dead_link(path) or _may_be_file(path):
             yield path
+
+
+def _may_be_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # its reader says why
+        return True
 
 
 def _kind(path: Path) -> str:

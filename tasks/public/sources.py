@@ -14,6 +14,7 @@ from gexbench.tasks.atomic import write_text
 from gexbench.tasks.barcodes import barcode, chosen
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.importing import Report
+from gexbench.tasks.input_paths import is_writable
 from gexbench.tasks.public.download import Patience, Remote, fetch_all, get
 from gexbench.tasks.public.selection import Selection
 
@@ -63,11 +64,13 @@ def fetch_public(
         patience: how long to try.
 
     Raises:
-        InputError: no projects, services that do not answer, too little room on the disk.
+        InputError: no projects, a folder that cannot be written, services that do not answer, too little room on the
+            disk.
     """
     problems = [] if selection.projects else ["--download: name projects with --projects, or a --recipe that has them"]
     wrong = [name for name in selection.projects if not _PROJECT.fullmatch(name)]
     problems += [f"--projects {examples(wrong)}: projects look like LUAD"] if wrong else []
+    problems += [] if is_writable(folder) else [f"{folder}: cannot be written; name another folder with --from-public"]
     if problems:
         raise InputError(problems)
     where, say = hosts or Hosts(), report or (lambda stage, done, total: None)

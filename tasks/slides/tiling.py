@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.atomic import write_bytes
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.input_paths import is_writable
 from gexbench.tasks.slides.encoders import TileEncoder
 from gexbench.tasks.slides.reading import SUFFIXES, Slide, open_slide
 from gexbench.tasks.slides.tissue import tissue_tiles
@@ -104,9 +105,10 @@ def tile_slides(
         progress: called with a stage, what is done and the total.
 
     Raises:
-        InputError: slides that cannot be read, are coarser than asked for, or whose file was made otherwise.
+        InputError: slides that cannot be read, are coarser than asked for, or whose file was made otherwise; a folder
+            that cannot be written.
     """
-    problems: list[str] = []
+    problems = [] if is_writable(out) else [f"--out {out}: cannot be written; choose another folder"]
     left, kept = [], []
     for path in slides:
         target = out / f"{path.stem}.h5"

@@ -110,6 +110,21 @@ def test_bad_input_ends_with_code_2_and_writes_nothing(
     assert not list((folder / "data").rglob("*"))
 
 
+def test_a_data_directory_that_cannot_be_written_is_named_before_anything_is_read(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "expression.csv").unlink()
+    monkeypatch.setattr("gexbench.tasks.input_paths.is_writable", lambda place: False)
+    assert build(folder) == 2
+    assert capsys.readouterr().err.endswith(
+        "cohorts: cannot be written; set GEXBENCH_DATA to a folder that can be written\n"
+    )
+    monkeypatch.undo()
+    monkeypatch.setenv("GEXBENCH_DATA", str(folder / "clinical.csv"))
+    assert build(folder) == 2
+    assert "clinical.csv/cohorts: cannot be written" in capsys.readouterr().err
+
+
 def test_an_existing_cohort_needs_force(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert build(folder, "--labels", "project") == 0
     before = load_cohort("mine").fingerprint()

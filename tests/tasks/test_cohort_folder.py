@@ -154,3 +154,25 @@ def test_a_data_directory_that_leads_to_itself(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("GEXBENCH_DATA", str(tmp_path / "loop"))
     with pytest.raises(InputError, match=r"GEXBENCH_DATA=.*loop: .*; set"):
         cohort_folder("mine")
+
+
+def test_a_data_directory_that_cannot_be_written_is_named(
+    small_cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*names: object, **more: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    place = tmp_path / "cohorts" / "mine"
+    with monkeypatch.context() as patched:
+        patched.setattr("tempfile.mkdtemp", refused)
+        with pytest.raises(InputError, match=r"cohorts: cannot be written \(Permission denied\); set GEXBENCH_DATA"):
+            save_cohort(small_cohort, place)
+    save_cohort(small_cohort, place)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", refused)
+        with pytest.raises(
+            InputError, match=r"cohorts/mine: cannot be replaced \(Permission denied\); set GEXBENCH_DATA"
+        ):
+            save_cohort(small_cohort, place, replace=True)
+    assert [path.name for path in place.parent.iterdir()] == ["mine"]
+    assert len(read_cohort(place)) == len(small_cohort)

@@ -340,6 +340,14 @@ def test_what_is_missing_is_said_before_anything_is_fetched(tmp_path: Path, monk
     assert Hosts().gdc == "http://127.0.0.1:9"
 
 
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *given: False)
+    with pytest.raises(InputError, match=f"{tmp_path}: cannot be written; name another folder with --from-public"):
+        fetch_public(tmp_path, Selection(projects=("LUAD",)))
+
+
 def test_too_little_room(
     address: str, service: Any, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, tmp_path: Path
 ) -> None:

@@ -18,11 +18,13 @@ from gexbench.tasks.cohort import Cohort
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.folds import folds
 from gexbench.tasks.importing import Sources
+from gexbench.tasks.patch_files import read_patches
 from gexbench.tasks.public.build import PublicSources, build_public
 from gexbench.tasks.public.folder import find
 from gexbench.tasks.public.selection import GeneRule, Selection, derive, gene_rule, read_recipe
 from gexbench.tasks.public.slides import Encoder
 from gexbench.tasks.public.xena import unit_of
+from gexbench.tasks.reading import read_clinical
 
 GENES = ("TP53", "KRAS", "CD3E", "MKI67", "EGFR")
 PATIENTS = [f"TCGA-{row % 7:02d}-{row:04d}" for row in range(100)]
@@ -262,6 +264,36 @@ def test_matrices_that_others_wrote(
     (tmp_path / "HiSeqV2").write_bytes(change(text))
     with pytest.raises(InputError, match=f"HiSeqV2: .*({says})"):
         built(tmp_path)
+
+
+def test_folders_that_may_not_be_listed_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Path.iterdir
+
+    def locked(self: Path) -> Any:
+        if self.name == "TCGA.GBM.sampleMap":
+            raise PermissionError(13, "Permission denied")
+        return whole(self)
+
+    monkeypatch.setattr(Path, "iterdir", locked)
+    with pytest.raises(
+        InputError, match=r"TCGA\.GBM\.sampleMap: cannot be listed \(Permission denied\); mend its perm"
+    ):
+        built(folder)
+    with pytest.raises(InputError, match="cannot be listed"):
+        read_patches(folder / "TCGA.GBM.sampleMap")
+
+
+def test_paths_that_may_not_be_looked_up_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(self: Path, **more: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", locked)
+    for read in (find, read_patches, read_clinical):
+        for name in ("a.parquet", "a.zarr", "a"):
+            with pytest.raises(
+                InputError, match=r"cannot be read \(Permission denied\)|tables come as|a: no such file"
+            ):
+                read(folder / name)
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:

@@ -194,6 +194,14 @@ def test_all_bad_slides_are_named_before_anything_is_written(tmp_path: Path, mea
         tile_slides([slides / "fine.tiff"], tmp_path / "out", means, Tiling(mpp=0.25))
 
 
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_encoded(
+    tmp_path: Path, means: TileEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *given: False)
+    with pytest.raises(InputError, match=r"--out .*out: cannot be written; choose another folder"):
+        tile_slides([], tmp_path / "out", means, Tiling())
+
+
 def test_bad_options_are_named_at_once() -> None:
     with pytest.raises(InputError) as caught:
         Tiling(mpp=-1, tissue=0, pixels=2)
