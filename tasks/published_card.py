@@ -134,7 +134,7 @@ def read_card(path: Path) -> Side:
     check_file(path)
     try:
         wrapped = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path.name}: not a JSON file ({error})") from None
     return _stated(wrapped, path.name)
 

@@ -191,7 +191,7 @@ def read_recipe(name: str) -> Selection:
         raise unknown(name, recipe_names(), "recipe")
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{name}: not a JSON file ({error})") from None
     return _selection(content, name)
 

@@ -24,6 +24,7 @@ from gexbench.tasks.public.folder import find
 from gexbench.tasks.public.selection import GeneRule, Selection, derive, gene_rule, read_recipe
 from gexbench.tasks.public.slides import Encoder
 from gexbench.tasks.public.xena import unit_of
+from gexbench.tasks.published_card import read_card
 from gexbench.tasks.reading import read_clinical
 
 GENES = ("TP53", "KRAS", "CD3E", "MKI67", "EGFR")
@@ -506,6 +507,10 @@ def test_a_recipe_that_is_no_text(tmp_path: Path) -> None:
     path.write_bytes("{}".encode("utf-16"))
     with pytest.raises(InputError, match="not a readable text file in UTF-8"):
         read_recipe(str(path))
+    path.write_text("[" * 100_000)
+    for read in (lambda: read_recipe(str(path)), lambda: read_card(path)):
+        with pytest.raises(InputError, match=r"mine\.json: not a JSON file"):
+            read()
 
 
 @pytest.mark.real_data
