@@ -35,6 +35,8 @@ ONLY_PARSED = {
     "gexbench cohort compare published:tcga": TCGA,
     "gexbench cohort compare tcga": TCGA,
     "gexbench cohort card tcga": TCGA,
+    "gexbench cohort export tcga": TCGA,
+    "gexbench cohort tile": "needs whole slides and an encoder's weights",
     "--executor ray": "needs a Ray cluster",
     "--from-public": "downloads the public files",
     "--from-package": "needs the data files of a package that is not installed",
@@ -67,9 +69,22 @@ def folder(tmp_path):
     frame.round(0).assign(project=labels).to_csv(tmp_path / "aliquots.csv")
     obs = pd.DataFrame({"subtype": labels}, index=samples)
     anndata.AnnData(values, obs=obs, var=pd.DataFrame(index=genes)).write_h5ad(tmp_path / "mine.h5ad")
+    donors = pd.DataFrame({"tissue": labels, "donor": [name[:12] for name in samples]}, index=samples)
+    tissues = anndata.AnnData(values, obs=donors, var=pd.DataFrame(index=genes), uns={"unit": "log2(tpm+1)"})
+    tissues.write_h5ad(tmp_path / "gtex.h5ad")
+    if importlib.util.find_spec("mudata"):
+        _write_mudata(tmp_path / "both.h5mu", tissues, rng.normal(size=(60, 4)).astype(np.float32))
     (tmp_path / "sweep.yaml").write_text("folds: [0]\ngenerators: {mixup: {}}\nresources: {device: cpu}\n")
     (tmp_path / "leaderboards").symlink_to(ROOT / "leaderboards")
     return tmp_path
+
+
+def _write_mudata(path, tissues, features):
+    import mudata
+
+    images = anndata.AnnData(features, obs=pd.DataFrame(index=tissues.obs_names))
+    with mudata.set_options(pull_on_update=False):
+        mudata.MuData({"expression": tissues, "patches": images}).write_h5mu(path)
 
 
 def ran(line, folder):
@@ -91,6 +106,8 @@ START = {"docs/index.md": [FIRST], "docs/leaderboards.md": [FIRST]}
 @pytest.mark.parametrize("page", sorted({page for page, _ in _documented()} - {"docs/adding-a-generator.md"}))
 def test_the_commands_of_a_page_work_in_order(page, folder):
     lines = [line for line in lines_of(page) if reason_of(line) is None]
+    if any(".h5mu" in line for line in lines):
+        pytest.importorskip("mudata")
     for line in START.get(page, []) + lines:
         ended = ran(line, folder)
         assert ended.returncode == 0, f"{line}\n{ended.stdout[-2000:]}\n{ended.stderr[-2000:]}"
