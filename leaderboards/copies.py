@@ -1,6 +1,6 @@
 """The share of copies of a row of the table, from the shares that its records hold."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,13 @@ OF_TRAINING = tuple(f"{part}{made}" for made in MADE for part in ("", "train_"))
 OF_VALIDATION = tuple(f"{part}validation_{made}" for made in MADE for part in ("", "train_"))
 """The same of validation rows."""
 COPY_METRICS = (*OF_TRAINING, *OF_VALIDATION)
+PAIRS_TOO = "Rows made of two or three of these count as copies."
+"""Said of records that hold the shares of pairs and trios; those before them were judged by copies of one row alone."""
+
+
+def pairs_known(keys: Iterable[str]) -> bool:
+    """Whether these metric keys hold more than copies of one row."""
+    return not {*keys}.isdisjoint(name for name in COPY_METRICS if not name.endswith(COPIES))
 
 
 def worst_share(shares: Mapping[str, FloatArray], reference: NDArray[np.bool_]) -> FloatArray:

@@ -11,6 +11,7 @@ from importlib.resources import files
 
 import pandas as pd
 
+from gexbench.leaderboards.copies import PAIRS_TOO, pairs_known
 from gexbench.leaderboards.html_board import board_table
 from gexbench.leaderboards.html_data import embedded
 from gexbench.leaderboards.html_markup import Markup, element, joined
@@ -33,9 +34,14 @@ _LEGEND = (
     ("Mean rank", "over metrics and folds by score; win rate over opponents and folds by overall score; both among "
      "ranked generators."),
     ("Conditional skill:", "1 − CRPS / CRPS of training draws of the same label, beside the overall score."),
-    ("Copies:", "share of rows that the copy gate (5 %) finds made of one to three training or validation rows."),
+    ("Copies:", "share of rows that the copy gate (5 %) takes for copies of training or validation rows."),
     ("References", "are in grey italics, stand where they would rank, and take no rank."),
 )  # fmt: skip
+
+
+def _legend(board: Leaderboard) -> Iterator[tuple[str, str]]:
+    for name, text in _LEGEND:
+        yield name, f"{text} {PAIRS_TOO}" if name == "Copies:" and pairs_known(board.metrics["key"]) else text
 
 
 def to_html(board: Leaderboard, records: Sequence[Record], logs: Mapping[str, pd.DataFrame] | None = None) -> str:
@@ -130,7 +136,9 @@ def _suites(suites: Sequence[str]) -> Markup:
 
 
 def _board_section(board: Leaderboard) -> Iterator[Markup]:
-    legend = element("ul", *(element("li", element("b", name), f" {text}") for name, text in _LEGEND), class_="legend")
+    legend = element(
+        "ul", *(element("li", element("b", name), f" {text}") for name, text in _legend(board)), class_="legend"
+    )
     status = element("p", role="status", aria_live="polite", id="shown", class_="status")
     yield element(
         "section",

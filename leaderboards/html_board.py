@@ -66,7 +66,7 @@ def board_table(board: Leaderboard) -> Markup:
     for kind, at in groupby(range(len(rows)), key=lambda number: rows["standing"].iloc[number] == BELOW):
         lines = [_row(board, columns, number) for number in at]
         if kind:
-            text = "Below the line: rows made of one to three that the fit saw. No rank."
+            text = "Below the line: copies of rows that the fit saw. No rank."
             line = element("th", element("span", text), colspan=len(columns) + 2, scope="rowgroup")
             lines.insert(0, element("tr", line, class_="line"))
         bodies.append(element("tbody", *lines, class_="below" if kind else None))
@@ -116,7 +116,7 @@ def _family(board: Leaderboard, family: str) -> Iterator[Column]:
         yield _scores(family, family, "score", title, rows[family], rows[f"{family}_half_width"])
     if family == "privacy":
         texts = [percent(value) for value in rows[COPIES]]
-        title = "Share of rows that the copy gate finds made of one to three training or validation rows"
+        title = "Share of rows that the copy gate takes for copies of training or validation rows"
         yield Column("rows", COPIES, family, "copies", "", "", title, False, "low", texts)
     keys = dict.fromkeys(board.metrics.loc[board.metrics["family"] == family, "key"])
     shown = {next((key for key in keys if split_key(key)[0] == name), None) for name in ALWAYS_SHOWN}

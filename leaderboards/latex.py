@@ -46,7 +46,7 @@ def _main_table(board: Leaderboard) -> str:
     lines = [_row(cells) for cells in zip(*columns.values(), strict=True)]
     below = [at for at, kind in enumerate(board.rows["standing"]) if kind == BELOW]
     if below:
-        spanned = rf"\multicolumn{{{len(columns)}}}{{l}}{{Below the line: rows made of one to three that the fit saw}} \\"
+        spanned = rf"\multicolumn{{{len(columns)}}}{{l}}{{Below the line: copies of rows that the fit saw}} \\"
         lines[below[0] : below[0]] = [r"\midrule", spanned]
     alignment = "".join("l" if head == GENERATOR else "c" if head == LEADER else "r" for head in columns)
     return _table(_main_caption(board), f"tab:{_label(board)}", alignment, list(columns), lines)

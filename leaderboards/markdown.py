@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from gexbench.leaderboards import bootstrap
 from gexbench.leaderboards.anchors import LEGEND as ANCHOR_LEGEND
-from gexbench.leaderboards.copies import COPIES
+from gexbench.leaderboards.copies import COPIES, PAIRS_TOO, pairs_known
 from gexbench.leaderboards.formatting import (
     arrow,
     markdown_table,
@@ -82,7 +82,7 @@ def _main_table(board: Leaderboard) -> str:
     lines = [list(line) for line in zip(*columns.values(), strict=True)]
     below = [at for at, kind in enumerate(rows["standing"]) if kind == BELOW]
     if below:
-        lines.insert(below[0], ["", "**below the line**: rows made of one to three that the fit saw", *[""] * (len(columns) - 2)])
+        lines.insert(below[0], ["", "**below the line**: copies of rows that the fit saw", *[""] * (len(columns) - 2)])
     return markdown_table(list(columns), lines, text_columns=2)
 
 
@@ -97,8 +97,10 @@ def _legend(board: Leaderboard) -> str:
         "● every cell finished and not separable from the leader (Holm-adjusted p ≥ .05). Mean rank: over metrics "
         "and folds by score; win rate: over opponents and folds by overall score; both among ranked generators.",
         "Conditional skill: 1 - CRPS / CRPS of training draws of the same label, beside the overall score. Copies: "
-        "share of rows that the copy gate (5 %) finds made of one to three training or validation rows.",
+        "share of rows that the copy gate (5 %) takes for copies of training or validation rows.",
     ]
+    if pairs_known(board.metrics["key"]):
+        sentences.append(PAIRS_TOO)
     if references:
         sentences.append("References are in italics, stand where they would rank, and take no rank.")
     return " ".join(sentences)

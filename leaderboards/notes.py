@@ -87,7 +87,7 @@ def _gate(below: bool, share: float) -> Iterable[str]:
         yield "below the line: the share of copied training rows is unknown"
     elif below:
         gate = percent(COPY_GATE)
-        copied = f"{percent(share)} of the rows are made of one to three training or validation rows"
+        copied = f"{percent(share)} of the rows are copies of training or validation rows"
         yield f"below the line: {copied} (copy gate: {gate})"
 
 

@@ -20,8 +20,8 @@ LEGEND = (
     "validation patients to stop by; smaller shares lie within larger ones. Then they make a row of every training "
     "patient from its conditions. Real rows alone: logistic regression on the few real training rows, of all patients "
     "TRTR; with synthetic rows: on both; TSTR: on the synthetic rows alone. ± is the half-width of the 95 % interval "
-    "over folds. Copies: the largest share that the copy gate (5 %) finds made of one to three training or "
-    "validation rows; the gate itself judges no generator of few patients. These rows take no rank."
+    "over folds. Copies: the largest share that the copy gate (5 %) takes for copies of any training or validation "
+    "rows; the gate itself judges no generator of few patients. These rows take no rank."
 )
 REAL_ONLY = "real_only_accuracy"
 COLUMNS = (

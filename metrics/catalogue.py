@@ -364,38 +364,28 @@ def _paired() -> list[MetricSpecification]:
     ]
 
 
-_CLOSER = {
-    "copy_share": ("closer to one", "Lowe 2004, section 7.1 (ratio of the two nearest distances)"),
-    "pair_share": ("closer to two", "Lowe 2004, section 7.1, for the second and third nearest distances"),
-    "trio_share": ("closer to three", "Lowe 2004, section 7.1, for the third and fourth nearest distances"),
+_MADE_OF = {
+    "copy_share": ("one", "row", "Lowe 2004, section 7.1 (ratio of the two nearest distances)"),
+    "pair_share": ("two", "rows", "Lowe 2004, section 7.1, for the second and third nearest distances"),
+    "trio_share": ("three", "rows", "Lowe 2004, section 7.1, for the third and fourth nearest distances"),
 }
 _POOLS = {"": ("training", "real"), "validation_": ("validation", "test")}
-_PARTS = {
-    "": "rows for test patients",
-    "train_": "rows for training patients, from which downstream classifiers learn,",
-}
-MADE = tuple(_CLOSER)
-"""Names of the shares of rows made from one, two and three real rows: of `memorisation.donor_shares`."""
-COPIED = tuple(f"{part}{pool}" for pool in _POOLS for part in _PARTS)
+MADE = tuple(_MADE_OF)
+"""Names of the shares of rows made of one, two and three real rows: of `memorisation.donor_shares`."""
+COPIED = tuple(f"{part}{pool}" for pool in _POOLS for part in ("", "train_"))
 """What stands before these names: rows for test or training patients, against training or validation rows."""
 
 
 def _privacy() -> list[MetricSpecification]:
-    """Shares of rows that are made from one, two or three real rows that ``fit`` saw; the copy gate asks all."""
-    return [
-        _beside(
-            f"{part}{pool}{made}",
-            f"Share of {whose} {closer} {known} row{'' if made == 'copy_share' else 's'} than 99 % of {fresh} rows are",
-            "privacy",
-            "diagnostic",
-            (0.0, 1.0),
-            ("training",),
-            reference,
-        )
-        for made, (closer, reference) in _CLOSER.items()
-        for pool, (known, fresh) in _POOLS.items()
-        for part, whose in _PARTS.items()
-    ]
+    """Shares of rows that are made of one, two or three real rows that ``fit`` saw; the copy gate asks all."""
+    found = []
+    for made, (number, noun, reference) in _MADE_OF.items():
+        for pool, (known, fresh) in _POOLS.items():
+            title = f"Share of rows closer to {number} {known} {noun} than 99 % of {fresh} rows are"
+            same = "The same share of the rows made for the training patients, from which downstream classifiers learn"
+            for name, said in ((f"{pool}{made}", title), (f"train_{pool}{made}", same)):
+                found.append(_beside(name, said, "privacy", "diagnostic", (0.0, 1.0), ("training",), reference))
+    return found
 
 
 CATALOGUE: tuple[MetricSpecification, ...] = (
