@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from gexbench.leaderboards.copies import COPY_METRICS
+from gexbench.leaderboards.copies import COPY_METRICS, PAIRS_TOO
+from gexbench.leaderboards.html import to_html
 from gexbench.leaderboards.main_table import main_columns
 from gexbench.leaderboards.records import Record, RecordError, read_records
 from gexbench.leaderboards.rendering import to_csv, to_markdown
@@ -309,6 +310,16 @@ def test_copies_fail_the_gate_wherever_they_are(make: Make, references: Referenc
     assert row(board, "copier")["standing"] == "below the line"
     assert row(board, "copier")["copy_share"] == pytest.approx(0.9)
     assert row(board, "vae")["rank"] == 1
+
+
+def test_the_legend_says_that_pairs_count_as_copies_where_they_were_looked_for(
+    make: Make, references: References, parsed: Parsed
+) -> None:
+    for key, said in (("copy_share", False), ("train_copy_share", False), ("trio_share", True)):
+        records = parsed(references(3) + models(make, "vae", 3, **{key: 0.01}))
+        board = leaderboard(records)
+        assert (PAIRS_TOO in to_markdown(board)) is said
+        assert (PAIRS_TOO in to_html(board, records)) is said
 
 
 def test_noisy_shares_are_averaged_over_folds_before_the_largest_is_taken(
