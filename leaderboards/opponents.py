@@ -1,6 +1,6 @@
 """Is every generator a fair opponent, and does one beat the baseline? A page made from a leaderboard's records.
 
-python -m gexbench.leaderboards.opponents leaderboards/published/tcga/v5 > docs/fair-opponents.md
+python -m gexbench.leaderboards.opponents leaderboards/published/tcga/v6 > docs/fair-opponents.md
 """
 
 import math

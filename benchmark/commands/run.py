@@ -23,7 +23,7 @@ gexbench run --generators my_model.py:MyModel,class-gaussian     a generator of 
 gexbench run --cohort tcga --budget cpu --settings tuned     default rows and tuned rows in one table\n
 gexbench run --generators cvae,diffusion-label --train-fractions 0.1,0.25     fits on few patients too
 
-gexbench run --cohort tcga --budget cpu --generators reused,my_model.py:MyModel --reuse leaderboards/published/tcga/v5
+gexbench run --cohort tcga --budget cpu --generators reused,my_model.py:MyModel --reuse leaderboards/published/tcga/v6
 
 gexbench run --panel extended --generators vae   more metrics, on the rows that are kept\n
 gexbench run --dry-run                           what would run, and what is there already\n

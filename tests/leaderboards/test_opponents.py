@@ -11,7 +11,7 @@ from gexbench.leaderboards.opponents import opponents, opponents_page
 from gexbench.leaderboards.records import Record, RecordError, parse_record, read_records
 
 ROOT = Path(__file__).resolve().parents[2]
-PUBLISHED = ROOT / "leaderboards" / "published" / "tcga" / "v5"
+PUBLISHED = ROOT / "leaderboards" / "published" / "tcga" / "v6"
 GOOD = {"tstr_lr_accuracy[project]": 0.93, "coverage_genes": 0.8, "recall_genes": 0.7, "detection_xgb": 0.7,
         "copy_share": 0.0, "train_copy_share": 0.01}  # fmt: skip
 BASE = {**GOOD, "coverage_genes": 0.55, "recall_genes": 0.8, "detection_xgb": 0.8}
@@ -95,4 +95,4 @@ def test_bad_folders_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="needs the source tree")
 def test_the_committed_page_is_that_of_the_published_records() -> None:
     text = (ROOT / "docs" / "fair-opponents.md").read_text(encoding="utf-8")
-    assert text == opponents_page(read_records(PUBLISHED / "records"), "tcga v5")
+    assert text == opponents_page(read_records(PUBLISHED / "records"), "tcga v6")
