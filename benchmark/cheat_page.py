@@ -27,8 +27,9 @@ A score of 1 is that of real rows (the ceiling), 0 that of a trivial generator (
 metrics](metrics.md). A metric *sees* a cheat when its score is at least {SEES:g} below that of `{HONEST}`, the mean
 over folds. A cheat is *caught* when its overall score lies below that of `{HONEST}` by more than the 95 % interval of
 their difference over folds, or when more than {100 * COPY_GATE:g} % of its rows are made of one to three
-training or validation rows. Cheats that spoil real rows start from the very rows of `{HONEST}`: what they lose is what the change
-does. Those rows are validation rows, so where that gate fails for `{HONEST}` too it does not count ({HONEST_GATE}).
+training or validation rows. Cheats that spoil real rows start from the very rows of `{HONEST}`: what they lose is what
+the change does. Those rows are validation rows, so where that gate fails for `{HONEST}` too it does not count
+({HONEST_GATE}).
 
 Known blind spots. Precision and coverage do not fall when rows are pulled to the mean of their type (`shrunk-variance`;
 precision rises, which its score counts as far from real rows): recall, density and the variance ratio show it.
@@ -39,8 +40,8 @@ has been published here. So the gate asks for pairs and trios too: whether the s
 nearer than the next. `copies` is the largest of these shares.
 
 What it does not see are rows made of many. On two folds of TCGA and three of the simulated cohort, means of four rows
-of a type with their spread restored failed it (11 % and about 20 % of the rows), means of six had 4 % and about 15 %, modules of
-genes from four patients 4 % and 8 %. The more rows, the more such a mean is a draw from a fitted normal distribution;
+of a type with their spread restored failed it (11 % and about 20 % of the rows), means of six had 4 % and about 15 %,
+modules of genes from four patients 4 % and 8 %. The more rows, the more such a mean is a draw from a fitted normal distribution;
 these scored 0.08 to 0.18 below `{HONEST}`. Copies and blends that are hidden in noise of the type's own covariance,
 of which a quarter of the variance is left and the whole spread is kept, still fail the gate on the simulated cohort
 (22 % and 7 %), and score no more than `class-gaussian` by then.

@@ -171,11 +171,13 @@ def test_the_core_panel_on_samples_is_stated_and_repeats(monkeypatch: pytest.Mon
         monkeypatch.setattr(module, "MOST_ROWS", 40)
     monkeypatch.setattr(row_samples, "MOST_VALUES", 30 * 60)
     seen: list[int] = []
-    fit, ratios = classifiers._logistic, memorisation.nearest_ratios
+    fit, ratios = classifiers._logistic, memorisation.donor_ratios
     monkeypatch.setattr(classifiers, "_logistic", lambda x, *more: (seen.append(len(x)), fit(x, *more))[1])
     compared: list[int] = []
     monkeypatch.setattr(
-        memorisation, "nearest_ratios", lambda rows, *more: (compared.append(len(rows)), ratios(rows, *more))[1]
+        memorisation,
+        "donor_ratios",
+        lambda rows, *more, **named: (compared.append(len(rows)), ratios(rows, *more, **named))[1],
     )
     once, again = (evaluate(prepare(real, seed=0), synthetic) for _ in range(2))
     assert {key: value.value for key, value in once.values.items()} == {
