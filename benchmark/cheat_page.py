@@ -41,10 +41,10 @@ nearer than the next. `copies` is the largest of these shares.
 
 What it does not see are rows made of many. On two folds of TCGA and three of the simulated cohort, means of four rows
 of a type with their spread restored failed it (11 % and about 20 % of the rows), means of six had 4 % and about 15 %,
-modules of genes from four patients 4 % and 8 %. The more rows, the more such a mean is a draw from a fitted normal distribution;
-these scored 0.08 to 0.18 below `{HONEST}`. Copies and blends that are hidden in noise of the type's own covariance,
-of which a quarter of the variance is left and the whole spread is kept, still fail the gate on the simulated cohort
-(22 % and 7 %), and score no more than `class-gaussian` by then.
+modules of genes from four patients 4 % and 8 %. The more rows, the more such a mean is a draw from a fitted normal
+distribution; these scored 0.08 to 0.18 below `{HONEST}`. Copies and blends that are hidden in noise of the type's own
+covariance, of which a quarter of the variance is left and the whole spread is kept, still fail the gate on the
+simulated cohort (22 % and 7 %), and score no more than `class-gaussian` by then.
 """
 
 
