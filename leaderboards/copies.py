@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.leaderboards.statistics import FloatArray
-from gexbench.metrics.catalogue import MADE
+from gexbench.metrics.catalogue import COPIED, MADE
 
 COPIES = "copy_share"
-OF_TRAINING = tuple(f"{part}{made}" for made in MADE for part in ("", "train_"))
+OF_TRAINING = tuple(f"{part}{made}" for made in MADE for part in COPIED if "validation" not in part)
 """Of the rows for test and for training patients: those made from one, two or three training rows."""
-OF_VALIDATION = tuple(f"{part}validation_{made}" for made in MADE for part in ("", "train_"))
+OF_VALIDATION = tuple(f"{part}{made}" for made in MADE for part in COPIED if "validation" in part)
 """The same of validation rows."""
 COPY_METRICS = (*OF_TRAINING, *OF_VALIDATION)
 PAIRS_TOO = "Rows made of two or three of these count as copies."
