@@ -51,6 +51,11 @@ _ATTENTION = _of("models/conditioning/attention.py", "models/test_fusion.py", "m
 _CRITIC = _of("models/wgan_gp/networks.py", "models/test_wgan_gp_steps.py")
 _GAN_STEPS = _of("models/wgan_gp/training.py", "models/test_wgan_gp_generator.py")
 _GAN = _of("models/wgan_gp/generator.py", "models/test_wgan_gp_generator.py")
+_LAYER = _of("models/scvi/count_layer.py", "models/test_scvi_count_layer.py")
+_LAYER_ROWS = _of("tasks/device_fold.py", "models/test_scvi_count_layer.py")
+_LAYER_KEY = _of("benchmark/sweep.py", "models/test_scvi_count_layer.py")
+_GATE = _of("metrics/steps.py", "metrics/test_copy_gate.py")
+_GATE_TABLE = _of("leaderboards/copies.py", "leaderboards/test_table.py")
 _BOUND = _of("models/vae/bound.py", "models/test_vae.py")
 
 MUTATIONS = (
@@ -107,6 +112,35 @@ MUTATIONS = (
     _COPIES("segments without ends", "1e-300), 0.0, 1.0)", "1e-300), -9.0, 9.0)"),
     _COPIES("donors over the farthest neighbour", "xp.maximum(near[:, 1:], size)", "xp.maximum(near[:, -1:], size)"),
     _COPIES("donors: squared distances", "xp.sqrt(near[:, :-1] / xp", "(near[:, :-1] / xp"),
+    _GATE("gate: rows for training patients never looked at", '"train_": train}', '"train_": test}'),
+    _GATE(
+        "gate: validation rows held against training rows",
+        '"validation_": (training.validation, training',
+        '"validation_": (training.rows, training',
+    ),
+    _GATE_TABLE(
+        "gate: validation rows count for references alone",
+        "np.where(reference, trained",
+        "np.where(~reference, trained",
+    ),
+    _GATE_TABLE("gate: the smallest share", "np.fmax.reduce([trained", "np.fmin.reduce([trained"),
+    _LAYER(
+        "count layer: gene factors upside down",
+        "self.gene_factors.double().exp()",
+        "(-self.gene_factors.double()).exp()",
+    ),
+    _LAYER("count layer: rows not brought to their total", "* totals.double().exp()", "* totals.double().exp() ** 0.5"),
+    _LAYER("count layer: any layer is taken", "if off > TOLERANCE:", "if off < 0:"),
+    _LAYER_ROWS(
+        "count layer: of other patients",
+        "CountLayer(cohort.counts, rows[part])",
+        'CountLayer(cohort.counts, rows["test"])',
+    ),
+    _LAYER_KEY(
+        "count layer: not in the key",
+        "counted = registry[name].reads_counts and cohort.counts is not None",
+        "counted = False",
+    ),
     _MEMBERSHIP("only one side of the null differs", "if abs(each.auc - 0.5) > sds", "if each.auc - 0.5 > sds"),
     _MEMBERSHIP("membership: sign", "attack(-near[0], -near[1])", "attack(near[0], near[1])"),
     _MEMBERSHIP("membership: one false positive too many", "len(low) + 1e-9))", "len(low) + 1e-9)) + 1"),
