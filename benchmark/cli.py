@@ -20,6 +20,7 @@ from gexbench.benchmark.commands import (
     tune,
 )
 from gexbench.benchmark.commands.cohort import build as cohort
+from gexbench.benchmark.commands.help import add
 from gexbench.benchmark.machine.exits import clear_exits
 
 app = typer.Typer(
@@ -30,20 +31,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-app.command("run", epilog=run.EPILOG)(run.run)
-app.command("new", epilog=new.EPILOG)(new.new)
-app.command("check", epilog=check.EPILOG)(check.check)
-app.command("tune", epilog=tune.EPILOG)(tune.tune)
-app.command("score", epilog=score.EPILOG)(score.score)
-app.command("sample", epilog=sample.EPILOG)(sample.sample)
-app.command("report", epilog=report.EPILOG)(report.report)
-app.command("figures", epilog=figures.EPILOG)(figures.figures)
-app.command("compare", epilog=compare.EPILOG)(compare.compare)
-app.command("reproduce", epilog=reproduce.EPILOG)(reproduce.reproduce)
-app.command("publish", epilog=publish.PUBLISH_EPILOG)(publish.publish)
-app.command("verify", epilog=publish.VERIFY_EPILOG)(publish.verify)
-app.command("status", epilog=status.EPILOG)(status.status)
-app.command("ls", epilog=ls.EPILOG)(ls.ls)
+add(app, "run", run.run, run.EPILOG)
+add(app, "new", new.new, new.EPILOG)
+add(app, "check", check.check, check.EPILOG)
+add(app, "tune", tune.tune, tune.EPILOG)
+add(app, "score", score.score, score.EPILOG)
+add(app, "sample", sample.sample, sample.EPILOG)
+add(app, "report", report.report, report.EPILOG)
+add(app, "figures", figures.figures, figures.EPILOG)
+add(app, "compare", compare.compare, compare.EPILOG)
+add(app, "reproduce", reproduce.reproduce, reproduce.EPILOG)
+add(app, "publish", publish.publish, publish.PUBLISH_EPILOG)
+add(app, "verify", publish.verify, publish.VERIFY_EPILOG)
+add(app, "status", status.status, status.EPILOG)
+add(app, "ls", ls.ls, ls.EPILOG)
 app.add_typer(cohort.app, name="cohort")
 
 

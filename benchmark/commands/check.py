@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gexbench.benchmark.commands import options
+from gexbench.benchmark.commands.tables import print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,14 +88,11 @@ def _findings(console: "Console", subject: "Subject") -> list["Finding"]:
 
 
 def _show(console: "Console", name: str, findings: list["Finding"]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("check", "", "what holds", "found", box=None, pad_edge=False)
-    for finding in findings:
-        check, found = finding.check, "see below" if finding.state == "broken" else finding.what
-        table.add_row(*(Text(text) for text in (check.name, _MARKS[finding.state], check.rule, found)))
-    console.print(table)
+    rows = [
+        (each.check.name, _MARKS[each.state], each.check.rule, "see below" if each.state == "broken" else each.what)
+        for each in findings
+    ]
+    print_table(console, ("check", "", "what holds", "found"), rows)
     counts = {state: sum(finding.state == state for finding in findings) for state in _MARKS}
     for finding in findings:
         if finding.state == "broken":

@@ -1,6 +1,5 @@
 """`gexbench compare`: two leaderboards, or two rows of one, fold by fold."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,11 +7,11 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
+from gexbench.benchmark.commands.tables import print_table
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
-    from rich.table import Table
 
     from gexbench.leaderboards.comparing.comparison import Comparison
 
@@ -81,7 +80,7 @@ def _show(console: "Console", found: "Comparison", names: tuple[str, ...], overv
         equal = _equal(found.rows)
         changed = found.rows[~found.rows["generator"].isin(equal)]
         if not changed.empty:
-            console.print(_overview(changed, names))
+            _show_overview(console, changed, names)
         if equal:
             said = f"\nequal in every score and metric ({len(equal)} rows): {', '.join(equal)}"
             console.print(said, markup=False, soft_wrap=True)
@@ -90,8 +89,7 @@ def _show(console: "Console", found: "Comparison", names: tuple[str, ...], overv
             title = f"{generator}: {first} and {second}" if generator == against else f"{generator} and {against}"
             lines = [(_measure(row.measure, row.kind), *_numbers(row), str(row.folds)) for row in rows.itertuples()]
             heads = ("measure", first, second, "difference (95 %)", "p", "folds")
-            console.print(title, markup=False, style="italic")
-            console.print(_table(heads, lines))
+            print_table(console, heads, lines, title=title, groups=(["measure"], ["difference (95 %)"], ["p"]))
     folds = ", ".join(map(str, found.folds)) or "none"
     console.print(f"\nfolds: {folds}; differences: {first} - {second}, paired by fold", markup=False)
     for side, places in ((first, found.first_only), (second, found.second_only)):
@@ -102,22 +100,7 @@ def _show(console: "Console", found: "Comparison", names: tuple[str, ...], overv
         console.print(f"note: {remark}", markup=False)
 
 
-def _table(heads: Iterable[str], lines: Iterable[Iterable[str]]) -> "Table":
-    """A table of foreign text, without markup."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from gexbench.leaderboards.formatting import plain
-
-    table = Table(box=None, pad_edge=False)
-    for head in heads:
-        table.add_column(Text(plain(head)))
-    for line in lines:
-        table.add_row(*(Text(plain(text)) for text in line))
-    return table
-
-
-def _overview(rows: "pd.DataFrame", names: tuple[str, ...]) -> "Table":
+def _show_overview(console: "Console", rows: "pd.DataFrame", names: tuple[str, ...]) -> None:
     """Of every row both overall scores, their difference, and the differences of the families."""
     from gexbench.leaderboards.formatting import with_interval
 
@@ -131,7 +114,8 @@ def _overview(rows: "pd.DataFrame", names: tuple[str, ...]) -> "Table":
         shown = [by_measure.get(name) for name in families]
         more = ["–" if row is None else with_interval(row.difference, row.half_width, 3) for row in shown]
         lines.append((str(generator), *cells, *more))
-    return _table(("generator", *names, "overall (95 %)", "p", *families), lines)
+    heads = ("generator", *names, "overall (95 %)", "p", *families)
+    print_table(console, heads, lines, groups=(["generator"], ["overall (95 %)"], ["p"], names))
 
 
 def _equal(rows: "pd.DataFrame") -> list[str]:

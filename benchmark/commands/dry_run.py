@@ -2,27 +2,27 @@
 
 from typing import Any
 
+from gexbench.benchmark.commands.tables import print_table
+from gexbench.benchmark.running.progress import duration
 from gexbench.benchmark.running.runner import Runner
 from gexbench.benchmark.storage.estimate import Estimate, estimated
 
 
 def show_plan(console: Any, runner: Runner, workers: int) -> None:
     """Print the cells of a plan with their states, an estimate of the time, and the counts last; runs nothing."""
-    from rich.table import Table
-
-    table = Table("cell", "state", "key", box=None)
+    rows = []
     counts: dict[str, int] = {}
     missing = []
     skipped: dict[str, str] = {}
     for cell in runner.plan.cells:
         state = runner.state_of(cell)
         counts[state] = counts.get(state, 0) + 1
-        table.add_row(cell.slot, state, cell.score_key[:12])
+        rows.append((cell.slot, state, cell.score_key[:12]))
         if cell.skip and state == "skipped":
             skipped[cell.entry.name] = cell.skip
         elif state not in {"cached", "reused"}:
             missing.append((cell, state == "rows kept"))
-    console.print(table, markup=False)
+    print_table(console, ("cell", "state", "key"), rows)
     for name, reason in skipped.items():
         console.print(f"skipped: {name}: {reason}", markup=False, highlight=False)
     console.print(_sentence(estimated(runner.plan, missing, runner.store, workers)), markup=False, highlight=False)
@@ -38,12 +38,6 @@ def _sentence(estimate: Estimate) -> str:
     if not estimate.covered:
         return f"no estimate of time: the store holds no record of any of the {estimate.cells} cells' generators"
     return (
-        f"about {_duration(estimate.wall_s)} with {estimate.workers} workers, from earlier records that cover "
+        f"about {duration(estimate.wall_s)} with {estimate.workers} workers, from earlier records that cover "
         f"{estimate.covered} of {estimate.cells} cells to do"
     )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

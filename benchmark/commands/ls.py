@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gexbench.benchmark.commands import options
+from gexbench.benchmark.commands.tables import print_table
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench ls generators\n
@@ -18,6 +19,10 @@ PARAMETERS_NOTE = (
     "parameters: trained ones that a record states, at budget cpu for a cohort of TCGA's shape (680 genes); a "
     "WGAN-GP's are those of its generator, without the critic"
 )
+IMPORTANT = {
+    "generators": (["generator"], ["what it is"], ["family"], ["availability"], [PARAMETERS_HEAD]),
+    "metrics": (["metric"], ["what it is"], ["goal"], ["range"], ["panel"], ["family"]),
+}
 
 
 def ls(
@@ -30,21 +35,14 @@ def ls(
     if markdown:
         _print_page(what)
         return
-    from rich.table import Table
-
     from gexbench.tasks.names import unknown
 
     listings = {"generators": _generators, "metrics": _metrics, "tasks": _tasks, "cohorts": _cohorts}
     if what not in listings:
         raise unknown(what, listings, "listing")
     rows = listings[what]()
-    table = Table(box=None, pad_edge=False)
-    for head in next(rows):
-        table.add_column(head, justify="right" if head == PARAMETERS_HEAD else "left")
-    for row in rows:
-        table.add_row(*row)
     console = options.console()
-    console.print(table, markup=False)
+    print_table(console, next(rows), rows, groups=IMPORTANT.get(what, ()))
     if what == "generators":
         console.print(f"\n{PARAMETERS_NOTE}", markup=False, highlight=False)
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,14 +31,14 @@ FoldsOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or auto (cuda where there is one).")]
 DEFAULT_RESULTS = Path("gexbench-results")
-WIDE = 150
+UNCUT = 10_000
 
 
 def console() -> "Console":
-    """A console of the terminal's width; output that goes to a file or a pipe is not cut at 80 columns."""
+    """A console as wide as the terminal or as COLUMNS says; output to a file or a pipe is neither wrapped nor cut."""
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=WIDE)
+    return Console() if sys.stdout.isatty() or os.environ.get("COLUMNS") else Console(width=UNCUT)
 
 
 def leaderboard_folder(results: Path, name: str) -> Path:

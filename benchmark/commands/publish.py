@@ -107,7 +107,7 @@ def _complete(sweep: "Sweep", records: list["Record"], partial: bool) -> None:
 def _card(cohort: str, fingerprint: str) -> str:
     from rich.console import Console
 
-    from gexbench.benchmark.commands.cohort.card import rendered
+    from gexbench.benchmark.commands.cohort.card import show
     from gexbench.tasks.cards.card import card
     from gexbench.tasks.data_directory import load_cohort
     from gexbench.tasks.errors import InputError
@@ -117,10 +117,9 @@ def _card(cohort: str, fingerprint: str) -> str:
         raise InputError(
             f"cohort {cohort} is not the one of the records (fingerprint {fingerprint[:12]}…); build that one"
         )
-    console = Console(width=options.WIDE, color_system=None)
+    console = Console(width=150, color_system=None)
     with console.capture() as captured:
-        for part in rendered(card(loaded)):
-            console.print(part, markup=False)
+        show(console, card(loaded))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 

@@ -9,8 +9,8 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
+from gexbench.benchmark.commands.tables import print_table
 
-NARROW = 115
 EPILOG = """[bold]Examples[/bold]\n
 gexbench report simulated-quick\n
 gexbench report leaderboards/published/tcga/v1\n
@@ -47,7 +47,12 @@ def report(
 
 
 def write_and_show(
-    console: Any, folder: Path, note: str | None, formats: Sequence[str] = (), out: Path | None = None
+    console: Any,
+    folder: Path,
+    note: str | None,
+    formats: Sequence[str] = (),
+    out: Path | None = None,
+    remarks: Sequence[str] = (),
 ) -> None:
     """Write the tables of a leaderboard folder, print the summary and, last, where the files are.
 
@@ -56,6 +61,7 @@ def write_and_show(
     Args:
         formats: of the tables; none = those that every leaderboard has.
         out: folder for the tables; None = the leaderboard's own.
+        remarks: lines to print below the summary.
     """
     from gexbench.leaderboards.comparing.table import leaderboard, summary
     from gexbench.leaderboards.pages.rendering import DEFAULT_FORMATS, write
@@ -85,7 +91,16 @@ def write_and_show(
     else:
         written = write(board, target, records, formats or DEFAULT_FORMATS, logs)
     frame = summary(board)
-    console.print(_table(frame, console.width))
+    families = [f"{family} ↑" for family in board.families]
+    print_table(
+        console,
+        list(frame.columns),
+        frame.to_numpy().tolist(),
+        groups=(["generator"], ["overall ↑"], ["rank"], ["95 % interval"], ["standing"], ["cells"], families),
+        elsewhere="the files below hold all of them",
+    )
+    for remark in remarks:
+        console.print(remark, markup=False, highlight=False, soft_wrap=True)
     first, *others = [str(written[0]), *(path.name for path in written[1:])]
     files = f"{', '.join([first, *others[:-1]])} and {others[-1]}" if others else first
     console.print(f"leaderboard: {files}; records: {folder / 'records'}", soft_wrap=True)
@@ -109,18 +124,3 @@ def _stored_note(path: Path) -> str:
         return str(json.loads(path.read_text())["note"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path.parent.name}/{path.name}: cannot be read ({error}); give the --note again") from None
-
-
-def _table(frame: Any, width: int) -> Any:
-    """The summary as a rich table; a narrow terminal gets it without the families' columns."""
-    from rich.table import Table
-    from rich.text import Text
-
-    if width < NARROW:
-        frame = frame[[column for column in frame.columns if not str(column).endswith("↑") or "overall" in str(column)]]
-    table = Table(box=None, pad_edge=False)
-    for column in frame.columns:
-        table.add_column(str(column), no_wrap=True)
-    for row in frame.itertuples(index=False):
-        table.add_row(*(Text(str(value)) for value in row))
-    return table

@@ -7,6 +7,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
+from gexbench.benchmark.commands.tables import print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,17 +70,14 @@ def _check_device(place: str) -> None:
 
 
 def _show(console: "Console", found: "Reproduction") -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("metric", "recorded", "again", "difference", "tolerance", "", box=None, pad_edge=False)
+    rows = []
     for each in found.metrics:
         known = each.recorded is not None and each.again is not None
         difference = f"{each.again - each.recorded:.3g}" if known else "–"  # type: ignore[operator]
         numbers = ("–" if value is None else f"{value:.6g}" for value in (each.recorded, each.again))
-        cells = (each.key, *numbers, difference, f"{each.tolerance:.3g}", "✓" if each.agrees else "✗")
-        table.add_row(*(Text(cell) for cell in cells))
-    console.print(table)
+        rows.append((each.key, *numbers, difference, f"{each.tolerance:.3g}", "✓" if each.agrees else "✗"))
+    heads = ("metric", "recorded", "again", "difference", "tolerance", "")
+    print_table(console, heads, rows, groups=(["metric"], [""], ["difference"], ["tolerance"]))
     for key, reason in found.not_compared.items():
         console.print(f"not compared: {key}: {reason}", markup=False)
     console.print(f"promised: {found.promise}", markup=False, highlight=False)

@@ -285,10 +285,10 @@ def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) 
     if summary.stopped:
         console.print("stopped; the same command resumes where it stopped")
         raise typer.Exit(130)
-    write_and_show(console, runner.folder, note)
     bad = {state: count for state, count in summary.states.items() if state not in {"ok", "unavailable", "skipped"}}
+    counted = ", ".join(f"{count} {state}" for state, count in sorted(bad.items()))
+    named = shlex.quote(",".join(sorted(bad)))
+    remark = f"{counted}; leaderboard.md lists the reasons, and `gexbench run --retry {named}` tries again"
+    write_and_show(console, runner.folder, note, remarks=[remark] if bad else [])
     if bad:
-        counted = ", ".join(f"{count} {state}" for state, count in sorted(bad.items()))
-        named = shlex.quote(",".join(sorted(bad)))
-        console.print(f"{counted}: see the table's footnotes; `gexbench run --retry {named}` tries again")
         raise typer.Exit(1)

@@ -7,6 +7,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
+from gexbench.benchmark.commands.tables import print_table
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench tune cvae --cohort tcga --budget cpu --trials 8     then: gexbench run … --settings tuned\n
@@ -124,34 +125,28 @@ def _tune(
 
 
 def _show_plan(console: Any, tasks: Any, trials: int, results: Path, place: str) -> None:
-    from rich.table import Table
-
     from gexbench.benchmark.sweeps.tuned import tuning_file
     from gexbench.benchmark.tuning.search import finished_trials
 
     storage = tuning_file(results, place).with_suffix(".sqlite")
-    space = Table("generator", "setting", "default", "values", box=None)
-    for task in {task.entry.name: task for task in tasks}.values():
-        for setting, values in task.space.items():
-            space.add_row(task.entry.name, setting, str(task.defaults[setting]), str(values))
-    console.print(space, markup=False)
+    space = [
+        (task.entry.name, setting, str(task.defaults[setting]), str(values))
+        for task in {task.entry.name: task for task in tasks}.values()
+        for setting, values in task.space.items()
+    ]
+    print_table(console, ("generator", "setting", "default", "values"), space)
     console.print()
-    planned = Table("search", "trials there", "to do", box=None)
-    todo = 0
-    for task in tasks:
-        finished = finished_trials(task, storage)
-        todo += max(trials - finished, 0)
-        planned.add_row(task.place, str(finished), str(max(trials - finished, 0)))
-    console.print(planned, markup=False)
+    finished = [finished_trials(task, storage) for task in tasks]
+    planned = [
+        (task.place, str(there), str(max(trials - there, 0))) for task, there in zip(tasks, finished, strict=True)
+    ]
+    print_table(console, ("search", "finished", "to do"), planned)
+    todo = sum(max(trials - there, 0) for there in finished)
     console.print(f"{todo} trials to do, the default settings first; nothing was run", markup=False)
 
 
 def _show_found(console: Any, found: Any) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    heads = ("search", "complete", "pruned", "failed", "default", "tuned", "settings")
-    table = Table(*heads, box=None)
+    rows = []
     for where, tuning in found.items():
         if tuning is None:
             continue
@@ -159,8 +154,9 @@ def _show_found(console: Any, found: Any) -> None:
         scores = ("–" if default is None else f"{default:.5g}", f"{tuning.validation_score:.5g}")
         settings = ", ".join(f"{key}={_short(value)}" for key, value in tuning.settings.items())
         counts = (str(trials.complete), str(trials.pruned), str(trials.failed))
-        table.add_row(where, *counts, *scores, Text(settings))
-    console.print(table, markup=False)
+        rows.append((where, *counts, *scores, settings))
+    heads = ("search", "complete", "pruned", "failed", "default", "tuned", "settings")
+    print_table(console, heads, rows, groups=(["search"], ["default", "tuned"], ["settings"]))
     console.print("default, tuned: 1 - overall score, or the validation score; lower is better", markup=False)
 
 

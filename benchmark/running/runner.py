@@ -120,6 +120,7 @@ class Runner:
         self._begin()
         self.reused.put(self.store, self.plan.cells)
         cells, cached = self._missing(retry, force)
+        expected = cached + len(cells)
         ends = _Ends(self, display, {cell.slot: cell.train_key for cell in cells})
         for cell in [cell for cell in cells if cell.skip and not self.store.has_rows(cell.train_key)]:
             cells.remove(cell)
@@ -142,7 +143,7 @@ class Runner:
         executor = self._executor(min(workers, max(total, 1)), display)
         keep = in_use(self.store, ends.waiting.values())
         shown = Shown(self.folder / PROGRESS, display)
-        with keep, shown, Interrupts(display) as interrupts, display.started(total, cached):
+        with keep, shown, Interrupts(display) as interrupts, display.started(total, cached, expected):
             if total:
                 executor.run(schedule.next_job, done, shown.progress, lambda: interrupts.stopping)
         return RunSummary(ends.states, cached, interrupts.stopping, tuple(self.store.corrupt), ends.evicted)

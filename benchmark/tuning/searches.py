@@ -52,6 +52,8 @@ class TuningSummary:
 class TrialDisplay(Display):
     """Progress of a tuning."""
 
+    counted = "trials"
+
     def trial_done(self, job: Placed, outcome: Outcome, best: float | None) -> None:
         """Count a trial and report its end."""
         self._done[outcome.state] = self._done.get(outcome.state, 0) + 1
@@ -62,10 +64,6 @@ class TrialDisplay(Display):
                 f"{job.place}: {outcome.state}{': ' if how or outcome.reason else ''}{how or outcome.reason or ''}"
             )
         self.jobs.update(self._total, advance=1)
-
-    def headline(self) -> str:
-        """As of a sweep, of trials."""
-        return super().headline().replace("cells", "trials", 1)
 
 
 class Tuner:

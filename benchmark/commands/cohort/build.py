@@ -10,7 +10,8 @@ from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.cohort import compare as cohort_compare
 from gexbench.benchmark.commands.cohort import public as cohort_public
 from gexbench.benchmark.commands.cohort import tile as cohort_tile
-from gexbench.benchmark.commands.cohort.card import rendered
+from gexbench.benchmark.commands.cohort.card import show
+from gexbench.benchmark.commands.help import add
 from gexbench.benchmark.commands.stages import stages
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from gexbench.tasks.importing.building import Report, Sources
 
 app = typer.Typer(help="Build a cohort from files, show the card of one, or compare two.", no_args_is_help=True)
-app.command("compare", epilog=cohort_compare.COMPARE_EPILOG)(cohort_compare.compare)
-app.command("card", epilog=cohort_compare.CARD_EPILOG)(cohort_compare.card)
-app.command("tile", epilog=cohort_tile.EPILOG)(cohort_tile.tile)
 
 BUILD_EPILOG = """[bold]Examples[/bold]\n
 gexbench cohort build tcga --expression expression.parquet --clinical clinical.parquet --patches regions.npz
@@ -70,7 +68,6 @@ class Missing(StrEnum):
     mask = "mask"
 
 
-@app.command("build", epilog=BUILD_EPILOG)
 def build(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the cohort: a-z, 0-9, '.', '_', '-'.")],
@@ -100,7 +97,7 @@ def build(
             "--labels",
             "--label",
             help="Label columns, comma-separated; the one with most classes becomes the first. "
-            "Default: those of project,primary_site,disease_type that exist.",
+            "Default: those of project, primary_site and disease_type that exist.",
         ),
     ] = None,
     group: Annotated[
@@ -194,8 +191,7 @@ def build(
         report("write", 0, 1)
         fingerprint = save_cohort(cohort, folder, replace=force)
         report("write", 1, 1)
-    for part in rendered(card(cohort, fingerprint)):
-        console.print(part, markup=False)
+    show(console, card(cohort, fingerprint))
     console.print(f"\ncohort [bold]{name}[/bold] is in {folder}", highlight=False, soft_wrap=True)
 
 
@@ -229,7 +225,6 @@ def _built(sources: "Sources", packaged: bool, wheel: Path | None, report: "Repo
     return build_cohort(sources, report)
 
 
-@app.command("export", epilog=EXPORT_EPILOG)
 def export(
     name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench ls cohorts` lists them.")],
     out: Annotated[Path, typer.Option(help="File to write: .h5ad, .zarr or .h5mu (with image features).")],
@@ -248,12 +243,17 @@ def export(
     options.console().print(f"{len(cohort):,} samples of cohort {name} are in {out}", highlight=False, soft_wrap=True)
 
 
-@app.command("info", epilog=INFO_EPILOG)
 def info(name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench ls cohorts` lists them.")]) -> None:
     """Show the card of a cohort: sizes, unit, classes, missing values, modalities, label leak, fingerprint."""
     from gexbench.tasks.cards.card import card
     from gexbench.tasks.data_directory import load_cohort
 
-    console = options.console()
-    for part in rendered(card(load_cohort(name))):
-        console.print(part, markup=False)
+    show(options.console(), card(load_cohort(name)))
+
+
+add(app, "build", build, BUILD_EPILOG)
+add(app, "export", export, EXPORT_EPILOG)
+add(app, "info", info, INFO_EPILOG)
+add(app, "card", cohort_compare.card, cohort_compare.CARD_EPILOG)
+add(app, "compare", cohort_compare.compare, cohort_compare.COMPARE_EPILOG)
+add(app, "tile", cohort_tile.tile, cohort_tile.EPILOG)

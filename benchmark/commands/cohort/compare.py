@@ -1,7 +1,6 @@
 """`gexbench cohort compare` and `gexbench cohort card`: are two cohorts the same, and a card to tell others by."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,9 +9,10 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.stages import stages
+from gexbench.benchmark.commands.tables import print_table
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console
 
     from gexbench.tasks.cards.comparison import Comparison
     from gexbench.tasks.cards.published_card import Side
@@ -60,8 +60,7 @@ def compare(
                 sides.append(_side(name))
                 report("read and summarise", done, 2)
             found = comparison.compare(sides[0], sides[1], left_out)
-        for part in rendered(found):
-            console.print(part, markup=False)
+        show(console, found)
         console.print(f"\nverdict: {verdict_line(found)}", markup=False, highlight=False, soft_wrap=True)
     if found.verdict == comparison.DIFFERENT:
         raise typer.Exit(1)
@@ -103,26 +102,22 @@ def card(
     console.print(f"the card of [bold]{name}[/bold] is in {out}", highlight=False, soft_wrap=True)
 
 
-def rendered(found: "Comparison") -> "Iterator[RenderableType]":
-    """The parts, and the genes that differ most."""
-    from rich.table import Table
-
-    parts = Table("part", "", "", box=None, pad_edge=False, padding=(0, 2))
-    parts.title, parts.title_justify = f"A {found.names[0]}, B {found.names[1]}", "left"
-    for part in found.parts:
-        note = " (not judged)" if part.name in found.without else ""
-        parts.add_row(part.name, part.state + note, part.says)
-    yield parts
+def show(console: "Console", found: "Comparison") -> None:
+    """Print the parts, and the genes that differ most."""
+    rows = [
+        (part.name, part.state + (" (not judged)" if part.name in found.without else ""), part.says)
+        for part in found.parts
+    ]
+    print_table(console, ("part", "state", "details"), rows, title=f"A {found.names[0]}, B {found.names[1]}")
     worst = [gene for gene in found.genes[:GENES_SHOWN] if gene.size > SHOWN_FROM]
     if worst:
-        genes = Table("gene", "largest", "mean", "sd", box=None, pad_edge=False, padding=(0, 2))
-        genes.title = f"genes that differ most (of {len(found.genes):,}): absolute differences of values, means, sds"
-        genes.title_justify = "left"
-        for gene in worst:
-            largest = "–" if gene.largest is None else f"{gene.largest:.4f}"
-            genes.add_row(gene.gene, largest, f"{gene.mean:.4f}", f"{gene.sd:.4f}")
-        yield ""
-        yield genes
+        title = f"genes that differ most (of {len(found.genes):,}): absolute differences of values, means, sds"
+        differences = [
+            (gene.gene, "–" if gene.largest is None else f"{gene.largest:.4f}", f"{gene.mean:.4f}", f"{gene.sd:.4f}")
+            for gene in worst
+        ]
+        console.print()
+        print_table(console, ("gene", "largest", "mean", "sd"), differences, title=title)
 
 
 def verdict_line(found: "Comparison") -> str:
