@@ -27,8 +27,8 @@ INTRODUCTION = """# Training and scoring at scale
 Measured on generated cohorts by `python -m gexbench.benchmark.studies.speed.scale`. Patches are float16 of width 1,024
 and stay in the cohort's file; a batch's are read as it is asked for. A step is one of GeMM-GAN's at budget full: critic
 updates, each on a fresh mini-batch, and one generator update. The data path of an epoch is the reading of every
-training patient's patches and tokens once, in mini-batches, with nothing computed on them: with the file on disk (cold) and
-from the system's cache (warm). The share is that of a step's mini-batches in the time of the step: cold by wall-clock
+training patient's patches and tokens once, in mini-batches, with nothing computed on them: with the file on disk (cold)
+and from the system's cache (warm). The share is that of a step's mini-batches in the time of the step: cold by wall-clock
 time, which waits for the disk and for other work, warm by CPU-seconds. Memory is the growth of the peak resident memory
 of the process; of a part that was stopped, the largest resident memory. Seconds are CPU-seconds of all threads, with
 wall-clock seconds in brackets.
