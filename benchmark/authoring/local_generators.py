@@ -148,13 +148,13 @@ def _conditions(file: LocalFile, cls: "type[Generator]") -> tuple[Condition, ...
 
 
 def _reason(error: Exception | SystemExit) -> str:
-    mend = ""
+    fix = ""
     if isinstance(error, ModuleNotFoundError):
-        mend = f"; a file may import installed packages alone: install it, or make a package of several files ({GUIDE})"
+        fix = f"; a file may import installed packages alone: install it, or make a package of several files ({GUIDE})"
     elif isinstance(error, SystemExit):
-        mend = '; the file ends the program when it is read: put that behind `if __name__ == "__main__":`'
+        fix = '; the file ends the program when it is read: put that behind `if __name__ == "__main__":`'
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{type(error).__name__}: {text}{mend}"
+    return f"{type(error).__name__}: {text}{fix}"
 
 
 def _line(error: Exception | SystemExit, file: LocalFile) -> str:

@@ -25,7 +25,7 @@ Report = Callable[[str, int, int, dict[str, float]], None]
 
 
 class BadSamples(Exception):
-    """What a generator returned breaks the contract; names the culprit and the mend."""
+    """What a generator returned breaks the contract; names the culprit and the fix."""
 
 
 @dataclass(frozen=True, slots=True)

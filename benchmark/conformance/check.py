@@ -13,11 +13,11 @@ from gexbench.models.contract import Unavailable
 
 
 class Broken(Exception):
-    """The contract is broken: what was seen, and how to mend it."""
+    """The contract is broken: what was seen, and how to fix it."""
 
-    def __init__(self, what: str, mend: str) -> None:
+    def __init__(self, what: str, fix: str) -> None:
         super().__init__(what)
-        self.what, self.mend = what, mend
+        self.what, self.fix = what, fix
 
 
 class Skipped(Exception):
@@ -58,21 +58,21 @@ class Finding:
         check: the check.
         state: `passed`, `broken` or `skipped`.
         what: what was seen, why it was skipped, or what was measured; may be empty.
-        mend: how to mend it; empty unless broken.
+        fix: how to fix it; empty unless broken.
     """
 
     check: Check
     state: Literal["passed", "broken", "skipped"]
     what: str = ""
-    mend: str = ""
+    fix: str = ""
 
     @property
     def lesson(self) -> str:
-        """What is wrong, why it matters, how to mend it, and the contract's words."""
+        """What is wrong, why it matters, how to fix it, and the contract's words."""
         return (
             f"{self.check.name}: {self.what}\n"
             f"  why it matters: {self.check.why}\n"
-            f"  how to mend it: {self.mend}\n"
+            f"  how to fix it: {self.fix}\n"
             f"  the contract ({self.check.place}): “{self.check.clause}”"
         )
 
@@ -86,7 +86,7 @@ def checked(check: Check, subject: Subject) -> Finding:
     except Skipped as reason:
         return Finding(check, "skipped", str(reason))
     except Broken as broken:
-        return Finding(check, "broken", broken.what, broken.mend)
+        return Finding(check, "broken", broken.what, broken.fix)
     except Unavailable as error:
         return Finding(
             check,
@@ -96,7 +96,7 @@ def checked(check: Check, subject: Subject) -> Finding:
         )
     except Exception as error:  # whatever the generator's code raises
         what = f"raised {type(error).__name__}: {error}{_where(error)}"
-        return Finding(check, "broken", what, "run the lines named here on their own, and mend what raises")
+        return Finding(check, "broken", what, "run the lines named here on their own, and fix what raises")
 
 
 def _where(error: Exception) -> str:

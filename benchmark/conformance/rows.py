@@ -27,8 +27,8 @@ def rows(subject: Subject) -> None:
         try:
             expression = checked_samples(samples, conditions, draws, subject.data.train.genes, subject.entry.name)
         except (BadSamples, Diverged) as error:
-            what, _, mend = str(error).partition("; ")
-            raise Broken(what, mend or "look for a division by 0 or a log of 0 in `sample`") from None
+            what, _, fix = str(error).partition("; ")
+            raise Broken(what, fix or "look for a division by 0 or a log of 0 in `sample`") from None
         if expression.dtype != np.float32:
             raise Broken(f"rows are {expression.dtype}", "return float32; `Samples.of` sees to it")
         if floor is not None and expression.min() < floor:

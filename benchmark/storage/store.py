@@ -112,7 +112,7 @@ class Store:
         shutil.rmtree(folder, ignore_errors=True)
 
     def drop_corrupt_rows(self, key: str) -> None:
-        """Let go of rows that a worker found to be corrupt, if they still are: another process may have mended them."""
+        """Let go of rows that a worker found to be corrupt, if they still are: another process may have repaired them."""
         if self.read_rows(key) is None:
             self.drop_rows(key)
 

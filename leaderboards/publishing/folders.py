@@ -39,7 +39,7 @@ class Verification:
 
 
 class PublishedError(ValueError):
-    """A folder that cannot be published; `problems` names everything at once, with the mend."""
+    """A folder that cannot be published; `problems` names everything at once, with the fix."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = tuple(problems)

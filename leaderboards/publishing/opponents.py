@@ -45,7 +45,7 @@ budget {budget}, {folds} folds.
 _SHORT = """## Those short of the lines
 
 The common validation score (lower is better) at the first, the middle and the last checkpoint, mean over folds. Whether
-more steps would mend them is not measured: no larger budget was run.
+more steps would fix them was not measured: no larger budget was run.
 """
 
 

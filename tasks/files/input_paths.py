@@ -28,7 +28,7 @@ def check_file(path: Path, named: str | None = None) -> None:
             raise InputError(f"{where}: is no plain file; copy its content into one")
         path.open("rb").close()
     except OSError as error:
-        raise InputError(f"{where}: cannot be read ({error.strerror}); mend the path or its permissions") from None
+        raise InputError(f"{where}: cannot be read ({error.strerror}); fix the path or its permissions") from None
 
 
 def is_folder(path: Path) -> bool:
@@ -48,7 +48,7 @@ def entries(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir())
     except OSError as error:
-        raise InputError(f"{folder}: cannot be listed ({error.strerror}); mend its permissions") from None
+        raise InputError(f"{folder}: cannot be listed ({error.strerror}); fix its permissions") from None
 
 
 def is_writable(folder: Path) -> bool:
@@ -67,4 +67,4 @@ def is_dead_link(path: Path) -> bool:
 
 def dead_link(path: Path) -> str:
     """What is wrong with a dead link."""
-    return f"is a link to {path.readlink()}, which is not there; mend or remove the link"
+    return f"is a link to {path.readlink()}, which is not there; fix or remove the link"

@@ -209,7 +209,7 @@ def _text_columns(frame: pd.DataFrame, genes: Sequence[str], file: str) -> list[
     bad = bad if len(bad) else values
     return [
         f"{file}: {len(wrong)} columns hold values that are no numbers ({examples(wrong)}; in {wrong[0]}: "
-        f"{examples(bad)}); mend them, or name label columns with --labels and move others to --clinical"
+        f"{examples(bad)}); fix them, or name label columns with --labels and move others to --clinical"
     ]
 
 

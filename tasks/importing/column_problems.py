@@ -42,7 +42,7 @@ def zero_bytes(values: Sequence[Any] | pd.Index, name: str, what: str) -> list[s
     found = [value for value in values if isinstance(value, str) and ZERO in value]
     if not found:
         return []
-    return [f"{name}: {len(found)} {what} hold a zero byte ({examples(map(repr, found))}); mend them"]
+    return [f"{name}: {len(found)} {what} hold a zero byte ({examples(map(repr, found))}); remove it"]
 
 
 def _distinct(column: pd.Series) -> list[Any]:

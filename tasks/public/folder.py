@@ -82,7 +82,7 @@ def find(
         try:
             what = "is a file; name its folder" if folder.exists() else "no such folder"
         except OSError as error:
-            what = f"cannot be read ({error.strerror}); mend the path or its permissions"
+            what = f"cannot be read ({error.strerror}); fix the path or its permissions"
         raise InputError(f"{folder}: {what}")
     found = _walk(folder)
     problems: list[str] = []

@@ -194,7 +194,7 @@ def _check_infinite(values: NDArray[np.float32], picked: Picked, genes: Sequence
         number += len(rows)
     if number:
         raise InputError(
-            f"{where}: {number} values are infinite or too large (first {first}); mend them, or write NA where a value "
+            f"{where}: {number} values are infinite or too large (first {first}); fix them, or write NA where a value "
             "is missing"
         )
 

@@ -183,7 +183,7 @@ def oracle(
 
 
 def why_not_simulated(provenance: Mapping[str, Any]) -> str | None:
-    """Why a cohort of this provenance has no oracle, with the mend; None when it has one."""
+    """Why a cohort of this provenance has no oracle, with the fix; None when it has one."""
     if provenance.get("kind") != "simulated":
         return "needs the simulated cohort: only there the true conditional is known"
     if provenance.get("version") != VERSION:

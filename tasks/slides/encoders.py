@@ -68,8 +68,8 @@ def tile_encoder(name: str, weights: Path | None = None, device: str = "cpu") ->
         import timm
     except (ImportError, RuntimeError) as error:
         # torchvision raises the latter beside a torch of another build.
-        mend = INSTALL if isinstance(error, ImportError) else _SAME_BUILD.format(torch=version("torch"))
-        raise InputError(f"--encoder {name}: timm cannot be imported ({_line(error)}); {mend}") from None
+        fix = INSTALL if isinstance(error, ImportError) else _SAME_BUILD.format(torch=version("torch"))
+        raise InputError(f"--encoder {name}: timm cannot be imported ({_line(error)}); {fix}") from None
     model_name = _UNI_MODEL if name == UNI else name
     if not timm.is_model(model_name):
         close = difflib.get_close_matches(name, [UNI, *timm.list_models()], 1)

@@ -205,19 +205,19 @@ def _contradictions(ctx: typer.Context, packaged: bool, from_public: Path | None
     if packaged:
         free = {"name", "from_package", "wheel", "force"}
         typed = [option for name, option in named.items() if name not in free]
-        mend = "--from-package and --wheel settle files, unit and labels; leave out one or the other"
+        fix = "--from-package and --wheel settle files, unit and labels; leave out one or the other"
     elif from_public:
         typed = [option for name, option in named.items() if name in {"group", "duplicates"}]
-        mend = "--from-public settles it by --samples; leave it out"
+        fix = "--from-public settles it by --samples; leave it out"
     else:
         typed = [option for name, option in named.items() if name in cohort_public.ONLY_PUBLIC]
-        mend = "only with --from-public"
-    return [f"{', '.join(typed)}: {mend}"] if typed else []
+        fix = "only with --from-public"
+    return [f"{', '.join(typed)}: {fix}"] if typed else []
 
 
 def _built(sources: "Sources", packaged: bool, wheel: Path | None, report: "Report") -> "Cohort":
     if packaged:
-        from gexbench.tasks.importing.building import tcga_mirna
+        from gexbench.tasks.importing import tcga_mirna
 
         return tcga_mirna.build_tcga_mirna(sources.name, tcga_mirna.PACKAGE, wheel, report)
     from gexbench.tasks.importing.building import build_cohort

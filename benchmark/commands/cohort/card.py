@@ -36,6 +36,8 @@ def _facts(card: "Card") -> Iterator[tuple[str, str]]:
         yield "text encoder", encoder
     for variant, columns in card.text_columns.items():
         yield f"columns of {variant}", ", ".join(columns)
+        if fields := card.unrecorded[variant]:
+            yield f"not in {variant}", f"no sample has a value for {', '.join(fields)}"
     yield from _package_lines(card.provenance)
     yield from _public_lines(card.provenance)
     for item in card.provenance.get("dropped", ()):

@@ -427,7 +427,7 @@ def test_columns_that_cannot_be_kept(
 def test_names_with_zero_bytes_and_values_that_are_all_equal(
     tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame
 ) -> None:
-    with pytest.raises(InputError, match=r"1 genes hold a zero byte \('TP\\x0053'\); mend them"):
+    with pytest.raises(InputError, match=r"1 genes hold a zero byte \('TP\\x0053'\); remove it"):
         build_cohort(
             sources(tmp_path, expression=expression.rename(columns={"TP53": "TP\0" + "53"}), clinical=clinical)
         )

@@ -276,9 +276,7 @@ def test_folders_that_may_not_be_listed_are_named(folder: Path, monkeypatch: pyt
         return whole(self)
 
     monkeypatch.setattr(Path, "iterdir", locked)
-    with pytest.raises(
-        InputError, match=r"TCGA\.GBM\.sampleMap: cannot be listed \(Permission denied\); mend its perm"
-    ):
+    with pytest.raises(InputError, match=r"TCGA\.GBM\.sampleMap: cannot be listed \(Permission denied\); fix its perm"):
         built(folder)
     with pytest.raises(InputError, match="cannot be listed"):
         read_patches(folder / "TCGA.GBM.sampleMap")
