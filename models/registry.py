@@ -70,7 +70,7 @@ def registry() -> Registry:
 
 def _broken(name: str, error: Exception) -> str:
     cause = f"{type(error).__name__}: {error}".splitlines()[0]
-    return f"generator {name}: the package that it comes from cannot be imported ({cause}); fix or uninstall it"
+    return f"generator {name}: its package cannot be imported ({cause}); fix or uninstall the package"
 
 
 def resolve_settings(entry: Entry, budget: str, overrides: Mapping[str, Any] | None = None) -> GeneratorSettings:

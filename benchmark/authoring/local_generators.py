@@ -70,7 +70,7 @@ def local_entry(text: str) -> Entry:
     """
     match = _PLACE.fullmatch(text)
     if match is None:
-        raise InputError(f"{text}: no Python file; give FILE.py:Class, or a name of `gexbench ls generators`")
+        raise InputError(f"{text}: not a Python file; give FILE.py:Class, or a name of `gexbench ls generators`")
     place, wanted = match.group("file"), match.group("class") or ""
     try:
         file = LocalFile.read(Path(place))
@@ -115,7 +115,7 @@ def _class(file: LocalFile, wanted: str) -> "type[Generator]":
         raise InputError(f"{file.name}: {unknown(wanted, generators, 'generator class')}")
     if wanted not in generators:
         raise InputError(
-            f"{file.name}:{wanted} is no generator of this file; make it a subclass of {Generator.__module__}.Generator"
+            f"{file.name}:{wanted} is not a generator; make it a subclass of {Generator.__module__}.Generator"
         )
     return generators[wanted]
 
@@ -130,7 +130,7 @@ def _conditions(file: LocalFile, cls: "type[Generator]") -> tuple[Condition, ...
     ]
     settings: Any = cls.Settings  # the user's class need not keep to the type
     if not (isinstance(settings, type) and issubclass(settings, GeneratorSettings)):
-        problems.append(f"{place}: Settings is no subclass of {GeneratorSettings.__module__}.GeneratorSettings")
+        problems.append(f"{place}: Settings is not a subclass of {GeneratorSettings.__module__}.GeneratorSettings")
         raise InputError(problems)
     known = get_args(Condition)
     used: Any = frozenset()
@@ -150,9 +150,9 @@ def _conditions(file: LocalFile, cls: "type[Generator]") -> tuple[Condition, ...
 def _reason(error: Exception | SystemExit) -> str:
     fix = ""
     if isinstance(error, ModuleNotFoundError):
-        fix = f"; a file may import installed packages alone: install it, or make a package of several files ({GUIDE})"
+        fix = f"; a file may import only installed packages: install it, or turn several files into a package ({GUIDE})"
     elif isinstance(error, SystemExit):
-        fix = '; the file ends the program when it is read: put that behind `if __name__ == "__main__":`'
+        fix = '; importing the file ends the program: put that code behind `if __name__ == "__main__":`'
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     return f"{type(error).__name__}: {text}{fix}"
 

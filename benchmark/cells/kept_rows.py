@@ -36,11 +36,13 @@ def record_with_rows(records: Sequence[Record], row: str, fold: int) -> Record:
     mine = [r for r in records if r.row == row and r.state == "ok"]
     if not mine:
         there = sorted({record.row for record in records if record.state == "ok"})
-        raise InputError(f"--rows {row!r}: no finished cell of such a row (there: {examples(there, 40)})")
+        raise InputError(
+            f"--rows {row!r}: the leaderboard has no finished cell of this row (rows: {examples(there, 40)})"
+        )
     found = [record for record in mine if record.fold == fold]
     if not found:
         folds = ", ".join(map(str, sorted({record.fold for record in mine})))
-        raise InputError(f"--fold {fold}: {row} has no finished cell of it (there: {folds})")
+        raise InputError(f"--fold {fold}: {row} has no finished cell on this fold (folds: {folds})")
     return min(found, key=lambda record: record.repeat)
 
 
@@ -53,13 +55,15 @@ def matched_rows(record: Record, store: Store, cohort: Cohort) -> MatchedRows:
     stated = record.content["cohort"]["fingerprint"]
     if cohort.fingerprint() != stated:
         raise InputError(
-            f"cohort {cohort.name} is not the one of the records (fingerprint {stated[:12]}…); name that one (--cohort)"
+            f"cohort {cohort.name} is not the cohort of the records (fingerprint {stated[:12]}…); give that "
+            "cohort with --cohort"
         )
     key = _mapping(record.content.get("keys")).get("rows")
     kept = store.read_rows(key) if isinstance(key, str) and key.isalnum() else None
     if kept is None:
         raise InputError(
-            f"{store.folder}: keeps no rows of {record.row}, fold {record.fold} (a record that was taken with --reuse "
+            f"{store.folder}: holds no kept rows of {record.row}, fold {record.fold} (a record that was taken "
+            "with --reuse "
             "has none); name the results folder of the run that trained it, or train it again with `gexbench run` "
             "under another --results"
         )

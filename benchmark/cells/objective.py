@@ -122,7 +122,7 @@ class Objective:
                 self._held = None
                 self._panels.clear()
                 self.cohort = load_cohort(self.cohort.name)
-                raise WroteToInputs(f"{job.entry.name} wrote to its inputs; copy tensors before changing them")
+                raise WroteToInputs(f"{job.entry.name} modified its inputs; copy tensors before changing them")
 
     def _panel(self, job: TrialJob) -> ValidationPanel:
         patients = _patients(job)

@@ -82,11 +82,11 @@ def score(
     """Scores of kept rows, and the wall and CPU seconds they took.
 
     Raises:
-        ValueError: kept rows that belong to other patients than the fold's.
+        ValueError: kept rows that do not belong to the patients of this fold.
     """
     for part, ids in (("test", prepared.fold.test_ids), ("train", prepared.fold.train_ids)):
         if not np.array_equal(arrays[f"{part}_ids"], ids):
-            raise ValueError(f"kept rows '{part}' belong to other patients than the fold's")
+            raise ValueError(f"kept rows '{part}' do not belong to the patients of this fold")
     clock = Clock()
     synthetic = SyntheticFold(
         test=arrays["test"],

@@ -112,7 +112,7 @@ def train_and_sample(
     try:
         log = log_table(generator.report.log)
     except BadLog as error:
-        facts["warnings"].append(f"the training log is not kept: {error}")
+        facts["warnings"].append(f"the training log was not kept: {error}")
     return TrainedCell(arrays, facts, generator, log)
 
 
@@ -154,7 +154,7 @@ def checked_samples(
 
     Raises:
         BadSamples: another type, shape, gene order or row order.
-        Diverged: values that are not finite.
+        Diverged: non-finite values.
     """
     if not isinstance(samples, Samples):
         raise BadSamples(f"{name}.sample returned {type(samples).__name__}; return gexbench.models.contract.Samples")
@@ -162,12 +162,14 @@ def checked_samples(
     if samples.expression.shape != expected:
         raise BadSamples(f"{name}.sample returned rows of shape {samples.expression.shape}; expected {expected}")
     if tuple(samples.genes) != genes:
-        raise BadSamples(f"{name}.sample returned other gene names; return the genes of the training split in order")
+        raise BadSamples(
+            f"{name}.sample returned different gene names; return the genes of the training split in order"
+        )
     if not np.array_equal(np.asarray(samples.ids, dtype=str), np.repeat(conditions.ids, draws)):
-        raise BadSamples(f"{name}.sample returned other ids; give each row the id of its condition, in order")
+        raise BadSamples(f"{name}.sample returned different ids; give each row the id of its condition, in order")
     bad = int((~np.isfinite(samples.expression)).sum())
     if bad:
-        raise Diverged(f"{name} returned {bad} values that are not finite")
+        raise Diverged(f"{name} returned {bad} non-finite values")
     return samples.expression
 
 

@@ -28,7 +28,7 @@ def log_table(columns: Mapping[str, Sequence[float]]) -> bytes | None:
     try:
         frame = pd.DataFrame(dict(columns)).astype("float64")
     except (TypeError, ValueError) as error:
-        raise BadLog(f"its values are no numbers ({error})") from None
+        raise BadLog(f"its values are not numbers ({error})") from None
     target = io.BytesIO()
     frame[["step", *frame.columns.drop("step")]].to_parquet(target, index=False)
     return target.getvalue()

@@ -139,9 +139,9 @@ class Workspace:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()  # for the other cells on the device
             if fold.checksum() != checksum:
-                raise WroteToInputs(f"{cell.entry.name} wrote to its inputs; copy tensors before changing them")
+                raise WroteToInputs(f"{cell.entry.name} modified its inputs; copy tensors before changing them")
         left = end_children(before)
-        warnings = [f"left {left} running processes behind, which were ended"] if left else []
+        warnings = [f"left {left} processes running; they were ended"] if left else []
         facts = {
             **trained.facts,
             "warnings": [*trained.facts["warnings"], *warnings],
@@ -163,7 +163,7 @@ class Workspace:
         key = cell.train_key
         kept = self.store.read_rows(key) or self.store.read_rows(key)  # another process may be putting its own there
         if kept is None:
-            raise LostRows(f"rows of {cell.slot} are gone or corrupt; `gexbench run` trains it again")
+            raise LostRows(f"the kept rows of {cell.slot} are missing or corrupt; `gexbench run` trains it again")
         arrays, facts = kept
         prepared = self._prepare(cell.fold)
         result, times = score(prepared, arrays, self.plan.sweep.panel, bool(cell.entry.conditions), report)

@@ -23,18 +23,19 @@ gexbench compare v2 v3 --generators cvae --csv differences.csv
 
 
 def compare(
-    first: Annotated[str, typer.Argument(help="Name of a leaderboard in the results folder, or a folder.")],
-    second: Annotated[str | None, typer.Argument(help="Another one of the same cohort and folds.")] = None,
+    first: Annotated[str, typer.Argument(help="Name of a leaderboard in the results folder, or its folder.")],
+    second: Annotated[str | None, typer.Argument(help="Second leaderboard, of the same cohort and folds.")] = None,
     generators: Annotated[
-        str, typer.Option(help="Of one leaderboard: two rows. Of two: rows to show with every metric.")
+        str,
+        typer.Option(help="With one leaderboard: the two rows to compare. With two: rows to show metric by metric."),
     ] = "",
-    csv: Annotated[Path | None, typer.Option(help="Write every difference to this file.", dir_okay=False)] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write all differences to this file.", dir_okay=False)] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Show paired differences over folds, with 95 % intervals: overall score, families, metrics.
+    """Compare two leaderboards, or two rows of one, by paired differences over folds with 95 % intervals.
 
-    A difference is FIRST - SECOND. p is Holm-corrected over the rows of a measure. Cells that only one side has are
-    listed and take no part.
+    Differences are FIRST - SECOND, in the overall score, the families and the metrics; p-values are Holm-corrected over
+    the rows of a measure. Cells that only one side has are listed and left out.
     """
     from gexbench.leaderboards.comparing.comparison import compare_generators, compare_leaderboards
     from gexbench.leaderboards.formatting import csv_text
@@ -47,7 +48,7 @@ def compare(
     if second is None and len(rows) != 2:
         raise InputError("give two leaderboards, or one with --generators A,B")
     if csv is not None and not csv.parent.is_dir():
-        raise InputError(f"--csv {csv}: its folder does not exist; make it first")
+        raise InputError(f"--csv {csv}: its folder does not exist; create it first")
     try:
         sides = [read_records(folder / "records") for folder in folders]
         if second is None:
@@ -60,9 +61,9 @@ def compare(
     if csv is not None:
         texts = {name: found.rows[name].map(csv_text) for name in ("generator", "against")}
         write_text(csv, found.rows.assign(**texts).to_csv(index=False))
-        console.print(f"every difference: {csv}", markup=False, soft_wrap=True)
+        console.print(f"all differences: {csv}", markup=False, soft_wrap=True)
     else:
-        console.print("nothing was written; --csv FILE keeps every difference", markup=False)
+        console.print("nothing written; --csv FILE saves all differences", markup=False)
 
 
 def _names(first: str, second: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""`gexbench ls`: what there is, without importing torch."""
+"""`gexbench ls`: generators, metrics, tasks and cohorts, without importing torch."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -16,8 +16,8 @@ gexbench ls generators --markdown
 """
 PARAMETERS_HEAD = "parameters"
 PARAMETERS_NOTE = (
-    "parameters: trained ones that a record states, at budget cpu for a cohort of TCGA's shape (680 genes); a "
-    "WGAN-GP's are those of its generator, without the critic"
+    "parameters: trainable parameters at budget cpu for a cohort of TCGA's shape (680 genes); for a WGAN-GP, "
+    "those of the generator without the critic"
 )
 IMPORTANT = {
     "generators": (["generator"], ["what it is"], ["family"], ["availability"], [PARAMETERS_HEAD]),
@@ -26,9 +26,9 @@ IMPORTANT = {
 
 
 def ls(
-    what: Annotated[str, typer.Argument(help="generators, metrics, tasks or cohorts.")],
+    what: Annotated[str, typer.Argument(help="What to list: generators, metrics, tasks or cohorts.")],
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="The documentation page of the metrics or of the generators.")
+        bool, typer.Option("--markdown", help="Print the documentation page of the metrics or generators.")
     ] = False,
 ) -> None:
     """List generators, metrics, tasks or cohorts."""
@@ -60,7 +60,7 @@ def _print_page(what: str) -> None:
 
         print(generators_page(registry().values()), end="")
     else:
-        raise InputError(f"--markdown prints the page of the metrics or of the generators; there is none of {what!r}")
+        raise InputError(f"--markdown prints the page of metrics or generators; {what!r} has no page")
 
 
 def _generators() -> Iterator[tuple[str, ...]]:

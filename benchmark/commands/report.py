@@ -23,26 +23,29 @@ def report(
     name: Annotated[
         str, typer.Argument(help="Name of a leaderboard in the results folder, or a folder with records/.")
     ],
-    note: Annotated[str | None, typer.Option(help="A sentence for the header. (default: the one it has)")] = None,
+    note: Annotated[
+        str | None, typer.Option(help="A sentence for the table's header. (default: keep the present one)")
+    ] = None,
     formats: Annotated[
-        str, typer.Option(help="Comma-separated: md, csv, html, parquet, tex (booktabs). (default: md,csv,html)")
+        str,
+        typer.Option(help="Formats, comma-separated: md, csv, html, parquet, tex (booktabs). (default: md,csv,html)"),
     ] = "",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the tables. (default: the leaderboard's own)", file_okay=False)
+        Path | None, typer.Option(help="Output folder. (default: the leaderboard's folder)", file_okay=False)
     ] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Rebuild leaderboard.md, .csv and .html from records and print the table."""
+    """Rebuild a leaderboard's tables from its records and print the main table."""
     from gexbench.leaderboards.pages.rendering import FORMATS
     from gexbench.leaderboards.publishing.folders import SUMS
 
     console, folder = options.console(), leaderboard_folder(results, name)
     chosen = options.chosen(formats, FORMATS, "format")
     if chosen and out is None and (folder / SUMS).is_file():
-        problem = f"{folder} is published and holds md, csv and html alone; name another folder with --out"
+        problem = f"{folder} is published and holds only md, csv and html; give another folder with --out"
         raise typer.BadParameter(problem, param_hint="--formats")
     if out is not None and (out / SUMS).is_file():
-        raise typer.BadParameter(f"{out} is published and never changes; name another folder", param_hint="--out")
+        raise typer.BadParameter(f"{out} is published and never changes; give another folder", param_hint="--out")
     write_and_show(console, folder, note, chosen, out)
 
 
@@ -73,7 +76,7 @@ def write_and_show(
 
     stored, published = folder / "note.json", (folder / SUMS).is_file()
     if published and note is not None:
-        raise InputError(f"{folder} is published, and its note with it; leave --note out, or publish the next version")
+        raise InputError(f"{folder} is published and keeps its note; leave --note out, or publish a new version")
     if note is not None:
         write_text(stored, json.dumps({"note": note}) + "\n")
     elif stored.exists():
@@ -97,7 +100,7 @@ def write_and_show(
         list(frame.columns),
         frame.to_numpy().tolist(),
         groups=(["generator"], ["overall ↑"], ["rank"], ["95 % interval"], ["standing"], ["cells"], families),
-        elsewhere="the files below hold all of them",
+        elsewhere="see the files below for all of them",
     )
     for remark in remarks:
         console.print(remark, markup=False, highlight=False, soft_wrap=True)
@@ -123,4 +126,4 @@ def _stored_note(path: Path) -> str:
     try:
         return str(json.loads(path.read_text())["note"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path.parent.name}/{path.name}: cannot be read ({error}); give the --note again") from None
+        raise InputError(f"{path.parent.name}/{path.name}: cannot be read ({error}); give --note again") from None

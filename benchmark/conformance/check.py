@@ -13,7 +13,7 @@ from gexbench.models.contract import Unavailable
 
 
 class Broken(Exception):
-    """The contract is broken: what was seen, and how to fix it."""
+    """The contract is broken: what was observed, and how to fix it."""
 
     def __init__(self, what: str, fix: str) -> None:
         super().__init__(what)
@@ -92,11 +92,11 @@ def checked(check: Check, subject: Subject) -> Finding:
             check,
             "broken",
             f"raised Unavailable: {error}",
-            "raise Unavailable only for what the cohort truly lacks; this one has labels, text and patches",
+            "raise Unavailable only for something the cohort lacks; this one has labels, text and patches",
         )
     except Exception as error:  # whatever the generator's code raises
         what = f"raised {type(error).__name__}: {error}{_where(error)}"
-        return Finding(check, "broken", what, "run the lines named here on their own, and fix what raises")
+        return Finding(check, "broken", what, "run the named lines on their own and fix the error")
 
 
 def _where(error: Exception) -> str:

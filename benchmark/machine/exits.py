@@ -29,8 +29,8 @@ def clear_exits() -> Iterator[None]:
             raise
         place = f" ({error.filename})" if error.filename else ""
         print(
-            f"error: the disk is full{place}; what was written whole is kept: free some space, then the same command "
-            "resumes",
+            f"error: the disk is full{place}; complete files are kept: free some space, then run the same command to "
+            "resume",
             file=sys.stderr,
         )
         sys.exit(1)
@@ -40,5 +40,5 @@ def clear_exits() -> Iterator[None]:
 
 def _stop(number: int, frame: FrameType | None) -> None:
     """End the command on Ctrl-C; what must be put away on the way out is."""
-    print("stopped; the same command resumes where it stopped", file=sys.stderr)
+    print("stopped; run the same command to resume", file=sys.stderr)
     sys.exit(STOPPED)

@@ -139,7 +139,7 @@ def how_ended(code: int | None) -> str:
     if code is not None and code < 0:
         how = f"signal {-code}"
     if code == -signal.SIGKILL:
-        how += "; the system kills processes when memory is short"
+        how += "; the system kills processes when memory runs out"
     return f"the worker process ended ({how})"
 
 

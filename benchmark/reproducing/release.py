@@ -84,7 +84,7 @@ def _trained_on(model: Path, record: dict[str, Any]) -> TrainedOn:
     slot = f"{record['generator']['name']}, fold {record['fold']['index']}"
     if not model.is_dir():
         raise InputError(
-            f"no kept model of {slot}; `gexbench run --keep-models` keeps those that it trains (a cell that is there "
+            f"no kept model of {slot}; `gexbench run --keep-models` keeps the models it trains (a cell that is there "
             "already: under another --results)"
         )
     try:
@@ -115,7 +115,9 @@ def _part(record: dict[str, Any], cohort: Cohort, fingerprint: str, part: str) -
         raise unknown(part, get_args(Part), "part")
     fold = record["fold"]
     if fingerprint != record["cohort"]["fingerprint"] or fold["track"] == "custom":
-        raise InputError(f"--part {part}: only `all` patients of another cohort than the record's, or of custom folds")
+        raise InputError(
+            f"--part {part}: only `all` is possible for another cohort than the record's, or for custom folds"
+        )
     every = folds(cohort, "site" if fold["track"] == "site" else "random")
     ids = next((getattr(found, part) for found in every if found.hash() == fold["hash"]), None)
     if ids is None:

@@ -50,9 +50,9 @@ def check_target(path: Path) -> None:
     if path.suffix not in (".h5ad", ".parquet", ".csv"):
         raise InputError(f"--out {path.name}: synthetic cohorts are written as .h5ad, .parquet or .csv")
     if not path.absolute().parent.is_dir():
-        raise InputError(f"--out {path}: there is no folder {path.parent}; make it first")
+        raise InputError(f"--out {path}: folder {path.parent} does not exist; create it first")
     if path.exists():
-        raise InputError(f"--out {path}: exists; give another name, or take it away first")
+        raise InputError(f"--out {path}: already exists; choose another name, or remove it first")
 
 
 def _write_h5ad(synthetic: Synthetic, names: pd.Series, provenance: str, target: Path) -> None:

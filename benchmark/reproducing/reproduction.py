@@ -75,7 +75,7 @@ def reproduction(recorded: Record, again: Record, beside: Sequence[Record]) -> R
     for key, was in recorded.metrics.items():
         now = again.metrics.get(key)
         if now is None:
-            not_compared[key] = "this suite does not measure it"
+            not_compared[key] = "this version of gexbench does not measure it"
         elif now.version != was.version:
             not_compared[key] = f"version {was.version} in the record, {now.version} here"
         else:
@@ -98,7 +98,7 @@ def environment_differences(recorded: Mapping[str, Any], again: Mapping[str, Any
     if recorded["threads"] != again["threads"]:
         found.append(f"{recorded['threads']} threads in the record, {again['threads']} here")
     if "cuda" in (recorded["device"], again["device"]):
-        found.append("trained on a GPU, whose model records do not state")
+        found.append("trained on a GPU; records do not state its model")
     return tuple(found)
 
 
@@ -114,12 +114,12 @@ def _promise(
     alike = [record for record in (*beside, recorded) if _alike(record, recorded)]
     for what, groups in (
         ("training seeds", _by_fold(alike)),
-        ("folds, for want of seeds", _by_repeat(alike, recorded)),
+        ("folds, as there is only one seed", _by_repeat(alike, recorded)),
     ):
         spreads = {key: _spread(groups, key) for key in recorded.metrics}
         if any(spread is not None for spread in spreads.values()):
             return f"within {DEVIATIONS:g} standard deviations between {what} ({why})", spreads
-    return f"within {STATED:.0%} of the value: no record of another seed or fold lies beside this one ({why})", {}
+    return f"within {STATED:.0%} of the value: the folder has no record of another seed or fold ({why})", {}
 
 
 def _alike(record: Record, other: Record) -> bool:

@@ -47,7 +47,7 @@ class Rerun:
         try:
             results.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{results}: cannot be made ({error.strerror}); choose another --results") from None
+            raise InputError(f"{results}: cannot be created ({error.strerror}); choose another --results") from None
         with tempfile.TemporaryDirectory(prefix=".rerun-", dir=results) as place:
             runner = Runner(self.plan, self.cohort, Path(place), "rerun")
             if runner.run(1, display).stopped:
@@ -93,10 +93,10 @@ def rerun_of(record: Record, entries: Registry, folds_file: Path | None = None, 
     made = plan(sweep, Registry((entry,)), cohort, fingerprint, folds_file)
     (fold,) = made.folds
     if fold.hash() != content["fold"]["hash"]:
-        raise InputError(f"{record.place}: fold {fold.index} here holds other patients than the record's; ids differ")
+        raise InputError(f"{record.place}: fold {fold.index} here holds different patients from the record's")
     cells = [c for c in made.cells if c.repeat == record.repeat and c.train_fraction == record.train_fraction]
     if len(cells) != 1:
-        raise InputError(f"{record.place}: {generator['name']} has no such cell in this suite")
+        raise InputError(f"{record.place}: {generator['name']} has no such cell in this version of gexbench")
     return Rerun(record, replace(made, cells=tuple(cells), gene_sets=sets), cohort)
 
 

@@ -183,7 +183,7 @@ class Runner:
         dropped = sorted(path for path in records.glob("*.json") if path.name not in kept)
         if dropped and not self.replace:
             raise InputError(
-                f"leaderboard {self.folder.name!r} holds {len(dropped)} records that are not in this sweep "
+                f"leaderboard {self.folder.name!r} holds {len(dropped)} records that are not part of this sweep "
                 f"({examples(path.stem for path in dropped)}); give this sweep another --name, add what they were "
                 "made with (--generators, --settings tuned, --train-fractions; what exists is skipped), or drop them "
                 "with --replace"
@@ -243,10 +243,10 @@ class Interrupts:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.stopping:
-            self.display.say("stopped at once; the same command resumes where it stopped")
+            self.display.say("stopped immediately; run the same command to resume")
             raise SystemExit(STOPPED)
         self.stopping = True
-        self.display.say(f"stopping after the running {self.running}; press Ctrl-C again to stop at once")
+        self.display.say(f"finishing the running {self.running}; press Ctrl-C again to stop immediately")
 
     def __enter__(self) -> "Interrupts":
         self._before = signal.signal(signal.SIGINT, self._handle)

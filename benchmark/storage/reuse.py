@@ -90,9 +90,7 @@ def reused(folders: Sequence[Path], plan: Plan) -> Reused:
 
 def _records(folder: Path) -> list[Record]:
     if (folder / SUMS).is_file() and (changed := differences(folder)):
-        raise InputError(
-            [f"--reuse {folder}: {text}; take the folder as it was published" for text in changed.values()]
-        )
+        raise InputError([f"--reuse {folder}: {text}; use the folder as published" for text in changed.values()])
     try:
         found = read_records(folder / "records")
         read_logs(folder, found)  # which checks them
@@ -158,7 +156,7 @@ def _contradictions(record: Record, cell: Cell, plan: Plan) -> list[str]:
         ),
     }
     return [
-        f"{record.place}: {name} is not that of its key; take the record as it was written"
+        f"{record.place}: {name} does not match its key; use the record as it was written"
         for name, (found, expected) in stated.items()
         if found != expected
     ]

@@ -162,7 +162,7 @@ class Tuner:
         if theirs != (self.cohort, task.fingerprint, task.budget, task.device, task.threads):
             raise InputError(
                 f"{self.path}: holds settings of cohort {held.cohort} ({held.fingerprint[:12]}), budget {held.budget}, "
-                f"device {held.device}, threads {held.threads}; give this tuning another --name"
+                f"device {held.device}, threads {held.threads}; choose another --name"
             )
         return held
 
@@ -209,7 +209,5 @@ def _alone(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise InputError(
-                f"{path}: another `gexbench tune` is at work on it; wait, or give another --name"
-            ) from None
+            raise InputError(f"{path}: in use by another `gexbench tune`; wait, or choose another --name") from None
         yield

@@ -39,7 +39,7 @@ class Verification:
 
 
 class PublishedError(ValueError):
-    """A folder that cannot be published; `problems` names everything at once, with the fix."""
+    """A folder that cannot be published; `problems` lists everything at once, with fixes."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = tuple(problems)
@@ -63,7 +63,7 @@ def publish(source: Path, target: Path, texts: Mapping[str, str], note: str | No
         PublishedError: a target that exists, records that cannot make a table.
     """
     if target.exists():
-        raise PublishedError([f"{target} exists, and what is published never changes: choose the next version"])
+        raise PublishedError([f"{target} already exists, and published folders never change; choose the next version"])
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".writing-", dir=target.parent) as temporary:
         made = Path(temporary) / target.name
@@ -107,7 +107,7 @@ def verify(folder: Path) -> Verification:
     a remark while its checksum holds; figures are compared with their checksums alone.
     """
     if not (folder / SUMS).is_file():
-        return Verification((f"no {SUMS}; this is no published leaderboard",))
+        return Verification((f"no {SUMS}; not a published leaderboard",))
     changed = differences(folder)
     problems, remarks = list(changed.values()), []
     try:
@@ -122,11 +122,11 @@ def verify(folder: Path) -> Verification:
             continue
         elif name == PAGE and name not in changed:
             remarks.append(
-                f"{name}: its checksum holds, but this version of gexbench draws another page from these records "
-                "(`gexbench report FOLDER --formats html --out ELSEWHERE` makes it)"
+                f"{name}: its checksum matches, but this version of gexbench draws a different page from these records "
+                "(`gexbench report FOLDER --formats html --out ELSEWHERE` writes it)"
             )
         else:
-            problems.append(f"{name}: is not what the records give; rebuild it with `gexbench report`")
+            problems.append(f"{name}: does not follow from the records; rebuild it with `gexbench report`")
     return Verification(tuple(problems), tuple(remarks))
 
 

@@ -28,24 +28,24 @@ _HEADS = (
 )  # fmt: skip
 INTRODUCTION = """# Fair opponents
 
-A difference in the table shall be a difference between models, not one of effort. A generator that sees labels is a
-**fair opponent** when a classifier trained on its rows reaches an accuracy of {tstr:.2f} on real test patients
+Differences in the table should reflect models, not the effort spent on them. A generator that sees labels is a
+**fair opponent** if a classifier trained on its samples reaches an accuracy of {tstr:.2f} on real test patients
 (logistic regression, `{label}`) and its coverage in gene space is at least {coverage}. It **beats the baseline**
-`{baseline}` when its detection AUC by XGBoost is lower and its coverage higher, each by more than
-the 95 % interval of the differences paired by fold, at a recall of at least {recall} and with the copy gate passed. ±
-is the half-width of an interval.
+`{baseline}` if its detection AUC by XGBoost is lower and its coverage higher, each by more than the 95 % interval of
+the fold-paired differences, with a recall of at least {recall} and the copy gate passed. ± is the half-width of an
+interval.
 
-Generators without labels, text or images have no labelled rows: no TSTR. Those with text or images alone know of the
-label what these say; the same line is drawn for them, for comparison.
+Generators without labels, text or images have no labelled samples, hence no TSTR. Those with only text or images know
+the label as far as these reveal it; they are held to the same thresholds for comparison.
 
 Made by `python -m gexbench.leaderboards.publishing.opponents` from the records of `{name}`:
 budget {budget}, {folds} folds.
 """
 
-_SHORT = """## Those short of the lines
+_SHORT = """## Below the thresholds
 
-The common validation score (lower is better) at the first, the middle and the last checkpoint, mean over folds. Whether
-more steps would fix them was not measured: no larger budget was run.
+The common validation score (lower is better) at the first, middle and last checkpoint, mean over folds. Whether more
+steps would help was not measured: no larger budget was run.
 """
 
 
@@ -92,7 +92,7 @@ def opponents(records: Sequence[Record]) -> list[Opponent]:
     check_comparable(records)
     names = tuple(dict.fromkeys(r.generator for r in records if not r.reference or r.generator == BASELINE))
     if BASELINE not in names:
-        raise RecordError(f"no record of {BASELINE}, which the others are held against; run it too")
+        raise RecordError(f"no record of {BASELINE}, to which the others are compared; run it too")
     grid = grid_of(records, names, {record.fold for record in records})
     sizes = {r.fold: r.content["fold"]["test"] / r.content["fold"]["train"] for r in records}
     share = sum(sizes.values()) / len(sizes)
@@ -198,7 +198,7 @@ def _course(curves: FloatArray, contents: Sequence[Any]) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Print the page; the exit code."""
     if len(arguments) != 1:
-        print("error: give one published leaderboard's folder", file=sys.stderr)
+        print("error: give the folder of one published leaderboard", file=sys.stderr)
         return 2
     folder = Path(arguments[0])
     try:

@@ -69,12 +69,12 @@ def require(conditions: Conditions, needs: Set[Condition], variant: str, cohort:
         Unavailable: naming what is absent.
     """
     if "patches" in needs and not conditions.has("patches"):
-        raise Unavailable(f"needs image patches, and cohort {cohort} holds none")
+        raise Unavailable(f"needs image patches, but cohort {cohort} has none")
     if "text" in needs and not conditions.has("text"):
-        raise Unavailable(f"needs clinical text, and cohort {cohort} holds none")
+        raise Unavailable(f"needs clinical text, but cohort {cohort} has none")
     if "text" in needs and variant not in conditions.text:
         held = ", ".join(sorted(conditions.text))
-        raise Unavailable(f"needs the text variant {variant!r}, and cohort {cohort} holds only {held}")
+        raise Unavailable(f"needs the text variant {variant!r}, but cohort {cohort} has only {held}")
 
 
 class ConditionReader:

@@ -54,7 +54,7 @@ class LayerScale:
             NotProportional: beyond `TOLERANCE`.
         """
         if unit.offset is None:
-            raise Unavailable(f"needs counts or log2(NAME+C), and the cohort's unit is {unit.name!r}")
+            raise Unavailable(f"needs counts or log2(NAME+C), but the cohort's unit is {unit.name!r}")
         parts = range(0, len(expression), ROWS)
         weights, logs = _weighted_logs(expression, counts, unit.offset)
         of_genes, of_patients = ((weights * logs).sum(axis, dtype=torch.float64) for axis in (0, 1))

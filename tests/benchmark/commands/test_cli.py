@@ -213,4 +213,4 @@ def test_a_full_disk_is_one_clear_error(monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 1
-    assert "the disk is full (results/store); what was written whole is kept" in capsys.readouterr().err
+    assert "the disk is full (results/store); complete files are kept" in capsys.readouterr().err

@@ -97,7 +97,7 @@ def test_any_matrix_with_one_label_column(folder: Path) -> None:
         (("--labels", "project", "--group", "case"), "no column 'case'"),
         (("--labels", "tss,gender"), "label 'gender' has 1 classes"),
         (("--text-encoder", "bert"), "unknown text encoder"),
-        (("--labels", " , "), "--labels ' , ': names nothing; leave the option out for the default"),
+        (("--labels", " , "), "--labels ' , ': is empty; leave the option out for the default"),
     ],
 )
 def test_bad_input_ends_with_code_2_and_writes_nothing(
@@ -116,9 +116,7 @@ def test_a_data_directory_that_cannot_be_written_is_named_before_anything_is_rea
     (folder / "expression.csv").unlink()
     monkeypatch.setattr("gexbench.tasks.files.input_paths.is_writable", lambda place: False)
     assert build(folder) == 2
-    assert capsys.readouterr().err.endswith(
-        "cohorts: cannot be written; set GEXBENCH_DATA to a folder that can be written\n"
-    )
+    assert capsys.readouterr().err.endswith("cohorts: is not writable; set GEXBENCH_DATA to a writable folder\n")
     monkeypatch.undo()
     monkeypatch.setenv("GEXBENCH_DATA", str(folder / "clinical.csv"))
     assert build(folder) == 2
@@ -253,11 +251,11 @@ def test_download_and_build(
     ("more", "message"),
     [
         (("--group", "barcode12"), "--group: --from-public settles it"),
-        (("--projects", ""), "--projects '': names nothing; leave the option out for the default"),
+        (("--projects", ""), "--projects '': is empty; leave the option out for the default"),
         (("--sample-types", ","), "--sample-types ',': names nothing"),
         (
             ("--sample-types", "01,1"),
-            "--sample-types: '1' is no sample-type code of TCGA barcodes, which have two digits",
+            "--sample-types: '1' not a two-digit sample-type code of TCGA barcodes",
         ),
         (("--sample-types", "normal,11"), "(known: 01 primary tumour, 02 recurrent tumour, 03 primary blood-derived"),
         (("--projects", "LAUD"), "--projects LAUD: no patient of the clinical table is of this project"),

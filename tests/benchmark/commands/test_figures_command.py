@@ -39,7 +39,7 @@ def test_kept_rows_are_drawn_beside_the_real_rows_of_the_same_patients(made, wor
         record_with_rows(records, "one", 3)
     with pytest.raises(InputError, match="not the one of the records"):
         matched_rows(record, store, simulated_cohort(patients=200, genes=40, seed=2, name="other"))
-    with pytest.raises(InputError, match="keeps no rows of real-holdout, fold 0"):
+    with pytest.raises(InputError, match="holds no kept rows of real-holdout, fold 0"):
         matched_rows(record, Store(tmp_path / "elsewhere"), cohort)
 
     out = tmp_path / "figures"

@@ -285,9 +285,9 @@ def test_other_units_have_no_floor(tmp_path: Path, expression: pd.DataFrame, cli
     ("changes", "message"),
     [
         ({"unit": "rpkm"}, "unknown unit 'rpkm'"),
-        ({"unit": None}, "the unit is not known; give it, for example --unit"),
+        ({"unit": None}, "the unit is unknown; state it, for example with --unit"),
         ({"labels": ("subtype",)}, r"clinical.parquet: no label column subtype; .*there: disease_type, project"),
-        ({"labels": ("project", "project")}, "a column is named twice"),
+        ({"labels": ("project", "project")}, "a column is listed twice"),
         ({"labels": ("gender", "tss")}, r"label 'tss' has 0 classes of at least 25 patients \(00: 18"),
         ({"site_column": "centre"}, "no site column 'centre'"),
         ({"group": "case"}, "no column 'case' for --group"),
@@ -310,7 +310,7 @@ def test_a_default_label_with_one_class_says_where_it_came_from(
     one = clinical.assign(project="LUAD")
     with pytest.raises(InputError) as raised:
         build_cohort(sources(tmp_path, expression=expression, clinical=one))
-    assert "(LUAD: 120); it was taken by default, as no --labels was given; a label needs two" in str(raised.value)
+    assert "(LUAD: 120); it was used by default, because --labels is missing; a label needs two" in str(raised.value)
     assert str(raised.value).endswith("leave it out (--labels disease_type), or merge its classes")
     only = one.drop(columns="disease_type")
     with pytest.raises(
@@ -431,7 +431,7 @@ def test_names_with_zero_bytes_and_values_that_are_all_equal(
         build_cohort(
             sources(tmp_path, expression=expression.rename(columns={"TP53": "TP\0" + "53"}), clinical=clinical)
         )
-    with pytest.raises(InputError, match="every value is 2; the file holds no expression, or is damaged"):
+    with pytest.raises(InputError, match="every value is 2; the file holds no expression values, or is damaged"):
         build_cohort(sources(tmp_path, expression=expression * 0 + 2, clinical=clinical))
 
 
@@ -440,6 +440,6 @@ def test_when_no_sample_is_left_the_reasons_are_said(
 ) -> None:
     given = patches(tmp_path, ids(), np.zeros(PATIENTS, dtype=int))
     with pytest.raises(
-        InputError, match=r"mine: no sample is left \(120: no patches \(TCGA-00-0000, .*\)\); check that"
+        InputError, match=r"mine: no samples left \(120: no patches \(TCGA-00-0000, .*\)\); check that"
     ):
         build_cohort(sources(tmp_path, expression=expression, clinical=clinical, patches=given))

@@ -230,8 +230,8 @@ def test_slides_that_would_be_passed_over_are_named(tmp_path: Path) -> None:
         InputError, match=r"features: 3 slides beside the \.h5 files .* \(b\.H5, c\.hdf5, d\.pt\) and would"
     ):
         read_patches(tmp_path / "features")
-    with pytest.raises(InputError, match=rf"holds no \.h5 file; {tmp_path.name}/features below it does: name that"):
+    with pytest.raises(InputError, match=rf"holds no \.h5 file; {tmp_path.name}/features below it does: give that folder"):
         read_patches(tmp_path)
     (tmp_path / "other" / "e.h5").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"e\.h5: is a folder; name a file"):
+    with pytest.raises(InputError, match=r"e\.h5: is a folder; give a file"):
         read_patches(tmp_path / "other")

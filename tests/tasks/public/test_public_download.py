@@ -85,7 +85,7 @@ def test_a_broken_line_goes_on_where_it_broke(address: str, service: Any, tmp_pa
 def test_a_second_start_goes_on(address: str, service: Any, tmp_path: Path) -> None:
     service.trouble["/data/one"] = ["cut", 500, 500, 500]
     remote = one(address, tmp_path)
-    with pytest.raises(InputError, match=r"the server answers 500 \(tried 4 times\)"):
+    with pytest.raises(InputError, match=r"the server returned 500 \(tried 4 times\)"):
         fetch(remote, None, SOON)
     assert not remote.path.exists()
     assert remote.path.with_name("one.tsv.part").stat().st_size == 50_000
@@ -134,7 +134,7 @@ def test_a_longer_part_is_thrown_away(address: str, service: Any, tmp_path: Path
 
 def test_what_the_server_does_not_have(address: str, service: Any, tmp_path: Path) -> None:
     absent = Remote(f"{address}/absent", tmp_path / "absent")
-    with pytest.raises(InputError, match=r"/absent: the server answers 404"):
+    with pytest.raises(InputError, match=r"/absent: the server returned 404"):
         fetch(absent, None, SOON)
     assert service.asked["/absent"] == 1
     fetch(Remote(absent.url, absent.path, optional=True), None, SOON)
@@ -305,7 +305,7 @@ def test_pages_are_put_together(
 
 def test_names_that_lead_elsewhere_are_refused() -> None:
     hit = {"file_id": "a", "file_name": "../../.bashrc", "md5sum": "0", "file_size": 1}
-    with pytest.raises(InputError, match="which is no file name"):
+    with pytest.raises(InputError, match="which is not a valid file name"):
         kept_files([hit], Selection(projects=("LUAD",)))
     with pytest.raises(InputError, match="lacks md5sum"):
         kept_files([{"file_id": "a", "file_name": "b", "file_size": 1}], Selection(projects=("LUAD",)))
@@ -344,7 +344,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.access", lambda *given: False)
-    with pytest.raises(InputError, match=f"{tmp_path}: cannot be written; name another folder with --from-public"):
+    with pytest.raises(InputError, match=f"{tmp_path}: is not writable; give another folder with --from-public"):
         fetch_public(tmp_path, Selection(projects=("LUAD",)))
 
 

@@ -147,7 +147,7 @@ def test_an_infinite_tpm_is_named_with_its_file(
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("gdc_sample_sheet.tsv", b"", "gdc_sample_sheet.tsv: is empty; fetch it again, or take it out"),
+        ("gdc_sample_sheet.tsv", b"", "gdc_sample_sheet.tsv: is empty; download it again, or remove it"),
         (
             "gdc_sample_sheet.tsv",
             b"File ID\tFile Name\tSample ID\n",
@@ -166,7 +166,7 @@ def test_an_infinite_tpm_is_named_with_its_file(
         (
             "again.tsv",
             f"File ID\tFile Name\tSample ID\nF\tN\t{PATIENTS[0]}-01A\nF\tN\t{PATIENTS[1]}-01A\n".encode(),
-            f"again.tsv: file F is said to be of {PATIENTS[1]}-01A, and before of {PATIENTS[0]}-01A; keep the right",
+            f"again.tsv: file F is assigned to both {PATIENTS[1]}-01A and {PATIENTS[0]}-01A; keep the right",
         ),
     ],
 )
@@ -235,7 +235,7 @@ def test_files_of_unknown_samples(
     tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
 ) -> None:
     layouts.write_gdc(tmp_path, values, clinical, ("manifest",))
-    with pytest.raises(InputError, match="80 of 80 STAR-counts files belong to no known sample"):
+    with pytest.raises(InputError, match="80 of 80 STAR-counts files do not belong to a known sample"):
         built(tmp_path)
 
 

@@ -248,7 +248,7 @@ def test_an_infinite_value_is_named(folder: Path, text: str) -> None:
     [
         (lambda text: text.replace(b"\nKRAS", b"\rKRAS"), "5 lines but 4 rows|4 lines but 5 rows"),
         (lambda text: text.replace(b"\nKRAS", b"\n\t\nKRAS"), "not a readable matrix|lines but"),
-        (lambda text: text.replace(b"KRAS", b'"KRAS"'), r'names stand in quotes \("KRAS"\)'),
+        (lambda text: text.replace(b"KRAS", b'"KRAS"'), r'names are quoted \("KRAS"\)'),
         (lambda text: text.replace(b"KRAS", b"KR\xfcAS"), "names of genes are not in UTF-8"),
         (lambda text: text.replace(b"KRAS", b"KR\0AS"), "1 genes hold a zero byte"),
     ],
@@ -374,11 +374,11 @@ def test_rows_of_a_sample_or_patient_that_contradict_each_other(folder: Path) ->
         built(folder)
     assert raised.value.problems == (
         f"{PHENOTYPES}: 1 samples have several rows that differ (TCGA-04-0004-01; TCGA-04-0004-01: project GBM and "
-        "OV); keep the right row of each",
-        f"{PHENOTYPES}: 1 patients are of several projects (TCGA-04-0004: GBM and OV); keep the right one",
+        "OV); keep the correct row of each",
+        f"{PHENOTYPES}: 1 patients belong to several projects (TCGA-04-0004: GBM and OV); keep the correct one",
     )
     _changed(folder, lambda lines: [*lines[:-1], lines[-1].replace("-01\t", "-11\t")])
-    with pytest.raises(InputError, match=r"1 patients are of several projects \(TCGA-04-0004: GBM and OV\)") as raised:
+    with pytest.raises(InputError, match=r"1 patients belong to several projects \(TCGA-04-0004: GBM and OV\)") as raised:
         built(folder)
     assert len(raised.value.problems) == 1
 
@@ -447,7 +447,7 @@ def test_the_recipe_of_the_published_cohort() -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "is empty; fetch it again, or take it out"),
+        (b"", "is empty; download it again, or remove it"),
         (gzip.compress(b"", mtime=0), "has the name of a Xena matrix, but no"),
         (b"\x1f\x8bdamaged", "damaged gzip file, perhaps truncated"),
         (b"<html>busy</html>", "has the name of a Xena matrix, but no"),
@@ -489,14 +489,14 @@ def test_rules_of_a_recipe_that_are_none(tmp_path: Path, content: dict[str, Any]
 def test_a_folder_in_place_of_a_recipe_or_list(tmp_path: Path) -> None:
     (tmp_path / "mine.json").mkdir()
     for read, name, says in (
-        (read_recipe, tmp_path / "mine.json", "is a folder; name a file"),
-        (read_recipe, tmp_path, "is a folder; name a .json file, or one of tcga"),
-        (gene_rule, tmp_path, "is a folder; name a file"),
+        (read_recipe, tmp_path / "mine.json", "is a folder; give a file"),
+        (read_recipe, tmp_path, "is a folder; give a .json file, or one of tcga"),
+        (gene_rule, tmp_path, "is a folder; give a file"),
     ):
         with pytest.raises(InputError, match=says):
             read(str(name))
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="is a file; name its folder"):
+    with pytest.raises(InputError, match="is a file; give its folder"):
         find(tmp_path / "file")
 
 

@@ -190,7 +190,7 @@ def test_all_bad_slides_are_named_before_anything_is_written(tmp_path: Path, mea
     assert [problem.split(":")[0] for problem in caught.value.problems] == ["broken.svs", "silent.tiff"]
     assert "--slide-mpp" in caught.value.problems[1]
     assert not (tmp_path / "out").exists()
-    with pytest.raises(InputError, match=r"coarser than the 0\.25 asked for; use --mpp 0\.5"):
+    with pytest.raises(InputError, match=r"coarser than the 0\.25; use --mpp 0\.5"):
         tile_slides([slides / "fine.tiff"], tmp_path / "out", means, Tiling(mpp=0.25))
 
 
@@ -198,7 +198,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_encoded(
     tmp_path: Path, means: TileEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.access", lambda *given: False)
-    with pytest.raises(InputError, match=r"--out .*out: cannot be written; choose another folder"):
+    with pytest.raises(InputError, match=r"--out .*out: is not writable; choose another folder"):
         tile_slides([], tmp_path / "out", means, Tiling())
 
 
