@@ -62,7 +62,7 @@ class Entry:
 
     @property
     def unavailable(self) -> str | None:
-        """Why it cannot be used here, with the fix; None when it can."""
+        """Why the generator cannot be used here, with the fix; None if it can."""
         if self.broken:
             return self.broken
         missing = [module for module in self.modules if find_spec(module) is None]

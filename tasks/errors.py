@@ -1,4 +1,4 @@
-"""The one exception for input that a user can fix."""
+"""The exception for input that a user can fix."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Generators from files that the user names: `path/to/my_model.py:MyModel`.
+"""Generators loaded from files that the user names: `path/to/my_model.py:MyModel`.
 
 The file's code runs because the user typed its path, never because a record or a sweep names it.
 """
@@ -24,7 +24,7 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_")
 
 
 def with_local(entries: Registry, wanted: Sequence[str]) -> tuple[Registry, tuple[str, ...]]:
-    """The registry with the generators of every file among `wanted`, and the registry keys of what is wanted.
+    """The registry extended by the generators of the files in `wanted`, and the registry keys of everything wanted.
 
     Args:
         entries: the registered generators.
@@ -55,7 +55,7 @@ def with_local(entries: Registry, wanted: Sequence[str]) -> tuple[Registry, tupl
 
 
 def names_a_file(text: str) -> bool:
-    """Whether a name of a generator is that of a file: no registry key holds a slash or ends in `.py`."""
+    """Whether a generator's name is a file: no registry key contains a slash or ends in `.py`."""
     return text.endswith(".py") or ".py:" in text or "/" in text or "\\" in text
 
 
@@ -66,7 +66,7 @@ def local_entry(text: str) -> Entry:
         text: `FILE.py:Class`, or `FILE.py` when the file holds one generator.
 
     Raises:
-        InputError: a file that cannot be read or run, no such class, a class that is no complete generator.
+        InputError: a file that cannot be read or run, a missing class, an incomplete generator.
     """
     match = _PLACE.fullmatch(text)
     if match is None:
@@ -158,7 +158,7 @@ def _reason(error: Exception | SystemExit) -> str:
 
 
 def _line(error: Exception | SystemExit, file: LocalFile) -> str:
-    """` line N` of the file, where the error came up."""
+    """` line N` of the file, where the error occurred."""
     if isinstance(error, SyntaxError):
         return f" line {error.lineno}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file.name]

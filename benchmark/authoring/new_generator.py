@@ -1,4 +1,4 @@
-"""The file that a generator of one's own starts from, and its test; imports no torch."""
+"""Template of a new generator and of its test; imports no torch."""
 
 import keyword
 import re
@@ -92,15 +92,15 @@ def write_generator(name: str, folder: Path, known: Registry) -> tuple[Path, Pat
     """Write `MODULE.py` and `test_MODULE.py` into a folder: both or, with an error, neither.
 
     Args:
-        name: the registry key that the generator is to have, for instance `my-model`.
-        folder: made if absent.
+        name: registry key of the new generator, for example `my-model`.
+        folder: created if missing.
         known: the registered generators, whose names are taken.
 
     Returns:
         The generator's file and its test.
 
     Raises:
-        InputError: a name that no class gives, one that is taken, or files that exist.
+        InputError: an invalid name, a name already in use, or existing files.
     """
     class_name = "".join(part.capitalize() for part in name.split("-"))
     module = name.replace("-", "_")

@@ -7,8 +7,8 @@ from gexbench.benchmark.sweeps.sweep import Cell
 from gexbench.tasks.cohorts.folds import Fold
 
 STATES = ("ok", "failed", "timeout", "out of memory", "diverged", "unavailable", "skipped")
-"""How a cell can end: `unavailable` says the generator itself, of this cohort; `skipped` is never started, because
-the generator cannot be imported here."""
+"""How a cell can end. `unavailable`: the generator reports that it cannot work on this cohort. `skipped`: never
+started, because the generator cannot be imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """A name for progress lines."""
+        """Name shown in progress lines."""
         return f"{self.kind} {self.place}"
 
     @property
@@ -36,10 +36,10 @@ class Outcome:
 
     Attributes:
         state: one of `STATES`.
-        reason, traceback: of any state but `ok`.
-        output: the last lines that the worker's processes printed, of any state but `ok`.
-        disk_full: the store could not be written to, so that no further cell can end well.
-        lost_rows: kept rows that were to be scored are corrupt or gone.
+        reason, traceback: for any state but `ok`.
+        output: the last lines printed by the worker's processes, for any state but `ok`.
+        disk_full: the store could not be written, so no further cell can succeed.
+        lost_rows: kept rows to be scored are corrupt or missing.
     """
 
     state: str

@@ -28,10 +28,10 @@ class MatchedRows:
 
 
 def record_with_rows(records: Sequence[Record], row: str, fold: int) -> Record:
-    """The finished record of a leaderboard's row and fold, of its first seed.
+    """The finished record of a leaderboard's row and fold, for its first seed.
 
     Raises:
-        InputError: no such row, or no finished cell of this fold; says which there are.
+        InputError: no such row, or no finished cell on this fold; lists the existing ones.
     """
     mine = [r for r in records if r.row == row and r.state == "ok"]
     if not mine:
@@ -47,10 +47,10 @@ def record_with_rows(records: Sequence[Record], row: str, fold: int) -> Record:
 
 
 def matched_rows(record: Record, store: Store, cohort: Cohort) -> MatchedRows:
-    """The rows that the store keeps of a record's cell, with the real rows of the same test patients.
+    """The stored rows of a record's cell, with the real rows of the same test patients.
 
     Raises:
-        InputError: another cohort than the record's, a record without the key of its rows, rows that are not kept.
+        InputError: the cohort differs from the record's, the record has no key of its rows, or the rows are not stored.
     """
     stated = record.content["cohort"]["fingerprint"]
     if cohort.fingerprint() != stated:

@@ -1,4 +1,4 @@
-"""The first stage of a cell: train a generator and keep the rows it samples."""
+"""First stage of a cell: train a generator and keep the rows it samples."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Report = Callable[[str, int, int, dict[str, float]], None]
 
 
 class BadSamples(Exception):
-    """What a generator returned breaks the contract; names the culprit and the fix."""
+    """A generator's output breaks the contract; the message names the generator and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,11 @@ def train_and_sample(
     """Fit the cell's generator on its fold and sample the rows that later stages need.
 
     Args:
-        shown: receives what the training shows of its progress, which is all that is left of one that diverges.
+        shown: receives the progress of the training, the only log left if it diverges.
 
     Raises:
         Unavailable: the generator cannot work on this cohort.
-        BadSamples, Diverged: what it returned cannot be scored.
+        BadSamples, Diverged: its output cannot be scored.
     """
     cls = cell.entry.load()
     generator = cls(cls.Settings.model_validate(dict(cell.settings), strict=False))
@@ -117,9 +117,9 @@ def train_and_sample(
 
 
 def sample_requests(fold: DeviceFold) -> dict[str, tuple[Conditions, int]]:
-    """What is sampled of every generator: name → conditions and draws per condition.
+    """What every generator samples: name → conditions and draws per condition.
 
-    `train`: all the fold's training patients, also of a generator that was fitted on a share of them. `privacy`: per
+    `train`: all training patients of the fold, even if the generator was fitted on a fraction of them. `privacy`: per
     class as many patients of the fit (members) as test patients, in hashed order, then all test patients
     (non-members).
     """
@@ -150,10 +150,10 @@ def sample_requests(fold: DeviceFold) -> dict[str, tuple[Conditions, int]]:
 def checked_samples(
     samples: Samples, conditions: Conditions, draws: int, genes: tuple[str, ...], name: str
 ) -> NDArray[np.float32]:
-    """The rows of `samples`, when they are what the contract asks for.
+    """The rows of `samples`, if they meet the contract.
 
     Raises:
-        BadSamples: another type, shape, gene order or row order.
+        BadSamples: wrong type, shape, gene order or row order.
         Diverged: non-finite values.
     """
     if not isinstance(samples, Samples):
@@ -174,7 +174,7 @@ def checked_samples(
 
 
 def compact(rows: NDArray[np.float32]) -> NDArray[np.float16] | NDArray[np.float32]:
-    """Rows as float16, or as they are when a value lies beyond float16's range (counts do)."""
+    """Rows as float16, or unchanged if a value exceeds float16's range (as counts can)."""
     return rows.astype(np.float16) if np.abs(rows).max(initial=0.0) < np.finfo(np.float16).max else rows
 
 

@@ -67,7 +67,7 @@ def compare(
 
 
 def _names(first: str, second: str) -> tuple[str, str]:
-    """The shortest ends of two places that tell them apart."""
+    """The shortest differing ends of two paths."""
     one, other = (Path(name).parts for name in (first, second))
     for length in range(1, max(len(one), len(other))):
         if one[-length:] != other[-length:]:
@@ -102,7 +102,7 @@ def _show(console: "Console", found: "Comparison", names: tuple[str, ...], overv
 
 
 def _show_overview(console: "Console", rows: "pd.DataFrame", names: tuple[str, ...]) -> None:
-    """Of every row both overall scores, their difference, and the differences of the families."""
+    """For every row, both overall scores, their difference, and the differences of the families."""
     from gexbench.leaderboards.formatting import with_interval
 
     scores = rows[rows["kind"] != "metric"]

@@ -123,7 +123,7 @@ def _card(cohort: str, fingerprint: str) -> str:
 
 
 def _environment(contents: list[Mapping[str, Any]]) -> str:
-    """Every different suite, software and hardware of the records, with the number of records."""
+    """The distinct combinations of suite, software and hardware, with their numbers of records."""
     found: dict[str, int] = {}
     for content in contents:
         text = json.dumps({key: content[key] for key in ("suite", "versions", "hardware")}, sort_keys=True)

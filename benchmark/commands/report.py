@@ -57,9 +57,9 @@ def write_and_show(
     out: Path | None = None,
     remarks: Sequence[str] = (),
 ) -> None:
-    """Write the tables of a leaderboard folder, print the summary and, last, where the files are.
+    """Write the tables of a leaderboard folder, print the summary and, as the last line, the paths of the files.
 
-    The note is kept in `note.json`, so that a later report has the same header.
+    The note is stored in `note.json` for later reports.
 
     Args:
         formats: of the tables; none = those that every leaderboard has.
@@ -110,7 +110,7 @@ def write_and_show(
 
 
 def _refreshed(folder: Path) -> None:
-    """The tables of a published folder anew, which holds its records, its note and their checksums fast."""
+    """Rewrite the tables of a published folder, whose records and note are fixed by their checksums."""
     from gexbench.leaderboards.publishing.folders import PublishedError, refresh
     from gexbench.tasks.errors import InputError
 

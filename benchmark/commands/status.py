@@ -1,4 +1,4 @@
-"""`gexbench status`: how far a sweep is, from its folder alone."""
+"""`gexbench status`: progress of a sweep, read from its folder."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ def status(
     name: Annotated[str, typer.Argument(help="Name of a leaderboard in the results folder.")],
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Show which cells of a sweep are done, failed or missing, and what a running one is doing."""
+    """Show which cells of a sweep are done, failed or missing, and what is running now."""
     from gexbench.benchmark.running.progress_file import PROGRESS, shown_lines
     from gexbench.benchmark.sweeps.sweep import read_sweep
     from gexbench.leaderboards.records.records import RecordError, read_records

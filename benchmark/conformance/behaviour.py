@@ -1,4 +1,4 @@
-"""Checks of what a generator does besides returning rows, and of cohorts that lack something."""
+"""Checks of side effects, and of cohorts without text, patches or large classes."""
 
 import json
 import math
@@ -13,20 +13,20 @@ from gexbench.models.contract import Diverged, Unavailable
 from gexbench.tasks.cohorts.device_fold import DeviceFold
 
 CPU_SECONDS = 60.0
-"""Twelve times what budget quick is made for, for slow machines."""
+"""Twelve times the limit of budget quick, for slow machines."""
 
 GROWTH_BYTES = 2**30
 
 
 def fit(subject: Subject) -> str:
-    """It fits at all."""
+    """The generator can be fitted."""
     clock = Clock()
     subject.fitted  # noqa: B018
     return f"{clock.lap()[0]:.1f} s"
 
 
 def global_state(subject: Subject) -> None:
-    """Global random state, default dtype, threads and gradient mode are as before."""
+    """Global random state, default dtype, threads and gradient mode are unchanged."""
     changed = subject.observation.changed
     if changed:
         raise Broken(
@@ -37,7 +37,7 @@ def global_state(subject: Subject) -> None:
 
 
 def inputs(subject: Subject) -> None:
-    """The fold's tensors and ids are as before."""
+    """The fold's tensors and ids are unchanged."""
     if subject.observation.inputs_changed:
         raise Broken(
             "modified the tensors it was given",
@@ -46,7 +46,7 @@ def inputs(subject: Subject) -> None:
 
 
 def device(subject: Subject) -> None:
-    """Tensors are made on a device that is named."""
+    """Tensors are created on an explicit device."""
     found = subject.observation.without_device
     if found:
         raise Broken(
@@ -56,7 +56,7 @@ def device(subject: Subject) -> None:
 
 
 def progress(subject: Subject) -> str:
-    """The callback is called, ends at the last step and is given floats."""
+    """The callback is called, ends at the last step and receives floats."""
     calls = subject.observation.progress
     if not calls:
         if subject.entry.is_reference:
@@ -106,7 +106,7 @@ def left_behind(subject: Subject) -> None:
 
 
 def absent_conditions(subject: Subject) -> str:
-    """Without text and patches: Unavailable with its reason, or rows as ever."""
+    """Without text and patches: Unavailable with a reason, or valid rows."""
     wanted = {*subject.entry.conditions} - {"labels"}
     try:
         _works(subject, subject.without_text_and_patches())
@@ -129,7 +129,7 @@ def absent_conditions(subject: Subject) -> str:
 
 
 def small_classes(subject: Subject) -> None:
-    """A class of one and a class of two training patients."""
+    """Classes of one and of two training patients."""
     try:
         _works(subject, subject.with_few_patients())
     except Exception as error:  # whatever the generator's code raises

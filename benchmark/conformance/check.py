@@ -1,4 +1,4 @@
-"""What a check of the contract is, and what it finds."""
+"""A check of the contract, and its findings."""
 
 import inspect
 import traceback
@@ -57,7 +57,7 @@ class Finding:
     Attributes:
         check: the check.
         state: `passed`, `broken` or `skipped`.
-        what: what was seen, why it was skipped, or what was measured; may be empty.
+        what: what was observed, why it was skipped, or what was measured; may be empty.
         fix: how to fix it; empty unless broken.
     """
 
@@ -78,7 +78,7 @@ class Finding:
 
 
 def checked(check: Check, subject: Subject) -> Finding:
-    """Run a check; whatever the generator's code raises is a finding."""
+    """Run a check; any exception of the generator's code is a finding."""
     if subject.unfit and check.name != subject.FIRST:
         return Finding(check, "skipped", f"needs the fit that failed ({subject.FIRST})")
     try:

@@ -47,7 +47,7 @@ def no_conditions(subject: Subject) -> None:
 
 
 def draws(subject: Subject) -> None:
-    """Draws of a patient differ and stand together, which their ids say."""
+    """Draws of a patient differ and are adjacent, as their ids show."""
     drawn = subject.fitted.sample(subject.conditions, 3, seed=1).expression.reshape(len(subject.conditions), 3, -1)
     differ = (drawn[:, :-1] != drawn[:, 1:]).any(axis=2).all()
     if subject.cls.deterministic:
@@ -84,7 +84,7 @@ def seeds(subject: Subject) -> None:
 
 
 def training_seed(subject: Subject) -> None:
-    """Another seed of the fit gives another model, where a fit has randomness at all."""
+    """Another seed of the fit gives another model, if the fit is random."""
     if np.array_equal(_sampled(subject.fitted, subject, 5), _sampled(subject.fit(seed=1), subject, 5)):
         raise Skipped("its fit is not random: another seed gives the same model")
 

@@ -10,7 +10,7 @@ from types import FrameType
 from gexbench.tasks.errors import InputError
 
 STOPPED = 130
-"""Exit code of a command that was ended by Ctrl-C."""
+"""Exit code of a command ended by Ctrl-C."""
 
 
 @contextmanager
@@ -39,6 +39,6 @@ def clear_exits() -> Iterator[None]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """End the command on Ctrl-C; what must be put away on the way out is."""
+    """End the command on Ctrl-C, after cleaning up."""
     print("stopped; run the same command to resume", file=sys.stderr)
     sys.exit(STOPPED)

@@ -1,4 +1,4 @@
-"""Synthetic cohorts from kept models: rows for a cohort's patients, with where they come from."""
+"""Synthetic cohorts from kept models: rows for a cohort's patients, with their provenance."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,7 +46,7 @@ class Synthetic:
 def synthetic_cohort(
     record: dict[str, Any], model: Path, generators: Registry, cohort: Cohort, *, part: str, draws: int, seed: int
 ) -> Synthetic:
-    """Rows that a kept model samples for the patients of a cohort.
+    """Sample rows for the patients of a cohort from a kept model.
 
     Args:
         record: of the cell that trained it; model: folder of the kept model.
@@ -95,7 +95,7 @@ def _trained_on(model: Path, record: dict[str, Any]) -> TrainedOn:
 
 
 def _known_classes(conditions: Conditions, known: TrainedOn, cohort: Cohort) -> Conditions:
-    """Conditions whose label codes are those of the model's classes, where it has them all."""
+    """Conditions with the label codes of the model's classes, provided that it knows all of them."""
     if any(set(conditions.classes.get(name, ())) - set(classes) for name, classes in known.classes.items()):
         return conditions  # only a model that uses no labels gets here
     if not set(known.classes) <= set(cohort.label_columns):

@@ -1,4 +1,4 @@
-"""Synthetic cohorts as files: .h5ad, .parquet and .csv, each with its provenance, written whole or not at all."""
+"""Synthetic cohorts as files: .h5ad, .parquet and .csv, each with its provenance, written atomically."""
 
 import json
 import os
@@ -18,7 +18,7 @@ PROVENANCE = "gexbench"
 
 
 def write_synthetic(synthetic: Synthetic, path: Path) -> tuple[Path, ...]:
-    """Write a synthetic cohort; the files that were made.
+    """Write a synthetic cohort and return its files.
 
     .h5ad: X, obs (sample, draw, labels), var, `uns["gexbench"]`, `uns["unit"]`. .parquet and .csv: one row per
     profile (index: its name), genes, and the label columns behind them; a .csv has its provenance in a
@@ -42,10 +42,10 @@ def write_synthetic(synthetic: Synthetic, path: Path) -> tuple[Path, ...]:
 
 
 def check_target(path: Path) -> None:
-    """Refuse a file that cannot be written to.
+    """Refuse a file that cannot be written.
 
     Raises:
-        InputError: an unknown ending, no such folder, a file that is there already.
+        InputError: an unknown suffix, a missing folder, an existing file.
     """
     if path.suffix not in (".h5ad", ".parquet", ".csv"):
         raise InputError(f"--out {path.name}: synthetic cohorts are written as .h5ad, .parquet or .csv")

@@ -1,11 +1,11 @@
-"""Whether a cell that was run again agrees with its record: a pure function of records.
+"""Whether a rerun cell agrees with its record: a pure function of records.
 
-Three promises, from strict to loose:
+Three criteria, from strict to loose:
 
 - *bits*: the same processor, system, package versions, threads and a CPU: every metric is the same number;
 - *reference*: elsewhere, the references, which are not trained: within 1e-6 of the value;
 - *spread*: elsewhere, trained generators: within three standard deviations between training seeds, taken from the
-  records beside this one; where there is only one seed, between folds; where there is nothing, 10 % of the value.
+records in the same folder; between folds if there is only one seed; 10 % of the value if there is neither.
 """
 
 import math
@@ -20,7 +20,7 @@ from gexbench.leaderboards.records.records import Record
 
 RELATIVE = 1e-6
 ABSOLUTE = 1e-9
-"""Below it a value is a rounding error of 0."""
+"""Smaller values are rounding errors of 0."""
 
 DEVIATIONS = 3.0
 STATED = 0.1
@@ -42,9 +42,9 @@ class Reproduction:
     """What a second run showed.
 
     Attributes:
-        promise: what is promised here, and why no more.
+        promise: the criterion that applies, and why no stricter one.
         metrics: one by one, in the record's order.
-        not_compared: metrics that one side lacks or has in another version, with the reason.
+        not_compared: metrics missing on one side or of another version, with the reason.
         reason: why there is nothing to compare: how the second run failed; None when it ended well.
     """
 
@@ -85,7 +85,7 @@ def reproduction(recorded: Record, again: Record, beside: Sequence[Record]) -> R
 
 
 def environment_differences(recorded: Mapping[str, Any], again: Mapping[str, Any]) -> tuple[str, ...]:
-    """What hinders equal bits: processor, system, versions of packages that the record states, threads, device."""
+    """What prevents equal bits: processor, system, versions of packages that the record states, threads, device."""
     found = []
     for what in ("architecture", "processor", "system"):
         one, other = (content["hardware"].get(what) for content in (recorded, again))

@@ -1,4 +1,4 @@
-"""Running the cell of a record again: the same cohort, fold, settings and seed, with nothing taken from a store."""
+"""Rerun the cell of a record: same cohort, fold, settings and seed, with nothing taken from a store."""
 
 import json
 import tempfile
@@ -43,7 +43,7 @@ class Rerun:
         return isinstance(keys, dict) and keys.get("rows") == self.plan.cells[0].train_key
 
     def run(self, results: Path, display: Display) -> Record | None:
-        """Train, sample and score in a folder of its own under `results`, which is removed; None when stopped."""
+        """Train, sample and score in a temporary folder under `results`; None when stopped."""
         try:
             results.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -101,7 +101,7 @@ def rerun_of(record: Record, entries: Registry, folds_file: Path | None = None, 
 
 
 def records_beside(path: Path) -> list[Record]:
-    """The records in the folder of a record; files that are none are passed over."""
+    """The records in the folder of a record; other files are ignored."""
     found = []
     for other in sorted(path.parent.glob("*.json")):
         try:
@@ -115,7 +115,7 @@ def given_record(path: Path) -> Record:
     """The record at `path`.
 
     Raises:
-        InputError: no such file, or no record.
+        InputError: no such file, or not a record.
     """
     try:
         return read_record(path)

@@ -37,7 +37,7 @@ class Placed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What a worker is doing: the cell or fold, the phase, its step of so many, the values that it shows.
+    """What a worker is doing: the cell or fold, the phase, the step out of all steps, and the values it reports.
 
     Attributes:
         since: monotonic seconds at which the phase began.
@@ -71,7 +71,7 @@ def duration(seconds: float) -> str:
 
 
 class _Headline:
-    """The counts of a display, a line of their own."""
+    """The counts of a display, on their own line."""
 
     def __init__(self, display: "Display") -> None:
         self.display = display

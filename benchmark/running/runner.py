@@ -1,4 +1,4 @@
-"""Running a plan: what is already there, what is to do in which order, and the leaderboard of the result."""
+"""Run a plan: what exists already, what to do in which order, and the resulting leaderboard."""
 
 import errno
 import json
@@ -30,7 +30,7 @@ from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.atomic import DiskFull, write_changed, write_text
 
 FINAL_STATES = frozenset({"ok", "unavailable"})
-"""States that stand; a cell in any other state is tried again by the next run."""
+"""Final states; a cell in any other state is retried by the next run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class RunSummary:
         states: number of cells by state; cached: cells that were there already.
         stopped: whether it was stopped before its end.
         corrupt: entries of the store that could not be read.
-        evicted: kept rows that left the store.
+        evicted: kept rows removed from the store.
     """
 
     states: dict[str, int]
@@ -234,7 +234,7 @@ class _Ends:
 
 
 class Interrupts:
-    """Ctrl-C once: running jobs end, no new one starts. Twice: stop at once. Both leave a resumable state."""
+    """Ctrl-C once: finish running jobs, start no new ones. Twice: stop immediately. Both leave a resumable state."""
 
     def __init__(self, display: Display, running: str = "cells") -> None:
         self.display = display

@@ -1,4 +1,4 @@
-"""Cells that a leaderboard's folder, published or not, already holds: taken over by key instead of being computed."""
+"""Cells already in a leaderboard's folder, published or not: reused by key instead of being computed."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence

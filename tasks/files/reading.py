@@ -132,8 +132,8 @@ def _check_text(path: Path) -> None:
         for number, line in enumerate(file, start=1):
             if b"\0" in line:
                 raise InputError(
-                    f"{path.name}: line {number} holds a zero byte, so it is damaged or not a csv file in UTF-8; export it "
-                    "again"
+                    f"{path.name}: line {number} holds a zero byte, so it is damaged or not a csv file in UTF-8; "
+                    "export it again"
                 )
 
 

@@ -54,7 +54,7 @@ gexbench cohort info simulated
 
 
 class Duplicates(StrEnum):
-    """What to do with an id that a file lists twice."""
+    """How to handle an id that a file lists twice."""
 
     error = "error"
     first = "first"
@@ -62,7 +62,7 @@ class Duplicates(StrEnum):
 
 
 class Missing(StrEnum):
-    """What to do with samples that have no patches."""
+    """How to handle samples without patches."""
 
     drop = "drop"
     mask = "mask"
@@ -205,7 +205,7 @@ def build(
 
 
 def _contradictions(ctx: typer.Context, packaged: bool, from_public: Path | None) -> list[str]:
-    """Options that were typed beside those that settle or forbid them."""
+    """Options that contradict others on the command line."""
     named = {
         name: f"--{name.replace('_', '-')}"
         for name in ctx.params

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def show(console: "Console", card: "Card") -> None:
-    """Print the card's facts, classes, label leak and missing values."""
+    """Print the card's facts, classes, label leakage and missing values."""
     print_table(console, ("", ""), list(_facts(card)), title=f"cohort {card.name}")
     console.print()
     _show_classes(console, card)

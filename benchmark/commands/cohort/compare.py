@@ -1,4 +1,4 @@
-"""`gexbench cohort compare` and `gexbench cohort card`: are two cohorts the same, and a card to tell others by."""
+"""`gexbench cohort compare` and `gexbench cohort card`: compare cohorts, and write cards to compare with."""
 
 import json
 from dataclasses import replace
@@ -28,7 +28,7 @@ gexbench cohort card tcga --out tcga.card.json
 """
 GENES_SHOWN = 10
 SHOWN_FROM = 5e-5
-"""Smaller differences read 0.0000."""
+"""Smaller differences would print as 0.0000."""
 
 
 def compare(

@@ -1,4 +1,4 @@
-"""`gexbench cohort build --from-public`: its options, and the cohort they ask for."""
+"""`gexbench cohort build --from-public`: its options, and the cohort they describe."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -125,12 +125,12 @@ ONLY_PUBLIC = frozenset(
         "encoder_version",
     )
 )
-"""Parameters of `build` that mean nothing without --from-public."""
+"""Parameters of `build` that require --from-public."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The options as typed, None where they were not."""
+    """The options as given, None where they were not."""
 
     folder: Path | None
     recipe: str | None
@@ -147,7 +147,7 @@ class Given:
 
 
 def selection_of(given: Given, sources: "Sources") -> "Selection":
-    """The recipe's rules, those that were typed in their place.
+    """The recipe's rules, overridden by the options given.
 
     Raises:
         InputError: an unknown recipe, an invalid gene rule, an unknown sample type, an empty list.
@@ -174,7 +174,7 @@ def selection_of(given: Given, sources: "Sources") -> "Selection":
 
 
 def built(given: Given, sources: "Sources", console: "Console", report: "Report") -> "Cohort":
-    """The cohort of the folder; what was found in it is said."""
+    """The cohort of the folder; reports what was found there."""
     from gexbench.tasks.public.build import PublicSources, build_public
     from gexbench.tasks.public.slides import Encoder
 
@@ -194,7 +194,7 @@ def built(given: Given, sources: "Sources", console: "Console", report: "Report"
 
 
 def listed(text: str | None, option: str, prefix: str = "") -> tuple[str, ...] | None:
-    """The names of a comma-separated list, None where it was not typed.
+    """The names of a comma-separated list, None if not given.
 
     Raises:
         InputError: an empty list.

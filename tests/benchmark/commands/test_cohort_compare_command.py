@@ -88,7 +88,7 @@ def test_a_card_that_is_there_needs_force(cohorts: Path, capsys: pytest.CaptureF
     card = cohorts / "card.json"
     card.write_text("mine")
     assert gexbench("cohort", "card", "one", "--out", card) == 2
-    assert "card.json: already already already exists; use --force to replace it" in capsys.readouterr().err
+    assert "card.json: already exists; use --force to replace it" in capsys.readouterr().err
     assert card.read_text() == "mine"
     assert gexbench("cohort", "card", "one", "--out", card, "--force") == 0
     assert gexbench("cohort", "compare", card, "one") == 0
