@@ -1,4 +1,4 @@
-"""The one table of built-in generators; imports no model, so that listing costs no torch import."""
+"""Table of the built-in generators; imports no models, so listing them does not import torch."""
 
 from functools import partial
 from typing import Any

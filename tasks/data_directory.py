@@ -36,7 +36,7 @@ def cohort_folder(name: str) -> Path:
     """The folder of a cohort, existing or not.
 
     Raises:
-        InputError: a name that is none, or the name of the built-in cohort.
+        InputError: an invalid name, or the name of the built-in cohort.
     """
     if checked_name(name, "cohort") == SIMULATED:
         raise InputError(f"cohort name {name!r} is reserved for the built-in cohort; choose another")

@@ -5,7 +5,7 @@ Three criteria, from strict to loose:
 - *bits*: the same processor, system, package versions, threads and a CPU: every metric is the same number;
 - *reference*: elsewhere, the references, which are not trained: within 1e-6 of the value;
 - *spread*: elsewhere, trained generators: within three standard deviations between training seeds, taken from the
-records in the same folder; between folds if there is only one seed; 10 % of the value if there is neither.
+  records in the same folder; between folds if there is only one seed; 10 % of the value if there is neither.
 """
 
 import math

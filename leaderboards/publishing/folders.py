@@ -27,10 +27,10 @@ _COPIED = ("records/*.json", "training/*.parquet", "sweep.json")
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What `verify` found.
+    """Findings of `verify`.
 
     Attributes:
-        problems: what is wrong; empty when the folder is what was published, and its tables are its records'.
+        problems: faults; empty if the folder is as published and its tables follow from its records.
         remarks: what another version of the suite drew in another way, with its checksum in order.
     """
 
@@ -85,7 +85,7 @@ def publish(source: Path, target: Path, texts: Mapping[str, str], note: str | No
 
 
 def refresh(folder: Path) -> None:
-    """Build the tables of a published folder anew, as this version of the suite writes them, and its checksums.
+    """Rebuild the tables of a published folder as this version writes them, with their checksums.
 
     Raises:
         PublishedError: anything but the tables differs from its checksum.
@@ -103,8 +103,8 @@ def refresh(folder: Path) -> None:
 def verify(folder: Path) -> Verification:
     """Whether every file of a published folder has its checksum and the tables are its records'.
 
-    Tables are built anew from the records and compared byte for byte. A page that this version would draw otherwise is
-    a remark while its checksum holds; figures are compared with their checksums alone.
+    Tables are rebuilt from the records and compared byte for byte. A page that this version draws differently is a
+    remark as long as its checksum matches; figures are compared by checksum only.
     """
     if not (folder / SUMS).is_file():
         return Verification((f"no {SUMS}; not a published leaderboard",))
@@ -142,7 +142,7 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def differences(folder: Path) -> dict[str, str]:
-    """File → what is wrong with it against the checksums of a published folder; empty when nothing is."""
+    """File → its mismatch with the checksums of a published folder; empty if all match."""
     found, stated = _digests(folder), {}
     for line in (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines():
         digest, _, name = line.partition("  ")

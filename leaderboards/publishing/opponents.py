@@ -133,7 +133,7 @@ def _means(values: FloatArray, share: float) -> list[tuple[float, float]]:
 
 
 def opponents_page(records: Sequence[Record], name: str) -> str:
-    """Markdown: what is asked, the table, who falls short and how its validation score went."""
+    """Markdown: the criteria, the table, and the validation scores of the generators below the thresholds."""
     rows, first = opponents(records), records[0].content
     head = INTRODUCTION.format(
         tstr=LEAST_TSTR,

@@ -25,7 +25,7 @@ def generators_page(entries: Iterable[Entry]) -> str:
     """Markdown: a section per family with its settings, and a card per generator.
 
     Args:
-        entries: in the order to be shown; generators that cannot be used here stand with their card alone.
+        entries: in display order; unavailable generators appear with their card only.
     """
     families: dict[str, list[Entry]] = {}
     for entry in entries:

@@ -66,7 +66,7 @@ def require(conditions: Conditions, needs: Set[Condition], variant: str, cohort:
     """Check that the needed kinds of conditions are there.
 
     Raises:
-        Unavailable: naming what is absent.
+        Unavailable: the message names what is missing.
     """
     if "patches" in needs and not conditions.has("patches"):
         raise Unavailable(f"needs image patches, but cohort {cohort} has none")

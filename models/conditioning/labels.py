@@ -1,4 +1,4 @@
-"""Label conditioning: which combinations of label codes may be asked for, and their learned embeddings."""
+"""Label conditioning: the permitted combinations of label codes and their learned embeddings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

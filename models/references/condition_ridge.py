@@ -85,7 +85,7 @@ class ConditionRidge(LabelReference):
     label: residuals of the fit itself are too small, since every patient pulled the fit towards itself. A training
     patient never gets its own residual, unless it is alone in its class.
 
-    Where patches and text explain little within a label, a sample lies near the row whose residual it took.
+    If patches and text explain little within a label, a sample is close to the row that supplied its residual.
     """
 
     kept: ClassVar[tuple[str, ...]] = (

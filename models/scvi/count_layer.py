@@ -20,7 +20,7 @@ SMALLEST = 1e-9
 
 
 class NotProportional(ValueError):
-    """The unit is not the counts times a gene's and a patient's factor; the message says by how much."""
+    """The unit is not counts times a gene factor and a patient factor; the message states the deviation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

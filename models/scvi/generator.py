@@ -137,7 +137,7 @@ class Scvi(Generator):
         report_dispersion(self.report, standardised(), validation)
 
     def _prior(self, network: Any, counts: Tensor, labels: Tensor, seed: int) -> CountSource:
-        """What to sample from, fitted to the training rows."""
+        """The sampling distribution, fitted to the training rows."""
         sizes = counts.sum(1, keepdim=True).log()
         if self._totals is not None:
             sizes = torch.cat([sizes, self._totals], dim=1)

@@ -10,7 +10,7 @@ from gexbench.models.training.latent_mixture import LatentMixture, LatentRegress
 from gexbench.models.vae.networks import VaeNetwork
 
 Prior = LatentMixture | LatentRegression | None
-"""What latents are drawn from when sampling; None is N(0, I)."""
+"""Distribution of latents when sampling; None is N(0, I)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,7 @@ from gexbench.tasks.names import unknown
 SCHEMA = 1
 KIND = "gexbench cohort card"
 PUBLISHED = "published:"
-"""Before the name of a card that comes with the package."""
+"""Prefix of the name of a card shipped with the package."""
 EVERYONE = "all"
 _DECIMALS = 6
 _BLOCK = 256
@@ -29,7 +29,7 @@ _BLOCK = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
-    """What a comparison needs of a cohort or of its card.
+    """The parts of a cohort, or of its card, that a comparison needs.
 
     Attributes:
         name: of the cohort.

@@ -32,7 +32,7 @@ MODALITIES = ("patches", *(f"text-{variant}" for variant in TEXT_VARIANTS))
 def save_cohort(cohort: Cohort, folder: Path, *, replace: bool = False) -> str:
     """Write a cohort and return its fingerprint.
 
-    Everything is written into a temporary sibling folder first, which then takes the name: an interrupted or failed
+    Everything is first written into a temporary sibling folder, which is then renamed: an interrupted or failed
     save leaves what was there.
 
     Raises:
@@ -64,7 +64,7 @@ def save_cohort(cohort: Cohort, folder: Path, *, replace: bool = False) -> str:
 
 @contextmanager
 def _said_when_locked(place: Path, what: str) -> Iterator[None]:
-    """Turn a refusal of the system into an error that says what to do; a full disk is said elsewhere."""
+    """Turn an operating-system error into one that says what to do; a full disk is handled elsewhere."""
     try:
         yield
     except OSError as error:

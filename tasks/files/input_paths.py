@@ -7,7 +7,7 @@ from gexbench.tasks.errors import InputError
 
 
 def check_file(path: Path, named: str | None = None) -> None:
-    """Refuse what is no file that can be read; nothing of it is read.
+    """Refuse anything but a readable file, without reading it.
 
     Args:
         path: the file.
@@ -32,7 +32,7 @@ def check_file(path: Path, named: str | None = None) -> None:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a path is a folder; False where that may not be looked up."""
+    """Whether a path is a folder; False if access is denied."""
     try:
         return path.is_dir()
     except OSError:
@@ -40,10 +40,10 @@ def is_folder(path: Path) -> bool:
 
 
 def entries(folder: Path) -> list[Path]:
-    """What lies in a folder, by name.
+    """The entries of a folder, sorted by name.
 
     Raises:
-        InputError: a folder that may not be listed.
+        InputError: a folder that cannot be listed.
     """
     try:
         return sorted(folder.iterdir())
@@ -66,5 +66,5 @@ def is_dead_link(path: Path) -> bool:
 
 
 def dead_link(path: Path) -> str:
-    """What is wrong with a dead link."""
+    """The problem with a dead link."""
     return f"is a link to {path.readlink()}, which is not there; fix or remove the link"

@@ -22,7 +22,7 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyErr
 
 
 def read_npz(path: Path, keys: Sequence[str], optional: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
-    """The named arrays of an npz archive; optional ones that are absent are left out.
+    """The named arrays of an npz archive; missing optional ones are left out.
 
     Raises:
         InputError: no such file, not an archive, truncated, arrays missing, pickled (object) arrays, or headers that

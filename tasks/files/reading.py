@@ -127,7 +127,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _check_text(path: Path) -> None:
-    """Refuse zero bytes, at which a reader of numbers would stop inside a field."""
+    """Refuse zero bytes, at which number parsers would stop within a field."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if b"\0" in line:
@@ -138,10 +138,10 @@ def _check_text(path: Path) -> None:
 
 
 def check_short_rows(file: Iterable[str], delimiter: str, name: str) -> None:
-    """Refuse rows with fewer fields than the header: what is cut off would read as not recorded.
+    """Refuse rows with fewer fields than the header: truncated fields would be read as missing values.
 
     Args:
-        file: the lines; blank ones are passed over.
+        file: the lines; blank ones are ignored.
         delimiter: between fields.
         name: of the file, for messages.
 
@@ -216,7 +216,7 @@ def _text_columns(frame: pd.DataFrame, genes: Sequence[str], file: str) -> list[
 
 
 def _is_number(kind: Any) -> bool:
-    """Whether a column's type is that of numbers; true and false are none that was measured."""
+    """Whether a column is numeric; booleans are not."""
     return pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
 
 

@@ -85,10 +85,10 @@ def named_type(code: str) -> str:
 
 
 def checked_types(codes: Sequence[str], where: str) -> None:
-    """Refuse codes that are none of the GDC's table.
+    """Refuse codes that are not in the GDC's table.
 
     Args:
-        codes: as they stand in barcodes, two digits.
+        codes: two digits, as in barcodes.
         where: what names them, for messages.
 
     Raises:

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What to build a cohort from.
+    """Sources of a cohort.
 
     Attributes:
         name: name of the cohort.

@@ -1,4 +1,4 @@
-"""What is wrong with the columns of a table of samples or patients."""
+"""Problems in the columns of a table of samples or patients."""
 
 from collections.abc import Sequence
 from typing import Any

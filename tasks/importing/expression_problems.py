@@ -1,4 +1,4 @@
-"""What is wrong with the values of an expression table."""
+"""Problems in the values of an expression table."""
 
 from collections.abc import Callable
 
@@ -61,7 +61,7 @@ def _no_logarithms(expression: ExpressionFile, unit: Unit) -> list[str]:
 
 
 def _fractions(expression: ExpressionFile) -> list[str]:
-    """Counts that are no whole numbers; what is below 0 is too low and is said as that."""
+    """Counts that are not whole numbers; values below 0 are reported as too low."""
     values = expression.values
     number, rows, genes = _places(values, _is_fraction)
     if not number:

@@ -34,7 +34,7 @@ def _usable(sizes: pd.Series) -> int:
 
 
 def _remedy(aligned: Aligned, owners: pd.Series) -> str:
-    """What to type: the labels that have two classes, else other columns that have."""
+    """The remedy: the labels with two classes, or else other columns that have two."""
     table = aligned.clinical
 
     def fits(column: str) -> bool:

@@ -175,7 +175,7 @@ def join_slides(
         progress: called with the slides read and their number.
 
     Raises:
-        InputError: what is wrong with any slide; slides of unequal width; no slide with a region.
+        InputError: problems of any slide; slides of unequal width; no slide with a region.
     """
     slides: dict[str, list[tuple[NDArray[np.float16], list[str]]]] = {}
     widths: dict[int, list[str]] = {}

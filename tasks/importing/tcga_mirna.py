@@ -209,7 +209,7 @@ def _joined(projects: list[ProjectCounts], name: str) -> ExpressionFile:
 def _provenance(
     cohort: Cohort, projects: list[ProjectCounts], package: DataPackage, found: FoundFiles
 ) -> Mapping[str, Any]:
-    """The cohort's provenance, with the package, its licence, what was kept and what was left out."""
+    """The cohort's provenance: the package, its licence, and the samples kept and left out."""
     dropped = tuple(item for each in projects for item in each.dropped)
     return {
         **cohort.provenance,

@@ -31,7 +31,7 @@ Progress = Callable[[int], None]
 class Remote:
     """A file to fetch: where from, where to, and what it must be, as far as that is known.
 
-    `optional` files that the server does not have are passed over.
+    `optional` files that the server does not have are skipped.
     """
 
     url: str
@@ -42,7 +42,7 @@ class Remote:
 
     @property
     def there(self) -> bool:
-        """Whether the finished file lies there with its size."""
+        """Whether the complete file exists, by its size."""
         return self.path.is_file() and self.size in (None, self.path.stat().st_size)
 
 
@@ -56,7 +56,7 @@ class Patience:
     timeout_s: float = 60.0
 
     def wait_s(self, failures: int, asked: str | None = None) -> float:
-        """The pause after so many failures, or what the server asked for (`Retry-After` in seconds)."""
+        """The pause after so many failures, or as requested by the server (`Retry-After`, in seconds)."""
         pause = self.first_wait_s * 2.0 ** (failures - 1)
         if asked and asked.isdigit():
             pause = max(pause, float(asked))
@@ -81,7 +81,7 @@ def fetch_all(
     patience: Patience | None = None,
     connections: int = CONNECTIONS,
 ) -> int:
-    """Fetch what is not there yet, several files at a time; the number of files fetched.
+    """Download missing files, several at a time; returns the number downloaded.
 
     Finished files are not fetched again; unfinished ones go on where they stopped. An interrupt leaves both.
 
@@ -123,7 +123,7 @@ def fetch(
         Whether it is there now: False for an optional file that the server does not have.
 
     Raises:
-        InputError: an address that is none, a file the server does not have, or no success in all attempts.
+        InputError: an invalid address, a file that the server does not have, or failure of all attempts.
         Stopped: `stopping` was set.
     """
     patient, stop = patience or Patience(), stopping or threading.Event()
@@ -213,7 +213,7 @@ def _attempt(remote: Remote, progress: Progress, patience: Patience, stop: threa
 
 
 def _write(response: Any, part: Path, tag: Path, held: int, progress: Progress, stop: threading.Event) -> None:
-    """Append to the unfinished file, or begin it anew where the server sends the whole."""
+    """Append to the unfinished file, or start over if the server sends the whole file."""
     resumed = response.status == 206 and str(response.headers.get("Content-Range", "")).startswith(f"bytes {held}-")
     if not resumed and held:
         _discard(part, tag, progress)

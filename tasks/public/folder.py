@@ -1,4 +1,4 @@
-"""What lies in a folder of public files: found by content and name, said, and an error where it is ambiguous."""
+"""Files of a folder of public data: detected by content and name, reported, and refused if ambiguous."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -50,7 +50,7 @@ class PublicFiles:
     others: tuple[Path, ...] = ()
 
     def said(self) -> list[str]:
-        """What was found, one line each."""
+        """The files found, one line each."""
         lines = [
             _line("expression: GDC STAR counts", self.star),
             _line("expression: Xena matrix", self.matrices),
@@ -66,7 +66,7 @@ class PublicFiles:
 def find(
     folder: Path, expression: Path | None = None, clinical: Path | None = None, patches: Path | None = None
 ) -> PublicFiles:
-    """What lies in a folder and its subfolders; hidden files and unfinished downloads (`.part`) are passed over.
+    """What lies in a folder and its subfolders; hidden files and unfinished downloads (`.part`) are skipped.
 
     Args:
         folder: the folder.
@@ -154,7 +154,7 @@ def _kind(path: Path) -> str:
 
 
 def _unknown(path: Path) -> str:
-    """A matrix by its name that is none by its content would leave its samples out unsaid."""
+    """A file named like a matrix but without its content would silently lose samples."""
     return "unread" if named_unit(path.name) else "others"
 
 

@@ -32,7 +32,7 @@ _LARGEST = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What the GDC says of a file: the sample it holds, its MD5; either may be unknown."""
+    """A file's facts from the GDC: its sample and its MD5; either may be unknown."""
 
     sample: str | None = None
     md5: str | None = None
@@ -175,7 +175,7 @@ def _of_row(row: Mapping[str, str]) -> tuple[tuple[str | None, ...], FileFacts]:
 
 
 def _owners(paths: Sequence[Path], facts: Mapping[str, FileFacts]) -> dict[Path, tuple[Barcode, str | None]]:
-    """Sample and MD5 of each file; files of samples that are no TCGA's are left out."""
+    """Sample and MD5 of each file; files of samples outside TCGA are left out."""
     found: dict[Path, tuple[Barcode, str | None]] = {}
     unknown = []
     for path in paths:

@@ -47,7 +47,7 @@ def header_of(path: Path) -> list[str]:
 
 
 def checksum(path: Path, kind: str = "sha256") -> str:
-    """A checksum of the file as it lies on the disk (hexadecimal)."""
+    """Checksum of the file on disk (hexadecimal)."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, kind).hexdigest()
 
