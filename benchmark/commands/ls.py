@@ -20,7 +20,7 @@ PARAMETERS_NOTE = (
     "those of the generator without the critic"
 )
 IMPORTANT = {
-    "generators": (["generator"], ["what it is"], ["family"], ["availability"], [PARAMETERS_HEAD]),
+    "generators": (["generator"], ["what it is"], ["conditions"], ["family"], [PARAMETERS_HEAD]),
     "metrics": (["metric"], ["what it is"], ["goal"], ["range"], ["panel"], ["family"]),
 }
 

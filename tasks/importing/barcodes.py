@@ -98,7 +98,7 @@ def checked_types(codes: Sequence[str], where: str) -> None:
     if wrong := [code for code in codes if code not in known]:
         listed = ", ".join(f"{code} {name}" for code, name in SAMPLE_TYPES.items())
         raise InputError(
-            f"{where}: {', '.join(map(repr, wrong))} not a two-digit sample-type code of TCGA barcodes "
+            f"{where}: {', '.join(map(repr, wrong))} is not a two-digit sample-type code of TCGA barcodes "
             f"(known: {listed}; also {', '.join(RARE_TYPES)})"
         )
 

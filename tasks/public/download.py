@@ -63,6 +63,10 @@ class Patience:
         return min(pause, self.longest_wait_s)
 
 
+class _Gone(InputError):
+    """The server does not have the file."""
+
+
 class _Again(Exception):
     """A failure after which another attempt may help."""
 
@@ -184,7 +188,8 @@ def _opened(url: str, headers: dict[str, str], patience: Patience) -> Any:
             raise _Again(f"the server returned {error.code}", error.headers.get("Retry-After")) from None
         if error.code == 416:
             return error
-        raise InputError(f"{url}: the server returned {error.code} ({error.reason})") from None
+        refused = _Gone if error.code in _GONE else InputError
+        raise refused(f"{url}: the server returned {error.code} ({error.reason})") from None
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         raise _Again(f"no connection ({getattr(error, 'reason', error)})") from None
 
@@ -198,8 +203,8 @@ def _attempt(remote: Remote, progress: Progress, patience: Patience, stop: threa
         headers["If-Range"] = version
     try:
         response = _opened(remote.url, headers, patience)
-    except InputError as error:
-        if remote.optional and any(f"answers {code}" in str(error) for code in _GONE):
+    except _Gone:
+        if remote.optional:
             return False
         raise
     with response:

@@ -166,7 +166,7 @@ def _unreadable(path: Path) -> str:
             return "is empty"
         header_of(path)
     except InputError as error:
-        return str(error).removeprefix(f"{path.name}: ").removesuffix("; fetch it again")
+        return str(error).removeprefix(f"{path.name}: ").removesuffix("; download it again")
     return ""
 
 

@@ -98,7 +98,7 @@ def _listed(place: dict[str, int], by_id: dict[str, int], rule: GeneRule, where:
             missing.append(name)
     if missing:
         raise InputError(
-            f"{where}: {len(missing)} of {len(rule.names)} listed genes are missing or ambiguous (several rows) "
+            f"{where}: {len(missing)} of {len(rule.names)} listed genes are missing or match several rows "
             f"({examples(missing, 10)}); add a synonym after the gene in the list (--genes FILE, after a tab), or "
             "remove the gene"
         )

@@ -140,7 +140,7 @@ def test_what_the_server_does_not_have(address: str, service: Any, tmp_path: Pat
     fetch(Remote(absent.url, absent.path, optional=True), None, SOON)
     assert list(tmp_path.iterdir()) == []
     for url in ("file:///etc/hostname", "ftp://somewhere/x"):
-        with pytest.raises(InputError, match="begins with https://"):
+        with pytest.raises(InputError, match="must begin with https://"):
             fetch(Remote(url, tmp_path / "x"), None, SOON)
 
 
@@ -212,7 +212,7 @@ def test_all_failures_are_named_and_the_rest_is_fetched(address: str, service: A
     with pytest.raises(InputError) as raised:
         fetch_all(remotes, None, SOON)
     assert len(raised.value.problems) == 3
-    assert raised.value.problems[-1].startswith("run the same command again")
+    assert raised.value.problems[-1].startswith("run the same command to resume")
     assert (tmp_path / "two").read_bytes() == b"two"
 
 
@@ -277,7 +277,7 @@ def test_a_stopped_gdc_download_goes_on(
     hosts, selection = Hosts(gdc=address), Selection(projects=("LUAD", "GBM"), source="gdc")
     broken = [f"/data/{hit['id']}" for hit in service.hits[:10]]
     service.trouble = {path: ["cut", 500, 500, 500] for path in broken}
-    with pytest.raises(InputError, match="run the same command again"):
+    with pytest.raises(InputError, match="run the same command to resume"):
         fetch_public(tmp_path / "here", selection, None, hosts, SOON)
     with pytest.raises(InputError):
         built(tmp_path / "here", Selection(sample_types=("06",)))
@@ -299,7 +299,7 @@ def test_pages_are_put_together(
     with pytest.raises(InputError, match="0 of 65 hits arrived"):
         gdc_hits(f"{address}/files", filters, patience=SOON)
     service.files["/other"] = b"<html>"
-    with pytest.raises(InputError, match="none of the GDC API's"):
+    with pytest.raises(InputError, match="does not come from the GDC API"):
         gdc_hits(f"{address}/other", filters, patience=SOON)
 
 
@@ -332,7 +332,7 @@ def test_xena_from_nothing_to_a_cohort(
 
 
 def test_what_is_missing_is_said_before_anything_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="name projects with --projects"):
+    with pytest.raises(InputError, match="give projects with --projects"):
         fetch_public(tmp_path, Selection())
     with pytest.raises(InputError, match="projects look like LUAD"):
         fetch_public(tmp_path, Selection(projects=("../x",)))

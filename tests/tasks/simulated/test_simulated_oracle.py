@@ -197,7 +197,7 @@ def test_refuses_other_cohorts_and_conditions(cohort: Cohort) -> None:
         oracle(replace(cohort, provenance={"kind": "files"}))
     with pytest.raises(InputError, match="version 1, but but this one has version 0"):
         oracle({**cohort.provenance, "version": 0})
-    with pytest.raises(InputError, match="seed is no integer"):
+    with pytest.raises(InputError, match="seed is not an integer"):
         oracle({**cohort.provenance, "seed": "1"})
     with pytest.raises(InputError, match="unknown conditions image"):
         oracle(cohort, ["image"])  # type: ignore[list-item]

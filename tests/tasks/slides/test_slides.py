@@ -238,7 +238,7 @@ def test_a_torchvision_of_another_build_is_named(tmp_path: Path, monkeypatch: py
     (tmp_path / "timm.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "timm", raising=False)
-    with pytest.raises(InputError, match=r"nms does not exist\); install the torchvision of the same build"):
+    with pytest.raises(InputError, match=r"nms does not exist\); install the torchvision build that matches"):
         tile_encoder("resnet50")
 
 
