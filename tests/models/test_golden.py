@@ -41,8 +41,8 @@ TOLERANCE = 2e-5
 """Of `values`, absolute, in the cohort's unit (log2), for every generator.
 
 Between settings of `ATEN_CPU_CAPABILITY`, `MKL_ENABLE_INSTRUCTIONS`, `ONEDNN_MAX_CPU_ISA`, `OPENBLAS_CORETYPE` and
-`NPY_DISABLE_CPU_FEATURES` they differ by 4e-6 at most (diffusion, whose scheduler counts in single precision); the
-weakest change below makes 3e-4.
+`NPY_DISABLE_CPU_FEATURES` they differ by 4e-6 at most (diffusion, whose scheduler counts in single precision); every change
+planted below makes more than 1e-4.
 """
 
 WRITE = bool(os.environ.get("GEXBENCH_WRITE_GOLDEN"))
