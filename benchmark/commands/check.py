@@ -98,6 +98,6 @@ def _show(console: "Console", name: str, findings: list["Finding"]) -> None:
     counts = {state: sum(finding.state == state for finding in findings) for state in _MARKS}
     for finding in findings:
         if finding.state == "broken":
-            console.print(f"\n✗ {finding.lesson}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"\n✗ {finding.lesson}", markup=False, highlight=False)
     verdict = f"{name}: {counts['passed']} checks passed, {counts['skipped']} skipped, {counts['broken']} broken"
     console.print(f"\n{verdict}", markup=False, highlight=False)

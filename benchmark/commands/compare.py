@@ -84,7 +84,7 @@ def _show(console: "Console", found: "Comparison", names: tuple[str, ...], overv
             _show_overview(console, changed, names)
         if equal:
             said = f"\nequal in every score and metric ({len(equal)} rows): {', '.join(equal)}"
-            console.print(said, markup=False, soft_wrap=True)
+            console.print(said, markup=False)
     else:
         for (generator, against), rows in found.rows.groupby(["generator", "against"], sort=False):
             title = f"{generator}: {first} and {second}" if generator == against else f"{generator} and {against}"

@@ -76,7 +76,7 @@ def figures(
     target = folder / "figures" if out is None else out
     written = _write(console, drawn, target, kinds)
     for text in left_out:
-        console.print(f"left out: {text}", markup=False, soft_wrap=True)
+        console.print(f"left out: {text}", markup=False)
     shown = f"{written} figures ({', '.join(kinds)}), each with its caption (.txt): {target}"
     console.print(shown if written else f"no figures: the records in {folder} support none", soft_wrap=True)
 

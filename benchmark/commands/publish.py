@@ -76,7 +76,7 @@ def verify(
         found = checked(folder)
         bad += bool(found.problems)
         for text in (*found.problems, *found.remarks):
-            console.print(f"{folder}: {text}", soft_wrap=True, markup=False)
+            console.print(f"{folder}: {text}", markup=False)
         if not found.problems:
             console.print(f"{folder}: all checksums match, and the tables follow from the records", soft_wrap=True)
     if bad:

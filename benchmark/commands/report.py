@@ -103,10 +103,10 @@ def write_and_show(
         elsewhere="see the files below for all of them",
     )
     for remark in remarks:
-        console.print(remark, markup=False, highlight=False, soft_wrap=True)
-    first, *others = [str(written[0]), *(path.name for path in written[1:])]
-    files = f"{', '.join([first, *others[:-1]])} and {others[-1]}" if others else first
-    console.print(f"leaderboard: {files}; records: {folder / 'records'}", soft_wrap=True)
+        console.print(remark, markup=False, highlight=False)
+    others = f"also written: {', '.join(path.name for path in written[1:])}; " if written[1:] else ""
+    console.print(f"{others}records: {folder / 'records'}", markup=False, highlight=False)
+    console.print(f"leaderboard: {written[0]}", soft_wrap=True)
 
 
 def _refreshed(folder: Path) -> None:

@@ -260,7 +260,7 @@ def _show_reused(console: Any, runner: Any, folders: Sequence[Path]) -> None:
         wanted = ",".join([str(sweep.repeats), *(f"{name}={count}" for name, count in sorted(counts.items()))])
         lines += [f"the other training seeds are taken, too, with --seeds {wanted}"]
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, highlight=False)
 
 
 def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) -> None:

@@ -59,12 +59,12 @@ def print_table(
     for line in zip(*(columns[at][1:] for at in shown), strict=True):
         table.add_row(*map(Text, line))
     if title:
-        console.print(Text(plain(title), style="bold"), soft_wrap=True)
+        console.print(Text(plain(title), style="bold"))
     console.print(table)
     if len(shown) < len(names):
         dropped = len(names) - len(shown)
         said = f"{dropped} of {len(names)} columns do not fit into {console.width} characters; {elsewhere}"
-        console.print(said, markup=False, highlight=False, soft_wrap=True)
+        console.print(said, markup=False, highlight=False)
 
 
 def _is_numeric(cells: Sequence[str]) -> bool:

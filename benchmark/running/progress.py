@@ -25,7 +25,7 @@ _BAR = 8
 _QUIET_S = 5.0
 """Seconds between two plain lines, at the least; a sixtieth of the time so far in longer sweeps."""
 
-_PHASES = {"fit": "training", "sample": "sampling", "score": "scoring"}
+_PHASES = {"start": "starting", "fit": "training", "sample": "sampling", "score": "scoring"}
 
 
 class Placed(Protocol):
@@ -140,7 +140,7 @@ class Display:
     def say(self, text: str) -> None:
         """A line above the display; without a terminal it begins with the time."""
         clock = "" if self.console.is_terminal else f"{datetime.datetime.now():%H:%M:%S}  "
-        self.console.print(f"{clock}{text}", markup=False, highlight=False, soft_wrap=True)
+        self.console.print(f"{clock}{text}", markup=False, highlight=False)
 
     def progress(
         self, worker: int, job: Placed | None, phase: str, step: int, steps: int, values: dict[str, float]

@@ -67,7 +67,9 @@ def export_cohort(cohort: Cohort, fingerprint: str, path: Path, *, force: bool =
     except OSError as error:
         if error.errno in FULL:
             raise
-        raise InputError(f"--out {path}: {path.parent} cannot be written ({error.strerror}); choose another") from None
+        raise InputError(
+            f"--out {path}: {path.parent} cannot be written ({error.strerror}); choose another folder"
+        ) from None
     with beside as temporary:
         target, former = Path(temporary) / path.name, Path(temporary) / "former"
         _write(cohort, fingerprint, target)

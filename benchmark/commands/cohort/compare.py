@@ -61,7 +61,7 @@ def compare(
                 report("read and summarise", done, 2)
             found = comparison.compare(sides[0], sides[1], left_out)
         show(console, found)
-        console.print(f"\nverdict: {verdict_line(found)}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"\nverdict: {verdict_line(found)}", markup=False, highlight=False)
     if found.verdict == comparison.DIFFERENT:
         raise typer.Exit(1)
 

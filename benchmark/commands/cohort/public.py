@@ -183,7 +183,7 @@ def built(given: Given, sources: "Sources", console: "Console", report: "Report"
     folder = given.folder or Path()
 
     def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, highlight=False)
 
     if given.download:
         from gexbench.tasks.public.sources import fetch_public

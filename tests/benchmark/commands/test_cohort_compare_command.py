@@ -65,7 +65,7 @@ def test_json_has_every_gene(cohorts: Path, small_cohort: Cohort, capsys: pytest
 def test_a_card_tells_a_rebuilt_cohort(cohorts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     card = cohorts / "one.card.json"
     assert gexbench("cohort", "card", "one", "--out", card) == 0
-    assert capsys.readouterr().out.strip().splitlines()[-1] == f"the card of one is in {card}"
+    assert capsys.readouterr().out.strip().splitlines()[-1] == f"card of one: {card}"
     assert gexbench("cohort", "compare", card, "one") == 0
     assert gexbench("cohort", "compare", card, "near") == 0
     assert gexbench("cohort", "compare", card, "far") == 1
@@ -116,5 +116,5 @@ def test_a_place_that_cannot_be_written_is_named(
     assert "card.json: cannot be written (Permission denied); choose another file" in capsys.readouterr().err
     monkeypatch.setattr("tempfile.mkdtemp", refused)
     assert gexbench("cohort", "export", "one", "--out", cohorts / "one.h5ad") == 2
-    assert "cannot be written (Permission denied); choose another file" in capsys.readouterr().err
+    assert "cannot be written (Permission denied); choose another folder" in capsys.readouterr().err
     assert sorted(path.name for path in cohorts.iterdir()) == ["data"]

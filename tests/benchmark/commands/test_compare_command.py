@@ -32,7 +32,7 @@ def test_two_rows_of_one_leaderboard(compare, tmp_path):
     assert code == 0, errors
     assert "tstr_lr_accuracy[project] ↑" in output
     assert "cvae - class-gaussian" in output
-    assert output.splitlines()[-1].startswith("nothing was written")
+    assert output.splitlines()[-1].startswith("nothing written")
     assert list(tmp_path.iterdir()) == []
 
 

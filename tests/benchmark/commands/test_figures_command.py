@@ -33,7 +33,7 @@ def test_kept_rows_are_drawn_beside_the_real_rows_of_the_same_patients(made, wor
         np.testing.assert_array_equal(found.real[row], cohort.expression[patient])
         assert found.labels[row] == cohort.clinical[cohort.label_columns[0]].iloc[patient]
 
-    with pytest.raises(InputError, match="there: class-gaussian"):
+    with pytest.raises(InputError, match="rows: class-gaussian"):
         record_with_rows(records, "two", 0)
     with pytest.raises(InputError, match=r"--fold 3: one .* \(there: 0\)"):
         record_with_rows(records, "one", 3)

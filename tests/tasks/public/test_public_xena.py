@@ -595,7 +595,7 @@ def test_a_pickle_in_place_of_a_tensor_is_refused(folder: Path, layouts: ModuleT
     for content, says in (
         (Path("somewhere"), "code in files is never run; save only the features"),
         ({"features": tensor}, "holds dict instead of a dense float tensor"),
-        (tensor.long(), "no dense tensor of floats but a tensor of torch.int64"),
+        (tensor.long(), "holds a tensor of torch.int64, torch.strided instead of a dense float tensor"),
         (tensor.to_sparse(), "no dense tensor of floats but a tensor of torch.float32, torch.sparse_coo"),
     ):
         torch.save(content, path)
