@@ -21,7 +21,7 @@ from gexbench.tasks.errors import InputError
 from gexbench.tasks.folds import folds
 from gexbench.tasks.simulated import simulated_cohort
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "metrics" / "what-each-metric-sees"
 TWO_DONORS = ("train-blend", "train-mosaic")
 """Made to pass the copy gates."""
 BY_NAME = {cheat.name: cheat for cheat in CHEATS}

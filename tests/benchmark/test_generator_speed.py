@@ -128,10 +128,10 @@ def test_another_machine_and_nothing_at_all_are_refused(tmp_path: Path, capsys: 
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.skipif(not (ROOT / "docs" / "generator-speed.json").is_file(), reason="needs the source tree")
+@pytest.mark.skipif(not (ROOT / "docs" / "reference" / "generator-speed" / "generator-speed.json").is_file(), reason="needs the source tree")
 def test_the_committed_page_is_that_of_the_committed_measurements(tmp_path: Path) -> None:
-    kept = (ROOT / "docs" / "generator-speed.json").read_bytes()
+    kept = (ROOT / "docs" / "reference" / "generator-speed" / "generator-speed.json").read_bytes()
     (tmp_path / "generator-speed.json").write_bytes(kept)
     page = write_page([], tmp_path)
-    assert page.read_bytes() == (ROOT / "docs" / "generator-speed.md").read_bytes()
+    assert page.read_bytes() == (ROOT / "docs" / "reference" / "generator-speed" / "generator-speed.md").read_bytes()
     assert (tmp_path / "generator-speed.json").read_bytes() == kept

@@ -19,7 +19,7 @@ from gexbench.benchmark.overhead_report import (
 )
 
 HERE = Path(__file__).parent
-PAGE = HERE.parents[1] / "docs" / "sweep-speed.md"
+PAGE = HERE.parents[1] / "docs" / "clusters" / "sweep-speed.md"
 
 
 def functions_of(file):

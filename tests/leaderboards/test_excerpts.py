@@ -9,7 +9,7 @@ from gexbench.leaderboards import excerpts
 from gexbench.leaderboards.excerpts import ExcerptError, redrawn
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/what-conditions-add.md")
+PAGES = ("README.md", "docs/leaderboards/what-conditions-add.md", "docs/leaderboards/tcga.md")
 OPEN, END = "<!-- excerpt {} -->", "<!-- end of excerpt -->"
 
 

@@ -94,5 +94,5 @@ def test_bad_folders_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="needs the source tree")
 def test_the_committed_page_is_that_of_the_published_records() -> None:
-    text = (ROOT / "docs" / "fair-opponents.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "leaderboards" / "fair-opponents.md").read_text(encoding="utf-8")
     assert text == opponents_page(read_records(PUBLISHED / "records"), "tcga v6")
