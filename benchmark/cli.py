@@ -6,7 +6,6 @@ import typer
 
 from gexbench.benchmark.commands import (
     check,
-    cohort,
     compare,
     figures,
     ls,
@@ -20,7 +19,8 @@ from gexbench.benchmark.commands import (
     status,
     tune,
 )
-from gexbench.benchmark.exits import clear_exits
+from gexbench.benchmark.commands.cohort import build as cohort
+from gexbench.benchmark.machine.exits import clear_exits
 
 app = typer.Typer(
     name="gexbench",

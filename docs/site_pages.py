@@ -56,7 +56,7 @@ def _sources() -> Path:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made."""
     from gexbench.models import BUILT_IN
-    from gexbench.models.page import generators_page
+    from gexbench.models.cards.page import generators_page
 
     files.append(File.generated(config, GENERATORS, content=generators_page(BUILT_IN)))
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -87,10 +87,10 @@ def latest(published: Path) -> list[Path]:
 
 def drawn(folder: Path) -> Iterator[tuple[str, bytes, str]]:
     """Name, SVG and caption of every figure of a published leaderboard that its records allow."""
+    from gexbench.leaderboards.comparing.table import leaderboard
     from gexbench.leaderboards.figures.catalogue import drawings
     from gexbench.leaderboards.figures.writing import figure_bytes
-    from gexbench.leaderboards.records import read_records
-    from gexbench.leaderboards.table import leaderboard
+    from gexbench.leaderboards.records.records import read_records
 
     records = read_records(folder / "records")
     found, _ = drawings(leaderboard(records), records, SHOWN)

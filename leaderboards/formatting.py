@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-from gexbench.metrics.specification import MetricSpecification
+from gexbench.metrics.catalogue.specification import MetricSpecification
 
 NOTHING = "–"
 _ARROWS = {"higher": "↑", "lower": "↓", "match": "→", "skill": "↑", "diagnostic": ""}

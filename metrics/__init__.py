@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
-    "biology": (
+    "metrics.biology": (
         "class_differences",
         "concordance",
         "de_concordance",
@@ -20,16 +20,22 @@ _MODULES = {
         "pathway_agreement",
         "pathway_concordance",
     ),
-    "catalogue": ("CATALOGUE", "FAMILY_WEIGHTS", "lookup", "panel_specifications", "split_key"),
-    "classifiers": ("Classification", "classification", "fit_classifier", "majority", "train_and_test"),
-    "co_expression": ("co_expression_modules", "module_connectivity", "module_density_error"),
-    "detection": ("auc", "auc_null_sd", "detect"),
-    "distribution": ("energy_distance", "frechet", "ks", "mmd", "sliced_wasserstein", "wasserstein_1d"),
-    "extended_utility": ("few_patients", "release"),
-    "fold": ("PreparedFold", "RealFold", "SyntheticFold", "prepare"),
-    "gene_sets": ("GeneSets", "GeneSetsError", "read_gene_sets", "usable_sets"),
-    "membership": ("closer_ratio_share", "compared_patients", "membership_attacks", "nearer_share", "split_attacks"),
-    "memorisation": (
+    "metrics.catalogue.built_in": ("CATALOGUE", "FAMILY_WEIGHTS", "lookup", "panel_specifications", "split_key"),
+    "metrics.classifiers": ("Classification", "classification", "fit_classifier", "majority", "train_and_test"),
+    "metrics.co_expression": ("co_expression_modules", "module_connectivity", "module_density_error"),
+    "metrics.detection": ("auc", "auc_null_sd", "detect"),
+    "metrics.distribution": ("energy_distance", "frechet", "ks", "mmd", "sliced_wasserstein", "wasserstein_1d"),
+    "tasks.panel.extended_utility": ("few_patients", "release"),
+    "tasks.panel.fold": ("PreparedFold", "RealFold", "SyntheticFold", "prepare"),
+    "tasks.panel.gene_sets": ("GeneSets", "GeneSetsError", "read_gene_sets", "usable_sets"),
+    "metrics.membership": (
+        "closer_ratio_share",
+        "compared_patients",
+        "membership_attacks",
+        "nearer_share",
+        "split_attacks",
+    ),
+    "metrics.memorisation": (
         "blend_share",
         "blend_threshold",
         "copy_share",
@@ -39,13 +45,20 @@ _MODULES = {
         "donor_thresholds",
         "segment_ratios",
     ),
-    "paired": ("crps", "rank_histogram", "retrieval", "skill", "within_class_correlation"),
-    "page": ("metrics_page",),
-    "panel": ("MetricValue", "PanelResult", "evaluate"),
-    "paper_variants": ("paper_support", "paper_tstr_on_training_rows"),
-    "scores": ("CellScore", "References", "cell_score", "discriminates", "normalise", "undiscriminating"),
-    "specification": ("MetricSpecification",),
-    "structure": (
+    "metrics.paired": ("crps", "rank_histogram", "retrieval", "skill", "within_class_correlation"),
+    "metrics.catalogue.page": ("metrics_page",),
+    "tasks.panel.panel": ("MetricValue", "PanelResult", "evaluate"),
+    "metrics.paper_variants": ("paper_support", "paper_tstr_on_training_rows"),
+    "metrics.catalogue.scores": (
+        "CellScore",
+        "References",
+        "cell_score",
+        "discriminates",
+        "normalise",
+        "undiscriminating",
+    ),
+    "metrics.catalogue.specification": ("MetricSpecification",),
+    "metrics.structure": (
         "correlation_gamma",
         "correlation_matrix",
         "correlation_mse",
@@ -53,16 +66,16 @@ _MODULES = {
         "variance_ratio",
         "zero_fraction",
     ),
-    "support": ("Support", "coverage", "density", "precision", "recall", "support_measures"),
+    "metrics.support": ("Support", "coverage", "density", "precision", "recall", "support_measures"),
 }
-_OWNER = {name: module for module, names in _MODULES.items() for name in names}
+_OWNER = {name: f"gexbench.{module}" for module, names in _MODULES.items() for name in names}
 __all__ = sorted(_OWNER)
 
 
 def __getattr__(name: str) -> Any:
     if name not in _OWNER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_OWNER[name]}"), name)
+    return getattr(import_module(_OWNER[name]), name)
 
 
 def __dir__() -> list[str]:

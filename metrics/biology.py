@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.arrays import Matrix, as_array, as_matrix, as_pair
 from gexbench.metrics.co_expression import co_expression_modules
+from gexbench.metrics.shared.arrays import Matrix, as_array, as_matrix, as_pair
 from gexbench.metrics.structure import Correlations
 
 CLASS_ROWS = 10

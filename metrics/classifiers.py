@@ -16,8 +16,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.arrays import Matrix, as_matrix
-from gexbench.metrics.row_samples import most_fitted, sampled_of_classes
+from gexbench.metrics.shared.arrays import Matrix, as_matrix
+from gexbench.metrics.shared.row_samples import most_fitted, sampled_of_classes
 
 Classifier = Literal["lr", "xgb", "mlp"]
 EPOCHS = 30

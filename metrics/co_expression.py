@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.arrays import Matrix, as_matrix, as_pair
-from gexbench.metrics.block_correlations import BlockCorrelations
+from gexbench.metrics.shared.arrays import Matrix, as_matrix, as_pair
+from gexbench.metrics.shared.block_correlations import BlockCorrelations
 from gexbench.metrics.structure import pearson
 
 MODULE_GENES = 10

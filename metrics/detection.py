@@ -6,9 +6,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.arrays import Matrix, as_array, as_pair
 from gexbench.metrics.classifiers import fit_perceptron
-from gexbench.metrics.row_samples import most_pairs, sampled_places
+from gexbench.metrics.shared.arrays import Matrix, as_array, as_pair
+from gexbench.metrics.shared.row_samples import most_pairs, sampled_places
 
 Detector = Literal["lr", "xgb", "mlp"]
 FOLDS = 3

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gexbench.metrics.arrays import (
+from gexbench.metrics.shared.arrays import (
     Matrix,
     Rows,
     as_array,

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.arrays import Matrix, as_array, device_pair, namespace, pair_chunks, squared_distances
 from gexbench.metrics.detection import auc, auc_null_sd
-from gexbench.metrics.hashing import hashed_order
 from gexbench.metrics.memorisation import nearest_ratios
+from gexbench.metrics.shared.arrays import Matrix, as_array, device_pair, namespace, pair_chunks, squared_distances
+from gexbench.metrics.shared.hashing import hashed_order
 
 FALSE_POSITIVES = 0.01
 SPLIT_SDS = 3.0

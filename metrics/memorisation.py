@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gexbench.metrics.arrays import (
+from gexbench.metrics.shared.arrays import (
     Matrix,
     as_array,
     device_pair,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.arrays import Matrix, as_array, as_matrix, row_chunks
+from gexbench.metrics.shared.arrays import Matrix, as_array, as_matrix, row_chunks
 
 _CHUNK = 64
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from gexbench.metrics.arrays import Matrix, as_matrix
-from gexbench.metrics.block_correlations import MOST_HELD_GENES
 from gexbench.metrics.distribution import median_width
+from gexbench.metrics.shared.arrays import Matrix, as_matrix
+from gexbench.metrics.shared.block_correlations import MOST_HELD_GENES
 
 COMPONENTS = 50
 

@@ -8,8 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.arrays import Matrix, Rows, as_array, as_matrix, as_pair, device_matrix, device_pair, namespace
-from gexbench.metrics.block_correlations import MOST_HELD_GENES, BlockCorrelations, PairSums
+from gexbench.metrics.shared.arrays import (
+    Matrix,
+    Rows,
+    as_array,
+    as_matrix,
+    as_pair,
+    device_matrix,
+    device_pair,
+    namespace,
+)
+from gexbench.metrics.shared.block_correlations import MOST_HELD_GENES, BlockCorrelations, PairSums
 
 STRONG = 0.3
 Correlations = Rows | BlockCorrelations

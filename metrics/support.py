@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.arrays import Matrix, Rows, as_array, device_matrix, device_pair, like, row_chunks
-from gexbench.metrics.screening import Screen, Single, places, rounded_down, screen
+from gexbench.metrics.shared.arrays import Matrix, Rows, as_array, device_matrix, device_pair, like, row_chunks
+from gexbench.metrics.shared.screening import Screen, Single, places, rounded_down, screen
 
 Distance = Literal["euclidean", "manhattan"]
 Balls = tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]

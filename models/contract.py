@@ -10,10 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gexbench.models.registry import Condition
-from gexbench.models.settings import BudgetName, GeneratorSettings
-from gexbench.tasks.conditions import Conditions
-from gexbench.tasks.split import Split
+from gexbench.models.settings import BudgetName, Condition, GeneratorSettings
+from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.split import Split
 
 
 class Progress(Protocol):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gexbench.models.search_space import SearchSpace
 
+Condition = Literal["labels", "text", "patches"]
 BudgetName = Literal["quick", "cpu", "full"]
 
 

@@ -8,7 +8,7 @@ from gexbench.tasks.errors import InputError
 from gexbench.tasks.names import checked_name, unknown
 
 if TYPE_CHECKING:
-    from gexbench.tasks.cohort import Cohort
+    from gexbench.tasks.cohorts.cohort import Cohort
 
 VARIABLE = "GEXBENCH_DATA"
 SIMULATED = "simulated"
@@ -61,13 +61,13 @@ def load_cohort(name: str, *, verify: bool = True) -> "Cohort":
         InputError: an unknown cohort, or a damaged folder.
     """
     if name == SIMULATED:
-        from gexbench.tasks.simulated import simulated_cohort
+        from gexbench.tasks.simulated.cohort import simulated_cohort
 
         return simulated_cohort()
     known = [found for found, _ in list_cohorts()]
     if name not in known:
         error = unknown(name, known, "cohort")
         raise InputError(f"{error} (in {data_directory()}; build one with `gexbench cohort build`)")
-    from gexbench.tasks.cohort_folder import read_cohort
+    from gexbench.tasks.cohorts.cohort_folder import read_cohort
 
     return read_cohort(cohort_folder(name), verify=verify)

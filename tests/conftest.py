@@ -18,9 +18,9 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-from gexbench.tasks.cohort import Cohort
-from gexbench.tasks.package_files import DataFile, DataPackage
-from gexbench.tasks.simulated import simulated_cohort
+from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.files.package_files import DataFile, DataPackage
+from gexbench.tasks.simulated.cohort import simulated_cohort
 
 # The same examples every time: a red test means a change, not a draw.
 settings.register_profile("repeatable", derandomize=True)

@@ -30,11 +30,11 @@ def test_the_list_of_packages_is_the_folders():
     assert set(project()["tool"]["setuptools"]["packages"]) == packages_on_disk()
 
 
-def test_every_package_is_typed_and_has_an_init():
+def test_every_package_has_an_init_and_every_part_is_typed():
     for package in packages_on_disk():
-        folder = ROOT.joinpath(*package.split(".")[1:])
-        assert (folder / "py.typed").exists(), package
-        assert (folder / "__init__.py").exists(), package
+        assert (ROOT.joinpath(*package.split(".")[1:]) / "__init__.py").exists(), package
+    for part in PARTS:
+        assert (ROOT / part / "py.typed").exists(), part
 
 
 def test_constraints_pin_torch_and_every_dependency():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gexbench.benchmark.new_generator import write_generator
+from gexbench.benchmark.authoring.new_generator import write_generator
 from gexbench.models import registry
 
 ROOT = Path(__file__).resolve().parent.parent

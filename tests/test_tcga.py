@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gexbench.benchmark.scoring import prepare_fold, real_fold, score
-from gexbench.benchmark.sweep import plan, sweep_of
-from gexbench.benchmark.training import train_and_sample
+from gexbench.benchmark.cells.scoring import prepare_fold, real_fold, score
+from gexbench.benchmark.cells.training import train_and_sample
+from gexbench.benchmark.sweeps.sweep import plan, sweep_of
 from gexbench.metrics import read_gene_sets, usable_sets
-from gexbench.metrics.extended_steps import extended_steps
-from gexbench.metrics.fold import PreparedFold, SyntheticFold
-from gexbench.metrics.steps import Comparison
 from gexbench.models import registry
 from gexbench.models.contract import Budget
-from gexbench.tasks.card import card
-from gexbench.tasks.cohort import Cohort
-from gexbench.tasks.device_fold import put_on_device
-from gexbench.tasks.folds import folds
-from gexbench.tasks.importing import Sources, build_cohort
+from gexbench.tasks.cards.card import card
+from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.device_fold import put_on_device
+from gexbench.tasks.cohorts.folds import folds
+from gexbench.tasks.importing.building import Sources, build_cohort
+from gexbench.tasks.panel.extended_steps import extended_steps
+from gexbench.tasks.panel.fold import PreparedFold, SyntheticFold
+from gexbench.tasks.panel.steps import Comparison
 
 pytestmark = [pytest.mark.real_data, pytest.mark.timeout(600)]
 

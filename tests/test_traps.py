@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from gexbench.benchmark.scoring import prepare_fold, real_fold
-from gexbench.benchmark.sweep import plan, sweep_of
+from gexbench.benchmark.cells.scoring import prepare_fold, real_fold
+from gexbench.benchmark.sweeps.sweep import plan, sweep_of
 from gexbench.metrics import distribution, structure, support
 from gexbench.metrics.space import fit_space
 from gexbench.models import registry
 from gexbench.models.contract import Budget
 from gexbench.models.registry import create
-from gexbench.tasks.device_fold import put_on_device, rows_of
-from gexbench.tasks.folds import folds
+from gexbench.tasks.cohorts.device_fold import put_on_device, rows_of
+from gexbench.tasks.cohorts.folds import folds
 
 ROOT = Path(__file__).resolve().parent
 PACKAGES = ("benchmark", "leaderboards", "metrics", "models", "tasks")

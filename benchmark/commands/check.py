@@ -31,7 +31,7 @@ def check(
     Fits it about six times, with few steps where its settings have `steps`. Exit code 0 when it keeps the contract, 1
     when it does not.
     """
-    from gexbench.benchmark.local_generators import with_local
+    from gexbench.benchmark.authoring.local_generators import with_local
     from gexbench.models import registry
     from gexbench.models.registry import resolve_settings
     from gexbench.tasks.errors import InputError

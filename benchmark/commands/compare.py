@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from gexbench.leaderboards.comparison import Comparison
+    from gexbench.leaderboards.comparing.comparison import Comparison
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench compare simulated-quick --generators my-model,class-gaussian     two rows of one leaderboard, every metric\n
@@ -37,11 +37,11 @@ def compare(
     A difference is FIRST - SECOND. p is Holm-corrected over the rows of a measure. Cells that only one side has are
     listed and take no part.
     """
-    from gexbench.leaderboards.comparison import compare_generators, compare_leaderboards
+    from gexbench.leaderboards.comparing.comparison import compare_generators, compare_leaderboards
     from gexbench.leaderboards.formatting import csv_text
-    from gexbench.leaderboards.records import RecordError, read_records
-    from gexbench.tasks.atomic import write_text
+    from gexbench.leaderboards.records.records import RecordError, read_records
     from gexbench.tasks.errors import InputError
+    from gexbench.tasks.files.atomic import write_text
 
     rows, console = options.listed(generators), options.console()
     folders = [leaderboard_folder(results, name) for name in (first, second) if name is not None]
@@ -144,7 +144,7 @@ def _equal(rows: "pd.DataFrame") -> list[str]:
 
 def _measure(name: str, kind: str) -> str:
     from gexbench.leaderboards.formatting import arrow
-    from gexbench.metrics.catalogue import lookup
+    from gexbench.metrics.catalogue.built_in import lookup
 
     return f"{name} {arrow(lookup(name))}" if kind == "metric" else f"{name} ↑"
 

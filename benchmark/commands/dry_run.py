@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from gexbench.benchmark.estimate import Estimate, estimated
-from gexbench.benchmark.runner import Runner
+from gexbench.benchmark.running.runner import Runner
+from gexbench.benchmark.storage.estimate import Estimate, estimated
 
 
 def show_plan(console: Any, runner: Runner, workers: int) -> None:

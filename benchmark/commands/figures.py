@@ -11,9 +11,9 @@ from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
 
 if TYPE_CHECKING:
+    from gexbench.leaderboards.comparing.table import Leaderboard
     from gexbench.leaderboards.figures.catalogue import Drawing
-    from gexbench.leaderboards.records import Record
-    from gexbench.leaderboards.table import Leaderboard
+    from gexbench.leaderboards.records.records import Record
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench figures simulated-quick\n
@@ -46,11 +46,11 @@ def figures(
 
     The figures of --rows show samples of real patients: mind the terms of the cohort before they leave the machine.
     """
+    from gexbench.leaderboards.comparing.table import leaderboard
     from gexbench.leaderboards.figures.catalogue import FIGURES, drawings
     from gexbench.leaderboards.figures.writing import FORMATS
-    from gexbench.leaderboards.publishing import SUMS
-    from gexbench.leaderboards.records import RecordError, read_records
-    from gexbench.leaderboards.table import leaderboard
+    from gexbench.leaderboards.publishing.folders import SUMS
+    from gexbench.leaderboards.records.records import RecordError, read_records
     from gexbench.tasks.errors import InputError
 
     console, folder = options.console(), leaderboard_folder(results, name)
@@ -86,7 +86,7 @@ def _of_trainings(board: "Leaderboard", folder: Path, records: "Sequence[Record]
 
     from gexbench.leaderboards.figures.catalogue import TRAINING_CAPTION, Drawing, caption_of
     from gexbench.leaderboards.figures.curves import training_figure
-    from gexbench.leaderboards.logs import read_logs
+    from gexbench.leaderboards.records.logs import read_logs
 
     drawn = [
         Drawing(f"training/{_file_name(row)}", partial(training_figure, log, row), caption_of(text, board.header))
@@ -106,8 +106,8 @@ def _of_rows(
 ) -> "list[Drawing]":
     from functools import partial
 
-    from gexbench.benchmark.kept_rows import matched_rows, record_with_rows
-    from gexbench.benchmark.store import Store
+    from gexbench.benchmark.cells.kept_rows import matched_rows, record_with_rows
+    from gexbench.benchmark.storage.store import Store
     from gexbench.leaderboards.figures.catalogue import CORRELATION_CAPTION, PCA_CAPTION, Drawing, caption_of
     from gexbench.leaderboards.figures.rows import gene_correlations, principal_components
     from gexbench.tasks.data_directory import load_cohort

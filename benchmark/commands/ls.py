@@ -53,12 +53,12 @@ def _print_page(what: str) -> None:
     from gexbench.tasks.errors import InputError
 
     if what == "metrics":
-        from gexbench.metrics.page import metrics_page
+        from gexbench.metrics.catalogue.page import metrics_page
 
         print(metrics_page(), end="")
     elif what == "generators":
         from gexbench.models import registry
-        from gexbench.models.page import generators_page
+        from gexbench.models.cards.page import generators_page
 
         print(generators_page(registry().values()), end="")
     else:
@@ -67,7 +67,7 @@ def _print_page(what: str) -> None:
 
 def _generators() -> Iterator[tuple[str, ...]]:
     from gexbench.models import registry
-    from gexbench.models.parameter_counts import PARAMETERS
+    from gexbench.models.cards.parameter_counts import PARAMETERS
 
     yield "generator", "family", "conditions", PARAMETERS_HEAD, "availability", "what it is"
     for name, entry in registry().items():
@@ -77,7 +77,7 @@ def _generators() -> Iterator[tuple[str, ...]]:
 
 
 def _metrics() -> Iterator[tuple[str, ...]]:
-    from gexbench.metrics.catalogue import CATALOGUE
+    from gexbench.metrics.catalogue.built_in import CATALOGUE
 
     yield "metric", "family", "panel", "goal", "range", "version", "what it is"
     for spec in CATALOGUE:
@@ -86,7 +86,7 @@ def _metrics() -> Iterator[tuple[str, ...]]:
 
 
 def _tasks() -> Iterator[tuple[str, ...]]:
-    from gexbench.tasks.catalogue import TASKS
+    from gexbench.tasks.panel.questions import TASKS
 
     yield "task", "families of metrics", "question"
     for task in TASKS:

@@ -19,7 +19,7 @@ def new(
     folder: Annotated[Path, typer.Option(help="Where the files go; made if absent.", file_okay=False)] = Path(),
 ) -> None:
     """Write a small conditional generator that works, with its test, to be changed into your own."""
-    from gexbench.benchmark.new_generator import write_generator
+    from gexbench.benchmark.authoring.new_generator import write_generator
     from gexbench.models import registry
 
     console = options.console()

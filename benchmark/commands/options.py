@@ -123,7 +123,7 @@ def fold_indices(folds: str, budget: str) -> tuple[int, ...]:
     Raises:
         InputError: a file that cannot be read.
     """
-    from gexbench.tasks.folds import PARTS
+    from gexbench.tasks.cohorts.folds import PARTS
 
     path = folds_file(folds)
     if path is not None:

@@ -4,13 +4,13 @@ import dataclasses
 from pathlib import Path
 
 from gexbench.benchmark.commands import options
-from gexbench.benchmark.gene_sets import with_gene_sets
-from gexbench.benchmark.seed_counts import split_seeds
-from gexbench.benchmark.specification import Given, Specification, own_name
-from gexbench.benchmark.sweep import Plan, Sweep, chosen_folds, leaderboard_name, plan, sweep_of
-from gexbench.benchmark.tuned import tuned_settings, tuning_file
+from gexbench.benchmark.sweeps.gene_sets import with_gene_sets
+from gexbench.benchmark.sweeps.seed_counts import split_seeds
+from gexbench.benchmark.sweeps.specification import Given, Specification, own_name
+from gexbench.benchmark.sweeps.sweep import Plan, Sweep, chosen_folds, leaderboard_name, plan, sweep_of
+from gexbench.benchmark.sweeps.tuned import tuned_settings, tuning_file
 from gexbench.models.registry import Registry, resolve_settings
-from gexbench.tasks.cohort import Cohort
+from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.data_directory import load_cohort
 
 

@@ -12,8 +12,8 @@ from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
 
 if TYPE_CHECKING:
-    from gexbench.benchmark.sweep import Sweep
-    from gexbench.leaderboards.records import Record
+    from gexbench.benchmark.sweeps.sweep import Sweep
+    from gexbench.leaderboards.records.records import Record
 
 PUBLISH_EPILOG = """[bold]Examples[/bold]\n
 gexbench publish simulated-quick published/simulated/v1\n
@@ -42,10 +42,10 @@ def publish(
     CITATION.cff, a text to cite and the checksum of every file. A published folder is never written again: a change is
     a new version.
     """
-    from gexbench.benchmark.sweep import read_sweep
-    from gexbench.leaderboards.publishing import PublishedError
-    from gexbench.leaderboards.publishing import publish as made
-    from gexbench.leaderboards.records import RecordError, read_records
+    from gexbench.benchmark.sweeps.sweep import read_sweep
+    from gexbench.leaderboards.publishing.folders import PublishedError
+    from gexbench.leaderboards.publishing.folders import publish as made
+    from gexbench.leaderboards.records.records import RecordError, read_records
     from gexbench.tasks.errors import InputError
 
     console, source = options.console(), leaderboard_folder(results, name)
@@ -69,7 +69,7 @@ def verify(
     folders: Annotated[list[Path], typer.Argument(help="Published folders.", file_okay=False)],
 ) -> None:
     """Check every file of a published leaderboard against its checksum and rebuild its tables from its records."""
-    from gexbench.leaderboards.publishing import verify as checked
+    from gexbench.leaderboards.publishing.folders import verify as checked
 
     console, bad = options.console(), 0
     for folder in folders:
@@ -107,8 +107,8 @@ def _complete(sweep: "Sweep", records: list["Record"], partial: bool) -> None:
 def _card(cohort: str, fingerprint: str) -> str:
     from rich.console import Console
 
-    from gexbench.benchmark.commands.cohort_card import rendered
-    from gexbench.tasks.card import card
+    from gexbench.benchmark.commands.cohort.card import rendered
+    from gexbench.tasks.cards.card import card
     from gexbench.tasks.data_directory import load_cohort
     from gexbench.tasks.errors import InputError
 

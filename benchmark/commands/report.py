@@ -33,8 +33,8 @@ def report(
     results: Results = DEFAULT_RESULTS,
 ) -> None:
     """Rebuild leaderboard.md, .csv and .html from records and print the table."""
-    from gexbench.leaderboards.publishing import SUMS
-    from gexbench.leaderboards.rendering import FORMATS
+    from gexbench.leaderboards.pages.rendering import FORMATS
+    from gexbench.leaderboards.publishing.folders import SUMS
 
     console, folder = options.console(), leaderboard_folder(results, name)
     chosen = options.chosen(formats, FORMATS, "format")
@@ -57,13 +57,13 @@ def write_and_show(
         formats: of the tables; none = those that every leaderboard has.
         out: folder for the tables; None = the leaderboard's own.
     """
-    from gexbench.leaderboards.logs import read_logs
-    from gexbench.leaderboards.publishing import SUMS
-    from gexbench.leaderboards.records import RecordError, read_records
-    from gexbench.leaderboards.rendering import DEFAULT_FORMATS, write
-    from gexbench.leaderboards.table import leaderboard, summary
-    from gexbench.tasks.atomic import write_text
+    from gexbench.leaderboards.comparing.table import leaderboard, summary
+    from gexbench.leaderboards.pages.rendering import DEFAULT_FORMATS, write
+    from gexbench.leaderboards.publishing.folders import SUMS
+    from gexbench.leaderboards.records.logs import read_logs
+    from gexbench.leaderboards.records.records import RecordError, read_records
     from gexbench.tasks.errors import InputError
+    from gexbench.tasks.files.atomic import write_text
 
     stored, published = folder / "note.json", (folder / SUMS).is_file()
     if published and note is not None:
@@ -93,7 +93,7 @@ def write_and_show(
 
 def _refreshed(folder: Path) -> None:
     """The tables of a published folder anew, which holds its records, its note and their checksums fast."""
-    from gexbench.leaderboards.publishing import PublishedError, refresh
+    from gexbench.leaderboards.publishing.folders import PublishedError, refresh
     from gexbench.tasks.errors import InputError
 
     try:

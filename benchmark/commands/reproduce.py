@@ -11,8 +11,8 @@ from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gexbench.benchmark.reproduction import Reproduction
-    from gexbench.leaderboards.records import Record
+    from gexbench.benchmark.reproducing.reproduction import Reproduction
+    from gexbench.leaderboards.records.records import Record
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench reproduce leaderboards/published/tcga/v3/records/cvae.random-0.0.json\n
@@ -33,10 +33,10 @@ def reproduce(
     trained generators within three standard deviations between seeds (of the records beside it). Exit code 0 when all
     agree, 1 when one differs, 2 when the cohort, the fold or the generator is another one.
     """
-    from gexbench.benchmark.local_generators import with_local
-    from gexbench.benchmark.progress import Display
-    from gexbench.benchmark.reproduction import reproduction
-    from gexbench.benchmark.rerun import given_record, records_beside, rerun_of
+    from gexbench.benchmark.authoring.local_generators import with_local
+    from gexbench.benchmark.reproducing.reproduction import reproduction
+    from gexbench.benchmark.reproducing.rerun import given_record, records_beside, rerun_of
+    from gexbench.benchmark.running.progress import Display
     from gexbench.models import registry
 
     console = options.console()
@@ -92,7 +92,7 @@ def _written(results: Path, recorded: "Record", again: "Record", found: "Reprodu
     import dataclasses
     import json
 
-    from gexbench.tasks.atomic import write_text
+    from gexbench.tasks.files.atomic import write_text
 
     content = recorded.content
     place = f"{recorded.row}.{content['fold']['track']}-{recorded.fold}.{recorded.repeat}"

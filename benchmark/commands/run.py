@@ -136,14 +136,14 @@ def run(
     What exists under the same key is skipped, so the same command resumes after an interrupt. Floors, ceilings
     and the baseline (real-holdout, class-mean, gene-shuffle, class-gaussian) are part of every sweep.
     """
+    from gexbench.benchmark.authoring.local_generators import with_local
     from gexbench.benchmark.commands.dry_run import show_plan
     from gexbench.benchmark.commands.planning import planned
-    from gexbench.benchmark.local_generators import with_local
-    from gexbench.benchmark.pool import GB
-    from gexbench.benchmark.ray_pool import Cluster, check_ray
-    from gexbench.benchmark.reuse import reused
-    from gexbench.benchmark.runner import Runner
-    from gexbench.benchmark.specification import DEFAULT_SPECIFICATION, checked, given_specification
+    from gexbench.benchmark.running.pool import GB
+    from gexbench.benchmark.running.ray_pool import Cluster, check_ray
+    from gexbench.benchmark.running.runner import Runner
+    from gexbench.benchmark.storage.reuse import reused
+    from gexbench.benchmark.sweeps.specification import DEFAULT_SPECIFICATION, checked, given_specification
     from gexbench.models import registry
     from gexbench.tasks.errors import InputError
 
@@ -185,8 +185,8 @@ def _given_options(context: typer.Context, generators: tuple[str, ...]) -> dict[
         context: of the command.
         generators: registry keys of the generators that were typed, those of files among them.
     """
-    from gexbench.benchmark.seed_counts import parse_seeds
-    from gexbench.benchmark.tuned import split_options
+    from gexbench.benchmark.sweeps.seed_counts import parse_seeds
+    from gexbench.benchmark.sweeps.tuned import split_options
 
     readers: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
         "cohort": ("cohort", str),
@@ -231,7 +231,7 @@ def _with_reused(names: Sequence[str], folders: Sequence[Path]) -> tuple[str, ..
     Raises:
         InputError: `reused` without a folder.
     """
-    from gexbench.benchmark.sweep import read_sweep
+    from gexbench.benchmark.sweeps.sweep import read_sweep
     from gexbench.models import registry
     from gexbench.tasks.errors import InputError
 
@@ -264,9 +264,9 @@ def _show_reused(console: Any, runner: Any, folders: Sequence[Path]) -> None:
 
 
 def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) -> None:
+    from gexbench.benchmark.cells.jobs import STATES
     from gexbench.benchmark.commands.report import write_and_show
-    from gexbench.benchmark.jobs import STATES
-    from gexbench.benchmark.progress import Display
+    from gexbench.benchmark.running.progress import Display
     from gexbench.tasks.names import unknown
 
     states = options.listed(retry)

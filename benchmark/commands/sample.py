@@ -35,8 +35,8 @@ def sample(
 
     The file says where its rows come from: the record's keys, the generator, the cohorts, the seed, the versions.
     """
-    from gexbench.benchmark.release import synthetic_cohort
-    from gexbench.benchmark.release_files import check_target, write_synthetic
+    from gexbench.benchmark.reproducing.release import synthetic_cohort
+    from gexbench.benchmark.reproducing.release_files import check_target, write_synthetic
     from gexbench.models import registry
     from gexbench.tasks.data_directory import load_cohort
     from gexbench.tasks.errors import InputError
@@ -65,7 +65,7 @@ def sample(
 
 
 def _record(named: str, results: Path) -> dict[str, Any]:
-    from gexbench.leaderboards.records import RecordError, parse_record
+    from gexbench.leaderboards.records.records import RecordError, parse_record
     from gexbench.tasks.errors import InputError
 
     board, _, cell = named.rpartition("/")

@@ -26,10 +26,10 @@ def score(
 ) -> None:
     """Score the kept rows of a leaderboard again and rewrite it: a new or mended metric needs no retraining."""
     from gexbench.benchmark.commands.report import write_and_show
-    from gexbench.benchmark.gene_sets import with_gene_sets
-    from gexbench.benchmark.progress import Display
-    from gexbench.benchmark.runner import Runner
-    from gexbench.benchmark.sweep import plan, read_sweep
+    from gexbench.benchmark.running.progress import Display
+    from gexbench.benchmark.running.runner import Runner
+    from gexbench.benchmark.sweeps.gene_sets import with_gene_sets
+    from gexbench.benchmark.sweeps.sweep import plan, read_sweep
     from gexbench.models import registry
     from gexbench.tasks.data_directory import load_cohort
     from gexbench.tasks.errors import InputError, examples
@@ -72,7 +72,7 @@ def score(
 def _with_panel(sweep: Any, panel: str | None) -> Any:
     from typing import get_args
 
-    from gexbench.metrics.specification import Panel
+    from gexbench.metrics.catalogue.specification import Panel
     from gexbench.tasks.names import unknown
 
     if panel is None:

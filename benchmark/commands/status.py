@@ -19,9 +19,9 @@ def status(
     """Show which cells of a sweep are done, failed or missing, and what a running one is doing."""
     from rich.table import Table
 
-    from gexbench.benchmark.progress_file import PROGRESS, shown_lines
-    from gexbench.benchmark.sweep import read_sweep
-    from gexbench.leaderboards.records import RecordError, read_records
+    from gexbench.benchmark.running.progress_file import PROGRESS, shown_lines
+    from gexbench.benchmark.sweeps.sweep import read_sweep
+    from gexbench.leaderboards.records.records import RecordError, read_records
     from gexbench.models import registry
     from gexbench.tasks.errors import InputError
 

@@ -50,9 +50,9 @@ def tune(
     validation score is worse than the median of earlier ones is given up. Every trial is kept as it ends: the same
     command goes on where it stopped.
     """
-    from gexbench.benchmark.search import search_tasks
-    from gexbench.benchmark.sweep import chosen_folds, leaderboard_name, sweep_of
-    from gexbench.benchmark.tuned import objective_name
+    from gexbench.benchmark.sweeps.sweep import chosen_folds, leaderboard_name, sweep_of
+    from gexbench.benchmark.sweeps.tuned import objective_name
+    from gexbench.benchmark.tuning.search import search_tasks
     from gexbench.models import registry
     from gexbench.tasks.data_directory import load_cohort
 
@@ -100,8 +100,8 @@ def _tune(
     workers: int,
     time_limit: float | None,
 ) -> None:
-    from gexbench.benchmark.tuned import tuning_file
-    from gexbench.benchmark.tuning import TrialDisplay, Tuner
+    from gexbench.benchmark.sweeps.tuned import tuning_file
+    from gexbench.benchmark.tuning.searches import TrialDisplay, Tuner
 
     tuner = Tuner(tasks, cohort, trials, results, place)
     summary = tuner.run(workers, TrialDisplay(console), time_limit)
@@ -126,8 +126,8 @@ def _tune(
 def _show_plan(console: Any, tasks: Any, trials: int, results: Path, place: str) -> None:
     from rich.table import Table
 
-    from gexbench.benchmark.search import finished_trials
-    from gexbench.benchmark.tuned import tuning_file
+    from gexbench.benchmark.sweeps.tuned import tuning_file
+    from gexbench.benchmark.tuning.search import finished_trials
 
     storage = tuning_file(results, place).with_suffix(".sqlite")
     space = Table("generator", "setting", "default", "values", box=None)

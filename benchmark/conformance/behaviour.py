@@ -5,12 +5,12 @@ import math
 
 import psutil
 
+from gexbench.benchmark.cells.training import BadSamples, Clock, checked_samples
 from gexbench.benchmark.conformance.check import Broken, Skipped
 from gexbench.benchmark.conformance.subject import Subject
-from gexbench.benchmark.memory import PeakMemory
-from gexbench.benchmark.training import BadSamples, Clock, checked_samples
+from gexbench.benchmark.machine.memory import PeakMemory
 from gexbench.models.contract import Diverged, Unavailable
-from gexbench.tasks.device_fold import DeviceFold
+from gexbench.tasks.cohorts.device_fold import DeviceFold
 
 CPU_SECONDS = 60.0
 """Twelve times what budget quick is made for, for slow machines."""

@@ -16,7 +16,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from gexbench.models.contract import Samples
-from gexbench.tasks.device_fold import DeviceFold
+from gexbench.tasks.cohorts.device_fold import DeviceFold
 
 FACTORIES = {
     torch.arange, torch.empty, torch.eye, torch.full, torch.linspace, torch.ones, torch.rand, torch.randint,

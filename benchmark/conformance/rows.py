@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gexbench.benchmark.cells.training import BadSamples, checked_samples
 from gexbench.benchmark.conformance.check import Broken, Skipped
 from gexbench.benchmark.conformance.subject import Subject
-from gexbench.benchmark.training import BadSamples, checked_samples
 from gexbench.models.checkpoint import load, save
 from gexbench.models.contract import Diverged, Generator
 from gexbench.models.registry import Condition, Registry
-from gexbench.tasks.conditions import Conditions, RaggedTensor
+from gexbench.tasks.cohorts.conditions import Conditions, RaggedTensor
 
 
 def rows(subject: Subject) -> None:

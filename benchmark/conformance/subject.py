@@ -10,11 +10,11 @@ import torch
 from gexbench.benchmark.conformance.observation import Observation, observed
 from gexbench.models.contract import Budget, Generator
 from gexbench.models.registry import Entry, create
-from gexbench.tasks.cohort import Cohort
-from gexbench.tasks.conditions import Conditions
-from gexbench.tasks.device_fold import DeviceFold, put_on_device
-from gexbench.tasks.folds import Fold, folds
-from gexbench.tasks.simulated import simulated_cohort
+from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
+from gexbench.tasks.cohorts.folds import Fold, folds
+from gexbench.tasks.simulated.cohort import simulated_cohort
 
 SHORT = {"steps": 20, "checkpoints": 2, "warm_start_steps": 5, "head_steps": 10, "patches": 4, "tokens": 8}
 """Settings of these names are set to these values, so that a fit takes a moment."""
@@ -130,7 +130,7 @@ class Subject:
 
 def _taken(data: DeviceFold, train_ids: list[str]) -> DeviceFold:
     """The fold with fewer training patients; z-scores with their statistics."""
-    from gexbench.tasks.split import Split, Standardiser
+    from gexbench.tasks.cohorts.split import Split, Standardiser
 
     rows = torch.as_tensor(
         [at for at, name in enumerate(data.train.conditions.ids.tolist()) if name in {*train_ids}],

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from gexbench.leaderboards.comparing.table import REFERENCE
 from gexbench.leaderboards.figures.style import INK, REFERENCE_COLOUR, drawn, hide_empty, looks, name_panel, name_rows
-from gexbench.leaderboards.table import REFERENCE
 
 PANELS_PER_ROW = 6
 _LONGEST_TITLE = 18

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gexbench.leaderboards.figures.style import literal
-from gexbench.leaderboards.logs import KEYS, SCORE, quantities
+from gexbench.leaderboards.records.logs import KEYS, SCORE, quantities
 
 PANELS_PER_ROW = 3
 _PANEL_INCHES = (3.6, 2.6)

@@ -9,6 +9,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from gexbench.leaderboards.comparing.selection import CEILING
+from gexbench.leaderboards.comparing.table import REFERENCE
 from gexbench.leaderboards.figures.style import (
     FAINT,
     INK,
@@ -21,8 +23,6 @@ from gexbench.leaderboards.figures.style import (
     name_panel,
     name_rows,
 )
-from gexbench.leaderboards.selection import CEILING
-from gexbench.leaderboards.table import REFERENCE
 
 PANELS_PER_ROW = 5
 _LONGEST_TITLE = 22

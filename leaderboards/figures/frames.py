@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gexbench.leaderboards.records import Record
-from gexbench.leaderboards.scarce import REAL_ONLY
-from gexbench.leaderboards.selection import CEILING
-from gexbench.leaderboards.table import BELOW, Leaderboard
-from gexbench.metrics.catalogue_extended import RELEASE_SIZES
-from gexbench.metrics.scores import copy_gate_passed
+from gexbench.leaderboards.comparing.scarce import REAL_ONLY
+from gexbench.leaderboards.comparing.selection import CEILING
+from gexbench.leaderboards.comparing.table import BELOW, Leaderboard
+from gexbench.leaderboards.records.records import Record
+from gexbench.metrics.catalogue.extended import RELEASE_SIZES
+from gexbench.metrics.catalogue.scores import copy_gate_passed
 
 OVERALL_GROUP = "overall"
 FAMILY_MEANS = "family means"

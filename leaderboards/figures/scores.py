@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter
 
+from gexbench.leaderboards.comparing.table import BELOW, RANKED, REFERENCE
 from gexbench.leaderboards.figures.frames import OVERALL_GROUP
 from gexbench.leaderboards.figures.labels import place_labels
 from gexbench.leaderboards.figures.style import (
@@ -24,7 +25,6 @@ from gexbench.leaderboards.figures.style import (
     looks,
     name_rows,
 )
-from gexbench.leaderboards.table import BELOW, RANKED, REFERENCE
 
 _CELL_INCHES = 0.19
 _FASTEST_S = 0.01

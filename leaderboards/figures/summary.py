@@ -9,11 +9,11 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.colors import to_hex
 
+from gexbench.leaderboards.comparing.header import Header
+from gexbench.leaderboards.comparing.table import BELOW, REFERENCE, Leaderboard
 from gexbench.leaderboards.figures.style import looks
 from gexbench.leaderboards.formatting import NOTHING, number, percent, plain
-from gexbench.leaderboards.header import Header
-from gexbench.leaderboards.table import BELOW, REFERENCE, Leaderboard
-from gexbench.metrics.scores import copy_gate_passed
+from gexbench.metrics.catalogue.scores import copy_gate_passed
 
 _FONT = "-apple-system,'Segoe UI','Noto Sans',Helvetica,Arial,sans-serif"
 _CONDITIONS = ("labels", "text", "patches")
@@ -158,9 +158,7 @@ def _legend(
         yield f'<rect x="{x:g}" y="{y - 5:g}" width="10" height="10" rx="2" fill="{shades[family]}"/>'
         yield _text(x + 15, y, family, "s i f" if family == "reference" else "s")
         x += 34 + 6.4 * len(family)
-    yield _text(
-        _WIDTH - 8, y, "Solid bars: not separable from the leader. Lines: 95 % intervals over folds.", "s e f"
-    )
+    yield _text(_WIDTH - 8, y, "Solid bars: not separable from the leader. Lines: 95 % intervals over folds.", "s e f")
     gate = "below the line" if (frame["standing"] == BELOW).any() else "copy gate"
     yield _text(
         _NAME,

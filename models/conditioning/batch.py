@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from gexbench.models.contract import Unavailable
-from gexbench.models.registry import Condition
-from gexbench.tasks.conditions import Conditions, RaggedTensor
+from gexbench.models.settings import Condition
+from gexbench.tasks.cohorts.conditions import Conditions, RaggedTensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,10 +11,9 @@ from gexbench.models.conditioning.encoders import ENCODERS, EncoderSizes
 from gexbench.models.conditioning.fusion import FusionSizes
 from gexbench.models.conditioning.labels import LabelCombinations
 from gexbench.models.conditioning.settings import ConditioningSettings
-from gexbench.models.registry import Condition
-from gexbench.models.settings import GeneratorSettings
-from gexbench.tasks.conditions import Conditions
-from gexbench.tasks.split import Split
+from gexbench.models.settings import Condition, GeneratorSettings
+from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.split import Split
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gexbench.tasks.conditions import Conditions
+from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.split import Split
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.split import Split
 
 LABEL_WIDTH = 256
 FEWEST_PATIENTS = 6

@@ -14,16 +14,15 @@ from gexbench.models.diffusion.representation import Representation
 from gexbench.models.diffusion.sampling import sampled_rows
 from gexbench.models.diffusion.settings import DiffusionSettings
 from gexbench.models.diffusion.training import DenoiserTraining
-from gexbench.models.dispersion import report_dispersion
-from gexbench.models.expression_scale import ExpressionScale
-from gexbench.models.registry import Condition
-from gexbench.models.settings import GeneratorSettings
+from gexbench.models.settings import Condition, GeneratorSettings
+from gexbench.models.training.dispersion import report_dispersion
+from gexbench.models.training.expression_scale import ExpressionScale
 from gexbench.models.training.pretraining import fit_conditional_mean
 from gexbench.models.training.run import TrainingRun
-from gexbench.models.validation_score import ValidationScore
-from gexbench.tasks.conditions import Conditions
+from gexbench.models.training.validation_score import ValidationScore
+from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.split import Split
 from gexbench.tasks.seeds import derive_seed
-from gexbench.tasks.split import Split
 
 _CHUNK = 4096
 _WARM_START_BATCH = 64

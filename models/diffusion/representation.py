@@ -9,8 +9,8 @@ from torch import Tensor
 from gexbench.models.diffusion.marginals import NormalScores
 from gexbench.models.diffusion.settings import DiffusionSettings
 from gexbench.models.diffusion.space import ComponentSpace, GeneSpace, Space, restored
-from gexbench.models.expression_scale import ExpressionScale
-from gexbench.tasks.split import Split
+from gexbench.models.training.expression_scale import ExpressionScale
+from gexbench.tasks.cohorts.split import Split
 
 _SPACE = "space."
 

@@ -11,10 +11,9 @@ from torch import Tensor
 
 from gexbench.models.contract import Budget, Progress, Samples, Unavailable, silent
 from gexbench.models.references.labelled import LabelReference
-from gexbench.models.registry import Condition
-from gexbench.models.settings import GeneratorSettings
-from gexbench.tasks.conditions import Conditions, RaggedTensor
-from gexbench.tasks.split import Split, Standardiser
+from gexbench.models.settings import Condition, GeneratorSettings
+from gexbench.tasks.cohorts.conditions import Conditions, RaggedTensor
+from gexbench.tasks.cohorts.split import Split, Standardiser
 
 TEXT = "full"
 """Variant of the clinical text that is read."""

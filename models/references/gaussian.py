@@ -16,8 +16,8 @@ from torch import Tensor
 
 from gexbench.models.contract import Budget, Progress, Samples, silent
 from gexbench.models.references.labelled import LabelReference
-from gexbench.tasks.conditions import Conditions
-from gexbench.tasks.split import Split, Standardiser
+from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.split import Split, Standardiser
 
 CHUNK = 4096
 """Rows sampled at once."""

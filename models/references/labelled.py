@@ -8,8 +8,8 @@ from torch import Tensor
 
 from gexbench.models.contract import Generator
 from gexbench.models.references.pools import LabelPools
-from gexbench.models.registry import Condition
-from gexbench.tasks.split import Split
+from gexbench.models.settings import Condition
+from gexbench.tasks.cohorts.split import Split
 
 
 class LabelReference(Generator):

@@ -15,13 +15,12 @@ from gexbench.models.contract import (
     silent,
 )
 from gexbench.models.references.oracle_settings import OracleSettings
-from gexbench.models.registry import Condition
-from gexbench.models.settings import GeneratorSettings
-from gexbench.tasks.conditions import Conditions
+from gexbench.models.settings import Condition, GeneratorSettings
+from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.split import Split
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.simulated import provenance
-from gexbench.tasks.simulated_oracle import SimulatedOracle, oracle, why_not_simulated
-from gexbench.tasks.split import Split
+from gexbench.tasks.simulated.cohort import provenance
+from gexbench.tasks.simulated.oracle import SimulatedOracle, oracle, why_not_simulated
 
 
 class Oracle(Generator):

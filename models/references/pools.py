@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gexbench.tasks.conditions import Conditions
+from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.folds import FOLD_SEED
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.folds import FOLD_SEED
 from gexbench.tasks.seeds import hash_order
 
 Index = NDArray[np.int64]

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from gexbench.models.contract import Budget, Generator, Progress, Samples, silent
 from gexbench.models.references.labelled import LabelReference
-from gexbench.tasks.conditions import Conditions
-from gexbench.tasks.split import Split
+from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.split import Split
 
 
 class _RealRows(LabelReference):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gexbench.models.contract import Unavailable
-from gexbench.tasks.units import Unit
+from gexbench.tasks.cohorts.units import Unit
 
 SWEEPS = 50
 """Alternations of the least-squares fit: of two factors, so that a few already are enough."""

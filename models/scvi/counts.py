@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gexbench.models.contract import Unavailable
-from gexbench.tasks.units import Unit
+from gexbench.tasks.cohorts.units import Unit
 
 _COUNTS = frozenset({"", "count", "counts"})
 """Linear units that are counts; empty stands for the unit `counts` itself."""

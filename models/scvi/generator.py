@@ -10,21 +10,20 @@ from torch import Tensor
 
 from gexbench.models.conditioning.labels import LabelCombinations
 from gexbench.models.contract import Budget, Generator, Progress, Samples, Unavailable, silent
-from gexbench.models.dispersion import report_dispersion
-from gexbench.models.registry import Condition
 from gexbench.models.scvi.count_layer import LayerScale, NotProportional
 from gexbench.models.scvi.counts import CountScale
 from gexbench.models.scvi.network import CountSource, network_of, posterior, start_from_moments
 from gexbench.models.scvi.settings import ScviSettings
 from gexbench.models.scvi.training import Batches, kept_weights, train
-from gexbench.models.settings import GeneratorSettings
+from gexbench.models.settings import Condition, GeneratorSettings
+from gexbench.models.training.dispersion import report_dispersion
 from gexbench.models.training.latent_mixture import LatentMixture, of_labels, of_mixture
 from gexbench.models.training.run import TrainingRun
-from gexbench.models.validation_score import ValidationScore
-from gexbench.tasks.conditions import Conditions
+from gexbench.models.training.validation_score import ValidationScore
+from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.split import Split
 from gexbench.tasks.errors import examples
 from gexbench.tasks.seeds import derive_seed
-from gexbench.tasks.split import Split
 
 CHUNK = 2048
 """Rows sampled at once."""

@@ -9,15 +9,14 @@ from torch import Tensor
 
 from gexbench.models.conditioning.conditioner import Conditioner, needs_of
 from gexbench.models.contract import Budget, Generator, Progress, Samples, silent
-from gexbench.models.expression_scale import ExpressionScale
-from gexbench.models.registry import Condition
-from gexbench.models.settings import GeneratorSettings
+from gexbench.models.settings import Condition, GeneratorSettings
+from gexbench.models.training.expression_scale import ExpressionScale
 from gexbench.models.vae.networks import VaeNetwork
 from gexbench.models.vae.sampling import LatentSource, decoded, prior_state, restored_prior
 from gexbench.models.vae.settings import VaeSettings
 from gexbench.models.vae.training import train_vae
-from gexbench.tasks.conditions import Conditions
-from gexbench.tasks.split import Split
+from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.split import Split
 
 CHUNK = 4096
 """Rows sampled at once."""

@@ -10,19 +10,19 @@ from torch import Tensor
 from gexbench.models.conditioning.conditioner import Conditioner
 from gexbench.models.conditioning.drawn import DrawnConditions, Encoded, Tabled, encoded
 from gexbench.models.contract import FitReport, Progress
-from gexbench.models.dispersion import report_dispersion
-from gexbench.models.expression_scale import ExpressionScale
 from gexbench.models.training.averaging import AveragedWeights
+from gexbench.models.training.dispersion import report_dispersion
+from gexbench.models.training.expression_scale import ExpressionScale
 from gexbench.models.training.latent_mixture import of_conditions, of_labels, of_mixture
 from gexbench.models.training.pretraining import fit_conditional_mean
 from gexbench.models.training.run import TrainingRun, gradient_norm
+from gexbench.models.training.validation_score import ValidationScore
 from gexbench.models.vae.bound import DeviceBound
 from gexbench.models.vae.networks import VaeNetwork
 from gexbench.models.vae.sampling import LatentSource, Prior, decoded
 from gexbench.models.vae.settings import VaeSettings
-from gexbench.models.validation_score import ValidationScore
+from gexbench.tasks.cohorts.split import Split
 from gexbench.tasks.seeds import derive_seed
-from gexbench.tasks.split import Split
 
 
 @dataclass(frozen=True, slots=True)

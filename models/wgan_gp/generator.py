@@ -9,20 +9,19 @@ from torch import Tensor
 from gexbench.models.conditioning.batch import ConditionReader
 from gexbench.models.conditioning.conditioner import Conditioner, needs_of
 from gexbench.models.contract import Budget, Generator, Progress, Samples, silent
-from gexbench.models.dispersion import report_dispersion
-from gexbench.models.expression_scale import ExpressionScale
-from gexbench.models.registry import Condition
-from gexbench.models.settings import GeneratorSettings
+from gexbench.models.settings import Condition, GeneratorSettings
 from gexbench.models.training.averaging import AveragedWeights
+from gexbench.models.training.dispersion import report_dispersion
+from gexbench.models.training.expression_scale import ExpressionScale
 from gexbench.models.training.run import TrainingRun
-from gexbench.models.validation_score import ValidationScore
+from gexbench.models.training.validation_score import ValidationScore
 from gexbench.models.wgan_gp.conditional import ConditionalCritic, ConditionalGenerator, parameter_count
 from gexbench.models.wgan_gp.settings import WganGpSettings
 from gexbench.models.wgan_gp.start import start_from_components
 from gexbench.models.wgan_gp.training import Training, epochs_of, train_reference, train_standard
-from gexbench.tasks.conditions import Conditions
+from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.split import Split
 from gexbench.tasks.seeds import derive_seed
-from gexbench.tasks.split import Split
 
 _CHUNK = 1024
 _REFERENCE_EPOCHS = 500

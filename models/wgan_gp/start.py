@@ -15,8 +15,8 @@ from torch.nn import functional
 from gexbench.models.conditioning.batch import ConditionReader
 from gexbench.models.wgan_gp.conditional import ConditionalGenerator
 from gexbench.models.wgan_gp.networks import ExpressionGenerator
+from gexbench.tasks.cohorts.split import Split
 from gexbench.tasks.seeds import derive_seed
-from gexbench.tasks.split import Split
 
 _SHIFT = 4.0
 _JITTER = 0.1

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gexbench.tasks.alignment import BARCODE, dropped_as_json
-from gexbench.tasks.cohort import Cohort
+from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.folds import folds
+from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.expression_problems import expression_problems
-from gexbench.tasks.folds import folds
-from gexbench.tasks.importing import Report, Sources, assemble
-from gexbench.tasks.patch_files import PatchFile
+from gexbench.tasks.importing.alignment import BARCODE, dropped_as_json
+from gexbench.tasks.importing.building import Report, Sources, assemble
+from gexbench.tasks.importing.expression_problems import expression_problems
+from gexbench.tasks.importing.patch_files import PatchFile
 from gexbench.tasks.public.clinical import read_gdc_cases, read_xena_phenotypes
 from gexbench.tasks.public.folder import PublicFiles, find
 from gexbench.tasks.public.gdc import read_star
@@ -24,7 +25,6 @@ from gexbench.tasks.public.picking import PublicExpression
 from gexbench.tasks.public.selection import Selection, derive
 from gexbench.tasks.public.slides import Encoder, read_slides, stated_encoder
 from gexbench.tasks.public.xena import read_xena
-from gexbench.tasks.units import Unit
 
 Say = Callable[[str], None]
 

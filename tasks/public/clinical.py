@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gexbench.tasks.barcodes import barcode, patient_of
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.files.reading import FOLD_COLUMNS, check_short_rows
+from gexbench.tasks.importing.barcodes import barcode, patient_of
 from gexbench.tasks.public.input_files import opened
-from gexbench.tasks.reading import FOLD_COLUMNS, check_short_rows
 
 DAYS_PER_YEAR = 365.25
 _RENAMED = {

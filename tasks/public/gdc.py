@@ -14,16 +14,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gexbench.tasks.barcodes import Barcode, barcode
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.importing import Report
-from gexbench.tasks.input_paths import check_file
+from gexbench.tasks.files.input_paths import check_file
+from gexbench.tasks.files.reading import ExpressionFile
+from gexbench.tasks.importing.barcodes import Barcode, barcode
+from gexbench.tasks.importing.building import Report
 from gexbench.tasks.public.clinical import json_hits
 from gexbench.tasks.public.gene_names import KeptGenes, kept_genes
 from gexbench.tasks.public.input_files import is_gzip, opened
 from gexbench.tasks.public.picking import PublicExpression, columns_of, pick
 from gexbench.tasks.public.selection import Selection
-from gexbench.tasks.reading import ExpressionFile
 
 COUNTS, TPM = "unstranded", "tpm_unstranded"
 UNIT = "log2(tpm+1)"

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.tasks.alignment import Dropped
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.importing.alignment import Dropped
 from gexbench.tasks.public.input_files import opened
 from gexbench.tasks.public.selection import GeneRule
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.input_paths import check_file
+from gexbench.tasks.files.input_paths import check_file
 
 _GZIP = b"\x1f\x8b"
 _LONGEST_HEADER = 64 * 2**20

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gexbench.tasks.alignment import Dropped
-from gexbench.tasks.barcodes import Barcode, chosen, named_type
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.files.reading import ExpressionFile
+from gexbench.tasks.importing.alignment import Dropped
+from gexbench.tasks.importing.barcodes import Barcode, chosen, named_type
 from gexbench.tasks.public.selection import Selection
-from gexbench.tasks.reading import ExpressionFile
 
 
 @dataclass(frozen=True, slots=True)

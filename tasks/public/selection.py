@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from gexbench.tasks.barcodes import PRIMARY, Keep, checked_types
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.input_paths import check_file
+from gexbench.tasks.files.input_paths import check_file
+from gexbench.tasks.importing.barcodes import PRIMARY, Keep, checked_types
 from gexbench.tasks.names import unknown
 
 Slides = Literal["all", "first"]

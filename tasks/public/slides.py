@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.tasks.cohort import Ragged
+from gexbench.tasks.cohorts.cohort import Ragged
+from gexbench.tasks.cohorts.patches import in_draw_order
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.patch_files import PatchFile, as_half, join_slides, read_slide, slide_patient
-from gexbench.tasks.patches import in_draw_order
+from gexbench.tasks.importing.patch_files import PatchFile, as_half, join_slides, read_slide, slide_patient
 from gexbench.tasks.public.selection import Selection
 
 Progress = Callable[[int, int], None]

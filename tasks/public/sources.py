@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gexbench.tasks.atomic import write_text
-from gexbench.tasks.barcodes import barcode, chosen
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.importing import Report
-from gexbench.tasks.input_paths import is_writable
+from gexbench.tasks.files.atomic import write_text
+from gexbench.tasks.files.input_paths import is_writable
+from gexbench.tasks.importing.barcodes import barcode, chosen
+from gexbench.tasks.importing.building import Report
 from gexbench.tasks.public.download import Patience, Remote, fetch_all, get
 from gexbench.tasks.public.selection import Selection
 
@@ -54,7 +54,8 @@ def fetch_public(
 ) -> int:
     """Fetch expression and clinical tables of the selected projects; the number of files that were missing.
 
-    Of the GDC only the samples that the selection keeps are fetched. Slides are not: see docs/cohorts/rebuilding-tcga.md.
+    Of the GDC only the samples that the selection keeps are fetched. Slides are not:
+    see docs/cohorts/rebuilding-tcga.md.
 
     Args:
         folder: files go to its subfolder `gdc` or `xena`.

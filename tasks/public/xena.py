@@ -11,17 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gexbench.tasks.alignment import Dropped
-from gexbench.tasks.barcodes import Barcode, barcode
+from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.importing import Report
+from gexbench.tasks.files.reading import ExpressionFile
+from gexbench.tasks.importing.alignment import Dropped
+from gexbench.tasks.importing.barcodes import Barcode, barcode
+from gexbench.tasks.importing.building import Report
 from gexbench.tasks.public.gene_names import KeptGenes, is_ensembl, kept_genes, read_probemap
 from gexbench.tasks.public.input_files import header_of, input_facts, is_gzip, opened
 from gexbench.tasks.public.picking import Picked, PublicExpression, columns_of, missing_values, pick
 from gexbench.tasks.public.selection import Selection
 from gexbench.tasks.public.xena_names import named_unit
-from gexbench.tasks.reading import ExpressionFile
-from gexbench.tasks.units import Unit
 
 _BLOCK = 32 * 2**20
 _STATED = {

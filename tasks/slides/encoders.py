@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.input_paths import check_file
+from gexbench.tasks.files.input_paths import check_file
 
 UNI = "uni"
 _UNI_MODEL = "vit_large_patch16_224"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.input_paths import check_file
+from gexbench.tasks.files.input_paths import check_file
 
 SUFFIXES = frozenset({".svs", ".tif", ".tiff", ".ndpi", ".scn", ".mrxs", ".bif", ".vms", ".vmu", ".svslide"})
 _MICRONS = {"centimeter": 1e4, "inch": 25_400.0, "millimeter": 1e3, "micrometer": 1.0}

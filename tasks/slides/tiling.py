@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.tasks.atomic import write_bytes
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.input_paths import is_writable
+from gexbench.tasks.files.atomic import write_bytes
+from gexbench.tasks.files.input_paths import is_writable
 from gexbench.tasks.slides.encoders import TileEncoder
 from gexbench.tasks.slides.reading import SUFFIXES, Slide, open_slide
 from gexbench.tasks.slides.tissue import tissue_tiles

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from gexbench.benchmark import tuning
-from gexbench.benchmark.objective import Objective
-from gexbench.benchmark.progress import Display
-from gexbench.benchmark.runner import Runner
-from gexbench.benchmark.search import search_tasks
-from gexbench.benchmark.sweep import chosen_folds, plan, sweep_of
-from gexbench.benchmark.tuning import TrialDisplay, Tuner
+from gexbench.benchmark.cells.objective import Objective
+from gexbench.benchmark.running.progress import Display
+from gexbench.benchmark.running.runner import Runner
+from gexbench.benchmark.sweeps.sweep import chosen_folds, plan, sweep_of
+from gexbench.benchmark.tuning import searches as tuning
+from gexbench.benchmark.tuning.search import search_tasks
+from gexbench.benchmark.tuning.searches import TrialDisplay, Tuner
 from gexbench.models import BUILT_IN
 from gexbench.models.registry import Entry, Registry
-from gexbench.tasks.cohort import Cohort
-from gexbench.tasks.cohort_folder import save_cohort
+from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.cohort_folder import save_cohort
 from gexbench.tasks.data_directory import cohort_folder
 
 MISBEHAVIOUR = '''

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from gexbench.benchmark.environment import hardware
+from gexbench.benchmark.machine.environment import hardware
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gexbench.metrics.fold import PreparedFold, RealFold, SyntheticFold
-from gexbench.metrics.panel import evaluate, prepare
+from gexbench.tasks.panel.fold import PreparedFold, RealFold, SyntheticFold
+from gexbench.tasks.panel.panel import evaluate, prepare
 
 TRAIN, TEST, GENES, CLASSES, DRAWS = 2400, 800, 680, 15, 19
 

@@ -1,8 +1,8 @@
 """Training throughput and sampling time of every trained generator at the sizes of budget `cpu`.
 
 Data have the shape of the published cohort: 680 genes, 1,000 training patients of the simulated cohort. Training takes
-one thread and sampling two. The figures stand in the extra information; `python -m gexbench.benchmark.generator_speed`
-makes a page of the JSON file that `--benchmark-json` writes.
+one thread and sampling two. The figures stand in the extra information;
+`python -m gexbench.benchmark.studies.speed.generator_speed` makes a page of the JSON file of `--benchmark-json`.
 """
 
 import os
@@ -23,9 +23,9 @@ from gexbench.models.training import run
 from gexbench.models.training.run import TrainingRun
 from gexbench.models.vae.networks import VaeNetwork
 from gexbench.models.wgan_gp.networks import Critic, ExpressionGenerator
-from gexbench.tasks.device_fold import DeviceFold, put_on_device
-from gexbench.tasks.folds import folds
-from gexbench.tasks.simulated import simulated_cohort
+from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
+from gexbench.tasks.cohorts.folds import folds
+from gexbench.tasks.simulated.cohort import simulated_cohort
 
 PATIENTS, GENES, CONDITIONS, DRAWS = 1700, 680, 1000, 10
 JOINT, ALONE = 12, 20

@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gexbench.benchmark.scoring import prepare_fold, score
-from gexbench.benchmark.sweep import Plan, plan, sweep_of
-from gexbench.benchmark.training import train_and_sample
-from gexbench.metrics.fold import PreparedFold
-from gexbench.metrics.gene_sets import GeneSets, read_gene_sets
-from gexbench.metrics.panel import PanelResult
-from gexbench.metrics.specification import Panel
+from gexbench.benchmark.cells.scoring import prepare_fold, score
+from gexbench.benchmark.cells.training import train_and_sample
+from gexbench.benchmark.sweeps.sweep import Plan, plan, sweep_of
+from gexbench.metrics.catalogue.specification import Panel
 from gexbench.models import registry
 from gexbench.models.contract import Budget
-from gexbench.tasks.cohort import Cohort
+from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.device_fold import put_on_device
 from gexbench.tasks.data_directory import load_cohort
-from gexbench.tasks.device_fold import put_on_device
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.panel.fold import PreparedFold
+from gexbench.tasks.panel.gene_sets import GeneSets, read_gene_sets
+from gexbench.tasks.panel.panel import PanelResult
 
 pytestmark = [pytest.mark.real_data, pytest.mark.timeout(1200)]
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gexbench.leaderboards.copies import COPY_METRICS
-from gexbench.metrics.fold import RealFold, SyntheticFold
-from gexbench.metrics.panel import evaluate, prepare
-from gexbench.metrics.scores import COPY_GATE, copy_gate_passed
+from gexbench.leaderboards.comparing.copies import COPY_METRICS
+from gexbench.metrics.catalogue.scores import COPY_GATE, copy_gate_passed
+from gexbench.tasks.panel.fold import RealFold, SyntheticFold
+from gexbench.tasks.panel.panel import evaluate, prepare
 
 GENES = 200
 NOISE = 0.1

@@ -162,11 +162,11 @@ def test_shares_of_copies_of_either_side():
 @pytest.fixture(scope="module")
 def scored(small_cohort):
     """A fold of the small cohort prepared for `extended`, and rows of a generator that copies training rows."""
-    from gexbench.benchmark.scoring import prepare_fold
-    from gexbench.benchmark.training import sample_requests
-    from gexbench.metrics.fold import SyntheticFold
-    from gexbench.tasks.device_fold import put_on_device
-    from gexbench.tasks.folds import folds
+    from gexbench.benchmark.cells.scoring import prepare_fold
+    from gexbench.benchmark.cells.training import sample_requests
+    from gexbench.tasks.cohorts.device_fold import put_on_device
+    from gexbench.tasks.cohorts.folds import folds
+    from gexbench.tasks.panel.fold import SyntheticFold
 
     fold = folds(small_cohort)[0]
     prepared = prepare_fold(small_cohort, fold, "small", panel="extended")
@@ -181,8 +181,8 @@ def scored(small_cohort):
 
 
 def test_the_panel_finds_the_members_among_the_kept_privacy_rows(scored):
-    from gexbench.metrics import extended_steps
-    from gexbench.metrics.steps import Comparison
+    from gexbench.tasks.panel import extended_steps
+    from gexbench.tasks.panel.steps import Comparison
 
     prepared, synthetic = scored
     steps = {step.name: step for step in extended_steps.extended_steps(prepared)}
@@ -198,8 +198,8 @@ def test_the_panel_finds_the_members_among_the_kept_privacy_rows(scored):
 
 
 def _membership_of(prepared, synthetic, monkeypatch):
-    from gexbench.metrics import panel
-    from gexbench.metrics.extended_steps import extended_steps
+    from gexbench.tasks.panel import panel
+    from gexbench.tasks.panel.extended_steps import extended_steps
 
     only = [step for step in extended_steps(prepared) if step.name == "membership"]
     with monkeypatch.context() as patch:

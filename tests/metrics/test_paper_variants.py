@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gexbench.metrics.catalogue_biology import PAPER_VARIANTS
+from gexbench.metrics.catalogue.biology import PAPER_VARIANTS
 from gexbench.metrics.classifiers import train_and_test
 from gexbench.metrics.paper_variants import paper_support, paper_tstr_on_training_rows
 from gexbench.metrics.support import support_measures

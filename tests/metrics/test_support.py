@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from prdc import compute_prdc
 from scipy.spatial.distance import cdist
 
-from gexbench.metrics.screening import screen
+from gexbench.metrics.shared.screening import screen
 from gexbench.metrics.support import Support, coverage, density, precision, radii, recall, support_measures
 
 

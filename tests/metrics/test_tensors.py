@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import gexbench.metrics as metrics
-from gexbench.metrics import arrays, distribution, membership, memorisation, structure, support
+from gexbench.metrics import distribution, membership, memorisation, structure, support
+from gexbench.metrics.shared import arrays
 
 torch = pytest.importorskip("torch")
 LABELS = np.repeat(["a", "b"], [14, 16])

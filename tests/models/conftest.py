@@ -8,9 +8,9 @@ from types import ModuleType
 import pytest
 import torch
 
-from gexbench.tasks.cohort import Cohort
-from gexbench.tasks.device_fold import DeviceFold, put_on_device
-from gexbench.tasks.folds import folds
+from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
+from gexbench.tasks.cohorts.folds import folds
 
 
 @pytest.fixture(autouse=True, scope="session")

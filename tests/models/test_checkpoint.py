@@ -13,7 +13,7 @@ from gexbench.models import registry
 from gexbench.models.checkpoint import load, save
 from gexbench.models.contract import Budget
 from gexbench.models.registry import create
-from gexbench.tasks.device_fold import DeviceFold
+from gexbench.tasks.cohorts.device_fold import DeviceFold
 from gexbench.tasks.errors import InputError
 
 

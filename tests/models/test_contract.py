@@ -11,10 +11,10 @@ from gexbench.benchmark.conformance.observation import DeviceGuard
 from gexbench.models import BUILT_IN, registry
 from gexbench.models.contract import Budget, Diverged
 from gexbench.models.registry import create, resolve_settings
-from gexbench.tasks.cohort import Cohort
-from gexbench.tasks.device_fold import DeviceFold, put_on_device
+from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
+from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.folds import folds
 
 NAMES = [entry.name for entry in BUILT_IN]
 SKIPPED_BY_REFERENCES = {"training seed", "progress"}

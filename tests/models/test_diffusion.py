@@ -24,11 +24,11 @@ from gexbench.models.diffusion.schedule import cosine_rates, drawn, velocity
 from gexbench.models.diffusion.settings import DiffusionSettings
 from gexbench.models.diffusion.space import ComponentSpace, GeneSpace
 from gexbench.models.diffusion.training import DenoiserTraining, rate
-from gexbench.models.expression_scale import ExpressionScale
 from gexbench.models.registry import Entry, create
-from gexbench.tasks.device_fold import DeviceFold
+from gexbench.models.training.expression_scale import ExpressionScale
+from gexbench.tasks.cohorts.device_fold import DeviceFold
+from gexbench.tasks.cohorts.split import Standardiser
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.split import Standardiser
 
 CPU = torch.device("cpu")
 SAMPLERS: tuple[schedule.SamplerName, ...] = ("ddpm", "ddim", "dpm-solver++")

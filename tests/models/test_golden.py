@@ -14,7 +14,7 @@ import pytest
 from gexbench.models import BUILT_IN, registry
 from gexbench.models.contract import Budget
 from gexbench.models.registry import create
-from gexbench.tasks.device_fold import DeviceFold
+from gexbench.tasks.cohorts.device_fold import DeviceFold
 
 VALUES = Path(__file__).parent / "golden_values.json"
 

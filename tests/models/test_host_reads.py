@@ -13,9 +13,9 @@ from gexbench.models.contract import Budget, Generator
 from gexbench.models.registry import create
 from gexbench.models.training import run
 from gexbench.models.training.run import TrainingRun
-from gexbench.tasks.cohort import Cohort
-from gexbench.tasks.device_fold import DeviceFold, put_on_device
-from gexbench.tasks.folds import folds
+from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
+from gexbench.tasks.cohorts.folds import folds
 
 TRAINED = [entry.name for entry in BUILT_IN if not entry.is_reference]
 STEPS, HEAD_STEPS = 12, 6

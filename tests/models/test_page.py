@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 from gexbench.models import BUILT_IN, Entry
-from gexbench.models.page import generators_page
-from gexbench.models.parameter_counts import PARAMETERS
+from gexbench.models.cards.page import generators_page
+from gexbench.models.cards.parameter_counts import PARAMETERS
 from gexbench.models.registry import resolve_settings
 
 COMMAND = [sys.executable, "-m", "gexbench.benchmark.cli", "ls", "generators", "--markdown"]

@@ -20,7 +20,7 @@ from gexbench.models.vae.generator import Vae
 from gexbench.models.vae.networks import SMALLEST_SCALE, VaeNetwork
 from gexbench.models.vae.sampling import LatentSource, decoded
 from gexbench.models.vae.settings import VaeSettings
-from gexbench.tasks.device_fold import DeviceFold
+from gexbench.tasks.cohorts.device_fold import DeviceFold
 from gexbench.tasks.errors import InputError
 
 GENES = 7

@@ -1,0 +1,1 @@
+"""For authors of generators: a first file, and generators from files."""

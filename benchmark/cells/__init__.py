@@ -1,0 +1,1 @@
+"""What one cell does: train, sample, score, and leave a record."""

@@ -1,0 +1,197 @@
+"""One trial of a tuning, in a worker process: a fit on training and validation patients, and how good it is."""
+
+import math
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import torch
+
+from gexbench.benchmark.cells.jobs import Outcome
+from gexbench.benchmark.cells.training import Report
+from gexbench.benchmark.cells.validation_panel import ValidationPanel
+from gexbench.benchmark.cells.workspace import WroteToInputs
+from gexbench.benchmark.machine.memory import memory_is_short
+from gexbench.benchmark.sweeps.tuned import ObjectiveName
+from gexbench.models.contract import Budget, Diverged, Generator, Unavailable
+from gexbench.models.registry import Entry
+from gexbench.models.settings import BudgetName
+from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device, rows_of
+from gexbench.tasks.cohorts.folds import Fold
+from gexbench.tasks.cohorts.split import Split
+from gexbench.tasks.data_directory import load_cohort
+
+
+@dataclass(frozen=True, slots=True)
+class TrialJob:
+    """A trial to run. It names training and validation patients only, so that no trial can see others.
+
+    Attributes:
+        place: generator, fold and number of the trial, for progress lines.
+        entry: the generator's registry entry.
+        settings: its full settings, JSON-able.
+        track, index: the fold's place.
+        train, validation: sample ids.
+        seed: of the training.
+    """
+
+    place: str
+    entry: Entry
+    settings: Mapping[str, Any]
+    track: str
+    index: int
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOutcome(Outcome):
+    """How a trial ended: `ok`, `pruned` or a failure; `value` is what the objective says, lower is better."""
+
+    value: float | None = None
+
+
+class Pruned(Exception):
+    """The trial is worse than the median of earlier ones at the pruning point."""
+
+
+class Objective:
+    """Runs trials; holds the cohort in memory, the splits of one fold on the device, and the panels of all folds seen.
+
+    Args:
+        cohort, fingerprint: name of the cohort and fingerprint of its data.
+        budget, device, threads: of every trial.
+        objective: what a finished trial is judged by.
+        pruned: whether a trial with this validation score at the pruning point is to be given up.
+    """
+
+    def __init__(
+        self,
+        cohort: str,
+        fingerprint: str,
+        budget: str,
+        device: str,
+        threads: int,
+        objective: ObjectiveName,
+        pruned: Callable[[float], bool],
+    ) -> None:
+        torch.set_num_threads(threads)
+        self.device = torch.device(device)
+        if self.device.type == "cuda":
+            torch.use_deterministic_algorithms(True, warn_only=True)
+        self.cohort, self.fingerprint = load_cohort(cohort), fingerprint
+        self.budget = Budget(next(name for name in get_args(BudgetName) if name == budget))
+        self.objective, self.pruned = objective, pruned
+        self._held: tuple[tuple[str, ...], DeviceFold, int] | None = None
+        self._panels: dict[tuple[str, ...], ValidationPanel] = {}
+
+    def do(self, job: TrialJob, report: Report) -> Outcome:
+        """Run a trial; a failure of any kind is an outcome, never an exception."""
+        try:
+            generator = self._fitted(job, report)
+            value = kept_validation_score(generator, job.entry.name)
+            if self.objective == "overall score":
+                report("score", 0, 1, {})
+                value = 1 - self._panel(job).overall(generator, bool(job.entry.conditions), job.seed)
+        except Pruned:
+            return TrialOutcome("pruned")
+        except Unavailable as error:
+            return TrialOutcome("unavailable", str(error))
+        except Diverged as error:
+            return TrialOutcome("diverged", str(error))
+        except Exception as error:  # a trial's failure costs this trial alone
+            if memory_is_short(error):
+                return TrialOutcome("out of memory", str(error) or type(error).__name__)
+            return TrialOutcome("failed", f"{type(error).__name__}: {error}", traceback.format_exc(limit=-12))
+        return TrialOutcome("ok", value=value)
+
+    def _fitted(self, job: TrialJob, report: Report) -> Generator:
+        if self._held is None or self._held[0] != _patients(job):
+            self._held = None  # one fold at a time: let go of the last one before the next is put there
+            put = device_fold_of(job, self.cohort, self.fingerprint, self.device)
+            self._held = (_patients(job), put, put.checksum())
+        _, held, checksum = self._held
+        try:
+            return fitted(job, held.train, held.validation, self.budget, report, self.pruned)
+        finally:
+            if held.checksum() != checksum:
+                self._held = None
+                self._panels.clear()
+                self.cohort = load_cohort(self.cohort.name)
+                raise WroteToInputs(f"{job.entry.name} wrote to its inputs; copy tensors before changing them")
+
+    def _panel(self, job: TrialJob) -> ValidationPanel:
+        patients = _patients(job)
+        if patients not in self._panels:
+            fold = Fold(job.track, job.index, job.train, job.validation, ())
+            seen = seen_by(job, self.cohort)
+            self._panels[patients] = ValidationPanel.of(seen, fold, self.device, self.fingerprint)
+        return self._panels[patients]
+
+
+def _patients(job: TrialJob) -> tuple[str, ...]:
+    return (*job.train, "", *job.validation)
+
+
+def seen_by(job: TrialJob, cohort: Cohort) -> Cohort:
+    """The cohort without everyone whom a trial must not see."""
+    return cohort.take(np.sort(rows_of(cohort, job.train + job.validation)))
+
+
+def device_fold_of(job: TrialJob, cohort: Cohort, fingerprint: str, device: torch.device) -> DeviceFold:
+    """Splits of a trial; expression, labels, text and patches of nobody else are in them."""
+    fold = Fold(job.track, job.index, job.train, job.validation, ())
+    return put_on_device(seen_by(job, cohort), fold, device, fingerprint=fingerprint)
+
+
+def fitted(
+    job: TrialJob,
+    train: Split,
+    validation: Split,
+    budget: Budget,
+    report: Report,
+    pruned: Callable[[float], bool],
+) -> Generator:
+    """The trial's generator, fitted.
+
+    Args:
+        pruned: asked once, with the common validation score at the first checkpoint at or after a third of the steps.
+
+    Raises:
+        Pruned: the answer was yes.
+        Diverged: the training left the finite numbers or collapsed.
+    """
+    cls = job.entry.load()
+    generator = cls(cls.Settings.model_validate(dict(job.settings), strict=False))
+    asked = False
+
+    def progress(step: int, steps: int, **values: float) -> None:
+        nonlocal asked
+        report("fit", step, steps, values)
+        score = values.get("validation_score")
+        if score is not None and not asked and steps <= 3 * step < 3 * steps and math.isfinite(score):
+            asked = True
+            if pruned(score):
+                raise Pruned
+
+    generator.fit(train, validation, budget=budget, seed=job.seed, progress=progress)
+    return generator
+
+
+def kept_validation_score(generator: Generator, name: str) -> float:
+    """The common validation score of the state that a fit kept; lower is better.
+
+    Raises:
+        Diverged: a score is not finite.
+        ValueError: the generator reports no validation score.
+    """
+    scores = generator.report.curves.get("validation_score")
+    if not scores:
+        raise ValueError(f"{name} reports no validation score (report.curves), so it cannot be tuned")
+    if not all(map(math.isfinite, scores)):
+        raise Diverged("a validation score is not finite")
+    return float(generator.report.facts.get("kept_validation_score", min(scores)))

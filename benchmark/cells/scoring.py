@@ -1,0 +1,105 @@
+"""The second stage of a cell: score kept rows against the real fold."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gexbench.benchmark.cells.training import Clock, Report
+from gexbench.metrics.catalogue.specification import Panel
+from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.device_fold import rows_of
+from gexbench.tasks.cohorts.folds import FOLD_SEED, Fold, equal_size_rows
+from gexbench.tasks.panel.gene_sets import GeneSets
+from gexbench.tasks.panel.panel import PanelResult, PreparedFold, RealFold, SyntheticFold, evaluate, prepare
+from gexbench.tasks.seeds import derive_seed, hash_order
+
+
+def real_fold(cohort: Cohort, fold: Fold) -> RealFold:
+    """The real side of a fold as arrays for the metric panel."""
+    rows = {part: rows_of(cohort, getattr(fold, part)) for part in ("train", "validation", "test")}
+    labels = {}
+    for column in cohort.label_columns:
+        names = cohort.labels(column)
+        labels[column] = (names[rows["train"]], names[rows["validation"]], names[rows["test"]])
+    finest = cohort.finest_label
+    return RealFold(
+        genes=cohort.genes,
+        train=cohort.expression[rows["train"]],
+        validation=cohort.expression[rows["validation"]],
+        test=cohort.expression[rows["test"]],
+        train_ids=cohort.samples[rows["train"]],
+        validation_ids=cohort.samples[rows["validation"]],
+        test_ids=cohort.samples[rows["test"]],
+        labels=labels,
+        finest=finest,
+        left_out={column: cohort.small_classes(column) for column in cohort.label_columns},
+        set_rows=equal_size_rows(fold, labels[finest][2], labels[finest][1]),
+        floor=cohort.unit.floor,
+        test_groups=_patients(cohort)[rows["test"]],
+        test_clusters=_clusters(cohort, fold)[rows["test"]],
+        exchangeable={"random": True, "site": False}.get(fold.track),
+    )
+
+
+def _patients(cohort: Cohort) -> NDArray[np.str_]:
+    """Patient of every sample, shape (n,), each named by its first sample."""
+    _, first, codes = np.unique(cohort.groups, return_index=True, return_inverse=True)
+    return np.asarray(cohort.samples[first[codes]])
+
+
+def _clusters(cohort: Cohort, fold: Fold) -> NDArray[np.str_]:
+    """Cluster of every sample, shape (n,): its site, else its patient.
+
+    A site has one name in all folds, whose patients a bootstrap then draws together. Records hold no patient's name:
+    patients are counted in an order of their hashed names, within the fold.
+    """
+    if cohort.site_column is not None:
+        return cohort.labels(cohort.site_column)
+    _, codes = np.unique(cohort.groups, return_inverse=True)
+    ranks = np.empty(codes.max() + 1, dtype=np.intp)
+    ranks[hash_order(FOLD_SEED, np.unique(cohort.groups))] = np.arange(len(ranks))
+    return np.array([f"{fold.index}.{rank}" for rank in ranks[codes]])
+
+
+def prepare_fold(
+    cohort: Cohort,
+    fold: Fold,
+    fingerprint: str,
+    cached: Mapping[str, Any] | None = None,
+    panel: Panel = "core",
+    gene_sets: GeneSets | None = None,
+) -> PreparedFold:
+    """Work shared by all generators of a fold, for a panel; `cached` is the stored part of an earlier preparation."""
+    seed = derive_seed(cohort=fingerprint, fold=f"{fold.track}/{fold.index}", purpose="score")
+    return prepare(real_fold(cohort, fold), seed=seed, cached=cached, panel=panel, gene_sets=gene_sets)
+
+
+def score(
+    prepared: PreparedFold, arrays: Mapping[str, NDArray[Any]], panel: str, conditional: bool, report: Report
+) -> tuple[PanelResult, dict[str, float]]:
+    """Scores of kept rows, and the wall and CPU seconds they took.
+
+    Raises:
+        ValueError: kept rows that belong to other patients than the fold's.
+    """
+    for part, ids in (("test", prepared.fold.test_ids), ("train", prepared.fold.train_ids)):
+        if not np.array_equal(arrays[f"{part}_ids"], ids):
+            raise ValueError(f"kept rows '{part}' belong to other patients than the fold's")
+    clock = Clock()
+    synthetic = SyntheticFold(
+        test=arrays["test"],
+        train=arrays["train"],
+        paired=arrays.get("paired"),
+        privacy=arrays.get("privacy"),
+        privacy_ids=arrays.get("privacy_ids"),
+        fitted_ids=arrays.get("fitted_ids"),
+    )
+
+    def progress(step: int, steps: int) -> None:
+        report("score", step, steps, {})
+
+    result = evaluate(prepared, synthetic, panel=panel, conditional=conditional, progress=progress)
+    wall, cpu = clock.lap()
+    return result, {"wall": wall, "cpu": cpu}

@@ -1,0 +1,190 @@
+"""The first stage of a cell: train a generator and keep the rows it samples."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gexbench.benchmark.cells.training_log import BadLog, jsonable, log_table
+from gexbench.benchmark.machine import environment
+from gexbench.benchmark.sweeps.sweep import Cell
+from gexbench.models.contract import Budget, Diverged, Generator, Samples
+from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.device_fold import DeviceFold
+from gexbench.tasks.seeds import derive_seed, hash_order
+
+PAIRED_DRAWS = 19
+"""The 2nd and 18th order statistics of 19 draws enclose exactly 80 %."""
+
+Report = Callable[[str, int, int, dict[str, float]], None]
+"""Called with the phase, a step, the number of steps and floats to show."""
+
+
+class BadSamples(Exception):
+    """What a generator returned breaks the contract; names the culprit and the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedCell:
+    """Rows and facts of a trained cell.
+
+    Attributes:
+        arrays: `test` (n_test, genes) and `train` (n_train, genes) float32; `paired` (n_test, 19, genes)
+            float16 (float32 where float16 overflows); `privacy` (members + non-members, genes) float32; and their ids.
+        facts: JSON-able facts for the record.
+        generator: the fitted generator.
+        log: its training log as parquet, None when it keeps none.
+    """
+
+    arrays: dict[str, NDArray[Any]]
+    facts: dict[str, Any]
+    generator: Generator
+    log: bytes | None
+
+
+def seeds_of(cell: Cell, fingerprint: str) -> dict[str, int]:
+    """Seeds of the cell's purposes, from the cohort, the fold, the generator and the repeat."""
+    return {
+        purpose: derive_seed(
+            cohort=fingerprint,
+            fold=f"{cell.fold.track}/{cell.fold.index}",
+            generator=cell.entry.name,
+            repeat=cell.repeat,
+            purpose=purpose,
+            **({} if cell.train_fraction == 1.0 else {"train_fraction": f"{cell.train_fraction:g}"}),
+        )
+        for purpose in ("fit", "test", "train", "paired", "privacy")
+    }
+
+
+def train_and_sample(
+    cell: Cell, fold: DeviceFold, budget: Budget, report: Report, shown: list[dict[str, float]] | None = None
+) -> TrainedCell:
+    """Fit the cell's generator on its fold and sample the rows that later stages need.
+
+    Args:
+        shown: receives what the training shows of its progress, which is all that is left of one that diverges.
+
+    Raises:
+        Unavailable: the generator cannot work on this cohort.
+        BadSamples, Diverged: what it returned cannot be scored.
+    """
+    cls = cell.entry.load()
+    generator = cls(cls.Settings.model_validate(dict(cell.settings), strict=False))
+    seeds = seeds_of(cell, fold.train.cohort.fingerprint)
+    clock = Clock()
+
+    def progress(step: int, steps: int, **values: float) -> None:
+        report("fit", step, steps, values)
+        if shown is not None and values:
+            shown.append({"step": float(step), **values})
+
+    generator.fit(fold.train, fold.validation, budget=budget, seed=seeds["fit"], progress=progress)
+    times = {"fit": clock.lap()}
+    arrays: dict[str, NDArray[Any]] = {}
+    requests = sample_requests(fold)
+    for number, (name, (conditions, draws)) in enumerate(requests.items()):
+        report("sample", number, len(requests), {})
+        samples = generator.sample(conditions, draws, seed=seeds[name])
+        rows = checked_samples(samples, conditions, draws, fold.train.genes, cell.entry.name)
+        shaped = compact(rows.reshape(len(conditions), draws, -1)) if draws > 1 else rows
+        arrays[name], arrays[f"{name}_ids"] = shaped, conditions.ids
+    times["sample"] = clock.lap()
+    fitted = fold.train.conditions.ids
+    if cell.train_fraction != 1.0:
+        arrays["fitted_ids"] = fitted
+    facts = {
+        "fitted": len(fitted),
+        "source_hash": environment.source_hash(cell.entry.target, cell.entry.file),
+        "trained_by": environment.suite(),
+        "seeds": seeds,
+        "times_s": {phase: wall for phase, (wall, _) in times.items()},
+        "cpu_times_s": {phase: cpu for phase, (_, cpu) in times.items()},
+        "curves": jsonable(generator.report.curves),
+        "facts": jsonable(generator.report.facts),
+        "warnings": list(generator.report.warnings),
+    }
+    log = None
+    try:
+        log = log_table(generator.report.log)
+    except BadLog as error:
+        facts["warnings"].append(f"the training log is not kept: {error}")
+    return TrainedCell(arrays, facts, generator, log)
+
+
+def sample_requests(fold: DeviceFold) -> dict[str, tuple[Conditions, int]]:
+    """What is sampled of every generator: name → conditions and draws per condition.
+
+    `train`: all the fold's training patients, also of a generator that was fitted on a share of them. `privacy`: per
+    class as many patients of the fit (members) as test patients, in hashed order, then all test patients
+    (non-members).
+    """
+    train, test = fold.train.conditions, fold.test_conditions
+    order = torch.from_numpy(hash_order(0, train.ids)).to(train.device)
+    members = []
+    for code in range(len(train.classes[train.label_columns[0]])):
+        of_class = order[train.finest[order] == code]
+        members.append(of_class[: int((test.finest == code).sum())])
+    everyone = torch.cat([train.rows[torch.cat(members)], test.rows])
+    privacy = Conditions(
+        ids=np.concatenate([train.ids[torch.cat(members).cpu().numpy()], test.ids]),
+        label_columns=train.label_columns,
+        classes=train.classes,
+        labels=torch.cat([train.labels[torch.cat(members)], test.labels]),
+        text=train.text,
+        patches=train.patches,
+        rows=everyone,
+    )
+    return {
+        "test": (test, 1),
+        "train": (fold.train_conditions, 1),
+        "paired": (test, PAIRED_DRAWS),
+        "privacy": (privacy, 1),
+    }
+
+
+def checked_samples(
+    samples: Samples, conditions: Conditions, draws: int, genes: tuple[str, ...], name: str
+) -> NDArray[np.float32]:
+    """The rows of `samples`, when they are what the contract asks for.
+
+    Raises:
+        BadSamples: another type, shape, gene order or row order.
+        Diverged: values that are not finite.
+    """
+    if not isinstance(samples, Samples):
+        raise BadSamples(f"{name}.sample returned {type(samples).__name__}; return gexbench.models.contract.Samples")
+    expected = (len(conditions) * draws, len(genes))
+    if samples.expression.shape != expected:
+        raise BadSamples(f"{name}.sample returned rows of shape {samples.expression.shape}; expected {expected}")
+    if tuple(samples.genes) != genes:
+        raise BadSamples(f"{name}.sample returned other gene names; return the genes of the training split in order")
+    if not np.array_equal(np.asarray(samples.ids, dtype=str), np.repeat(conditions.ids, draws)):
+        raise BadSamples(f"{name}.sample returned other ids; give each row the id of its condition, in order")
+    bad = int((~np.isfinite(samples.expression)).sum())
+    if bad:
+        raise Diverged(f"{name} returned {bad} values that are not finite")
+    return samples.expression
+
+
+def compact(rows: NDArray[np.float32]) -> NDArray[np.float16] | NDArray[np.float32]:
+    """Rows as float16, or as they are when a value lies beyond float16's range (counts do)."""
+    return rows.astype(np.float16) if np.abs(rows).max(initial=0.0) < np.finfo(np.float16).max else rows
+
+
+class Clock:
+    """Wall and CPU seconds of this process between laps."""
+
+    def __init__(self) -> None:
+        self._start = (time.perf_counter(), time.process_time())
+
+    def lap(self) -> tuple[float, float]:
+        """Seconds (wall, CPU) since the last lap."""
+        now = (time.perf_counter(), time.process_time())
+        spent = (now[0] - self._start[0], now[1] - self._start[1])
+        self._start = now
+        return spent

@@ -1,0 +1,115 @@
+"""The overall score of the panel core on a fold's validation patients: what a tuning is judged by.
+
+The common validation score (an energy distance) tells good settings from bad ones while a fit goes on, but not the
+best from the second best: at the top of a leaderboard generators differ in supports, correlations and what a boosted
+detector sees. So finished trials are judged as rows of the table are, with the validation patients in the place of the
+test patients and training patients in the place of the real rows that set the ceiling.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gexbench.benchmark.cells.scoring import prepare_fold
+from gexbench.benchmark.cells.training import checked_samples
+from gexbench.leaderboards.comparing.selection import CEILING, FLOORS
+from gexbench.metrics.catalogue.scores import References, cell_score, undiscriminating
+from gexbench.models import registry
+from gexbench.models.contract import Budget, Generator
+from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
+from gexbench.tasks.cohorts.folds import Fold
+from gexbench.tasks.panel.panel import PreparedFold, SyntheticFold, evaluate
+from gexbench.tasks.seeds import derive_seed, hash_order
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ValidationPanel:
+    """One fold, ready to judge generators that were fitted on its training and validation patients.
+
+    Attributes:
+        prepared: the panel with the validation patients as its test patients; training rows are withheld.
+        references: floors and ceilings there.
+        left_out: metrics that do not discriminate there.
+        train, validation: conditions of these patients, on the device.
+    """
+
+    prepared: PreparedFold
+    references: References
+    left_out: frozenset[str]
+    train: Conditions
+    validation: Conditions
+
+    @classmethod
+    def of(cls, cohort: Cohort, fold: Fold, device: torch.device | str, fingerprint: str) -> "ValidationPanel":
+        """The panel of a fold; test patients of the fold need not be in the cohort, and are not looked at.
+
+        Raises:
+            ValueError: no metric discriminates on these patients.
+        """
+        inner = Fold(fold.track, fold.index, fold.train, _as_many_training_patients(cohort, fold), fold.validation)
+        held = put_on_device(cohort, inner, device, fingerprint=fingerprint)
+        prepared = replace(prepare_fold(cohort, inner, fingerprint), training=None)
+        real, shuffle, mean = (_reference_values(name, held, prepared) for name in (CEILING, *FLOORS))
+        stated = prepared.reference_values
+        references = References(real, shuffle, mean, trtr=stated["trtr"], majority=stated["majority"])
+        return cls(prepared, references, undiscriminating([references]), held.train.conditions, held.test_conditions)
+
+    def overall(self, generator: Generator, conditional: bool, seed: int) -> float:
+        """Overall score of a fitted generator's rows in [0, 1], higher is better; paired draws are not asked for.
+
+        Args:
+            conditional: whether its rows depend on labels (`evaluate`).
+            seed: of the rows.
+
+        Raises:
+            BadSamples, Diverged: what it returned cannot be scored.
+        """
+        values = _values(generator, self.validation, self.train, self.prepared, conditional, seed)
+        return cell_score(values, self.references, left_out=self.left_out).overall
+
+
+def _as_many_training_patients(cohort: Cohort, fold: Fold) -> tuple[str, ...]:
+    """Per class as many training patients as validation patients (all of a smaller class), in hashed order."""
+    label = dict(zip(cohort.samples.tolist(), cohort.labels(cohort.finest_label).tolist(), strict=True))
+    names = np.asarray(fold.train, dtype=str)
+    names = names[hash_order(0, names)]
+    classes = np.asarray([label[name] for name in names.tolist()])
+    wanted, counts = np.unique([label[name] for name in fold.validation], return_counts=True)
+    chosen: list[NDArray[np.str_]] = [
+        names[classes == one][:count] for one, count in zip(wanted.tolist(), counts.tolist(), strict=True)
+    ]
+    return tuple(np.concatenate(chosen).tolist())
+
+
+def _reference_values(name: str, held: DeviceFold, prepared: PreparedFold) -> dict[str, float | None]:
+    entry = registry()[name]
+    generator = entry.load()(entry.load().Settings())
+    seed = derive_seed(fold=f"{held.fold.track}/{held.fold.index}", generator=name, purpose="tune")
+    generator.fit(held.train, held.validation, budget=Budget("quick"), seed=seed, progress=lambda *_, **__: None)
+    return _values(generator, held.test_conditions, held.train.conditions, prepared, False, seed)
+
+
+def _values(
+    generator: Generator,
+    validation: Conditions,
+    train: Conditions,
+    prepared: PreparedFold,
+    conditional: bool,
+    seed: int,
+) -> dict[str, float | None]:
+    """Values of the core panel by key. Rows of training patients are asked for only where a task trains on them."""
+    genes, name = prepared.fold.genes, type(generator).__name__
+    rows: Mapping[str, NDArray[np.float32]] = {
+        part: checked_samples(
+            generator.sample(conditions, 1, seed=derive_seed(seed=seed, purpose=part)), conditions, 1, genes, name
+        )
+        for part, conditions in {"test": validation, **({"train": train} if conditional else {})}.items()
+    }
+    synthetic = SyntheticFold(rows["test"], rows.get("train", prepared.fold.train), paired=None)
+    result = evaluate(prepared, synthetic, panel="core", conditional=conditional)
+    return {key: found.value for key, found in result.values.items()}

@@ -1,0 +1,1 @@
+"""`gexbench cohort …`: one module per verb."""

@@ -1,0 +1,1 @@
+"""Software, hardware, memory and processes of the machine, and how commands end."""

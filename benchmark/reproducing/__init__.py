@@ -1,0 +1,1 @@
+"""A cell run again from its record, and rows from kept models."""

@@ -1,0 +1,86 @@
+"""Synthetic cohorts as files: .h5ad, .parquet and .csv, each with its provenance, written whole or not at all."""
+
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from gexbench.benchmark.reproducing.release import Synthetic
+from gexbench.tasks.errors import InputError
+from gexbench.tasks.files.atomic import write_text
+
+PROVENANCE = "gexbench"
+"""Key of `uns` (.h5ad) and of the schema's metadata (.parquet) with the provenance as JSON text."""
+
+
+def write_synthetic(synthetic: Synthetic, path: Path) -> tuple[Path, ...]:
+    """Write a synthetic cohort; the files that were made.
+
+    .h5ad: X, obs (sample, draw, labels), var, `uns["gexbench"]`, `uns["unit"]`. .parquet and .csv: one row per
+    profile (index: its name), genes, and the label columns behind them; a .csv has its provenance in a
+    JSON file beside it.
+    """
+    names = synthetic.patients["sample"].astype(str) + "-synthetic-" + synthetic.patients["draw"].astype(str)
+    provenance = json.dumps(synthetic.provenance, sort_keys=True, allow_nan=False)
+    if path.suffix == ".h5ad":
+        _whole(path, lambda target: _write_h5ad(synthetic, names, provenance, target))
+        return (path,)
+    frame = pd.DataFrame(synthetic.expression, index=pd.Index(names, name="sample"), columns=list(synthetic.genes))
+    labels = synthetic.patients.drop(columns=["sample", "draw"]).set_axis(frame.index, axis=0)
+    frame = frame.join(labels)
+    if path.suffix == ".parquet":
+        _whole(path, lambda target: _write_parquet(frame, provenance, target))
+        return (path,)
+    beside = path.with_name(f"{path.name}.provenance.json")
+    _whole(path, lambda target: frame.to_csv(target))
+    write_text(beside, provenance + "\n")
+    return path, beside
+
+
+def check_target(path: Path) -> None:
+    """Refuse a file that cannot be written to.
+
+    Raises:
+        InputError: an unknown ending, no such folder, a file that is there already.
+    """
+    if path.suffix not in (".h5ad", ".parquet", ".csv"):
+        raise InputError(f"--out {path.name}: synthetic cohorts are written as .h5ad, .parquet or .csv")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"--out {path}: there is no folder {path.parent}; make it first")
+    if path.exists():
+        raise InputError(f"--out {path}: exists; give another name, or take it away first")
+
+
+def _write_h5ad(synthetic: Synthetic, names: pd.Series, provenance: str, target: Path) -> None:
+    import anndata
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        anndata.AnnData(
+            X=synthetic.expression,
+            obs=synthetic.patients.set_axis(pd.Index(names.to_numpy(dtype=str)), axis=0),
+            var=pd.DataFrame(index=list(synthetic.genes)),
+            uns={PROVENANCE: provenance, "unit": synthetic.provenance["unit"], "synthetic": True},
+        ).write_h5ad(target)
+
+
+def _write_parquet(frame: pd.DataFrame, provenance: str, target: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(frame)
+    metadata = {**(table.schema.metadata or {}), PROVENANCE.encode(): provenance.encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), target)
+
+
+def _whole(path: Path, write: Callable[[Path], None]) -> None:
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.absolute().parent) as folder:
+        written = Path(folder) / path.name
+        write(written)
+        with written.open("rb") as file:
+            os.fsync(file.fileno())
+        written.replace(path)

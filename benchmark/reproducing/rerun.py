@@ -1,0 +1,181 @@
+"""Running the cell of a record again: the same cohort, fold, settings and seed, with nothing taken from a store."""
+
+import json
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gexbench.benchmark.running.progress import Display
+from gexbench.benchmark.running.runner import Runner
+from gexbench.benchmark.sweeps.gene_sets import with_gene_sets
+from gexbench.benchmark.sweeps.seed_counts import MOST_SEEDS
+from gexbench.benchmark.sweeps.sweep import Plan, Sweep, plan
+from gexbench.leaderboards.records.records import Record, RecordError, read_record
+from gexbench.models.registry import Entry, Registry
+from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.data_directory import load_cohort
+from gexbench.tasks.errors import InputError
+
+LONGEST_S = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """A record's cell as a plan of one.
+
+    Attributes:
+        record: the record.
+        plan: with the one cell.
+        cohort: on which it runs.
+    """
+
+    record: Record
+    plan: Plan
+    cohort: Cohort
+
+    @property
+    def same_key(self) -> bool:
+        """Whether this suite gives the cell the record's key; a setting added since changes it."""
+        keys = self.record.content.get("keys")
+        return isinstance(keys, dict) and keys.get("rows") == self.plan.cells[0].train_key
+
+    def run(self, results: Path, display: Display) -> Record | None:
+        """Train, sample and score in a folder of its own under `results`, which is removed; None when stopped."""
+        try:
+            results.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{results}: cannot be made ({error.strerror}); choose another --results") from None
+        with tempfile.TemporaryDirectory(prefix=".rerun-", dir=results) as place:
+            runner = Runner(self.plan, self.cohort, Path(place), "rerun")
+            if runner.run(1, display).stopped:
+                return None
+            (path,) = (runner.folder / "records").glob("*.json")
+            return read_record(path)
+
+
+def rerun_of(record: Record, entries: Registry, folds_file: Path | None = None, gene_sets: Path | None = None) -> Rerun:
+    """The plan that runs a record's cell again.
+
+    Args:
+        record: in state ok.
+        entries: the registered generators, and the local one where the record is of one.
+        folds_file: of the track `custom`.
+        gene_sets: the file of the pathway metrics' sets, where the record states one.
+
+    Raises:
+        InputError: another cohort, fold, generator version, file or gene sets than the record's, and whatever a sweep
+            would refuse.
+    """
+    if record.state != "ok":
+        raise InputError(f"{record.place}: its cell ended as {record.state}; only finished cells can be reproduced")
+    if record.repeat >= MOST_SEEDS:
+        raise InputError(f"{record.place}: repeat {record.repeat}; seeds below {MOST_SEEDS} can be reproduced")
+    content, generator = record.content, record.content["generator"]
+    entry = _entry(record, entries)
+    sweep = _sweep(record, _settings(record, entry))
+    cohort = load_cohort(sweep.cohort)
+    fingerprint = cohort.fingerprint()
+    if fingerprint != content["cohort"]["fingerprint"]:
+        raise InputError(
+            f"{record.place}: cohort {sweep.cohort!r} here has the fingerprint {fingerprint[:12]}…, the record's "
+            f"{content['cohort']['fingerprint'][:12]}…; build the cohort from the same files"
+        )
+    sweep, sets = with_gene_sets(sweep, gene_sets, cohort.genes)
+    stated = content.get("gene_sets")
+    if (
+        sweep.panel != "core"
+        and (None if sweep.gene_sets is None else sweep.gene_sets.model_dump(mode="json")) != stated
+    ):
+        raise InputError(f"{record.place}: --gene-sets is not the file of the record ({(stated or {}).get('name')})")
+    made = plan(sweep, Registry((entry,)), cohort, fingerprint, folds_file)
+    (fold,) = made.folds
+    if fold.hash() != content["fold"]["hash"]:
+        raise InputError(f"{record.place}: fold {fold.index} here holds other patients than the record's; ids differ")
+    cells = [c for c in made.cells if c.repeat == record.repeat and c.train_fraction == record.train_fraction]
+    if len(cells) != 1:
+        raise InputError(f"{record.place}: {generator['name']} has no such cell in this suite")
+    return Rerun(record, replace(made, cells=tuple(cells), gene_sets=sets), cohort)
+
+
+def records_beside(path: Path) -> list[Record]:
+    """The records in the folder of a record; files that are none are passed over."""
+    found = []
+    for other in sorted(path.parent.glob("*.json")):
+        try:
+            found.append(read_record(other))
+        except RecordError:
+            continue
+    return found
+
+
+def given_record(path: Path) -> Record:
+    """The record at `path`.
+
+    Raises:
+        InputError: no such file, or no record.
+    """
+    try:
+        return read_record(path)
+    except RecordError as error:
+        raise InputError(error.problems) from None
+
+
+def _entry(record: Record, entries: Registry) -> Entry:
+    generator = record.content["generator"]
+    entry = entries[str(generator["name"])]
+    stated = generator.get("file")
+    if stated and (entry.file is None or entry.file.sha256 != stated["sha256"]):
+        raise InputError(
+            f"{record.place}: of the file {stated['name']} (SHA-256 {stated['sha256'][:12]}…); "
+            f"give the same file: --generator {stated['name']}:{stated['class']}"
+        )
+    if not stated and entry.local:
+        raise InputError(
+            f"{record.place}: of the registered generator {entry.name}, not of a file; leave --generator out"
+        )
+    if entry.unavailable:
+        raise InputError(f"{entry.name} {entry.unavailable}")
+    return entry
+
+
+def _settings(record: Record, entry: Entry) -> dict[str, Any]:
+    generator = record.content["generator"]
+    cls = entry.settings_class()
+    if cls.version != generator["version"]:
+        raise InputError(
+            f"{record.place}: made by {entry.name} version {generator['version']}, this suite has version "
+            f"{cls.version}, whose numbers differ; use the suite's commit that the record states"
+        )
+    try:
+        return cls.model_validate_json(json.dumps(generator["settings"])).model_dump()
+    except ValidationError as error:
+        places = ", ".join(".".join(map(str, item["loc"])) for item in error.errors())
+        raise InputError(
+            f"{record.place}: settings that {entry.name} does not take here: {places}; "
+            "use the suite's commit that the record states"
+        ) from None
+
+
+def _sweep(record: Record, settings: dict[str, Any]) -> Sweep:
+    content = record.content
+    name, share = content["generator"]["name"], record.train_fraction
+    values = {
+        "cohort": content["cohort"]["name"],
+        "track": content["fold"]["track"],
+        "folds": (record.fold,),
+        "repeats": record.repeat + 1,
+        "generators": (name,),
+        "settings": {name: settings},
+        "train_fractions": () if share == 1.0 else (share,),
+        "gene_sets": content.get("gene_sets"),
+        "time_limit_s": LONGEST_S,
+        **{field: content[field] for field in ("budget", "panel", "threads", "device")},
+    }
+    try:
+        return Sweep.model_validate(values)
+    except ValidationError as error:
+        places = [f"{'.'.join(map(str, item['loc']))} = {item['input']!r}: {item['msg']}" for item in error.errors()]
+        raise InputError([f"{record.place}: {place}" for place in places]) from None

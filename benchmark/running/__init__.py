@@ -1,0 +1,1 @@
+"""Running a plan: order, workers, devices, isolation, progress, Ray."""

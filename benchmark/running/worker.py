@@ -1,0 +1,117 @@
+"""Main functions of worker processes."""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from gexbench.benchmark.machine.processes import end_children, lead_group
+from gexbench.benchmark.running.forked import Report, forked, throttled
+from gexbench.benchmark.sweeps.tuned import ObjectiveName
+
+
+def enter(
+    connection: Connection,
+    output: Connection,
+    environment: dict[str, str],
+    serve: Callable[..., None],
+    arguments: tuple[Any, ...],
+) -> None:
+    """First function of every worker process: in a group of its own, with its output in a pipe, run `serve`.
+
+    Args:
+        connection: to the pool, passed on.
+        output: writing end of the pipe for standard output and error, also of what the worker starts.
+        environment: of the pool's process; a fork server's may be older.
+        serve, arguments: the worker's main function and what it gets besides the connection.
+    """
+    os.environ.clear()
+    os.environ.update(environment, CUBLAS_WORKSPACE_CONFIG=":4096:8")
+    lead_group()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        os.dup2(output.fileno(), stream.fileno())
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+    output.close()
+    serve(connection, *arguments)
+
+
+def serve(
+    connection: Connection, plan: Any, results: Path, keep_models: bool, fork: bool, cohort: Path | None = None
+) -> None:
+    """Do the jobs of a sweep that come over `connection` until it closes.
+
+    With `fork` every training runs in a forked copy of the worker, which holds the data and never trains itself:
+    neither a generator's mischief nor the threads of automatic differentiation can then reach another cell. `cohort`
+    is the folder that the data are read from, None for the cohort of this machine with the plan's name.
+    """
+    from gexbench.benchmark.cells.workspace import Workspace
+
+    workspace = Workspace(plan, results, keep_models, cohort)
+
+    def do(job: Any, report: Report) -> Any:
+        if not fork or job.kind != "train":
+            return workspace.do(job, report)
+        with contextlib.suppress(Exception):  # the copy meets it again, and tells
+            workspace.hold(job)
+        return forked(lambda progress: workspace.do(job, progress), report)
+
+    work(connection, do)
+
+
+def serve_trials(
+    connection: Connection,
+    cohort: str,
+    fingerprint: str,
+    budget: str,
+    device: str,
+    threads: int,
+    objective: ObjectiveName,
+) -> None:
+    """Do the trials of a tuning that come over `connection` until it closes.
+
+    Sends ("ask", validation score) once per trial, and reads back whether the trial is to be pruned.
+    """
+    from gexbench.benchmark.cells.objective import Objective
+
+    def pruned(score: float) -> bool:
+        try:
+            connection.send(("ask", score))
+            return bool(connection.recv())
+        except (EOFError, OSError):
+            os._exit(1)
+
+    work(connection, Objective(cohort, fingerprint, budget, device, threads, objective, pruned).do)
+
+
+def work(connection: Connection, do: Callable[[Any, Report], Any]) -> None:
+    """Do the jobs that come over `connection` until it closes; the process ends by itself when the parent is gone.
+
+    Sends ("ready",), ("progress", phase, step, steps, values) and ("done", Outcome).
+    """
+    connection.send(("ready",))
+
+    def send(phase: str, step: int, steps: int, values: dict[str, float]) -> None:
+        try:
+            connection.send(("progress", phase, step, steps, values))
+        except OSError:
+            os._exit(1)
+
+    report = throttled(send)
+    while True:
+        try:
+            job = connection.recv()
+        except (EOFError, OSError):
+            return
+        outcome = do(job, report)
+        end_children()
+        sys.stdout.flush()
+        try:
+            connection.send(("done", outcome))
+        except OSError:
+            return

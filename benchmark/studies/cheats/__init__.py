@@ -1,0 +1,1 @@
+"""The study "What each metric sees": rows that cheat, measured."""

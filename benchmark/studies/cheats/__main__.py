@@ -1,0 +1,3 @@
+from gexbench.benchmark.studies.cheats.command import main
+
+main()

@@ -1,0 +1,1 @@
+"""What to run: specifications, sweeps, cells and their content keys."""

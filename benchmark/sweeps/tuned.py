@@ -1,0 +1,224 @@
+"""Tuning files: settings found per generator and fold, and how a sweep takes them; imports no torch and no optuna."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gexbench.tasks.cohorts.folds import Fold
+from gexbench.tasks.errors import InputError
+
+TUNED = "tuned"
+"""The word after `--settings`, and the name of the rows' variant."""
+
+
+ObjectiveName = Literal["overall score", "validation score"]
+"""What a finished trial is judged by: 1 - overall score of the panel core on the validation patients, or the common
+validation score of the state that its fit kept. Lower is better in both."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class TrialCounts(_Strict):
+    """Trials of a fold by how they ended."""
+
+    complete: int = Field(ge=0)
+    pruned: int = Field(ge=0)
+    failed: int = Field(ge=0)
+
+
+class TunedFold(_Strict):
+    """Settings found for one fold, from its training and validation patients.
+
+    Attributes:
+        settings: those that were searched, at their best.
+        validation_score: of these settings, by the objective; lower is better.
+        default_validation_score: of the default settings, which are trial 0; None when they failed.
+        trials: how many stand behind it.
+        objective: what the trials were judged by.
+    """
+
+    settings: Mapping[str, Any]
+    validation_score: float
+    default_validation_score: float | None
+    trials: TrialCounts
+    objective: ObjectiveName = "validation score"
+
+
+class Trial(_Strict):
+    """One trial: its settings, its validation score (None when pruned or failed) and why it failed."""
+
+    state: Literal["complete", "pruned", "failed"]
+    settings: Mapping[str, Any]
+    validation_score: float | None
+    reason: str | None = None
+
+
+class FoldTuning(TunedFold):
+    """A fold in a tuning file.
+
+    Attributes:
+        track, index: the fold's place, for readers; its key is the hash of its ids.
+        seed: of every trial's training.
+        search: the trials in their order.
+    """
+
+    track: str
+    index: int
+    seed: int
+    search: tuple[Trial, ...]
+
+    def found(self) -> TunedFold:
+        """What a sweep takes of it."""
+        return TunedFold(**{name: getattr(self, name) for name in TunedFold.model_fields})
+
+
+class GeneratorTuning(_Strict):
+    """A generator in a tuning file: its version and, by fold hash, what was found."""
+
+    version: str
+    folds: Mapping[str, FoldTuning]
+
+
+class TuningFile(_Strict):
+    """A whole tuning file.
+
+    Attributes:
+        cohort, fingerprint: the cohort that was tuned on.
+        budget, threads, device: of every trial.
+        optuna: its version.
+        generators: by registry key.
+    """
+
+    format: Literal[1] = 1
+    cohort: str
+    fingerprint: str
+    budget: str
+    threads: int
+    device: str
+    optuna: str
+    generators: Mapping[str, GeneratorTuning]
+
+
+class TunedSettings(_Strict):
+    """Tuned settings in the specification of a sweep.
+
+    Attributes:
+        sha256: of the tuning file's content.
+        generators: registry key → fold hash → what was found.
+    """
+
+    sha256: str
+    generators: Mapping[str, Mapping[str, TunedFold]]
+
+
+def objective_name(text: str) -> ObjectiveName:
+    """The objective that `--objective` names.
+
+    Raises:
+        InputError: it names none.
+    """
+    known = {name.replace(" ", "-"): name for name in get_args(ObjectiveName)}
+    if text not in known:
+        raise InputError(f"--objective {text!r}: give {' or '.join(known)}")
+    found: ObjectiveName = known[text]
+    return found
+
+
+def tuning_file(results: Path, name: str) -> Path:
+    """Where `gexbench tune` leaves the settings of a cohort and budget."""
+    return results / "tuning" / f"{name}.json"
+
+
+def split_options(pairs: Sequence[str]) -> tuple[list[str], str | None]:
+    """`--settings` options without `tuned` and `tuned:FILE`; and FILE, "" for the default file, None without one.
+
+    Raises:
+        InputError: several of them.
+    """
+    given = [pair for pair in pairs if pair == TUNED or pair.startswith(f"{TUNED}:")]
+    if len(given) > 1:
+        raise InputError(f"--settings: {', '.join(given)}: give one of them")
+    rest = [pair for pair in pairs if pair not in given]
+    return rest, given[0].partition(":")[2] if given else None
+
+
+def read_tuning_file(path: Path) -> TuningFile:
+    """The content of a tuning file.
+
+    Raises:
+        InputError: none there, damaged, or of another format.
+    """
+    try:
+        return TuningFile.model_validate_json(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"no tuned settings in {path}; make them with `gexbench tune`, or name a file") from None
+    except (OSError, ValidationError, ValueError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise InputError(
+            f"{path.name}: is no tuning file ({reason}); delete it, then `gexbench tune` writes it from its trials"
+        ) from None
+
+
+def tuned_settings(
+    path: Path,
+    *,
+    generators: Mapping[str, str],
+    cohort: str,
+    fingerprint: str,
+    budget: str,
+    folds: Iterable[Fold],
+) -> TunedSettings:
+    """The settings that a sweep takes from a tuning file.
+
+    Args:
+        generators: registry key → version of every generator of the sweep.
+        cohort, fingerprint, budget, folds: of the sweep.
+
+    Raises:
+        InputError: another cohort or budget; a generator's other version; folds without settings; no generator of
+            the sweep; all at once.
+    """
+    held = read_tuning_file(path)
+    problems = [
+        f"{path.name}: tuned on {what} {theirs}, this sweep is on {ours}"
+        for what, theirs, ours in (
+            ("cohort", held.cohort, cohort),
+            ("the data", held.fingerprint[:12], fingerprint[:12]),
+            ("budget", held.budget, budget),
+        )
+        if theirs != ours
+    ]
+    shared = [name for name in generators if name in held.generators]
+    if not shared:
+        problems.append(f"{path.name}: holds no generator of this sweep, only {', '.join(held.generators) or 'none'}")
+    taken: dict[str, dict[str, TunedFold]] = {}
+    wanted = list(folds)
+    for name in shared if not problems else ():
+        tuned = held.generators[name]
+        again = f"run `gexbench tune {name} --cohort {cohort} --budget {budget}"
+        if tuned.version != generators[name]:
+            problems.append(
+                f"{path.name}: {name} was tuned in version {tuned.version}, here is {generators[name]}; {again}`"
+            )
+            continue
+        missing = [fold for fold in wanted if fold.hash() not in tuned.folds]
+        if missing:
+            listed = ",".join(str(fold.index) for fold in missing)
+            track = "" if missing[0].track == "random" else f" --track {missing[0].track}"
+            problems.append(f"{path.name}: no settings of {name} for fold {listed}; {again}{track} --folds {listed}`")
+            continue
+        taken[name] = {fold.hash(): tuned.folds[fold.hash()].found() for fold in wanted}
+    if problems:
+        raise InputError(problems)
+    return TunedSettings(sha256=hashlib.sha256(path.read_bytes()).hexdigest(), generators=taken)
+
+
+def to_json(content: TuningFile) -> str:
+    """The text of a tuning file."""
+    return json.dumps(content.model_dump(mode="json"), indent=1, sort_keys=True, allow_nan=False) + "\n"

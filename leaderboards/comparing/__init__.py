@@ -1,0 +1,1 @@
+"""From records to ranks, intervals and comparisons."""

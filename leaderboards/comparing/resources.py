@@ -1,0 +1,36 @@
+"""What the cells of a table cost: seconds by phase and peak memory."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from gexbench.leaderboards.comparing.grid import Grid
+from gexbench.leaderboards.records.records import Record
+
+_PHASES = ("fit", "sample", "score")
+
+
+def resources_of(grid: Grid) -> pd.DataFrame:
+    """Cells, finished cells, mean CPU and wall seconds by phase and the largest peak memory, per generator.
+
+    Means and maxima are over finished cells; NaN where there is none.
+    """
+    cells = [np.flatnonzero(grid.generator == number) for number in range(len(grid.generators))]
+    finished = [[r for cell in mine if (r := grid.records[cell]) is not None and r.state == "ok"] for mine in cells]
+    columns: dict[str, list[object]] = {
+        "generator": list(grid.generators),
+        "cells": [len(mine) for mine in cells],
+        "cells_ok": [len(mine) for mine in finished],
+    }
+    for phase in _PHASES:
+        for kind, field in (("cpu", "cpu_times_s"), ("wall", "times_s")):
+            columns[f"{phase}_{kind}_s"] = [_summary(mine, field, phase, np.mean) for mine in finished]
+    for side in ("host", "device"):
+        columns[f"peak_{side}_memory_bytes"] = [_summary(mine, "peak_memory_bytes", side, np.max) for mine in finished]
+    return pd.DataFrame(columns)
+
+
+def _summary(records: list[Record], field: str, key: str, summarise: Callable[[list[float]], float]) -> float:
+    found = [float(value) for record in records if (value := record.content[field].get(key)) is not None]
+    return float(summarise(found)) if found else float("nan")

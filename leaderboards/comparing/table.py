@@ -1,0 +1,300 @@
+"""The leaderboard as frames: a pure function of records."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gexbench.leaderboards.comparing.ablation import ablations
+from gexbench.leaderboards.comparing.anchors import anchor_rows
+from gexbench.leaderboards.comparing.bootstrap import patient_comparisons
+from gexbench.leaderboards.comparing.copies import COPIES, COPY_METRICS, worst_share
+from gexbench.leaderboards.comparing.grid import Grid, grid_of
+from gexbench.leaderboards.comparing.header import Header, header_of
+from gexbench.leaderboards.comparing.normalisation import Scored, scored
+from gexbench.leaderboards.comparing.notes import general_remarks, numbered, row_notes
+from gexbench.leaderboards.comparing.ranking import (
+    OVERALL,
+    Standing,
+    inseparable,
+    mean_rank,
+    planned_comparisons,
+    planned_pairs,
+    standing,
+    win_rate,
+)
+from gexbench.leaderboards.comparing.resources import resources_of
+from gexbench.leaderboards.comparing.scarce import scarce_rows
+from gexbench.leaderboards.comparing.selection import BASELINE, absent_generators, check_comparable, incomplete_folds
+from gexbench.leaderboards.formatting import NOTHING, number, plain
+from gexbench.leaderboards.records.records import TUNED, Record
+from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
+from gexbench.metrics.catalogue.scores import copy_gate_passed
+
+RANKED, REFERENCE, BELOW = "ranked", "reference", "below the line"
+SKILL = "conditional_skill"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaderboard:
+    """Every number of a leaderboard. Frames with one row per generator stand in table order.
+
+    Attributes:
+        header: what the records share.
+        families: families of the overall score that have a score here, in order.
+        rows: generator, standing (`ranked`, `reference`, `below the line`), rank, overall, overall_half_width,
+            each family and FAMILY_half_width, with_leader (every cell finished, not separable from the leader),
+            mean_rank, win_rate, conditional_skill and its half-width, copy_share, notes (numbers).
+        metrics: one row per generator and metric key: folds (with a value), value and half_width in the
+            metric's unit, score and score_half_width.
+        comparisons: see `planned_comparisons`.
+        patient_level: see `patient_comparisons`.
+        ablations: see `ablations`: of the scores, and of every metric.
+        scarce: see `scarce_rows`; generators fitted on a share of the patients stand here alone.
+        anchors: see `anchor_rows`.
+        resources: cells, cells_ok, mean seconds by phase, peak memory.
+        settings: generator, version, family, conditions, settings.
+        absent: generators that cannot work here: generator, reason.
+        notes: texts of the numbered notes.
+        remarks: on the whole table.
+    """
+
+    header: Header
+    families: tuple[str, ...]
+    rows: pd.DataFrame
+    metrics: pd.DataFrame
+    comparisons: pd.DataFrame
+    patient_level: pd.DataFrame
+    ablations: pd.DataFrame
+    scarce: pd.DataFrame
+    anchors: pd.DataFrame
+    resources: pd.DataFrame
+    settings: pd.DataFrame
+    absent: pd.DataFrame
+    notes: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def leaderboard(records: Sequence[Record], note: str | None = None) -> Leaderboard:
+    """The leaderboard of records.
+
+    Args:
+        records: of one cohort, track, budget and panel.
+        note: a sentence for the header.
+
+    Raises:
+        RecordError: records that cannot share a table.
+    """
+    records = sorted(records, key=lambda record: (record.generator, record.fold, record.repeat))
+    check_comparable(records)
+    scarce, records = scarce_rows(records), [record for record in records if record.train_fraction == 1.0]
+    absent, incomplete = absent_generators(records), incomplete_folds(records)
+    every = {record.fold for record in records}
+    anchored = bool(every - incomplete.keys())
+    names = sorted({record.generator for record in records} - absent.keys())
+    grid = grid_of(records, names, every - incomplete.keys() if anchored else every)
+    points = scored(grid, anchored)
+    seeds = [int((grid.generator == number).sum()) // len(grid.folds) for number in range(len(names))]
+    header = header_of(records, grid.folds, seeds, note)
+    means = grid.by_fold(grid.values)
+    reference = _references(grid)
+    copies = _copies(grid, means, reference)
+    below = ~reference & _fails_gate(grid, copies)
+    place = standing(fold_mean(points.overall), ~reference & ~below, below, names)
+    comparisons = _comparisons(grid, points, means, place, header.share)
+    notes = row_notes(grid, points, below.tolist(), copies)
+    marks, texts = numbered([notes[at] for at in place.order])
+    kinds = np.where(reference, REFERENCE, np.where(below, BELOW, RANKED))
+    rows = _rows(grid, points, means, place, kinds, comparisons, header.share).iloc[place.order]
+    rows["notes"] = [", ".join(map(str, row)) for row in marks]
+    ordered = [names[at] for at in place.order]
+    return Leaderboard(
+        header=header,
+        families=tuple(points.families),
+        rows=rows.reset_index(drop=True),
+        metrics=_metrics(grid, points, means, place, header.share),
+        comparisons=comparisons,
+        patient_level=_patient_level(grid, place),
+        ablations=ablations(_measures(grid, points, means), names, header.share),
+        scarce=scarce,
+        anchors=anchor_rows(grid, header.share),
+        resources=resources_of(grid).iloc[place.order].reset_index(drop=True),
+        settings=_settings(records, [*ordered, *absent]),
+        absent=pd.DataFrame({"generator": list(absent), "reason": list(absent.values())}),
+        notes=texts,
+        remarks=general_remarks(grid, points, incomplete, anchored, not comparisons.empty),
+    )
+
+
+def summary(board: Leaderboard) -> pd.DataFrame:
+    """The table for a terminal, all text: rank, generator, overall, interval, families, fit time, cells."""
+    rows = board.rows
+    low = (rows["overall"] - rows["overall_half_width"]).clip(lower=0)
+    high = (rows["overall"] + rows["overall_half_width"]).clip(upper=1)
+    columns = {
+        "rank": [NOTHING if pd.isna(rank) else str(rank) for rank in rows["rank"]],
+        "generator": [plain(name) for name in rows["generator"]],
+        "overall ↑": [number(value, 3) for value in rows["overall"]],
+        "95 % interval": [
+            NOTHING if pd.isna(a) else f"{number(a, 3)} to {number(b, 3)}" for a, b in zip(low, high, strict=True)
+        ],
+        **{f"{family} ↑": [number(value, 2) for value in rows[family]] for family in board.families},
+        "fit (CPU s)": [number(value, 1) for value in board.resources["fit_cpu_s"]],
+        "cells": [f"{row.cells_ok}/{row.cells}" for row in board.resources.itertuples()],
+        "standing": list(rows["standing"]),
+    }
+    return pd.DataFrame(columns)
+
+
+def _references(grid: Grid) -> NDArray[np.bool_]:
+    found = np.zeros(len(grid.generators), dtype=bool)
+    for cell, record in enumerate(grid.records):
+        if record is not None:
+            found[grid.generator[cell]] = record.reference
+    return found
+
+
+def _copies(grid: Grid, means: FloatArray, reference: NDArray[np.bool_]) -> FloatArray:
+    """(generators,) see `worst_share`."""
+    return worst_share({key: fold_mean(_column(grid, means, key)) for key in COPY_METRICS}, reference)
+
+
+def _fails_gate(grid: Grid, copies: FloatArray) -> NDArray[np.bool_]:
+    """Copy gate on the share of copies; a generator without a finished cell has no rows to judge."""
+    share = np.round(copies, 12)  # the mean of equal shares is that share
+    finished = np.zeros(len(grid.generators), dtype=bool)
+    for cell in range(len(grid.records)):
+        finished[grid.generator[cell]] |= grid.state(cell) == "ok"
+    passed = np.array([copy_gate_passed(None if np.isnan(value) else float(value)) for value in share], dtype=bool)
+    failed: NDArray[np.bool_] = finished & ~passed
+    return failed
+
+
+def _all_finished(grid: Grid, generator: int) -> bool:
+    return all(grid.state(int(cell)) == "ok" for cell in np.flatnonzero(grid.generator == generator))
+
+
+def _column(grid: Grid, means: FloatArray, key: str) -> FloatArray:
+    """(generators, folds) of one metric, NaN when nobody has it."""
+    return means[:, :, grid.keys.index(key)] if key in grid.keys else np.full(means.shape[:2], np.nan)
+
+
+def _comparisons(grid: Grid, points: Scored, means: FloatArray, place: Standing, share: float) -> pd.DataFrame:
+    measures, (ranked, baseline) = _measures(grid, points, means), _compared(grid, place)
+    return planned_comparisons(measures, grid.generators, ranked, baseline, place.leader, share, _tuned_pairs(grid))
+
+
+def _patient_level(grid: Grid, place: Standing) -> pd.DataFrame:
+    ranked, baseline = _compared(grid, place)
+    return patient_comparisons(grid, planned_pairs(ranked, baseline, place.leader))
+
+
+def _compared(grid: Grid, place: Standing) -> tuple[list[int], int | None]:
+    """Positions of the ranked generators in table order, and of the baseline."""
+    names = grid.generators
+    ranked = [int(at) for at in place.order if place.rank[at] > 0]
+    return ranked, names.index(BASELINE) if BASELINE in names else None
+
+
+def _tuned_pairs(grid: Grid) -> dict[int, int]:
+    """Position of each tuned row → position of the same generator's default row, where it is there."""
+    tuned = {
+        record.generator: str(record.content["generator"]["name"])
+        for record in grid.records
+        if record is not None and record.variant == TUNED
+    }
+    at = {name: number for number, name in enumerate(grid.generators)}
+    return {at[row]: at[default] for row, default in sorted(tuned.items()) if default in at}
+
+
+def _measures(grid: Grid, points: Scored, means: FloatArray) -> dict[str, FloatArray]:
+    """(generators, folds) of every score and every metric."""
+    return _score_measures(points) | {key: means[:, :, at] for at, key in enumerate(grid.keys)}
+
+
+def _score_measures(points: Scored) -> dict[str, FloatArray]:
+    return {OVERALL: points.overall, **{str(family): values for family, values in points.families.items()}}
+
+
+def _rows(
+    grid: Grid,
+    points: Scored,
+    means: FloatArray,
+    place: Standing,
+    kinds: NDArray[np.str_],
+    comparisons: pd.DataFrame,
+    share: float,
+) -> pd.DataFrame:
+    names = list(grid.generators)
+    competing = np.flatnonzero(place.rank > 0)
+    columns: dict[str, Any] = {
+        "generator": names,
+        "standing": kinds,
+        "rank": pd.array([int(rank) or pd.NA for rank in place.rank], dtype="Int64"),
+    }
+    shown = {**_score_measures(points), SKILL: _column(grid, means, SKILL)}
+    for name, values in shown.items():
+        columns[name], columns[f"{name}_half_width"] = fold_mean(values), half_width(values, share)
+    group = inseparable(comparisons, None if place.leader is None else names[place.leader])
+    finished = [_all_finished(grid, number) for number in range(len(names))]
+    columns["with_leader"] = [name in group and whole for name, whole in zip(names, finished, strict=True)]
+    for name, values in (
+        ("mean_rank", mean_rank(points.metrics[competing])),
+        ("win_rate", win_rate(points.overall[competing])),
+    ):
+        columns[name] = np.full(len(names), np.nan)
+        columns[name][competing] = values
+    columns[COPIES] = _copies(grid, means, _references(grid))
+    return pd.DataFrame(columns)
+
+
+def _metrics(grid: Grid, points: Scored, means: FloatArray, place: Standing, share: float) -> pd.DataFrame:
+    frames = []
+    for at, (key, spec) in enumerate(zip(grid.keys, grid.specifications, strict=True)):
+        raw, score = means[place.order, :, at], points.metrics[place.order, :, at]
+        frames.append(
+            pd.DataFrame(
+                {
+                    "generator": [grid.generators[number] for number in place.order],
+                    "key": key,
+                    "family": spec.family,
+                    "folds": (~np.isnan(raw)).sum(axis=1),
+                    "value": fold_mean(raw),
+                    "half_width": half_width(raw, share),
+                    "score": fold_mean(score),
+                    "score_half_width": half_width(score, share),
+                }
+            )
+        )
+    columns = ["generator", "key", "family", "folds", "value", "half_width", "score", "score_half_width"]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+
+
+def _settings(records: Sequence[Record], names: Sequence[str]) -> pd.DataFrame:
+    about = {record.generator: record.content["generator"] for record in records}
+    return pd.DataFrame(
+        {
+            "generator": list(names),
+            "version": [about[name]["version"] for name in names],
+            "family": [about[name]["family"] for name in names],
+            "conditions": [", ".join(about[name]["conditions"]) for name in names],
+            "settings": [_settings_text([r for r in records if r.generator == name]) for name in names],
+        }
+    )
+
+
+def _settings_text(records: Sequence[Record]) -> str:
+    """`name=value` of every setting; where a tuned row's folds differ, the values in the order of the folds."""
+    by_fold = {record.fold: record.content["generator"]["settings"] for record in records}
+    folds = sorted(by_fold)
+    texts = []
+    for key in sorted({key for settings in by_fold.values() for key in settings}):
+        values = [str(by_fold[fold].get(key)) for fold in folds]
+        if len(set(values)) == 1:
+            texts.append(f"{key}={values[0]}")
+        else:
+            texts.append(f"{key}={' / '.join(values)} (folds {' / '.join(map(str, folds))})")
+    return ", ".join(texts)

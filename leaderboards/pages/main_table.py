@@ -1,0 +1,119 @@
+"""The main table and the ablations as text, before any format escapes them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from gexbench.leaderboards.comparing.copies import COPIES
+from gexbench.leaderboards.comparing.ranking import OVERALL
+from gexbench.leaderboards.comparing.table import SKILL, Leaderboard
+from gexbench.leaderboards.formatting import NOTHING, arrow, decimals, number, percent, with_interval
+from gexbench.metrics.catalogue.built_in import lookup, split_key
+
+KEY_METRICS = (
+    "tstr_lr_accuracy",
+    "recall_genes",
+    "frechet",
+    "correlation_mse",
+    "variance_ratio",
+    "detection_xgb",
+)
+"""Metrics shown beside the scores in the main table; of a metric per label, the finest label."""
+
+ABLATION_METRICS = ("tstr_lr_accuracy", "recall_genes", "coverage_genes", "detection_xgb", "conditional_skill")
+"""Metrics shown for the ablations; all others are in `Leaderboard.ablations`."""
+
+SHORT = {
+    "tstr_lr_accuracy": "TSTR accuracy (LR)",
+    "recall_genes": "recall",
+    "frechet": "Fréchet",
+    "correlation_mse": "C.MSE",
+    "variance_ratio": "variance ratio",
+    "detection_xgb": "detection AUC (XGB)",
+    "detection_lr": "detection AUC (LR)",
+    "detection_mlp": "detection AUC (MLP)",
+    "coverage_genes": "coverage",
+    "conditional_skill": "conditional skill",
+    "membership_distance_auc": "membership AUC",
+}
+
+MEMBERSHIP = "membership_distance_auc"
+"""Stands beside the scores where the panel has it."""
+
+GENERATOR = "generator"
+LEADER = "≈ leader"
+OPTIONAL = ("conditional skill ↑", "mean rank ↓", "win rate ↑")
+"""Columns that are left out where no row has a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A row of the ablations: what is added, the two generators, and per column the difference and its adjusted p."""
+
+    question: str
+    generator: str
+    against: str
+    cells: tuple[tuple[str, float], ...]
+
+
+def main_columns(board: Leaderboard) -> dict[str, list[str]]:
+    """Head → cells in table order, without the columns that hold nothing.
+
+    Generators stand by their bare names; numbers and marks are final.
+    """
+    rows = board.rows
+    membership = {headed(key): values_of(board, key, interval=False) for key in keys_of(board, [MEMBERSHIP])}
+    metrics = {headed(key): values_of(board, key, interval=False) for key in keys_of(board, KEY_METRICS)}
+    columns: dict[str, list[str]] = {
+        "rank": [NOTHING if pd.isna(value) else str(value) for value in rows["rank"]],
+        GENERATOR: [str(name) for name in rows["generator"]],
+        "overall ↑": [with_interval(row.overall, row.overall_half_width, 3) for row in rows.itertuples()],
+        LEADER: ["●" if flag else "" for flag in rows["with_leader"]],
+        **{f"{family} ↑": [number(value, 3) for value in rows[family]] for family in board.families},
+        **metrics,
+        "conditional skill ↑": [number(value, 3) for value in rows[SKILL]],
+        "copies": [percent(value) for value in rows[COPIES]],
+        **membership,
+        "mean rank ↓": [number(value, 1) for value in rows["mean_rank"]],
+        "win rate ↑": [number(value, 2) for value in rows["win_rate"]],
+        "fit (CPU s)": [number(value, 1) for value in board.resources["fit_cpu_s"]],
+    }
+    optional = {*OPTIONAL, *membership}
+    return {head: cells for head, cells in columns.items() if head not in optional or set(cells) != {NOTHING}}
+
+
+def ablation_rows(board: Leaderboard) -> tuple[list[str], list[Difference]]:
+    """Heads of the measures (the overall score and `ABLATION_METRICS`) and a row per contrast."""
+    frame = board.ablations
+    keys = [OVERALL, *keys_of(board, ABLATION_METRICS)]
+    found = []
+    for pair in frame[["question", "generator", "against"]].drop_duplicates().itertuples():
+        mine = frame[(frame["generator"] == pair.generator) & (frame["against"] == pair.against)].set_index("measure")
+        cells = []
+        for key in keys:
+            row = mine.loc[key]
+            cells.append((with_interval(row["difference"], row["half_width"], 3), float(row["p_holm"])))
+        found.append(Difference(pair.question, pair.generator, pair.against, tuple(cells)))
+    return ["overall ↑", *(headed(key) for key in keys[1:])], found
+
+
+def headed(key: str) -> str:
+    """Short name of a metric key and its direction."""
+    return f"{SHORT.get(split_key(key)[0], key)} {arrow(lookup(key))}".strip()
+
+
+def keys_of(board: Leaderboard, names: Iterable[str]) -> list[str]:
+    """The keys of these metrics that the table has; of a metric per label, the finest label."""
+    keys: Sequence[str] = list(dict.fromkeys(board.metrics["key"]))
+    found = (next((key for key in keys if split_key(key)[0] == name), None) for name in names)
+    return [key for key in found if key is not None]
+
+
+def values_of(board: Leaderboard, key: str, interval: bool) -> list[str]:
+    """A metric's means in table order, with or without the half-width of the interval, a dash where there is none."""
+    mine = board.metrics[board.metrics["key"] == key].set_index("generator").loc[board.rows["generator"]]
+    places = decimals(mine["value"])
+    if not interval:
+        return [number(value, places) for value in mine["value"]]
+    return [with_interval(row.value, row.half_width, places) for row in mine.itertuples()]

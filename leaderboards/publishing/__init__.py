@@ -1,0 +1,1 @@
+"""Published leaderboards, and their tables within other pages."""

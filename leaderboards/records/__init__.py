@@ -1,0 +1,1 @@
+"""Records and training logs of a leaderboard folder."""

@@ -1,0 +1,1 @@
+"""What metrics are: specifications, the catalogue, normalised scores."""

@@ -1,0 +1,241 @@
+"""The one table of built-in generators; imports no model, so that listing costs no torch import."""
+
+from functools import partial
+from typing import Any
+
+from gexbench.models.entry import Entry
+from gexbench.models.settings import Condition
+
+_REFERENCES = "gexbench.models.references"
+_REFERENCE_SETTINGS = "gexbench.models.settings:GeneratorSettings"
+_ORACLE_SETTINGS = "gexbench.models.references.oracle_settings:OracleSettings"
+_GEMM = "Panaccione, Sgaravatti & Pinoli, GeMM-GAN, ICIAP 2025 workshops, arXiv 2601.15392"
+_CVAE = "Kingma & Welling 2014; Sohn et al. 2015"
+_DDPM = "Ho et al. 2020; Nichol & Dhariwal 2021; Salimans & Ho 2022; Rombach et al. 2022 (diffusion of latents)"
+
+
+def _entry(
+    name: str,
+    conditions: tuple[Condition, ...],
+    summary: str,
+    *,
+    target: str,
+    family: str,
+    of: str,
+    source: str,
+    modules: tuple[str, ...] = (),
+    install: str = "",
+    reads_counts: bool = False,
+    **settings: Any,
+) -> Entry:
+    """An entry of a trained family: its class, the module of its settings, and settings unlike its defaults."""
+    return Entry(name, target, family, conditions, summary, of, settings, source, modules, install, reads_counts)
+
+
+_gan = partial(
+    _entry,
+    target="gexbench.models.wgan_gp.generator:WganGp",
+    family="wgan-gp",
+    of="gexbench.models.wgan_gp.settings:WganGpSettings",
+    source="Gulrajani et al. 2017",
+)
+_vae = partial(
+    _entry,
+    target="gexbench.models.vae.generator:Vae",
+    family="vae",
+    of="gexbench.models.vae.settings:VaeSettings",
+    source=_CVAE,
+)
+
+_diffusion = partial(
+    _entry,
+    target="gexbench.models.diffusion.generator:Diffusion",
+    family="diffusion",
+    of="gexbench.models.diffusion.settings:DiffusionSettings",
+    source=_DDPM,
+    modules=("diffusers",),
+    install="pip install diffusers",
+)
+_scvi = partial(
+    _entry,
+    target="gexbench.models.scvi.generator:Scvi",
+    family="scvi",
+    of="gexbench.models.scvi.settings:ScviSettings",
+    source="Lopez et al. 2018, Deep generative modeling for single-cell transcriptomics",
+    modules=("scvi",),
+    reads_counts=True,
+    install="pip install scvi-tools",
+)
+
+BUILT_IN: tuple[Entry, ...] = (
+    Entry(
+        "real-holdout",
+        f"{_REFERENCES}.resampling:RealHoldout",
+        "reference",
+        ("labels",),
+        "real validation patients of the same label: the ceiling of every set metric",
+        returns_real_rows=True,
+        settings_target=_REFERENCE_SETTINGS,
+    ),
+    Entry(
+        "train-copy",
+        f"{_REFERENCES}.resampling:TrainCopy",
+        "reference",
+        ("labels",),
+        "training rows permuted within the label, without replacement",
+        returns_real_rows=True,
+        settings_target=_REFERENCE_SETTINGS,
+    ),
+    Entry(
+        "mixup",
+        f"{_REFERENCES}.resampling:Mixup",
+        "reference",
+        ("labels",),
+        "convex mixtures of two training rows of a label",
+        settings_target=_REFERENCE_SETTINGS,
+        source="Zhang et al. 2018, within labels",
+    ),
+    Entry(
+        "class-gaussian",
+        f"{_REFERENCES}.gaussian:ClassGaussian",
+        "reference",
+        ("labels",),
+        "one Gaussian per label with Ledoit-Wolf covariance: the baseline to beat",
+        settings_target=_REFERENCE_SETTINGS,
+        source="Ledoit & Wolf 2004 (covariance)",
+    ),
+    Entry(
+        "class-diagonal",
+        f"{_REFERENCES}.gaussian:ClassDiagonal",
+        "reference",
+        ("labels",),
+        "independent normal genes per label",
+        settings_target=_REFERENCE_SETTINGS,
+    ),
+    Entry(
+        "class-mean",
+        f"{_REFERENCES}.gaussian:ClassMean",
+        "reference",
+        ("labels",),
+        "the mean of the label",
+        settings_target=_REFERENCE_SETTINGS,
+    ),
+    Entry(
+        "gene-shuffle",
+        f"{_REFERENCES}.resampling:GeneShuffle",
+        "reference",
+        (),
+        "every gene permuted over the training patients",
+        settings_target=_REFERENCE_SETTINGS,
+    ),
+    Entry(
+        "condition-ridge",
+        f"{_REFERENCES}.condition_ridge:ConditionRidge",
+        "reference",
+        ("labels", "text", "patches"),
+        "ridge from pooled patches, text summary and labels, plus residuals of training patients of the label",
+        settings_target=_REFERENCE_SETTINGS,
+    ),
+    Entry(
+        "oracle",
+        f"{_REFERENCES}.oracle:Oracle",
+        "reference",
+        ("labels", "text", "patches"),
+        "simulated cohort only: exact draws from the true conditional",
+        settings_target=_ORACLE_SETTINGS,
+    ),
+    _gan("wgan-gp", (), "unconditional Wasserstein GAN with gradient penalty"),
+    _gan("wgan-gp-label", ("labels",), "WGAN-GP with a learned embedding of each label column", conditioning="labels"),
+    _gan(
+        "wgan-gp-text",
+        ("text",),
+        "WGAN-GP on a linear map of the text's summary token",
+        conditioning="text",
+        source=_GEMM,
+    ),
+    _gan(
+        "wgan-gp-image",
+        ("patches",),
+        "WGAN-GP on the mean of linearly mapped patches",
+        conditioning="image",
+        source=_GEMM,
+    ),
+    _gan(
+        "wgan-gp-image-transformer",
+        ("patches",),
+        "WGAN-GP on patches read by a transformer; no text",
+        conditioning="image-transformer",
+        source=_GEMM,
+    ),
+    _gan(
+        "wgan-gp-film",
+        ("text", "patches"),
+        "GeMM-GAN without attention between text and image: patches modulated by the text (FiLM), transformer",
+        conditioning="film",
+        source=_GEMM,
+    ),
+    _gan(
+        "wgan-gp-cross-attention",
+        ("text", "patches"),
+        "GeMM-GAN without FiLM: attention between text and image",
+        conditioning="cross-attention",
+        source=_GEMM,
+    ),
+    _gan(
+        "gemm-gan",
+        ("text", "patches"),
+        "GeMM-GAN: WGAN-GP on the fusion of H&E patches and clinical text, standard training",
+        conditioning="fusion",
+        source=_GEMM,
+    ),
+    _gan(
+        "gemm-gan-parallel",
+        ("text", "patches"),
+        "GeMM-GAN wired as in the paper's figure: the text is asked by the encoder's summary",
+        conditioning="fusion",
+        wiring="parallel",
+        source=_GEMM,
+    ),
+    _gan(
+        "gemm-gan-plain",
+        ("text", "patches"),
+        "GeMM-GAN on a text without the words that name the diagnosis",
+        conditioning="fusion",
+        text="plain",
+        source=_GEMM,
+    ),
+    _gan(
+        "gemm-gan-reference",
+        ("text", "patches"),
+        "GeMM-GAN as its authors trained it, within the budget's steps",
+        conditioning="fusion",
+        training="reference",
+        source=_GEMM,
+    ),
+    _vae("vae", (), "variational autoencoder"),
+    _vae("cvae", ("labels",), "conditional variational autoencoder on the label columns", conditioning="labels"),
+    _vae(
+        "cvae-gemm",
+        ("text", "patches"),
+        "conditional variational autoencoder on GeMM-GAN's fusion of H&E patches and clinical text",
+        conditioning="fusion",
+        head_steps=4000,
+        source=f"{_CVAE}; conditioning: {_GEMM}",
+    ),
+    _scvi("scvi", (), "scVI (scvi-tools) on counts"),
+    _scvi("scvi-label", ("labels",), "scVI on counts, label columns as categorical covariates", conditioning="labels"),
+    _diffusion("diffusion", (), "denoising diffusion of expression in its principal components"),
+    _diffusion(
+        "diffusion-label",
+        ("labels",),
+        "diffusion with a learned embedding of each label column",
+        conditioning="labels",
+    ),
+    _diffusion(
+        "diffusion-gemm",
+        ("text", "patches"),
+        "diffusion on GeMM-GAN's fusion of H&E patches and clinical text",
+        conditioning="fusion",
+        source=f"{_DDPM}; conditioning: {_GEMM}",
+    ),
+)

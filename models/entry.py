@@ -1,0 +1,89 @@
+"""What a registry says of one generator, without importing its code."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from gexbench.models.local_file import LocalFile
+from gexbench.models.settings import Condition, GeneratorSettings
+
+if TYPE_CHECKING:
+    from gexbench.models.contract import Generator
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One registered generator; holds nothing that needs an import of torch.
+
+    Attributes:
+        name: registry key.
+        target: `module:Class` of the generator.
+        settings_target: `module:Class` of its settings, in a module that imports no torch; empty takes the
+            generator class's own `Settings`.
+        family: `reference`, `wgan-gp`, `vae`, …
+        conditions: kinds of conditions it uses; empty = unconditional.
+        summary: one line.
+        settings: settings that differ from the class's defaults under every budget.
+        source: where the method was published; empty without one.
+        modules: modules its dependency provides; missing ones make it unavailable.
+        install: the command that installs them.
+        reads_counts: it reads the read counts that a cohort keeps beside its expression (`Split.counts`).
+        returns_real_rows: its rows are real patients' rows, which never leave the machine unasked.
+        file: the file that the user named, of which `target`'s class is part; None for a generator in a module.
+        broken: why the package that it comes from cannot be imported; empty when it can.
+    """
+
+    name: str
+    target: str
+    family: str
+    conditions: tuple[Condition, ...]
+    summary: str
+    settings_target: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    modules: tuple[str, ...] = ()
+    install: str = ""
+    reads_counts: bool = False
+    returns_real_rows: bool = False
+    file: LocalFile | None = None
+    broken: str = ""
+
+    @property
+    def local(self) -> bool:
+        """Whether it comes from a file that the user named."""
+        return self.file is not None
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it stands in the table without a rank."""
+        return self.family == "reference"
+
+    @property
+    def unavailable(self) -> str | None:
+        """Why it cannot be used here, with the mend; None when it can."""
+        if self.broken:
+            return self.broken
+        missing = [module for module in self.modules if find_spec(module) is None]
+        return f"needs {', '.join(missing)}; install with: {self.install}" if missing else None
+
+    def load(self) -> "type[Generator]":
+        """Import the class."""
+        if self.file is not None:
+            of_file: type[Generator] = getattr(self.file.module(), self.target.partition(":")[2])
+            return of_file
+        loaded: type[Generator] = _imported(self.target)
+        return loaded
+
+    def settings_class(self) -> type[GeneratorSettings]:
+        """Import the settings' class, without torch where `settings_target` is given."""
+        if not self.settings_target:
+            return self.load().Settings
+        loaded: type[GeneratorSettings] = _imported(self.settings_target)
+        return loaded
+
+
+def _imported(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,1 @@
+"""Cards of cohorts, and their comparison."""

@@ -1,0 +1,1 @@
+"""Cohorts, their folds, and what generators see of them."""

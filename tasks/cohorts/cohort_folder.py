@@ -1,0 +1,205 @@
+"""A cohort on disk: `cohort.h5ad` and one npz archive per ragged modality, written whole or not at all."""
+
+import json
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gexbench.tasks.cohorts.cohort import TEXT_VARIANTS, Cohort, Ragged
+from gexbench.tasks.cohorts.units import Unit
+from gexbench.tasks.errors import InputError
+from gexbench.tasks.files.atomic import FULL, sync
+from gexbench.tasks.files.hdf5_files import check_promises
+from gexbench.tasks.files.npz_files import map_npz, read_npz, write_npz
+
+SCHEMA = 1
+TABLE = "cohort.h5ad"
+HEADER = "gexbench"
+"""Key of `uns` with the JSON text: schema, name, unit, label columns, site column, provenance, fingerprint, sizes."""
+COUNTS = "counts"
+"""Layer of the read counts."""
+MODALITIES = ("patches", *(f"text-{variant}" for variant in TEXT_VARIANTS))
+
+
+def save_cohort(cohort: Cohort, folder: Path, *, replace: bool = False) -> str:
+    """Write a cohort and return its fingerprint.
+
+    Everything is written into a temporary sibling folder first, which then takes the name: an interrupted or failed
+    save leaves what was there.
+
+    Raises:
+        InputError: the folder exists and `replace` is False; a place that cannot be written.
+    """
+    if folder.exists() and not replace:
+        raise InputError(f"cohort {cohort.name}: {folder} exists; use --force to replace it")
+    with _said_when_locked(folder.parent, "cannot be made"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    fingerprint = cohort.fingerprint()
+    with _said_when_locked(folder.parent, "cannot be written"):
+        beside = tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent)
+    with beside as temporary:
+        written, former = Path(temporary) / "new", Path(temporary) / "former"
+        written.mkdir()
+        for name, ragged in _modalities(cohort).items():
+            write_npz(written / f"{name}.npz", {"values": ragged.values, "offsets": ragged.offsets})
+        _write_table(cohort, fingerprint, written / TABLE)
+        for path in [*written.iterdir(), written]:
+            sync(path)
+        if folder.exists():
+            with _said_when_locked(folder, "cannot be replaced"):
+                folder.rename(former)
+        written.rename(folder)
+        sync(folder.parent)
+        shutil.rmtree(former, ignore_errors=True)
+    return fingerprint
+
+
+@contextmanager
+def _said_when_locked(place: Path, what: str) -> Iterator[None]:
+    """Turn a refusal of the system into an error that says what to do; a full disk is said elsewhere."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        raise InputError(
+            f"{place}: {what} ({error.strerror}); set GEXBENCH_DATA to a folder that can be written"
+        ) from None
+
+
+def read_cohort(folder: Path, *, verify: bool = True) -> Cohort:
+    """The cohort of a folder.
+
+    Sizes are always compared with the header; no pickle is ever read. Patches are mapped, not read: only what is asked
+    for takes memory (see `device_fold.all_conditions`).
+
+    Args:
+        folder: written by `save_cohort`.
+        verify: also compare the fingerprint (about 0.1 s per 100 MB).
+
+    Raises:
+        InputError: no cohort there, another schema, or a folder that is not what was saved.
+    """
+    if not (folder / TABLE).is_file():
+        raise InputError(f"{folder} holds no cohort ({TABLE} is missing)")
+    expression, counts, clinical, genes, groups, header = _read_table(folder / TABLE)
+    if header.get("schema") != SCHEMA:
+        raise InputError(f"{folder.name}: schema {header.get('schema')!r}, this version reads {SCHEMA}; build it again")
+    ragged = {name: _read_ragged(folder, name, size) for name, size in header["modalities"].items()}
+    cohort = Cohort(
+        name=header["name"],
+        unit=Unit(header["unit"]),
+        expression=expression,
+        genes=genes,
+        samples=clinical.index.to_numpy(dtype=str),
+        groups=groups,
+        clinical=clinical,
+        label_columns=tuple(header["label_columns"]),
+        patches=ragged.get("patches"),
+        text={variant: ragged[f"text-{variant}"] for variant in TEXT_VARIANTS if f"text-{variant}" in ragged},
+        site_column=header["site_column"],
+        provenance=header["provenance"],
+        counts=counts,
+    )
+    if verify and cohort.fingerprint() != header["fingerprint"]:
+        raise _damaged(folder, "its fingerprint differs from the one it was saved with")
+    return cohort
+
+
+def _modalities(cohort: Cohort) -> dict[str, Ragged]:
+    given = {"patches": cohort.patches, **{f"text-{variant}": ragged for variant, ragged in cohort.text.items()}}
+    return {name: ragged for name, ragged in given.items() if ragged is not None}
+
+
+def _write_table(cohort: Cohort, fingerprint: str, path: Path) -> None:
+    import anndata
+
+    header = {
+        "schema": SCHEMA,
+        "name": cohort.name,
+        "unit": cohort.unit.name,
+        "label_columns": list(cohort.label_columns),
+        "site_column": cohort.site_column,
+        "provenance": dict(cohort.provenance),
+        "fingerprint": fingerprint,
+        "modalities": {
+            name: [*ragged.values.shape, ragged.values.dtype.name] for name, ragged in _modalities(cohort).items()
+        },
+    }
+    data = anndata.AnnData(
+        X=cohort.expression,
+        obs=storable(cohort.clinical).set_axis(pd.Index(cohort.samples.astype(object)), axis=0),
+        layers={} if cohort.counts is None else {COUNTS: cohort.counts},
+        var=pd.DataFrame(index=pd.Index(cohort.genes, name="gene", dtype=object)),
+        uns={
+            "unit": cohort.unit.name,
+            "groups": cohort.groups.astype(object),
+            HEADER: json.dumps(header, sort_keys=True, allow_nan=False),
+        },
+    )
+    data.write_h5ad(path)
+
+
+def storable(clinical: pd.DataFrame) -> pd.DataFrame:
+    """Text columns as categories, which hold missing values; HDF5 strings do not."""
+
+    def stored(column: pd.Series) -> pd.Series:
+        if column.dtype != object:
+            return column
+        text = column.map(str, na_action="ignore").astype(object)
+        categories = pd.Index(sorted(text.dropna().unique()), dtype=object)
+        return text.astype(pd.CategoricalDtype(categories))
+
+    return pd.DataFrame({column: stored(clinical[column]) for column in clinical}, index=clinical.index)
+
+
+def _read_table(
+    path: Path,
+) -> tuple[
+    NDArray[np.float32], NDArray[np.int32] | None, pd.DataFrame, tuple[str, ...], NDArray[np.str_], dict[str, Any]
+]:
+    import anndata
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            check_promises(file, path.name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data = anndata.read_h5ad(path)
+        header = json.loads(data.uns[HEADER])
+        groups = np.asarray(data.uns["groups"], dtype=str)
+    except Exception as error:  # anndata raises many kinds for a damaged file
+        raise _damaged(path.parent, f"{path.name}: {' '.join(str(error).split())[:200]}") from None
+    obs = data.obs.set_axis(pd.Index(data.obs_names.astype(str), name="sample"), axis=0)
+    clinical = obs.apply(lambda column: column.astype(object) if column.dtype == "category" else column, axis=0)
+    expression = np.ascontiguousarray(data.X, dtype=np.float32)
+    counts = np.ascontiguousarray(data.layers[COUNTS], dtype=np.int32) if COUNTS in data.layers else None
+    return expression, counts, clinical, tuple(data.var_names.astype(str)), groups, header
+
+
+def _read_ragged(folder: Path, name: str, size: list[Any]) -> Ragged:
+    if name not in MODALITIES:
+        raise _damaged(folder, f"unknown modality {name!r}")
+    path = folder / f"{name}.npz"
+    try:
+        values = map_npz(path, "values") if name == "patches" else None
+        arrays = read_npz(path, ("offsets",) if values is not None else ("values", "offsets"))
+        ragged = Ragged(arrays["values"] if values is None else values, arrays["offsets"])
+    except (InputError, ValueError) as error:
+        raise _damaged(folder, str(error)) from None
+    if [*ragged.values.shape, ragged.values.dtype.name] != size:
+        raise _damaged(folder, f"{name}.npz holds {ragged.values.shape} {ragged.values.dtype}, expected {size}")
+    return ragged
+
+
+def _damaged(folder: Path, problem: str) -> InputError:
+    return InputError(f"cohort folder {folder.name}: {problem}; build the cohort again with --force")

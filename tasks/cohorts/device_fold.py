@@ -1,0 +1,147 @@
+"""A fold's data on one device, put there once and shared by every cell on that fold."""
+
+import zlib
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.conditions import Conditions, RaggedTensor
+from gexbench.tasks.cohorts.folds import Fold, share_of
+from gexbench.tasks.cohorts.mapped_files import is_mapped
+from gexbench.tasks.cohorts.mapped_rows import fits
+from gexbench.tasks.cohorts.split import CohortFacts, CountLayer, Split, Standardiser
+from gexbench.tasks.errors import InputError
+
+Place = Literal["auto", "held", "streamed"]
+"""Where patches lie: on the device, in the cohort's file, or `auto`: held where they fit (`mapped_rows.HELD_SHARE`)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeviceFold:
+    """Training and validation splits, and the conditions of patients whose expression stays hidden.
+
+    Attributes:
+        fold: the ids; train, validation: of the patients that a generator is fitted on, all of the fold's or a share.
+        test_conditions: of the test patients; train_conditions: of all the fold's training patients.
+    """
+
+    fold: Fold
+    train: Split
+    validation: Split
+    test_conditions: Conditions
+    train_conditions: Conditions
+
+    def checksum(self) -> int:
+        """CRC-32 over every tensor of the fold: it changes when a generator writes to its inputs.
+
+        Patches that stay in their file are left out: nobody can write to them.
+        """
+        splits, conditions = (self.train, self.validation), self.train.conditions
+        shared = [ragged for _, ragged in sorted(conditions.text.items())]
+        shared += [] if conditions.patches is None else [conditions.patches]
+        everyone = (conditions, self.validation.conditions, self.test_conditions, self.train_conditions)
+        tensors = [
+            *(tensor for split in splits for tensor in (split.expression, split.standardised)),
+            *(tensor for split in splits for tensor in (split.standardiser.mean, split.standardiser.sd)),
+            *(tensor for given in everyone for tensor in (given.labels, given.rows)),
+            *(ragged.values for ragged in shared if isinstance(ragged.values, Tensor)),
+            *(ragged.offsets for ragged in shared),
+        ]
+        value = 0
+        for tensor in tensors:
+            value = zlib.crc32(np.ascontiguousarray(tensor.cpu().numpy()).reshape(-1).view(np.uint8).data, value)
+        return value
+
+
+def rows_of(cohort: Cohort, ids: tuple[str, ...]) -> NDArray[np.intp]:
+    """Row of each sample id in the cohort.
+
+    Raises:
+        InputError: ids that the cohort does not hold.
+    """
+    position = {name: row for row, name in enumerate(cohort.samples.tolist())}
+    missing = [name for name in ids if name not in position]
+    if missing:
+        raise InputError(f"cohort {cohort.name}: {len(missing)} unknown sample ids ({', '.join(missing[:3])})")
+    return np.asarray([position[name] for name in ids], dtype=np.intp)
+
+
+def put_on_device(
+    cohort: Cohort,
+    fold: Fold,
+    device: torch.device | str = "cpu",
+    *,
+    fingerprint: str = "",
+    conditions: Conditions | None = None,
+    train_fraction: float = 1.0,
+    patches: Place = "auto",
+) -> DeviceFold:
+    """Expression (z-scored with training statistics), labels, tokens and patches of one fold for the device.
+
+    Args:
+        cohort: the cohort.
+        fold: its ids.
+        device: where the tensors live.
+        fingerprint: the cohort's, when known; else it is computed.
+        conditions: `all_conditions` of the cohort on the device, when other folds already share them.
+        train_fraction: share of the training and validation patients that generators are fitted on (`share_of`);
+            the statistics of the z-scores are theirs too.
+        patches: as in `all_conditions`, which is called without `conditions`.
+    """
+    device = torch.device(device)
+    conditions = conditions or all_conditions(cohort, device, patches)
+    facts = CohortFacts(cohort.name, fingerprint or cohort.fingerprint(), cohort.unit, cohort.provenance)
+    fitted = fold if train_fraction == 1.0 else share_of(fold, cohort, train_fraction)
+    rows = {part: rows_of(cohort, getattr(fitted, part)) for part in ("train", "validation", "test")}
+    expression = {
+        part: torch.from_numpy(np.ascontiguousarray(cohort.expression[rows[part]])).to(device)
+        for part in ("train", "validation")
+    }
+    standardiser = Standardiser.fit(expression["train"])
+    train, validation = (
+        Split(
+            expression=values,
+            standardised=standardiser.forward(values),
+            standardiser=standardiser,
+            conditions=conditions.take(rows[part]),
+            genes=cohort.genes,
+            cohort=facts,
+            counts=None if cohort.counts is None else CountLayer(cohort.counts, rows[part]),
+        )
+        for part, values in expression.items()
+    )
+    known = train.conditions if fitted is fold else conditions.take(rows_of(cohort, fold.train))
+    return DeviceFold(fold, train, validation, conditions.take(rows["test"]), known)
+
+
+def all_conditions(cohort: Cohort, device: torch.device, patches: Place = "auto") -> Conditions:
+    """Conditions of every sample of the cohort, on the device.
+
+    Args:
+        cohort: the cohort.
+        device: where the tensors live.
+        patches: whether the patches are held there or stay in the cohort's file and are read batch by batch, which
+            gives the same bits; those of a cohort that was made in memory are held in any case.
+    """
+    classes = {column: tuple(np.unique(cohort.labels(column)).tolist()) for column in cohort.label_columns}
+    codes = [np.searchsorted(classes[column], cohort.labels(column)) for column in cohort.label_columns]
+    values = None if cohort.patches is None else cohort.patches.values
+    streamed = values is not None and is_mapped(values) and _streams(patches, values.nbytes, device)
+    return Conditions(
+        ids=cohort.samples,
+        label_columns=cohort.label_columns,
+        classes=classes,
+        labels=torch.from_numpy(np.stack(codes, axis=1).astype(np.int64)).to(device),
+        text={variant: RaggedTensor.of(ragged, device) for variant, ragged in cohort.text.items()},
+        patches=None if cohort.patches is None else RaggedTensor.of(cohort.patches, device, held=not streamed),
+        rows=torch.arange(len(cohort), device=device),
+    )
+
+
+def _streams(place: Place, size: int, device: torch.device) -> bool:
+    return place == "streamed" or (place == "auto" and not fits(size, device))

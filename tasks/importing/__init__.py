@@ -1,0 +1,1 @@
+"""Cohorts from a user's files."""

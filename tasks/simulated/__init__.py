@@ -1,0 +1,1 @@
+"""The simulated cohort and its exact oracle."""

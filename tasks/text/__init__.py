@@ -1,0 +1,1 @@
+"""Clinical text and its encoders."""
