@@ -77,7 +77,7 @@ def test_differences_within_their_interval_do_not_count(make: Any) -> None:
 def test_the_page_names_winners_and_those_who_fall_short(records: Any) -> None:
     text = opponents_page(records(good={}, weak={"tstr_lr_accuracy[project]": 0.8}), "tiny v1")
     assert "Beating the baseline: `good`, `weak`." in text
-    assert "The 2 rows that see labels fall short in `weak`." in text
+    assert "The 2 rows that see labels include some below the criteria: `weak`." in text
     assert opponents_page(records(worse={"detection_xgb": 0.9}), "tiny v1").count("None beats the baseline.") == 1
 
 
