@@ -1,9 +1,9 @@
-"""A leaderboard in one picture, light enough for a README: an SVG written by hand, for a light and a dark page."""
+"""A leaderboard in one picture, light enough for a README: an SVG for a light or a dark page, with the reader's fonts."""
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 import matplotlib as mpl
 import pandas as pd
@@ -20,7 +20,7 @@ _CONDITIONS = ("labels", "text", "patches")
 _SHOWN_AS = {"patches": "images"}
 _ROW, _TOP, _BOTTOM, _WIDTH = 21, 62, 62, 880
 _RANK, _NAME, _SEEN, _SEEN_STEP, _CELLS, _CELL, _GAP = 24, 34, 240, 40, 350, 54, 6
-_BAR_WIDTH = 119
+_BAR_WIDTH, _LONGEST = 119, 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def summary_picture(board: Leaderboard, theme: str = "light") -> str:
     title = f"Leaderboard {plain(board.header.cohort)}, budget {board.header.budget}"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
-        f'role="img" aria-label="{escape(title)}">',
+        f'role="img" aria-label={quoteattr(title)}>',
         f"<style>text{{font:12px {_FONT};fill:{colours.ink};dominant-baseline:central}}.f{{fill:{colours.faint}}}"
         ".i{font-style:italic}.s{font-size:11px}.b{font-weight:600}.m{text-anchor:middle}.e{text-anchor:end}"
         f".w{{fill:#fff}}.k{{fill:#111}}.x{{fill:{colours.bad}}}</style>",
@@ -111,7 +111,9 @@ def _row(
         yield f'<rect y="{top}" width="{_WIDTH}" height="{_ROW}" rx="3" fill="{theme.stripe}"/>'
     if not pd.isna(row["rank"]):
         yield _text(_RANK, middle, str(row["rank"]), "e b")
-    yield _text(_NAME, middle, str(row["generator"]), "f i" if reference else "")
+    name = plain(str(row["generator"]))
+    shown = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+    yield _text(_NAME, middle, shown, "f i" if reference else "")
     shade = shades[str(row["family"])]
     for column, name in enumerate(_CONDITIONS):
         seen = name in str(row["conditions"])

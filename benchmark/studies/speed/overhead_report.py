@@ -203,7 +203,8 @@ def markdown(figures: Figures) -> str:
         f"## Faults survived: {count} of {count}",
         "Each has a test with real processes. The tests of generators also check that the other cells end well; those "
         "of children, kills and the cluster check that no process is left behind. "
-        f"Tests of generators are in `test_isolation.py`, those of sweeps in the files named below, all under `{TESTS}`.",
+        "Tests of generators are in `test_isolation.py`, those of sweeps in the files named below, all under "
+        f"`{TESTS}`.",
         "\n".join(_table(("A generator that …", "its cell", "test"), FAULTS)),
         "\n".join(_table(("A sweep with …", "outcome", "test"), DISTURBANCES)),
     ]
