@@ -1,4 +1,4 @@
-"""A leaderboard in one picture, light enough for a README: an SVG for a light or a dark page, with the reader's fonts."""
+"""A leaderboard in one picture, light enough for a README: an SVG for light or dark pages, with the reader's fonts."""
 
 import math
 from collections.abc import Iterator, Mapping

@@ -22,18 +22,18 @@ FOLDER = Path(__file__).parents[1]
 PAGE = FOLDER.parents[1] / "docs" / "clusters" / "sweep-speed.md"
 
 
-def tree_of(file):
-    (found,) = FOLDER.rglob(file)
-    return ast.parse(found.read_text())
+def source(file):
+    (path,) = FOLDER.rglob(file)
+    return ast.parse(path.read_text())
 
 
 def functions_of(file):
-    return {node.name for node in ast.walk(tree_of(file)) if isinstance(node, ast.FunctionDef)}
+    return {node.name for node in ast.walk(source(file)) if isinstance(node, ast.FunctionDef)}
 
 
 def bad_generators():
     """The keys of `BAD` in the tests of isolation."""
-    for node in tree_of("test_isolation.py").body:
+    for node in source("test_isolation.py").body:
         if isinstance(node, ast.Assign) and node.targets[0].id == "BAD":
             return {key.value for key in node.value.keys}
     raise LookupError("BAD")
