@@ -139,7 +139,7 @@ def pictures(page: str, root: Path) -> dict[str, str]:
     Raises:
         RecordError: a folder without records that share a table.
     """
-    found = {}
+    found: dict[str, str] = {}
     for folder, path in _PICTURE.findall(page):
         board = leaderboard(read_records(root / folder / "records"))
         found |= {f"{path}-{theme}.svg": summary_picture(board, theme) for theme in THEMES}
