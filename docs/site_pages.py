@@ -46,10 +46,11 @@ def _sources() -> Path:
     with (ROOT / "pyproject.toml").open("rb") as file:
         packages = tomllib.load(file)["tool"]["setuptools"]["package-dir"]
     for name, source in packages.items():
-        link = folder.joinpath(*name.split("."))
-        if not link.exists():
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(ROOT / source, target_is_directory=True)
+        package = folder.joinpath(*name.split("."))
+        package.mkdir(parents=True, exist_ok=True)
+        for entry in (ROOT / source).iterdir():
+            if not (package / entry.name).exists():
+                (package / entry.name).symlink_to(entry)
     return folder
 
 
