@@ -87,8 +87,8 @@ FIGURES: tuple[FigureKind, ...] = (
         "Generators that were themselves fitted on a share of the training patients and then generated a sample "
         "for every training patient from that patient's conditions. Accuracy on real test samples of logistic "
         "regression trained on the few real samples and these rows (coloured), on the few real samples alone (dashed), "
-        "and on all real training samples (dotted); means over the finished folds. The lines of the other generators are "
-        "shown faintly behind each.",
+        "and on all real training samples (dotted); means over the finished folds. The lines of the other generators "
+        "are shown faintly behind each.",
     ),
     FigureKind(
         "calibration",
