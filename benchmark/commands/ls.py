@@ -11,7 +11,7 @@ from gexbench.benchmark.commands.tables import print_table
 EPILOG = """[bold]Examples[/bold]\n
 gexbench ls generators\n
 gexbench ls metrics\n
-gexbench ls metrics --markdown > docs/metrics.md\n
+gexbench ls metrics --markdown > docs/metrics/index.md\n
 gexbench ls generators --markdown
 """
 PARAMETERS_HEAD = "parameters"

@@ -1,6 +1,8 @@
 """Is every generator a fair opponent, and does one beat the baseline? A page made from a leaderboard's records.
 
-python -m gexbench.leaderboards.publishing.opponents leaderboards/published/tcga/v6 > docs/fair-opponents.md
+python -m gexbench.leaderboards.publishing.opponents leaderboards/published/tcga/v6 > PAGE
+
+PAGE is docs/leaderboards/fair-opponents.md.
 """
 
 import math
@@ -28,24 +30,26 @@ _HEADS = (
 )  # fmt: skip
 INTRODUCTION = """# Fair opponents
 
-Differences in the table should reflect models, not the effort spent on them. A generator that sees labels is a
+For readers who ask whether a comparison is fair: which generators are trained well enough, and which beat the baseline.
+
+A difference in the table should reflect the models, not the effort spent on them. A generator that sees labels is a
 **fair opponent** if a classifier trained on its samples reaches an accuracy of {tstr:.2f} on real test patients
 (logistic regression, `{label}`) and its coverage in gene space is at least {coverage}. It **beats the baseline**
 `{baseline}` if its detection AUC by XGBoost is lower and its coverage higher, each by more than the 95 % interval of
-the fold-paired differences, with a recall of at least {recall} and the copy gate passed. ± is the half-width of an
-interval.
+the differences paired by fold, at a recall of at least {recall} and with the copy gate passed. ± is the half-width of
+an interval.
 
-Generators without labels, text or images have no labelled samples, hence no TSTR. Those with only text or images know
-the label as far as these reveal it; they are held to the same thresholds for comparison.
+Generators without labels, text or images produce unlabelled samples and have no TSTR. Those with text or images alone
+know of the label only what these reveal; the same criteria are applied to them for comparison.
 
-Made by `python -m gexbench.leaderboards.publishing.opponents` from the records of `{name}`:
-budget {budget}, {folds} folds.
+Written by `python -m gexbench.leaderboards.publishing.opponents` from the records of `{name}`: budget {budget},
+{folds} folds.
 """
 
-_SHORT = """## Below the thresholds
+_SHORT = """## Below the criteria
 
 The common validation score (lower is better) at the first, middle and last checkpoint, mean over folds. Whether more
-steps would help was not measured: no larger budget was run.
+steps would help has not been measured, as no larger budget was run.
 """
 
 
@@ -92,7 +96,7 @@ def opponents(records: Sequence[Record]) -> list[Opponent]:
     check_comparable(records)
     names = tuple(dict.fromkeys(r.generator for r in records if not r.reference or r.generator == BASELINE))
     if BASELINE not in names:
-        raise RecordError(f"no record of {BASELINE}, to which the others are compared; run it too")
+        raise RecordError(f"no record of {BASELINE}, which the others are held against; run it too")
     grid = grid_of(records, names, {record.fold for record in records})
     sizes = {r.fold: r.content["fold"]["test"] / r.content["fold"]["train"] for r in records}
     share = sum(sizes.values()) / len(sizes)
@@ -133,7 +137,7 @@ def _means(values: FloatArray, share: float) -> list[tuple[float, float]]:
 
 
 def opponents_page(records: Sequence[Record], name: str) -> str:
-    """Markdown: the criteria, the table, and the validation scores of the generators below the thresholds."""
+    """Markdown: what is asked, the table, who falls short and how its validation score went."""
     rows, first = opponents(records), records[0].content
     head = INTRODUCTION.format(
         tstr=LEAST_TSTR,
@@ -150,7 +154,7 @@ def opponents_page(records: Sequence[Record], name: str) -> str:
     beating = f"Beating the baseline: {', '.join(winners)}." if winners else "None beats the baseline."
     labelled = [row for row in rows if "labels" in row.conditions and row.name != BASELINE]
     short = [f"`{row.name}`" for row in labelled if not row.fair]
-    said = "are all fair opponents" if not short else f"fall short in {', '.join(short)}"
+    said = "are all fair opponents" if not short else f"include some below the criteria: {', '.join(short)}"
     parts = [head, table, beating, f"The {len(labelled)} rows that see labels {said}.", _courses(records, rows)]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
@@ -198,7 +202,7 @@ def _course(curves: FloatArray, contents: Sequence[Any]) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Print the page; the exit code."""
     if len(arguments) != 1:
-        print("error: give the folder of one published leaderboard", file=sys.stderr)
+        print("error: give one published leaderboard's folder", file=sys.stderr)
         return 2
     folder = Path(arguments[0])
     try:

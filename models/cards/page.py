@@ -11,12 +11,13 @@ from gexbench.models.settings import BudgetName, GeneratorSettings
 
 _INTRODUCTION = """# Generators
 
-All registered generators. `gexbench ls generators --markdown` prints this page.
+For users who choose generators or change their settings: every generator of the registry.
 
-Conditions: what the generator sees of a patient; without any, it is unconditional. Parameters: trainable parameters at
-budget cpu for a cohort of TCGA's shape (680 genes); for a WGAN-GP, those of the generator without the critic. Version:
-raised whenever the samples change. Pass settings as `--settings GENERATOR.SETTING=VALUE`; each family has its own, and
-some depend on the budget. References are not ranked: they set floors, ceilings and the baseline.
+`gexbench ls generators --markdown` prints this page. Conditions: what a generator may see of a patient; without any it
+is unconditional. Parameters: trained parameters at budget `cpu` for a cohort of TCGA's shape (680 genes); for a WGAN-GP
+those of its generator, without the critic. Version: a change makes new records. Pass settings as
+`--settings GENERATOR.SETTING=VALUE`; each family has its own, and the budget changes some of them. References take no
+rank: they set floors, ceilings and the baseline.
 """
 _NOTHING = "–"
 
@@ -25,7 +26,7 @@ def generators_page(entries: Iterable[Entry]) -> str:
     """Markdown: a section per family with its settings, and a card per generator.
 
     Args:
-        entries: in display order; unavailable generators appear with their card only.
+        entries: in the order to be shown; generators that cannot be used here stand with their card alone.
     """
     families: dict[str, list[Entry]] = {}
     for entry in entries:

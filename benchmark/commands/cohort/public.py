@@ -102,7 +102,7 @@ Download = Annotated[
     typer.Option(
         "--download",
         help="First download the projects' expression and clinical tables into the folder; resumes after an "
-        "interruption. For slides see docs/rebuilding-tcga.md.",
+        "interruption. For slides see docs/cohorts/rebuilding-tcga.md.",
         rich_help_panel=PANEL,
     ),
 ]

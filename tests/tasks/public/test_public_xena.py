@@ -596,7 +596,7 @@ def test_a_pickle_in_place_of_a_tensor_is_refused(folder: Path, layouts: ModuleT
         (Path("somewhere"), "code in files is never run; save only the features"),
         ({"features": tensor}, "holds dict instead of a dense float tensor"),
         (tensor.long(), "holds a tensor of torch.int64, torch.strided instead of a dense float tensor"),
-        (tensor.to_sparse(), "no dense tensor of floats but a tensor of torch.float32, torch.sparse_coo"),
+        (tensor.to_sparse(), "holds a tensor of torch.float32, torch.sparse_coo"),
     ):
         torch.save(content, path)
         with pytest.raises(InputError, match=f"{PATIENTS[0]}.*{says}"):
