@@ -35,10 +35,12 @@ UNCUT = 10_000
 
 
 def console() -> "Console":
-    """A console as wide as the terminal or as COLUMNS says; output to a file or a pipe is neither wrapped nor cut."""
+    """A console as wide as the terminal; in files and pipes lines never wrap, and tables are whole without COLUMNS."""
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() or os.environ.get("COLUMNS") else Console(width=UNCUT)
+    if sys.stdout.isatty():
+        return Console()
+    return Console(width=None if os.environ.get("COLUMNS") else UNCUT, soft_wrap=True)
 
 
 def leaderboard_folder(results: Path, name: str) -> Path:

@@ -60,7 +60,7 @@ def print_table(
         table.add_row(*map(Text, line))
     if title:
         console.print(Text(plain(title), style="bold"))
-    console.print(table)
+    console.print(table, soft_wrap=False)
     if len(shown) < len(names):
         dropped = len(names) - len(shown)
         said = f"{dropped} of {len(names)} columns do not fit into {console.width} characters; {elsewhere}"

@@ -102,7 +102,7 @@ Download = Annotated[
     typer.Option(
         "--download",
         help="First download the projects' expression and clinical tables into the folder; resumes after an "
-        "interruption. For slides see docs/cohorts/rebuilding-tcga.md.",
+        "interruption. For slides, see the page on rebuilding TCGA.",
         rich_help_panel=PANEL,
     ),
 ]

@@ -241,9 +241,9 @@ def test_download_and_build(
         assert "give projects with --projects" in capsys.readouterr().err
         assert gexbench(*words, "--projects", "LUAD,GBM", *chosen) == 0
         output = " ".join(capsys.readouterr().out.split())
-        assert f"fetched 3 files into {folder / 'new'}" in output
+        assert f"downloaded 3 files to {folder / 'new'}" in output
         assert gexbench(*words, "--projects", "LUAD,GBM", *chosen, "--force") == 0
-        assert "fetched 0 files" in capsys.readouterr().out
+        assert "downloaded 0 files" in capsys.readouterr().out
     assert len(load_cohort("mine")) == 80
 
 

@@ -53,7 +53,7 @@ def test_a_sweep_is_published_once_and_verifies(made, tmp_path):
     found = CliRunner().invoke(app, ["verify", str(folder)])
     assert found.exit_code == 1
     assert "CITE.txt: changed" in found.output
-    with pytest.raises(InputError, match="is published, and its note with it"):
+    with pytest.raises(InputError, match="is published and keeps its note"):
         write_and_show(None, folder, "Another note.")
 
 
