@@ -17,6 +17,7 @@ from gexbench.benchmark.cells.scoring import prepare_fold
 from gexbench.benchmark.cells.training import checked_samples
 from gexbench.leaderboards.comparing.selection import CEILING, FLOORS
 from gexbench.metrics.catalogue.scores import References, cell_score, undiscriminating
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.models import registry
 from gexbench.models.contract import Budget, Generator
 from gexbench.tasks.cohorts.cohort import Cohort
@@ -24,7 +25,7 @@ from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.panel.panel import PreparedFold, SyntheticFold, evaluate
-from gexbench.tasks.seeds import derive_seed, hash_order
+from gexbench.tasks.seeds import derive_seed
 
 
 @dataclass(frozen=True, slots=True, eq=False)

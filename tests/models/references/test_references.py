@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.covariance import LedoitWolf
 
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.models import registry
 from gexbench.models.contract import Budget, Generator
 from gexbench.models.registry import create
@@ -18,7 +19,6 @@ from gexbench.tasks.cohorts.device_fold import DeviceFold
 from gexbench.tasks.cohorts.folds import equal_size_rows
 from gexbench.tasks.cohorts.split import Split
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.seeds import hash_order
 
 Make = Callable[[str], Generator]
 LABEL_REFERENCES = ("real-holdout", "train-copy", "mixup", "class-gaussian", "class-diagonal", "class-mean")
