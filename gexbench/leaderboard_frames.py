@@ -6,7 +6,8 @@ import pandas as pd
 
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.pages.rendering import wide
-from gexbench.leaderboards.records.records import read_records
+from gexbench.leaderboards.records.records import RecordError, read_records
+from gexbench.tasks.errors import InputError
 
 
 def load_leaderboard(folder: str | Path) -> pd.DataFrame:
@@ -26,4 +27,7 @@ def load_leaderboard(folder: str | Path) -> pd.DataFrame:
     Raises:
         InputError: no records there, damaged records, or records that cannot share a table.
     """
-    return wide(leaderboard(read_records(Path(folder) / "records")))
+    try:
+        return wide(leaderboard(read_records(Path(folder) / "records")))
+    except RecordError as error:
+        raise InputError(error.problems) from None

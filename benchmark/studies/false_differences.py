@@ -33,7 +33,7 @@ from gexbench.leaderboards.statistics import fold_mean
 from gexbench.metrics.catalogue.scores import References, Values, cell_score, undiscriminating
 from gexbench.metrics.shared.hashing import hash_order
 from gexbench.models import registry
-from gexbench.models.contract import Budget, Generator
+from gexbench.models.contract import Generator
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
@@ -108,7 +108,7 @@ def _prepared(cohort: Cohort, index: int) -> PreparedTrial:
 
 def _fit(name: str, device: DeviceFold, train: Split) -> Generator:
     generator = create(registry()[name], "quick")
-    generator.fit(train, device.validation, budget=Budget("quick"), seed=0)
+    generator.fit(train, device.validation, seed=0)
     return generator
 
 

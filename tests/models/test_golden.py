@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from gexbench.models import BUILT_IN, registry
-from gexbench.models.contract import Budget
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.device_fold import DeviceFold
 
@@ -24,7 +23,7 @@ def test_numbers_are_those_of_the_declared_version(name: str, data: DeviceFold) 
     entry = registry()[name]
     steps = {"steps": 20} if "steps" in entry.settings_class().model_fields else {}
     generator = create(entry, "quick", steps)
-    generator.fit(data.train, data.validation, budget=Budget("quick"), seed=11)
+    generator.fit(data.train, data.validation, seed=11)
     rows = generator.sample(data.test_conditions.take([0, 7]), 2, seed=12).expression
     found = {"version": entry.settings_class().version, "values": rows[:, ::13].round(6).tolist()}
     if os.environ.get("GEXBENCH_WRITE_GOLDEN"):
