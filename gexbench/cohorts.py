@@ -10,8 +10,9 @@ from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.cohort_folder import place_problems, save_cohort
 from gexbench.tasks.data_directory import cohort_folder
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.importing import building
 from gexbench.tasks.importing.alignment import Missing
+from gexbench.tasks.importing.building import Sources
+from gexbench.tasks.importing.building import build_cohort as built
 from gexbench.tasks.importing.duplicates import Duplicates
 from gexbench.tasks.names import unknown
 
@@ -62,7 +63,7 @@ def build_cohort(
             problems.append(str(unknown(str(given), get_args(known), kind)))
     if problems:
         raise InputError(problems)
-    sources = building.Sources(
+    sources = Sources(
         name=name,
         expression=Path(expression),
         unit=unit,
@@ -76,7 +77,7 @@ def build_cohort(
         text_encoder=text_encoder,
     )
     with stages(console()) as report:
-        cohort = building.build_cohort(sources, report)
+        cohort = built(sources, report)
         report("write", 0, 1)
         save_cohort(cohort, folder, replace=replace)
         report("write", 1, 1)
