@@ -10,6 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ("gexbench", "benchmark", "leaderboards", "models", "tasks", "metrics")
 """The top folders; each may import those after it."""
+BY_OLD_NAME = ("metrics", "tasks.")
+"""`gexbench.metrics` also gives names that users' files import from it and that have moved to the tasks."""
 STUDIES = "benchmark.studies"
 MOST_ENTRIES = 16
 NOT_COUNTED = frozenset({"__init__.py", "py.typed"})
@@ -102,7 +104,12 @@ def room_of(module: str, modules: dict[str, Path]) -> str:
 
 def against_the_layers(arrows: list[Arrow]) -> list[Arrow]:
     """Arrows from a top folder to one above it."""
-    return [arrow for arrow in arrows if LAYERS.index(layer_of(arrow.source)) > LAYERS.index(layer_of(arrow.target))]
+    return [
+        arrow
+        for arrow in arrows
+        if LAYERS.index(layer_of(arrow.source)) > LAYERS.index(layer_of(arrow.target))
+        and not (arrow.source == BY_OLD_NAME[0] and arrow.target.startswith(BY_OLD_NAME[1]))
+    ]
 
 
 def towards_the_studies(arrows: list[Arrow]) -> list[Arrow]:
