@@ -69,7 +69,7 @@ def build_cohort(
         unit=unit,
         clinical=None if clinical is None else Path(clinical),
         patches=None if patches is None else Path(patches),
-        labels=(labels,) if isinstance(labels, str) else labels and tuple(labels),
+        labels=None if labels is None else (labels,) if isinstance(labels, str) else tuple(labels),
         group=group,
         duplicates=duplicates,
         missing=missing,
