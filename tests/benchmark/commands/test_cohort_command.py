@@ -229,7 +229,7 @@ def test_download_and_build(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    place, server = xena(folder, layouts), load_test_module("public_server")
+    place, server = xena(folder, layouts), load_test_module("tasks/public/public_server")
     files = {
         f"/TCGA.{project}.sampleMap/HiSeqV2.gz": (place / "HiSeqV2.gz").read_bytes() for project in ("LUAD", "GBM")
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ("gexbench", "benchmark", "leaderboards", "models", "tasks", "metrics")
 """The top folders; each may import those after it."""
 BY_OLD_NAME = ("metrics", "tasks.")

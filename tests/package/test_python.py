@@ -12,7 +12,7 @@ import pytest
 
 import gexbench
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference" / "python.md"
 PUBLISHED = ROOT / "leaderboards" / "published" / "tcga-site" / "v1"
 
