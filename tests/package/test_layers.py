@@ -64,7 +64,7 @@ def arrows_of(root: Path) -> list[Arrow]:
 
 def _opens_files(node):
     """Whether a call asks for a package's data files, whose code it does not import."""
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "files"
+    return isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", None)) == "files"
 
 
 def _imported(node, modules):
@@ -256,7 +256,7 @@ def test_a_module_named_in_a_string_is_an_arrow_and_one_whose_files_are_read_is_
     root = planted(
         tmp_path,
         tasks__a='LAZY = {"models.b.c": "Thing"}\nTEXT = "models.b.c is good"\n',
-        tasks__d='cards = files("gexbench.models.b") / "cards"\n',
+        tasks__d='cards = files("gexbench.models.b"), resources.files("gexbench.models.b")\n',
         models__b__c="Thing = 1\n",
     )
     (found,) = against_the_layers(arrows_of(root))
