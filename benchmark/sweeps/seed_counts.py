@@ -35,7 +35,7 @@ def split_seeds(seeds: int | Mapping[str, int]) -> tuple[int, dict[str, int]]:
     return seeds.get(OTHERS, 1), {name: count for name, count in seeds.items() if name != OTHERS}
 
 
-def parse_seeds(text: str) -> int | dict[str, int]:
+def read_seeds(text: str) -> int | dict[str, int]:
     """What `--seeds` says: `2`, `1,cvae=2`, or `cvae=2`, which leaves the number of the others as it is.
 
     Raises:

@@ -6,10 +6,11 @@ import pytest
 from typer.testing import CliRunner
 
 from gexbench.benchmark.cli import app
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.reading import Given, checked
 from gexbench.benchmark.sweeps.seed_counts import parse_seeds, split_seeds
-from gexbench.benchmark.sweeps.specification import Given, checked
-from gexbench.benchmark.sweeps.specification_text import parsed
-from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, plan, sweep_of
+from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, sweep_of
+from gexbench.benchmark.sweeps.yaml_text import parsed
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.records.records import read_records
 from gexbench.models import registry

@@ -9,18 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from gexbench.benchmark.commands.planning import planned
 from gexbench.benchmark.storage.estimate import estimated
 from gexbench.benchmark.storage.store import Store
-from gexbench.benchmark.sweeps.specification import (
-    Given,
-    Specification,
-    checked,
-    given_specification,
-    ready_made,
-)
-from gexbench.benchmark.sweeps.specification_text import parsed
+from gexbench.benchmark.sweeps.planning import planned
+from gexbench.benchmark.sweeps.reading import Given, checked, given_specification, ready_made
+from gexbench.benchmark.sweeps.specification import Specification
 from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep
+from gexbench.benchmark.sweeps.yaml_text import parsed
 from gexbench.models import registry
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.simulated.cohort import simulated_cohort

@@ -4,8 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from gexbench.benchmark.commands.options import listed, parse_settings, shares
-from gexbench.benchmark.sweeps.keys import content_key
-from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, leaderboard_name, metric_versions, plan, sweep_of
+from gexbench.benchmark.sweeps.keys import content_key, metric_versions
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, leaderboard_name, sweep_of
 from gexbench.metrics.catalogue.specification import PANEL_SCHEMA
 from gexbench.models import registry
 from gexbench.tasks.errors import InputError

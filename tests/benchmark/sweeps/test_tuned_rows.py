@@ -5,8 +5,10 @@ import json
 import pytest
 
 from gexbench.benchmark.running.runner import Runner
-from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, chosen_folds, plan, read_sweep, sweep_of
-from gexbench.benchmark.sweeps.tuned import read_tuning_file, split_options, to_json, tuned_settings
+from gexbench.benchmark.sweeps.option import split_options
+from gexbench.benchmark.sweeps.planning import chosen_folds, plan
+from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, read_sweep, sweep_of
+from gexbench.benchmark.sweeps.tuned import read_tuning_file, to_json, tuned_settings
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.pages.rendering import to_markdown
 from gexbench.leaderboards.records.records import read_records
