@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
@@ -25,11 +25,16 @@ DEFAULT_RESULTS = Path("gexbench-results")
 WIDE = 150
 
 
-def option(key: str, words: str | None = None) -> "OptionInfo":
+def option(key: str, words: str | None = None, panel: str | None = None) -> "OptionInfo":
     """The option of a specification's key, for `Annotated`; with other words where another verb needs them."""
-    _, form = keys()[key]
-    panel = "Resources of a cell" if key.startswith("resources.") else None
-    return typer.Option(option_name(key), help=words or form.help, metavar=form.metavar, rich_help_panel=panel)
+    field, form = keys()[key]
+    made: OptionInfo = typer.Option(
+        option_name(key),
+        help=words or form.help,
+        metavar=form.metavar or ("CHOICE" if get_origin(field.annotation) is Literal else "TEXT"),
+        rich_help_panel=panel,
+    )
+    return made
 
 
 def specified(*wanted: str, words: Mapping[str, str] | None = None) -> Callable[[Callable[..., None]], Any]:
@@ -50,9 +55,10 @@ def specified(*wanted: str, words: Mapping[str, str] | None = None) -> Callable[
             texts = {name: given.pop(name) for name in options}
             command(**given, typed=_typed(context, texts, chosen))
 
-        options = {}
+        options: dict[str, inspect.Parameter] = {}
         for key in chosen:
-            made = _parameter(key, (words or {}).get(key))
+            panel = None if wanted or "." not in key else "Resources of a cell"
+            made = _parameter(key, (words or {}).get(key), panel)
             options.setdefault(made.name, made)
         first = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
         signature = inspect.signature(command)
@@ -67,22 +73,22 @@ def specified(*wanted: str, words: Mapping[str, str] | None = None) -> Callable[
     return decorate
 
 
-def _parameter(key: str, words: str | None) -> inspect.Parameter:
-    """A parameter as Typer reads it: numbers are read by their type, everything else as text."""
+def _parameter(key: str, words: str | None, panel: str | None) -> inspect.Parameter:
+    """A parameter as Typer reads it: numbers by their type, everything else as text."""
     field, form = keys()[key]
-    kind = next((kind for kind in (int, float) if kind in {field.annotation, *get_args(field.annotation)}), str)
-    kind = str if form.read else kind
-    default = field.default if isinstance(field.default, kind) else None
-    if form.read and isinstance(field.default, int) and not form.repeated:
-        default = str(field.default)
-    if "(default:" in (words or form.help):
-        default = None
+    types = {field.annotation, *get_args(field.annotation)}
+    kind: Any = str if form.read else next((number for number in (int, float) if number in types), str)
+    default = None if form.repeated or "(default:" in (words or form.help) else field.default or None
     return inspect.Parameter(
-        option_name(key).removeprefix("--").replace("-", "_"),
+        _parameter_name(key),
         inspect.Parameter.KEYWORD_ONLY,
-        default=default,
-        annotation=Annotated[list[kind] | None if form.repeated else kind | None, option(key, words)],  # type: ignore[valid-type]
+        default=default if default is None else kind(default),
+        annotation=Annotated[list[str] | None if form.repeated else kind | None, option(key, words, panel)],
     )
+
+
+def _parameter_name(key: str) -> str:
+    return option_name(key).removeprefix("--").replace("-", "_")
 
 
 def _typed(context: typer.Context, texts: Mapping[str, Any], chosen: Sequence[str]) -> dict[str, Any]:
@@ -91,9 +97,10 @@ def _typed(context: typer.Context, texts: Mapping[str, Any], chosen: Sequence[st
     Raises:
         InputError: texts that cannot be read, all at once.
     """
-    found, problems = {}, []
+    found: dict[str, Any] = {}
+    problems: list[str] = []
     for key in chosen:
-        name = option_name(key).removeprefix("--").replace("-", "_")
+        name = _parameter_name(key)
         source = context.get_parameter_source(name)
         if source is None or source.name != "COMMANDLINE":
             continue

@@ -55,7 +55,10 @@ def run(
         typer.Option("--spec", metavar="NAME|FILE", help="The same as the argument.", rich_help_panel=_PANEL),
     ] = None,
     retry: Annotated[
-        str, typer.Option(help="Only cells whose last attempt ended so: failed,timeout,…", rich_help_panel=_PANEL)
+        str,
+        typer.Option(
+            metavar="LIST", help="Only cells whose last attempt ended so: failed,timeout,…", rich_help_panel=_PANEL
+        ),
     ] = "",
     reuse: Annotated[
         list[Path] | None,

@@ -6,7 +6,7 @@ Imports neither NumPy nor torch, since every command's `--help` is made of it.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gexbench.benchmark.sweeps.option import Option, read_generators, read_settings, read_shares
 from gexbench.metrics.catalogue.specification import Panel
@@ -55,7 +55,7 @@ class Design(Strict):
     )
     generators: Annotated[
         tuple[str, ...] | Literal["all"],
-        PlainValidator(_generators),
+        BeforeValidator(_generators),
         Option(
             "Comma-separated names, files (FILE.py:Class), `all`, or `reused`: those of the leaderboards that --reuse "
             "names.",
@@ -68,13 +68,14 @@ class Design(Strict):
         Option(
             "GENERATOR.SETTING=VALUE; may be given several times. `tuned` (or tuned:FILE) adds a row with the "
             "settings that `gexbench tune` found, for every generator that has them.",
+            metavar="SETTING",
             read=read_settings,
             repeated=True,
         ),
     ] = Field(default_factory=dict)
     train_fractions: Annotated[
         tuple[float, ...],
-        PlainValidator(_shares),
+        BeforeValidator(_shares),
         Option(
             "Comma-separated shares below 1: every generator is also fitted on that share of the training and "
             "validation patients, and its rows join the few real ones in training a classifier.",

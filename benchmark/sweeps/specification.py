@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic.fields import FieldInfo
 
 from gexbench.benchmark.sweeps.design import Design, Limits
@@ -19,6 +19,7 @@ _NO_FILES = frozenset({"", "yes", "no", "on", "off"})
 
 
 def _folds(value: Any) -> Any:
+    value = read_folds(value) if isinstance(value, str) else value
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, list) and value and all(type(item) is int for item in value):
@@ -63,13 +64,13 @@ class Specification(Design):
         resources: of one cell.
     """
 
-    tuned: Annotated[bool | str, PlainValidator(_tuned), Option(name="settings", read=read_tuned, repeated=True)] = (
+    tuned: Annotated[bool | str, BeforeValidator(_tuned), Option(name="settings", read=read_tuned, repeated=True)] = (
         False
     )
     track: Annotated[Track, Option("random, or site: whole tissue-source sites held out.")] = "random"
     folds: Annotated[
         tuple[int, ...] | str | None,
-        PlainValidator(_folds),
+        BeforeValidator(_folds),
         Option(
             "Comma-separated indices, `all`, or a JSON file of id lists. (default: 0,1,2 at budget quick, else all)",
             metavar="LIST|FILE",
@@ -87,7 +88,7 @@ class Specification(Design):
     gene_sets: Annotated[
         str | None, Option("A .gmt file for the pathway metrics of the panel extended.", metavar="FILE")
     ] = None
-    name: Annotated[str | None, Option("Name of the leaderboard. (default: COHORT-BUDGET)")] = None
+    name: Annotated[str | None, Option("Name of the leaderboard. (default: COHORT-BUDGET)", metavar="NAME")] = None
     note: Annotated[str | None, Option("A sentence for the leaderboard's header.")] = None
     workers: Annotated[int, Field(ge=1), Option("Cells side by side; on cuda, beside the trainings.", metavar="N")] = 2
     executor: Annotated[Literal["local", "ray"], Option("local (this machine), or ray (a Ray cluster).")] = "local"
