@@ -47,16 +47,16 @@ def specified(*wanted: str, words: Mapping[str, str] | None = None) -> Callable[
         wanted: keys; none stands for all. Keys that share an option go together.
         words: key → help, where it is not the field's.
     """
-    chosen = wanted or tuple(keys())
+    names = {key: _parameter_name(key) for key in wanted or keys()}
 
     def decorate(command: Callable[..., None]) -> Any:
         @wraps(command)
         def with_typed(context: typer.Context, **given: Any) -> None:
             texts = {name: given.pop(name) for name in options}
-            command(**given, typed=_typed(context, texts, chosen))
+            command(**given, typed=_typed(context, texts, names))
 
         options: dict[str, inspect.Parameter] = {}
-        for key in chosen:
+        for key in names:
             panel = None if wanted or "." not in key else "Resources of a cell"
             made = _parameter(key, (words or {}).get(key), panel)
             options.setdefault(made.name, made)
@@ -91,7 +91,7 @@ def _parameter_name(key: str) -> str:
     return option_name(key).removeprefix("--").replace("-", "_")
 
 
-def _typed(context: typer.Context, texts: Mapping[str, Any], chosen: Sequence[str]) -> dict[str, Any]:
+def _typed(context: typer.Context, texts: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Key → value of the options that stand on the command line.
 
     Raises:
@@ -99,8 +99,7 @@ def _typed(context: typer.Context, texts: Mapping[str, Any], chosen: Sequence[st
     """
     found: dict[str, Any] = {}
     problems: list[str] = []
-    for key in chosen:
-        name = _parameter_name(key)
+    for key, name in names.items():
         source = context.get_parameter_source(name)
         if source is None or source.name != "COMMANDLINE":
             continue

@@ -119,7 +119,9 @@ def run(
         raise InputError(f"{specification} and --spec {spec}: give one of them")
     console = options.console()
     folders = [options.leaderboard_folder(results, str(folder)) for folder in reuse or ()]
-    entries, typed = _with_named(registry(), typed, folders)
+    entries = registry()
+    if typed.get("generators", "all") != "all":
+        entries, typed = _with_named(entries, typed, folders)
     given = given_specification(specification or spec or DEFAULT_SPECIFICATION)
     wanted = checked(given, typed, entries)
     cluster = Cluster(wanted.address, wanted.resources.gpus) if wanted.executor == "ray" else None
@@ -154,14 +156,11 @@ def _with_named(
     Raises:
         InputError: `reused` without a folder; files that cannot be used.
     """
-    named = typed.get("generators", "all")
-    if named == "all":
-        return entries, typed
-
     from gexbench.benchmark.authoring.local_generators import with_local
     from gexbench.benchmark.sweeps.sweep import read_sweep
     from gexbench.tasks.errors import InputError
 
+    named = typed["generators"]
     if "reused" in named:
         if not folders:
             raise InputError("--generators reused: of which leaderboard? Name its folder with --reuse")

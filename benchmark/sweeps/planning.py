@@ -2,20 +2,19 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.benchmark.sweeps.design import Design, Limits
 from gexbench.benchmark.sweeps.gene_sets import GeneSetsFile, given_gene_sets
 from gexbench.benchmark.sweeps.keys import score_key, train_key
-from gexbench.benchmark.sweeps.reading import Given, own_name
+from gexbench.benchmark.sweeps.reading import Given
 from gexbench.benchmark.sweeps.rows import TUNED, row_name
-from gexbench.benchmark.sweeps.seed_counts import split_seeds
 from gexbench.benchmark.sweeps.specification import Specification
-from gexbench.benchmark.sweeps.sweep import Sweep, leaderboard_name, sweep_of
+from gexbench.benchmark.sweeps.sweep import Sweep, leaderboard_name, split_seeds, sweep_of
 from gexbench.benchmark.sweeps.tuned import TunedFold, TunedSettings, tuned_settings, tuning_file
-from gexbench.models.registry import BrokenGenerator, Registry, resolve_settings
+from gexbench.models.registry import BrokenGenerator, Entry, Registry, resolve_settings
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.folds import PARTS, Fold, folds, read_folds
@@ -38,7 +37,7 @@ def planned(
         InputError: a name that is none, files that cannot be read, settings that were not tuned for this sweep.
     """
     sweep, folds_file = resolved(wanted, registry, device)
-    name = leaderboard_name(sweep, wanted.name, None if wanted.name else own_name(given))
+    name = leaderboard_name(sweep, wanted.name, given.name)
     cohort = load_cohort(sweep.cohort)
     fingerprint = cohort.fingerprint()
     if wanted.tuned:
@@ -132,73 +131,83 @@ def plan(sweep: Sweep, registry: Registry, cohort: Cohort, fingerprint: str, fol
         InputError: folds that do not exist, unknown settings (all at once), unreadable fold files.
     """
     chosen = chosen_folds(cohort, sweep.track, sweep.folds, folds_file)
-    ready = _settings(sweep, registry, chosen)
+    generators = _generators(sweep, registry, chosen)
     cells = [
         cell
         for fold in chosen
-        for repeat in range(max(map(sweep.seeds_of, sweep.generators)))
-        for name in sweep.generators
-        if repeat < sweep.seeds_of(name)
-        for cell in _cells(sweep, registry, cohort, fingerprint, ready, name, fold, repeat)
+        for repeat in range(max(one.seeds for one in generators))
+        for one in generators
+        if repeat < one.seeds
+        for cell in _cells(sweep, cohort, fingerprint, one, fold, repeat)
     ]
     return Plan(sweep, fingerprint, chosen, tuple(cells))
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
-    """Settings of a sweep's generators, and of tuned ones by the fold's hash; why others cannot be imported."""
+class _Generator:
+    """A generator of a sweep.
 
-    of: dict[str, GeneratorSettings] = field(default_factory=dict)
-    tuned: dict[tuple[str, str], GeneratorSettings] = field(default_factory=dict)
-    broken: dict[str, str] = field(default_factory=dict)
+    Attributes:
+        settings: of its default rows.
+        tuned: fold hash → what was found, and the settings with it; empty without a tuned row.
+        seeds: per fold.
+        variants: of its rows, with their shares of the patients.
+        skip: why it cannot be started here.
+    """
+
+    entry: Entry
+    settings: GeneratorSettings
+    tuned: Mapping[str, tuple[TunedFold, GeneratorSettings]]
+    seeds: int
+    variants: tuple[tuple[str, float], ...]
+    skip: str | None
 
 
-def _settings(sweep: Sweep, registry: Registry, chosen: Sequence[Fold]) -> _Ready:
-    ready, problems = _Ready(), []
-    tuned = sweep.tuned.generators if sweep.tuned else {}
+def _generators(sweep: Sweep, registry: Registry, chosen: Sequence[Fold]) -> list[_Generator]:
+    """The generators of a sweep with their settings resolved.
+
+    Raises:
+        InputError: settings that do not exist, or are given and tuned; folds that were not tuned; all at once.
+    """
+    found, problems = [], []
     for name in sweep.generators:
-        if name in tuned and name in sweep.settings:
+        entry, settings, broken = registry[name], GeneratorSettings(), None
+        of_folds = sweep.tuned.generators.get(name, {}) if sweep.tuned else {}
+        if of_folds and name in sweep.settings:
             problems.append(f"settings of {name!r} are given and tuned; run one of them under another --name")
-        if name in tuned and row_name(name, TUNED) in registry:
+        if of_folds and row_name(name, TUNED) in registry:
             problems.append(
                 f"{row_name(name, TUNED)!r} is a generator and the row of tuned {name}; rename the generator"
             )
+        tuned = {}
         try:
-            ready.of[name] = resolve_settings(registry[name], sweep.budget, sweep.settings.get(name))
-            for fold in chosen if name in tuned else ():
-                best = _tuned_fold(tuned[name], name, fold).settings
-                ready.tuned[name, fold.hash()] = resolve_settings(registry[name], sweep.budget, best)
+            settings = resolve_settings(entry, sweep.budget, sweep.settings.get(name))
+            for fold in chosen if of_folds else ():
+                best = _tuned_fold(of_folds, name, fold)
+                tuned[fold.hash()] = best, resolve_settings(entry, sweep.budget, best.settings)
         except BrokenGenerator as error:
-            ready.broken[name] = str(error)
-            ready.of[name] = GeneratorSettings()
+            broken = str(error)
         except InputError as error:
             problems += error.problems
+        skip = broken or entry.unavailable
+        found.append(_Generator(entry, settings, tuned, sweep.seeds_of(name), sweep.variants(name, entry), skip))
     if problems:
         raise InputError(problems)
-    return ready
+    return found
 
 
 def _cells(
-    sweep: Sweep,
-    registry: Registry,
-    cohort: Cohort,
-    fingerprint: str,
-    ready: _Ready,
-    name: str,
-    fold: Fold,
-    repeat: int,
+    sweep: Sweep, cohort: Cohort, fingerprint: str, generator: _Generator, fold: Fold, repeat: int
 ) -> Iterator[Cell]:
     """The cells of a generator on a fold with one training seed: the default one, the tuned one, those of shares."""
-    entry = registry[name]
-    skip = ready.broken.get(name) or entry.unavailable
+    entry = generator.entry
     counted = entry.reads_counts and cohort.counts is not None
-    for variant, fraction in sweep.variants(name, entry):
-        source = sweep.tuned.generators[name][fold.hash()] if variant == TUNED and sweep.tuned else None
-        settings = ready.of[name] if source is None else ready.tuned[name, fold.hash()]
+    for variant, fraction in generator.variants:
+        source, settings = generator.tuned[fold.hash()] if variant == TUNED else (None, generator.settings)
         rows = train_key(sweep, fingerprint, fold, entry, settings, repeat, fraction, counted)
         key = score_key(sweep, rows, fraction, source)
         content = settings.model_dump(mode="json")
-        yield Cell(entry, content, settings.version, fold, repeat, rows, key, source, fraction, skip)
+        yield Cell(entry, content, settings.version, fold, repeat, rows, key, source, fraction, generator.skip)
 
 
 def _tuned_fold(found: Mapping[str, TunedFold], name: str, fold: Fold) -> TunedFold:

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from gexbench.benchmark.authoring.local_generators import names_a_file
 from gexbench.benchmark.sweeps.seed_counts import OTHERS, merged_seeds
-from gexbench.benchmark.sweeps.specification import Resources, Specification, option_name, settings_apart
+from gexbench.benchmark.sweeps.specification import Resources, Specification, option_name
 from gexbench.benchmark.sweeps.yaml_text import parsed
 from gexbench.models.registry import BrokenGenerator, Registry, resolve_settings
 from gexbench.models.settings import BudgetName
@@ -31,13 +31,14 @@ class Given:
 
     Attributes:
         content: of the file.
-        place: the file's name, for messages; name: what it is called.
+        place: the file's name, for messages.
+        name: that the leaderboard's name ends in; None for the default one.
         folder: of a user's file, against which the files that it names are resolved; None for a ready-made one.
     """
 
     content: Mapping[str, Any] = field(default_factory=dict)
     place: str = "the command line"
-    name: str = DEFAULT_SPECIFICATION
+    name: str | None = None
     folder: Path | None = None
 
 
@@ -55,7 +56,7 @@ def given_specification(named: str) -> Given:
     """
     if named in ready_made():
         text = (files("gexbench.benchmark.sweeps") / "specifications" / f"{named}.yaml").read_text(encoding="utf-8")
-        return Given(parsed(text, named), f"specification {named}", named)
+        return Given(parsed(text, named), f"specification {named}", None if named == DEFAULT_SPECIFICATION else named)
     path = Path(named)
     if path.suffix not in {".yaml", ".yml"} and not path.is_file():
         raise InputError(f"{unknown(named, ready_made(), 'specification')}, or name a .yaml file")
@@ -96,22 +97,8 @@ def checked(given: Given, typed: Mapping[str, Any], registry: Registry) -> Speci
     return _with_places(found, given, typed)
 
 
-def own_name(given: Given) -> str | None:
-    """What a specification adds to the name of its leaderboard: its own, nothing for the default one.
-
-    Raises:
-        InputError: a file whose name is no leaderboard's.
-    """
-    if given.name == DEFAULT_SPECIFICATION and given.folder is None:
-        return None
-    try:
-        return checked_name(given.name, "leaderboard")
-    except InputError as error:
-        raise InputError(f"{given.place}: {error}; or give a `name` in the file") from None
-
-
 def _merged(content: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
-    merged = settings_apart(content)
+    merged = _settings_apart(content)
     settings, named = merged.get("settings", {}), typed.get("generators", "all")
     if named != "all" and isinstance(settings, dict):
         merged["settings"] = {name: values for name, values in settings.items() if name in named}
@@ -130,6 +117,22 @@ def _merged(content: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, A
         elif key != "seeds":
             merged[key] = value
     return merged
+
+
+def _settings_apart(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content with a mapping of generators taken apart into names and settings.
+
+    Raises:
+        ValueError: settings of a generator in both places.
+    """
+    generators, settings = content.get("generators"), content.get("settings", {})
+    if not isinstance(generators, dict) or not isinstance(settings, dict):
+        return dict(content)
+    given = {name: values for name, values in generators.items() if values}
+    twice = [name for name in given if name in settings]
+    if twice:
+        raise ValueError(f"settings of {', '.join(twice)} stand under generators and under settings; keep one of them")
+    return {**content, "generators": list(generators), "settings": {**settings, **given}}
 
 
 def _place(key: str, file: str, typed: Mapping[str, Any]) -> str:

@@ -107,27 +107,6 @@ class Specification(Design):
             raise ValueError(f"address = {self.address!r} is that of a Ray cluster; add executor: ray (--executor ray)")
         return self
 
-    @model_validator(mode="before")
-    @classmethod
-    def _apart(cls, content: Any) -> Any:
-        return settings_apart(content) if isinstance(content, dict) else content
-
-
-def settings_apart(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content with a mapping of generators taken apart into names and settings.
-
-    Raises:
-        ValueError: settings of a generator in both places.
-    """
-    generators, settings = content.get("generators"), content.get("settings", {})
-    if not isinstance(generators, dict) or not isinstance(settings, dict):
-        return dict(content)
-    given = {name: values for name, values in generators.items() if values}
-    twice = [name for name in given if name in settings]
-    if twice:
-        raise ValueError(f"settings of {', '.join(twice)} stand under generators and under settings; keep one of them")
-    return {**content, "generators": list(generators), "settings": {**settings, **given}}
-
 
 @cache
 def keys() -> Mapping[str, tuple[FieldInfo, Option]]:

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from gexbench.benchmark.sweeps.design import Design, Limits
 from gexbench.benchmark.sweeps.gene_sets import GeneSetsFile
 from gexbench.benchmark.sweeps.rows import DEFAULT, TUNED, row_name
+from gexbench.benchmark.sweeps.seed_counts import OTHERS
 from gexbench.benchmark.sweeps.tuned import TunedSettings
 from gexbench.models.registry import Entry, Registry
 from gexbench.tasks.cohorts.vocabulary import Track
@@ -101,6 +102,13 @@ def sweep_of(registry: Registry, **values: Any) -> Sweep:
     return sweep
 
 
+def split_seeds(seeds: int | Mapping[str, int]) -> tuple[int, dict[str, int]]:
+    """The number of all generators, and generator → its own number."""
+    if isinstance(seeds, int):
+        return seeds, {}
+    return seeds.get(OTHERS, 1), {name: count for name, count in seeds.items() if name != OTHERS}
+
+
 def read_sweep(folder: Path) -> Sweep:
     """The sweep stored in a leaderboard folder.
 
@@ -115,12 +123,18 @@ def read_sweep(folder: Path) -> Sweep:
 
 
 def leaderboard_name(sweep: Sweep, given: str | None, specification: str | None = None) -> str:
-    """The user's name, checked, or COHORT-BUDGET and what is special: the track, the panel, `scarce`, the
-    specification that it comes from.
+    """The user's name, or COHORT-BUDGET and what is special: track, panel, `scarce`, the specification it comes from.
+
+    Raises:
+        InputError: a name that is no leaderboard's.
     """
     if given:
         return checked_name(given, "leaderboard")
     more: list[str] = [name for name in (sweep.track, sweep.panel) if name not in {"random", "core"}]
     more += ["scarce"] if sweep.train_fractions else []
-    more += [specification] if specification else []
+    if specification:
+        try:
+            more.append(checked_name(specification, "leaderboard"))
+        except InputError as error:
+            raise InputError(f"{error}; or give a `name` in the file, or --name") from None
     return "-".join([sweep.cohort, sweep.budget, *more])

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 from gexbench.benchmark.cli import app
 from gexbench.benchmark.sweeps.planning import plan
 from gexbench.benchmark.sweeps.reading import Given, checked
-from gexbench.benchmark.sweeps.seed_counts import read_seeds, split_seeds
-from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, sweep_of
+from gexbench.benchmark.sweeps.seed_counts import read_seeds
+from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, split_seeds, sweep_of
 from gexbench.benchmark.sweeps.yaml_text import parsed
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.records.records import read_records
