@@ -42,7 +42,7 @@ def cheats(
     ] = "",
     gene_sets: Annotated[Path | None, options.option("gene_sets")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the page, its tables and figures.", file_okay=False)] = (
-        Path("docs")
+        Path("docs/metrics/what-each-metric-sees")
     ),
     results: Annotated[Path, typer.Option(help="Finished cheats are kept here.", file_okay=False)] = DEFAULT_RESULTS,
 ) -> None:
