@@ -11,7 +11,7 @@ from gexbench.benchmark.commands.cohort import compare as cohort_compare
 from gexbench.benchmark.commands.cohort import public as cohort_public
 from gexbench.benchmark.commands.cohort import tile as cohort_tile
 from gexbench.benchmark.commands.cohort.card import rendered
-from gexbench.benchmark.commands.stages import stages
+from gexbench.benchmark.commands.cohort.stages import stages
 
 if TYPE_CHECKING:
     from gexbench.tasks.cohorts.cohort import Cohort
