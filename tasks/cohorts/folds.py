@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.vocabulary import Track
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.seeds import hash_order
 
 PARTS = 5
 FOLD_SEED = 0
