@@ -111,7 +111,7 @@ def _read(
     if isinstance(specification, str | Path):
         return given_specification(str(specification)), typed, entries
     entries, content = _with_files(entries, specification)
-    return Given(content, "specification", DEFAULT_SPECIFICATION), typed, entries
+    return Given(content, "specification"), typed, entries
 
 
 def _with_files(entries: Registry, content: Mapping[str, Any]) -> tuple[Registry, dict[str, Any]]:

@@ -40,14 +40,8 @@ class Strict(BaseModel):
 class Design(Strict):
     """What is compared and how; the same in a specification and in the sweep that it becomes.
 
-    Attributes:
-        cohort: `simulated` or the name of a cohort in the data directory.
-        generators: `all` or registry keys.
-        settings: generator → settings that differ from the budget's.
-        train_fractions: shares of the training and validation patients, below 1. Every generator that makes rows of
-            its own gets a row for each share, fitted on these patients alone, with default settings.
-        budget: of every training.
-        panel: of metrics; `extended` holds `core`; no part of a train key.
+    The help of each field's option says what it is. Rows of a share are fitted with default settings; the panel is no
+    part of a train key.
     """
 
     cohort: Annotated[str, Option("`simulated`, or a cohort built with `gexbench cohort build`.", metavar="NAME")] = (

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from gexbench.benchmark.authoring.local_generators import names_a_file
 from gexbench.benchmark.sweeps.seed_counts import OTHERS, merged_seeds
-from gexbench.benchmark.sweeps.specification import Resources, Specification, option_name
+from gexbench.benchmark.sweeps.specification import Resources, Specification, keys, option_name
 from gexbench.benchmark.sweeps.yaml_text import parsed
 from gexbench.models.registry import BrokenGenerator, Registry, resolve_settings
 from gexbench.models.settings import BudgetName
@@ -137,7 +137,7 @@ def _settings_apart(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def _place(key: str, file: str, typed: Mapping[str, Any]) -> str:
     """The option that gave a key's value, or the file."""
-    of = next((name for name in typed if key == name or key.startswith(f"{name}.")), None)
+    of = next((name for name in typed if name in keys() and (key == name or key.startswith(f"{name}."))), None)
     if of is None or (isinstance(typed[of], dict) and key != of and key.split(".")[1] not in typed[of]):
         return file
     return option_name(of)

@@ -34,12 +34,7 @@ def _tuned(value: Any) -> Any:
 
 
 class Resources(Limits):
-    """What one cell may use, as it is asked for.
-
-    Attributes:
-        device: where generators are trained; auto is cuda where there is one.
-        gpus: that a cell takes of a cluster's node on the device cuda, or a share of one.
-    """
+    """What one cell may use, as it is asked for."""
 
     device: Annotated[Literal["auto", "cpu", "cuda"], Option("cpu, cuda, or auto: cuda where there is one.")] = "auto"
     gpus: Annotated[
@@ -50,18 +45,12 @@ class Resources(Limits):
 class Specification(Design):
     """A sweep as its author writes it; `Sweep` is what it becomes on a machine. Strict, every key is optional.
 
+    The help of each field's option says what it is.
+
     Attributes:
-        tuned: whether generators get a row with the settings that `gexbench tune` found, or the file of these.
-        track: who is held out.
         folds: indices, `all`, or a JSON file of id lists; None is the first three at budget quick, else all.
-        seeds: training seeds per fold; or generator → seeds, with those of all others under `default` (1).
-        gene_sets: file of the pathway metrics' sets.
-        name: of the leaderboard; None makes it from the cohort, the budget and the specification's own name.
-        note: a sentence for the leaderboard's header.
-        workers: cells side by side.
-        executor: `local` runs cells on this machine, `ray` on a Ray cluster.
-        address: HOST:PORT of the cluster's head; None finds the one that this machine is part of, or starts one here.
-        resources: of one cell.
+        seeds: for all; or generator → seeds, with those of all others under `default` (1).
+        tuned: whether, or the file of the settings.
     """
 
     tuned: Annotated[bool | str, BeforeValidator(_tuned), Option(name="settings", read=read_tuned, repeated=True)] = (
