@@ -31,20 +31,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-add(app, "run", run.run, run.EPILOG)
-add(app, "new", new.new, new.EPILOG)
-add(app, "check", check.check, check.EPILOG)
-add(app, "tune", tune.tune, tune.EPILOG)
-add(app, "score", score.score, score.EPILOG)
-add(app, "sample", sample.sample, sample.EPILOG)
-add(app, "report", report.report, report.EPILOG)
-add(app, "figures", figures.figures, figures.EPILOG)
-add(app, "compare", compare.compare, compare.EPILOG)
-add(app, "reproduce", reproduce.reproduce, reproduce.EPILOG)
-add(app, "publish", publish.publish, publish.PUBLISH_EPILOG)
-add(app, "verify", publish.verify, publish.VERIFY_EPILOG)
-add(app, "status", status.status, status.EPILOG)
-add(app, "ls", ls.ls, ls.EPILOG)
+for _verb, _epilog in (
+    (run.run, run.EPILOG),
+    (new.new, new.EPILOG),
+    (check.check, check.EPILOG),
+    (tune.tune, tune.EPILOG),
+    (score.score, score.EPILOG),
+    (sample.sample, sample.EPILOG),
+    (report.report, report.EPILOG),
+    (figures.figures, figures.EPILOG),
+    (compare.compare, compare.EPILOG),
+    (reproduce.reproduce, reproduce.EPILOG),
+    (publish.publish, publish.PUBLISH_EPILOG),
+    (publish.verify, publish.VERIFY_EPILOG),
+    (status.status, status.EPILOG),
+    (ls.ls, ls.EPILOG),
+):
+    add(app, _verb, _epilog)
 app.add_typer(cohort.app, name="cohort")
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from gexbench.benchmark.commands.cohort.stages import stages
 from gexbench.benchmark.commands.options import console
-from gexbench.benchmark.commands.stages import stages
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.cohort_folder import place_problems, save_cohort
 from gexbench.tasks.data_directory import cohort_folder

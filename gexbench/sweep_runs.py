@@ -12,19 +12,14 @@ import pandas as pd
 from gexbench.benchmark.authoring.local_generators import with_local
 from gexbench.benchmark.cells.jobs import STATES
 from gexbench.benchmark.commands import options
-from gexbench.benchmark.commands.planning import planned
 from gexbench.benchmark.commands.report import write_and_show
 from gexbench.benchmark.running.pool import GB
 from gexbench.benchmark.running.progress import Display
 from gexbench.benchmark.running.ray_pool import Cluster, check_ray
 from gexbench.benchmark.running.runner import Runner
 from gexbench.benchmark.storage.reuse import reused
-from gexbench.benchmark.sweeps.specification import (
-    DEFAULT_SPECIFICATION,
-    Given,
-    checked,
-    given_specification,
-)
+from gexbench.benchmark.sweeps.planning import planned
+from gexbench.benchmark.sweeps.reading import DEFAULT_SPECIFICATION, Given, checked, given_specification
 from gexbench.leaderboard_frames import load_leaderboard
 from gexbench.models import registry
 from gexbench.models.registry import Registry
@@ -116,7 +111,7 @@ def _read(
     if isinstance(specification, str | Path):
         return given_specification(str(specification)), typed, entries
     entries, content = _with_files(entries, specification)
-    return Given(content, "specification", DEFAULT_SPECIFICATION), typed, entries
+    return Given(content, "specification"), typed, entries
 
 
 def _with_files(entries: Registry, content: Mapping[str, Any]) -> tuple[Registry, dict[str, Any]]:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from gexbench.benchmark.cells.scoring import prepare_fold, real_fold
-from gexbench.benchmark.sweeps.sweep import plan, sweep_of
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.metrics import distribution, structure, support
 from gexbench.metrics.space import fit_space
 from gexbench.models import registry

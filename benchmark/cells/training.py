@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gexbench.benchmark.cells.training_log import BadLog, jsonable, log_table
 from gexbench.benchmark.machine import environment
-from gexbench.benchmark.sweeps.sweep import Cell
+from gexbench.benchmark.sweeps.cells import Cell
 from gexbench.metrics.shared.hashing import hash_order
 from gexbench.models.contract import Budget, Diverged, Generator, Samples, budget_asked
 from gexbench.tasks.cohorts.conditions import Conditions

@@ -6,6 +6,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.tables import print_table
+from gexbench.benchmark.sweeps.option import read_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +28,7 @@ def check(
     settings: Annotated[
         list[str] | None, typer.Option(help="GENERATOR.SETTING=VALUE; repeat the option for more.")
     ] = None,
-    device: options.DeviceOption = "cpu",
+    device: Annotated[str, options.option("resources.device")] = "cpu",
 ) -> None:
     """Check a generator against the contract on a small simulated cohort.
 
@@ -40,7 +41,7 @@ def check(
     from gexbench.tasks.errors import InputError
 
     entries, names = with_local(registry(), (generator,))
-    given = options.parse_settings(settings or [])
+    given = read_settings(settings or [])
     problems = [f"--settings {name}.…: the generator to check is {names[0]!r}" for name in given if name != names[0]]
     if len(names) != 1:
         problems.append(f"{generator!r}: give one generator")

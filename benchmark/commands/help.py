@@ -10,9 +10,9 @@ import typer
 WIDTH = 76
 
 
-def add(app: typer.Typer, name: str, function: Callable[..., Any], examples: str) -> None:
-    """Add a command; its help is the function's docstring, its epilog `laid_out(examples)`."""
-    app.command(name, help=flowing(function.__doc__ or ""), epilog=laid_out(examples))(function)
+def add(app: typer.Typer, function: Callable[..., Any], examples: str) -> None:
+    """Add a function as a command; its help is the docstring, its epilog `laid_out(examples)`."""
+    app.command(function.__name__, help=flowing(function.__doc__ or ""), epilog=laid_out(examples))(function)
 
 
 def flowing(text: str) -> str:

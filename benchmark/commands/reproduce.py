@@ -25,7 +25,7 @@ def reproduce(
     record: Annotated[Path, typer.Argument(help="Record: a .json file in a leaderboard's records folder.")],
     generator: Annotated[str | None, typer.Option(help="File of a local generator: FILE.py:Class.")] = None,
     folds: Annotated[Path | None, typer.Option(help="File of the folds, for records of custom folds.")] = None,
-    gene_sets: options.GeneSetsOption = None,
+    gene_sets: Annotated[Path | None, options.option("gene_sets")] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
     """Train, sample and score one cell again and compare it with its record, metric by metric.

@@ -13,7 +13,8 @@ from rich.console import Console
 from gexbench.benchmark.cells.objective import Objective
 from gexbench.benchmark.running.progress import Display
 from gexbench.benchmark.running.runner import Runner
-from gexbench.benchmark.sweeps.sweep import chosen_folds, plan, sweep_of
+from gexbench.benchmark.sweeps.planning import chosen_folds, plan
+from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.benchmark.tuning import searches as tuning
 from gexbench.benchmark.tuning.search import search_tasks
 from gexbench.benchmark.tuning.searches import TrialDisplay, Tuner

@@ -11,8 +11,8 @@ from gexbench.benchmark.commands.cohort import compare as cohort_compare
 from gexbench.benchmark.commands.cohort import public as cohort_public
 from gexbench.benchmark.commands.cohort import tile as cohort_tile
 from gexbench.benchmark.commands.cohort.card import show
+from gexbench.benchmark.commands.cohort.stages import stages
 from gexbench.benchmark.commands.help import add
-from gexbench.benchmark.commands.stages import stages
 
 if TYPE_CHECKING:
     from gexbench.tasks.cohorts.cohort import Cohort
@@ -259,9 +259,9 @@ def info(name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench l
     show(options.console(), card(load_cohort(name)))
 
 
-add(app, "build", build, BUILD_EPILOG)
-add(app, "export", export, EXPORT_EPILOG)
-add(app, "info", info, INFO_EPILOG)
-add(app, "card", cohort_compare.card, cohort_compare.CARD_EPILOG)
-add(app, "compare", cohort_compare.compare, cohort_compare.COMPARE_EPILOG)
-add(app, "tile", cohort_tile.tile, cohort_tile.EPILOG)
+add(app, build, BUILD_EPILOG)
+add(app, export, EXPORT_EPILOG)
+add(app, info, INFO_EPILOG)
+add(app, cohort_compare.card, cohort_compare.CARD_EPILOG)
+add(app, cohort_compare.compare, cohort_compare.COMPARE_EPILOG)
+add(app, cohort_tile.tile, cohort_tile.EPILOG)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gexbench.benchmark.commands import options
-from gexbench.benchmark.commands.stages import stages
+from gexbench.benchmark.commands.cohort.stages import stages
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench cohort tile slides --encoder resnet50 --out downloads/features_resnet50\n
@@ -35,7 +35,7 @@ def tile(
         float | None, typer.Option(help="µm per pixel at the slides' finest level, if the files do not state it.")
     ] = None,
     batch: Annotated[int, typer.Option(help="Tiles per batch.")] = 64,
-    device: options.DeviceOption = "auto",
+    device: Annotated[str, options.option("resources.device")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace files made with other options.")] = False,
 ) -> None:
     """Tile whole slides and encode the tiles, one HDF5 file per slide, for `gexbench cohort build`.

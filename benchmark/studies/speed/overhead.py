@@ -24,7 +24,9 @@ from gexbench.benchmark.running.progress import Display
 from gexbench.benchmark.running.runner import Runner
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.studies.speed.overhead_report import CachedCost, Figures, InLineCost, WorkerCost, write_report
-from gexbench.benchmark.sweeps.sweep import ANCHORS, Cell, Sweep, plan, sweep_of
+from gexbench.benchmark.sweeps.cells import Cell
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, sweep_of
 from gexbench.models.registry import Entry, Registry, registry
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.cohort_folder import save_cohort

@@ -17,7 +17,7 @@ from gexbench.benchmark.cells.jobs import Job
 from gexbench.benchmark.running import ray_pool
 from gexbench.benchmark.running.ray_worker import made, needed
 from gexbench.benchmark.storage.store import Store
-from gexbench.benchmark.sweeps.specification import Given, checked
+from gexbench.benchmark.sweeps.reading import Given, checked
 from gexbench.models import registry
 from gexbench.tasks.errors import InputError
 

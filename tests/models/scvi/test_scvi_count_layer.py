@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from gexbench.benchmark.sweeps.sweep import plan, sweep_of
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.models import registry
 from gexbench.models.checkpoint import load, save
 from gexbench.models.contract import Unavailable

@@ -181,7 +181,8 @@ def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
 
 
 def test_the_choice_is_not_part_of_a_key(stored: Cohort) -> None:
-    from gexbench.benchmark.sweeps.sweep import plan, sweep_of
+    from gexbench.benchmark.sweeps.planning import plan
+    from gexbench.benchmark.sweeps.sweep import sweep_of
 
     keys = []
     for place in ("auto", "held", "streamed"):
