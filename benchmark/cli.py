@@ -20,7 +20,7 @@ from gexbench.benchmark.commands import (
     tune,
 )
 from gexbench.benchmark.commands.cohort import build as cohort
-from gexbench.benchmark.commands.help import add
+from gexbench.benchmark.commands.terminal.help import add
 from gexbench.benchmark.machine.exits import clear_exits
 
 app = typer.Typer(

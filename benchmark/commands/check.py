@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gexbench.benchmark.commands import options
-from gexbench.benchmark.commands.tables import print_table
+from gexbench.benchmark.commands.terminal.tables import print_table
 from gexbench.benchmark.sweeps.option import read_settings
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gexbench.benchmark.commands import options
-from gexbench.benchmark.commands.tables import print_table
+from gexbench.benchmark.commands.terminal.tables import print_table
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench ls generators\n

@@ -9,7 +9,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
-from gexbench.benchmark.commands.tables import print_table
+from gexbench.benchmark.commands.terminal.tables import print_table
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench report simulated-quick\n

@@ -10,7 +10,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
-from gexbench.benchmark.commands.tables import print_table
+from gexbench.benchmark.commands.terminal.tables import print_table
 from gexbench.benchmark.sweeps.option import listed
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def run(
         float | None,
         typer.Option(
             metavar="GB",
-            help="Maximum size of the store in GB: the largest kept rows are removed first, except those still to be scored.",
+            help="Maximum size of the store in GB: the largest kept rows are removed first, except those still to be "
+            "scored.",
             min=0,
             rich_help_panel=_PANEL,
         ),

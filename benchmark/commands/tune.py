@@ -8,7 +8,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
-from gexbench.benchmark.commands.tables import print_table
+from gexbench.benchmark.commands.terminal.tables import print_table
 from gexbench.benchmark.sweeps.option import listed
 
 EPILOG = """[bold]Examples[/bold]\n

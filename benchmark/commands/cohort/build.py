@@ -12,7 +12,7 @@ from gexbench.benchmark.commands.cohort import public as cohort_public
 from gexbench.benchmark.commands.cohort import tile as cohort_tile
 from gexbench.benchmark.commands.cohort.card import show
 from gexbench.benchmark.commands.cohort.stages import stages
-from gexbench.benchmark.commands.help import add
+from gexbench.benchmark.commands.terminal.help import add
 
 if TYPE_CHECKING:
     from gexbench.tasks.cohorts.cohort import Cohort

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from gexbench.benchmark.commands.tables import print_table
+from gexbench.benchmark.commands.terminal.tables import print_table
 
 if TYPE_CHECKING:
     from rich.console import Console

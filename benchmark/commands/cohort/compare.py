@@ -9,7 +9,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.cohort.stages import stages
-from gexbench.benchmark.commands.tables import print_table
+from gexbench.benchmark.commands.terminal.tables import print_table
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from gexbench.benchmark.cli import app
-from gexbench.benchmark.commands.help import flowing, laid_out
+from gexbench.benchmark.commands.terminal.help import flowing, laid_out
 
 
 def commands(group, path=()):

@@ -6,7 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
-from gexbench.benchmark.commands.tables import print_table
+from gexbench.benchmark.commands.terminal.tables import print_table
 
 HEADS = ("rank", "generator", "overall ↑", "95 % interval", "support ↑", "structure ↑", "fit (CPU s)", "cells")
 ROWS = [
