@@ -4,11 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gexbench.benchmark.sweeps.sweep import Cell
+from gexbench.leaderboards.records.model import State
 from gexbench.tasks.cohorts.folds import Fold
-
-STATES = ("ok", "failed", "timeout", "out of memory", "diverged", "unavailable", "skipped")
-"""How a cell can end: `unavailable` says the generator itself, of this cohort; `skipped` is never started, because
-the generator cannot be imported here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +32,14 @@ class Outcome:
     """How a job ended: `ok`, or another state with its reason and traceback.
 
     Attributes:
-        state: one of `STATES`.
+        state: how it ended.
         reason, traceback: of any state but `ok`.
         output: the last lines that the worker's processes printed, of any state but `ok`.
         disk_full: the store could not be written to, so that no further cell can end well.
         lost_rows: kept rows that were to be scored are corrupt or gone.
     """
 
-    state: str
+    state: State
     reason: str | None = None
     traceback: str | None = None
     output: tuple[str, ...] = ()

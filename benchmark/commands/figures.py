@@ -13,7 +13,7 @@ from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leader
 if TYPE_CHECKING:
     from gexbench.leaderboards.comparing.table import Leaderboard
     from gexbench.leaderboards.figures.catalogue import Drawing
-    from gexbench.leaderboards.records.records import Record
+    from gexbench.leaderboards.records import Record
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench figures simulated-quick\n
@@ -50,7 +50,7 @@ def figures(
     from gexbench.leaderboards.figures.catalogue import FIGURES, drawings
     from gexbench.leaderboards.figures.writing import FORMATS
     from gexbench.leaderboards.publishing.folders import SUMS
-    from gexbench.leaderboards.records.records import RecordError, read_records
+    from gexbench.leaderboards.records import RecordError, read_records
     from gexbench.tasks.errors import InputError
 
     console, folder = options.console(), leaderboard_folder(results, name)

@@ -4,27 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from gexbench.leaderboards.records.model import GeneSetsFile
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.panel.gene_sets import SET_GENES, GeneSets, GeneSetsError, read_gene_sets, usable_sets
 
 if TYPE_CHECKING:
     from gexbench.benchmark.sweeps.sweep import Sweep
-
-
-class GeneSetsFile(BaseModel):
-    """What sweeps, keys and records state of a file of gene sets: name: without folder; sha256: of its bytes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    name: str
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-
-    @classmethod
-    def of(cls, gene_sets: GeneSets) -> "GeneSetsFile":
-        """Of gene sets that were read."""
-        return cls(name=gene_sets.name, sha256=gene_sets.sha256)
 
 
 def given_gene_sets(path: Path, genes: Sequence[str]) -> GeneSets:

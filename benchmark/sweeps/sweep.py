@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from gexbench.benchmark.sweeps.gene_sets import GeneSetsFile
 from gexbench.benchmark.sweeps.keys import content_key
-from gexbench.benchmark.sweeps.tuned import TUNED, TunedFold, TunedSettings
+from gexbench.benchmark.sweeps.tuned import TunedSettings
+from gexbench.leaderboards.records.model import DEFAULT, TUNED, Tuning
 from gexbench.metrics.catalogue.built_in import panel_specifications
 from gexbench.metrics.catalogue.specification import PANEL_SCHEMA, Panel
 from gexbench.models.registry import BrokenGenerator, Entry, Registry, resolve_settings
@@ -26,7 +27,6 @@ ANCHORS = ("real-holdout", "class-mean", "gene-shuffle", "class-gaussian")
 SEES_NO_SHARE = frozenset({"oracle"})
 """Generators without a fit, the same on any share of the patients."""
 
-DEFAULT = "default"
 BUDGETS = ("quick", "cpu", "full")
 KEY_SCHEMA = 1
 
@@ -198,7 +198,7 @@ class Cell:
     repeat: int
     train_key: str
     score_key: str
-    tuned: TunedFold | None = None
+    tuned: Tuning | None = None
     train_fraction: float = 1.0
     skip: str | None = None
 
@@ -303,7 +303,7 @@ def chosen_folds(
     return tuple(every[index] for index in indices)
 
 
-def _tuned_fold(found: Mapping[str, TunedFold], name: str, fold: Fold) -> TunedFold:
+def _tuned_fold(found: Mapping[str, Tuning], name: str, fold: Fold) -> Tuning:
     if fold.hash() not in found:
         raise InputError(f"no tuned settings of {name} for fold {fold.index}; run `gexbench tune {name}`")
     return found[fold.hash()]
@@ -322,7 +322,7 @@ def _cell(
     fold: Fold,
     repeat: int,
     fingerprint: str,
-    tuned: TunedFold | None,
+    tuned: Tuning | None,
     train_fraction: float,
     counted: bool,
 ) -> Cell:

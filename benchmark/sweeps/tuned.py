@@ -6,48 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from gexbench.leaderboards.records.model import TUNED, ObjectiveName, Tuning
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.errors import InputError
-
-TUNED = "tuned"
-"""The word after `--settings`, and the name of the rows' variant."""
-
-
-ObjectiveName = Literal["overall score", "validation score"]
-"""What a finished trial is judged by: 1 - overall score of the panel core on the validation patients, or the common
-validation score of the state that its fit kept. Lower is better in both."""
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class TrialCounts(_Strict):
-    """Trials of a fold by how they ended."""
-
-    complete: int = Field(ge=0)
-    pruned: int = Field(ge=0)
-    failed: int = Field(ge=0)
-
-
-class TunedFold(_Strict):
-    """Settings found for one fold, from its training and validation patients.
-
-    Attributes:
-        settings: those that were searched, at their best.
-        validation_score: of these settings, by the objective; lower is better.
-        default_validation_score: of the default settings, which are trial 0; None when they failed.
-        trials: how many stand behind it.
-        objective: what the trials were judged by.
-    """
-
-    settings: Mapping[str, Any]
-    validation_score: float
-    default_validation_score: float | None
-    trials: TrialCounts
-    objective: ObjectiveName = "validation score"
 
 
 class Trial(_Strict):
@@ -59,7 +26,7 @@ class Trial(_Strict):
     reason: str | None = None
 
 
-class FoldTuning(TunedFold):
+class FoldTuning(Tuning):
     """A fold in a tuning file.
 
     Attributes:
@@ -73,9 +40,9 @@ class FoldTuning(TunedFold):
     seed: int
     search: tuple[Trial, ...]
 
-    def found(self) -> TunedFold:
+    def found(self) -> Tuning:
         """What a sweep takes of it."""
-        return TunedFold(**{name: getattr(self, name) for name in TunedFold.model_fields})
+        return Tuning(**{name: getattr(self, name) for name in Tuning.model_fields})
 
 
 class GeneratorTuning(_Strict):
@@ -114,7 +81,7 @@ class TunedSettings(_Strict):
     """
 
     sha256: str
-    generators: Mapping[str, Mapping[str, TunedFold]]
+    generators: Mapping[str, Mapping[str, Tuning]]
 
 
 def objective_name(text: str) -> ObjectiveName:
@@ -197,7 +164,7 @@ def tuned_settings(
     shared = [name for name in generators if name in held.generators]
     if not shared:
         problems.append(f"{path.name}: holds no generator of this sweep, only {', '.join(held.generators) or 'none'}")
-    taken: dict[str, dict[str, TunedFold]] = {}
+    taken: dict[str, dict[str, Tuning]] = {}
     wanted = list(folds)
     for name in shared if not problems else ():
         tuned = held.generators[name]

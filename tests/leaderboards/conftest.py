@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gexbench.leaderboards.records.records import Record, parse_record
+from gexbench.leaderboards.records import Record, parse_record
 
 Values = Mapping[str, float | None]
 Make = Callable[..., dict[str, Any]]

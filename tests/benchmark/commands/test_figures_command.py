@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from gexbench.benchmark.cells.kept_rows import matched_rows, record_with_rows
 from gexbench.benchmark.cli import app
 from gexbench.benchmark.storage.store import Store
-from gexbench.leaderboards.records.records import read_records
+from gexbench.leaderboards.records import read_records
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.simulated.cohort import simulated_cohort
 

@@ -11,7 +11,7 @@ from gexbench.benchmark.sweeps.specification import Given, checked
 from gexbench.benchmark.sweeps.specification_text import parsed
 from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, plan, sweep_of
 from gexbench.leaderboards.comparing.table import leaderboard
-from gexbench.leaderboards.records.records import read_records
+from gexbench.leaderboards.records import read_records
 from gexbench.models import registry
 from gexbench.tasks.errors import InputError
 

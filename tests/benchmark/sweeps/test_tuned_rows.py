@@ -9,7 +9,7 @@ from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, chosen_folds, plan, 
 from gexbench.benchmark.sweeps.tuned import read_tuning_file, split_options, to_json, tuned_settings
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.pages.rendering import to_markdown
-from gexbench.leaderboards.records.records import read_records
+from gexbench.leaderboards.records import read_records
 from gexbench.models.registry import Registry
 from gexbench.tasks.errors import InputError
 

@@ -10,7 +10,7 @@ from gexbench.leaderboards.comparing.grid import grid_of
 from gexbench.leaderboards.comparing.ranking import planned_pairs
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.pages.rendering import to_csv, to_html, to_markdown
-from gexbench.leaderboards.records.records import RecordError, parse_record
+from gexbench.leaderboards.records import RecordError, parse_record
 from gexbench.leaderboards.statistics import holm
 
 KEY, CRPS = "tstr_lr_accuracy[project]", "crps"

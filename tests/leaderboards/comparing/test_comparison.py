@@ -6,7 +6,7 @@ from scipy import stats
 
 from gexbench.leaderboards.comparing.comparison import compare_generators, compare_leaderboards
 from gexbench.leaderboards.comparing.table import leaderboard
-from gexbench.leaderboards.records.records import RecordError
+from gexbench.leaderboards.records import RecordError
 
 FRECHET = {"old": [200.0, 220.0, 250.0], "new": [180.0, 215.0, 210.0]}
 SHARE = 80 / 240

@@ -11,7 +11,7 @@ from gexbench.leaderboards.comparing.selection import check_comparable
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.pages.html import to_html
 from gexbench.leaderboards.pages.rendering import to_markdown
-from gexbench.leaderboards.records.records import Record, RecordError
+from gexbench.leaderboards.records import Record, RecordError
 
 Contents = list[dict[str, Any]]
 Make = Callable[..., dict[str, Any]]

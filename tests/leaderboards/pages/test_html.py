@@ -22,8 +22,8 @@ from gexbench.leaderboards.pages.html_data import LONGEST_CURVE
 from gexbench.leaderboards.pages.html_labels import readable
 from gexbench.leaderboards.pages.rendering import write
 from gexbench.leaderboards.publishing.folders import differences
+from gexbench.leaderboards.records import Record, read_records
 from gexbench.leaderboards.records.logs import read_logs
-from gexbench.leaderboards.records.records import Record, read_records
 
 Make = Callable[..., dict[str, Any]]
 VALUES = {

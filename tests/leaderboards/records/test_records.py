@@ -9,7 +9,7 @@ import pytest
 
 from gexbench.leaderboards.comparing.grid import tidy
 from gexbench.leaderboards.comparing.selection import check_comparable
-from gexbench.leaderboards.records.records import RecordError, parse_record, read_records
+from gexbench.leaderboards.records import RecordError, parse_record, read_records
 
 Make = Callable[..., dict[str, Any]]
 

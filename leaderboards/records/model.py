@@ -1,0 +1,315 @@
+"""A record: what one cell leaves behind, complete and self-describing, as types; nothing holds a path, user or host."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+
+from pydantic import Field, PrivateAttr, model_validator
+from pydantic_core import PydanticCustomError
+
+from gexbench.leaderboards.records.values import (
+    ClusterSum,
+    Count,
+    Curve,
+    Digest,
+    Json,
+    MetricKey,
+    Part,
+    Positive,
+    Seconds,
+    Texts,
+)
+
+if TYPE_CHECKING:
+    from gexbench.tasks.panel.gene_sets import GeneSets
+
+SCHEMA = 2
+DEFAULT, TUNED = "default", "tuned"
+State = Literal["ok", "failed", "timeout", "out of memory", "diverged", "unavailable", "skipped"]
+"""How a cell can end: `unavailable` says the generator itself, of this cohort; `skipped` is never started, because
+the generator cannot be imported here."""
+
+STATES: tuple[State, ...] = get_args(State)
+ObjectiveName = Literal["overall score", "validation score"]
+"""What a finished trial is judged by: 1 - overall score of the panel core on the validation patients, or the common
+validation score of the state that its fit kept. Lower is better in both."""
+
+
+class Keys(Part):
+    """Content keys in a store: of the kept rows (and the model), and of the record."""
+
+    rows: Digest
+    record: Digest
+
+
+class Suite(Part):
+    """Version of gexbench and, in a git checkout, its commit (with `+` when files differ from it)."""
+
+    version: str
+    commit: str | None
+
+
+class SourceFile(Part):
+    """File of a local generator: its name without folder, its class, the SHA-256 of its bytes."""
+
+    name: str
+    class_name: str = Field(alias="class")
+    sha256: Digest
+
+
+class TrialCounts(Part):
+    """Trials of a fold by how they ended."""
+
+    complete: Count
+    pruned: Count
+    failed: Count
+
+    @property
+    def total(self) -> int:
+        """All trials."""
+        return self.complete + self.pruned + self.failed
+
+
+class Tuning(Part):
+    """Settings found for one fold, from its training and validation patients.
+
+    Attributes:
+        settings: those that were searched, at their best.
+        validation_score: of these settings, by the objective; lower is better.
+        default_validation_score: of the default settings, which are trial 0; None when they failed.
+        trials: how many stand behind it.
+        objective: what the trials were judged by.
+    """
+
+    settings: Mapping[str, Json]
+    validation_score: float
+    default_validation_score: float | None
+    trials: TrialCounts
+    objective: ObjectiveName = "validation score"
+
+
+class RecordedGenerator(Part):
+    """The generator of a cell.
+
+    Attributes:
+        name: its registry key.
+        variant: `default`, or `tuned` with settings that differ from fold to fold.
+        tuning: of the variant `tuned` alone.
+        source_hash: SHA-256 over its module and all of gexbench that it imports.
+        local: given as a file, not registered; `file` says which.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    variant: Literal["default", "tuned"]
+    tuning: Tuning | None
+    version: str
+    family: str
+    reference: bool
+    conditions: Texts
+    settings: Mapping[str, Json]
+    source_hash: str
+    local: bool
+    file: SourceFile | None
+    returns_real_rows: bool
+
+    @property
+    def full_name(self) -> str:
+        """The name, with the variant behind it where it is not the default."""
+        return self.name if self.variant == DEFAULT else f"{self.name}-{self.variant}"
+
+    @model_validator(mode="after")
+    def _tuned_alone_has_tuning(self) -> Self:
+        if (self.tuning is not None) != (self.variant == TUNED):
+            raise PydanticCustomError("tuning", "tuning: a tuned record has one, others have none")
+        return self
+
+
+class RecordedCohort(Part):
+    """The cohort of a cell: `unit` of its expression, label columns from the finest to the coarsest."""
+
+    name: str
+    fingerprint: str
+    unit: str
+    samples: Positive
+    genes: Positive
+    label_columns: Annotated[Texts, Field(min_length=1)]
+
+
+class RecordedFold(Part):
+    """The fold of a cell: SHA-256 of its ids, patients of each part, classes that are left out."""
+
+    track: str
+    index: Count
+    hash: str
+    train: Positive
+    validation: Count
+    test: Positive
+    left_out: Texts
+
+
+class GeneSetsFile(Part):
+    """What sweeps, keys and records state of a file of gene sets: name: without folder; sha256: of its bytes."""
+
+    name: str
+    sha256: Digest
+
+    @classmethod
+    def of(cls, gene_sets: "GeneSets") -> Self:
+        """Of gene sets that were read."""
+        return cls(name=gene_sets.name, sha256=gene_sets.sha256)
+
+
+class Seeds(Part):
+    """Seeds of the fit and of each set of sampled rows; None in a record of a cell that was not trained."""
+
+    fit: Count | None = None
+    paired: Count | None = None
+    privacy: Count | None = None
+    test: Count | None = None
+    train: Count | None = None
+
+
+class Times(Part):
+    """Seconds of each phase; None where a cell did not get there."""
+
+    fit: Seconds | None = None
+    sample: Seconds | None = None
+    score: Seconds | None = None
+
+
+class PeakMemory(Part):
+    """Largest memory of a training in bytes; 0 on a device that was not used."""
+
+    device: Count | None = None
+    host: Count | None = None
+
+
+class Hardware(Part):
+    """The machine that a cell ran on."""
+
+    architecture: str
+    cores: Positive
+    memory_bytes: Positive
+    processor: str
+    system: str
+
+
+class Measured(Part):
+    """A metric of a cell: its value, or None with the reason why there is none."""
+
+    value: float | None
+    version: Count
+    reason: str | None = None
+
+
+class Reported(Part):
+    """What a generator says of its own training.
+
+    Attributes:
+        curves: name → values over the training.
+        diagnostics: facts: parameters, steps used, best step, fallbacks.
+        warnings: sentences that are shown in the generator's row; of the metrics too.
+    """
+
+    curves: Mapping[str, Curve]
+    diagnostics: Mapping[str, Json]
+    warnings: Texts
+
+
+class Record(Reported):
+    """One cell.
+
+    Attributes:
+        traceback, output: of a cell that did not end well: its last lines.
+        trained_by: the suite that trained the generator, where another one scored its rows.
+        repeat: index of the training seed.
+        train_fraction: share of the fold's training and validation patients that the generator was fitted on.
+        fitted: number of patients that it was fitted on; None when it was not, and in older records of all patients.
+        gene_sets: file that the pathway metrics read.
+        metrics: `name` or `name[label]` → what was measured.
+        per_class: measure → class → value.
+        reference_values: metric key → value of this fold: the downstream tasks' ceilings and floors. Older records
+            have no `shuffled_labels`.
+        extra: figures beside a metric.
+        clusters: what patients are clustered by in `per_cluster`.
+        per_cluster: patient-level metric key → cluster of test rows → rows and sum of the value.
+        times_s, cpu_times_s: wall and CPU seconds; score_cpu_times_s: of each step of scoring.
+        versions: distribution → version of everything that changes numbers, and Python's.
+    """
+
+    state: State
+    reason: str | None
+    traceback: str | None
+    output: Texts
+    keys: Keys
+    suite: Suite
+    trained_by: Suite | None
+    generator: RecordedGenerator
+    cohort: RecordedCohort
+    fold: RecordedFold
+    repeat: Count
+    train_fraction: Annotated[float, Field(gt=0, le=1)]
+    fitted: Positive | None
+    seeds: Seeds
+    budget: str
+    threads: Positive
+    device: str
+    panel: str
+    gene_sets: GeneSetsFile | None
+    metrics: Mapping[MetricKey, Measured]
+    per_class: Mapping[str, Mapping[str, float]]
+    reference_values: Mapping[Literal["trtr", "majority", "shuffled_labels"], Mapping[MetricKey, float]]
+    extra: Mapping[str, float]
+    clusters: Literal["site", "patient"] | None
+    per_cluster: Mapping[MetricKey, Mapping[str, ClusterSum]]
+    times_s: Times
+    cpu_times_s: Times
+    score_cpu_times_s: Mapping[str, Seconds]
+    peak_memory_bytes: PeakMemory
+    hardware: Hardware
+    versions: Mapping[str, str]
+    _place: str = PrivateAttr("")
+
+    @model_validator(mode="after")
+    def _clusters_are_named(self) -> Self:
+        if self.per_cluster and self.clusters is None:
+            raise PydanticCustomError("clusters", "clusters: say what per_cluster sums over, site or patient")
+        return self
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any], place: str) -> Self:
+        """The record with this content, without its schema.
+
+        Args:
+            content: JSON values.
+            place: the file's name, for messages.
+
+        Raises:
+            pydantic.ValidationError: fields that lack, are unknown or ill-typed.
+        """
+        record = cls.model_validate(content)
+        record._place = place
+        return record
+
+    @property
+    def place(self) -> str:
+        """Name of the file that it was read from."""
+        return self._place
+
+    @property
+    def row(self) -> str:
+        """Name of its row among those of all shares: the generator, with the share behind it where it is below 1."""
+        name = self.generator.full_name
+        return name if self.train_fraction == 1.0 else f"{name}@{self.train_fraction:g}"
+
+    @property
+    def cell(self) -> tuple[str, int, int]:
+        """The generator's full name, the fold and the seed, by which records are ordered."""
+        return self.generator.full_name, self.fold.index, self.repeat
+
+    def metric_keys(self) -> frozenset[str]:
+        """Metric keys of the cell, and those that its fold's downstream tasks state."""
+        return frozenset(self.metrics) | {key for values in self.reference_values.values() for key in values}
+
+    def content(self) -> dict[str, Any]:
+        """The record as JSON values, with its schema: what is written."""
+        return {"schema": SCHEMA, **self.model_dump(mode="json", by_alias=True)}
