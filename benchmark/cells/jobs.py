@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gexbench.benchmark.sweeps.sweep import Cell
-from gexbench.leaderboards.records.model import State
 from gexbench.tasks.cohorts.folds import Fold
 
 
@@ -32,14 +31,14 @@ class Outcome:
     """How a job ended: `ok`, or another state with its reason and traceback.
 
     Attributes:
-        state: how it ended.
+        state: how it ended, one of `leaderboards.records.model.STATES`.
         reason, traceback: of any state but `ok`.
         output: the last lines that the worker's processes printed, of any state but `ok`.
         disk_full: the store could not be written to, so that no further cell can end well.
         lost_rows: kept rows that were to be scored are corrupt or gone.
     """
 
-    state: State
+    state: str
     reason: str | None = None
     traceback: str | None = None
     output: tuple[str, ...] = ()

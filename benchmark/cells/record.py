@@ -1,7 +1,7 @@
 """Making the record of a cell, in whatever state it ended."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from gexbench.benchmark.cells.jobs import Outcome
 from gexbench.benchmark.machine import environment
@@ -32,7 +32,7 @@ def record_of(
     plan: Plan,
     cohort: Cohort,
     *,
-    state: State,
+    state: str,
     reason: str | None = None,
     trained: Mapping[str, Any] | None = None,
     result: "PanelResult | None" = None,
@@ -51,7 +51,7 @@ def record_of(
     facts, sweep = trained or {}, plan.sweep
     wall, cpu = (None, None) if score_times is None else (score_times["wall"], score_times["cpu"])
     return Record(
-        state=state,
+        state=cast(State, state),  # which the model checks
         reason=environment.scrubbed(reason, cell.entry.file) if reason else None,
         traceback=environment.scrubbed(traceback, cell.entry.file) if traceback else None,
         output=tuple(environment.scrubbed(line) for line in output),

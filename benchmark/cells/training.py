@@ -106,7 +106,7 @@ def train_and_sample(
     fitted = fold.train.conditions.ids
     if cell.train_fraction != 1.0:
         arrays["fitted_ids"] = fitted
-    facts = {
+    facts: dict[str, Any] = {
         "fitted": len(fitted),
         "source_hash": environment.source_hash(cell.entry.target, cell.entry.file),
         "trained_by": environment.suite(),

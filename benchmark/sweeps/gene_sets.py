@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from gexbench.benchmark.sweeps.sweep import Sweep
 
 
+def file_of(gene_sets: GeneSets) -> GeneSetsFile:
+    """What is stated of gene sets that were read."""
+    return GeneSetsFile(name=gene_sets.name, sha256=gene_sets.sha256)
+
+
 def given_gene_sets(path: Path, genes: Sequence[str]) -> GeneSets:
     """The gene sets of the file that `--gene-sets` names.
 
@@ -47,7 +52,7 @@ def with_gene_sets(sweep: "Sweep", path: Path | None, genes: Sequence[str]) -> t
     if sweep.panel == "core":
         raise InputError("--gene-sets: the panel core has no metric of gene sets; add --panel extended")
     found = given_gene_sets(path, genes)
-    return sweep.model_copy(update={"gene_sets": GeneSetsFile.of(found)}), found
+    return sweep.model_copy(update={"gene_sets": file_of(found)}), found
 
 
 def matching(stated: GeneSetsFile | None, found: GeneSets | None) -> GeneSets | None:
@@ -56,6 +61,6 @@ def matching(stated: GeneSetsFile | None, found: GeneSets | None) -> GeneSets | 
     Raises:
         ValueError: another file, or one where none is stated, or none where one is.
     """
-    if (None if found is None else GeneSetsFile.of(found)) != stated:
+    if (None if found is None else file_of(found)) != stated:
         raise ValueError("the gene sets at hand are not those of the sweep's key; make the plan with both")
     return found

@@ -7,10 +7,9 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from gexbench.benchmark.sweeps.gene_sets import GeneSetsFile
 from gexbench.benchmark.sweeps.keys import content_key
 from gexbench.benchmark.sweeps.tuned import TunedSettings
-from gexbench.leaderboards.records.model import DEFAULT, TUNED, Tuning
+from gexbench.leaderboards.records.model import DEFAULT, TUNED, GeneSetsFile, Tuning, Variant
 from gexbench.metrics.catalogue.built_in import panel_specifications
 from gexbench.metrics.catalogue.specification import PANEL_SCHEMA, Panel
 from gexbench.models.registry import BrokenGenerator, Entry, Registry, resolve_settings
@@ -203,7 +202,7 @@ class Cell:
     skip: str | None = None
 
     @property
-    def variant(self) -> str:
+    def variant(self) -> Variant:
         """`default` or `tuned`."""
         return DEFAULT if self.tuned is None else TUNED
 

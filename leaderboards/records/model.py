@@ -1,7 +1,7 @@
 """A record: what one cell leaves behind, complete and self-describing, as types; nothing holds a path, user or host."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
@@ -19,11 +19,12 @@ from gexbench.leaderboards.records.values import (
     Texts,
 )
 
-if TYPE_CHECKING:
-    from gexbench.tasks.panel.gene_sets import GeneSets
-
 SCHEMA = 2
-DEFAULT, TUNED = "default", "tuned"
+Variant = Literal["default", "tuned"]
+DEFAULT: Variant = "default"
+TUNED: Variant = "tuned"
+"""A row with settings that were found fold by fold; also the word after `--settings`."""
+
 State = Literal["ok", "failed", "timeout", "out of memory", "diverged", "unavailable", "skipped"]
 """How a cell can end: `unavailable` says the generator itself, of this cohort; `skipped` is never started, because
 the generator cannot be imported here."""
@@ -99,7 +100,7 @@ class RecordedGenerator(Part):
     """
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    variant: Literal["default", "tuned"]
+    variant: Variant
     tuning: Tuning | None
     version: str
     family: str
@@ -151,11 +152,6 @@ class GeneSetsFile(Part):
 
     name: str
     sha256: Digest
-
-    @classmethod
-    def of(cls, gene_sets: "GeneSets") -> Self:
-        """Of gene sets that were read."""
-        return cls(name=gene_sets.name, sha256=gene_sets.sha256)
 
 
 class Seeds(Part):

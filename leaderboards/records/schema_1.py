@@ -12,6 +12,8 @@ _ABSENT: Mapping[str, Any] = {
     "gene_sets": None,
     "clusters": None,
     "per_cluster": {},
+    "extra": {},
+    "score_cpu_times_s": {},
 }
 _ABSENT_OF_GENERATOR: Mapping[str, Any] = {"variant": "default", "tuning": None, "file": None}
 

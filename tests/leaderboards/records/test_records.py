@@ -18,7 +18,7 @@ def test_records_come_back_in_order_with_their_values(tmp_path: Path, make: Make
     for name, fold in (("vae", 1), ("cvae", 0), ("vae", 0)):
         (tmp_path / f"{name}-{fold}.json").write_text(json.dumps(make(name, fold, {"recall_genes": 0.5})))
     records = read_records(tmp_path)
-    assert [(record.generator, record.fold) for record in records] == [("cvae", 0), ("vae", 0), ("vae", 1)]
+    assert [record.cell[:2] for record in records] == [("cvae", 0), ("vae", 0), ("vae", 1)]
     assert records[0].metrics["recall_genes"].value == 0.5
 
 
