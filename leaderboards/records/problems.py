@@ -35,6 +35,9 @@ class RecordError(ValueError):
 class Twice:
     """Stands for the value of a key that an object has twice, which no type of a record takes."""
 
+    def __repr__(self) -> str:
+        return "<given twice>"
+
 
 def field_problems(error: "ValidationError") -> list[str]:
     """One line per field that is missing, unknown or wrong: `field.path: what is wrong`."""

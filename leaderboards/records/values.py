@@ -30,8 +30,7 @@ def _known(key: str) -> str:
     try:
         lookup(key)
     except (KeyError, ValueError) as error:
-        text = f"{error.args[0]}; `gexbench ls metrics` lists this gexbench's catalogue"
-        raise PydanticCustomError("metric", "{text}", {"text": text}) from None
+        raise PydanticCustomError("metric", "{text}", {"text": str(error.args[0])}) from None
     return key
 
 
