@@ -21,6 +21,7 @@ from gexbench.leaderboards.records.model import (
     Suite,
     Times,
 )
+from gexbench.leaderboards.records.values import LONGEST_TEXT
 from gexbench.tasks.cohorts.cohort import Cohort
 
 if TYPE_CHECKING:  # its module imports the classifiers, which a failed cell's record does not need
@@ -52,9 +53,9 @@ def record_of(
     wall, cpu = (None, None) if score_times is None else (score_times["wall"], score_times["cpu"])
     return Record(
         state=cast(State, state),  # which the model checks
-        reason=environment.scrubbed(reason, cell.entry.file) if reason else None,
-        traceback=environment.scrubbed(traceback, cell.entry.file) if traceback else None,
-        output=tuple(environment.scrubbed(line) for line in output),
+        reason=_said(reason, cell) if reason else None,
+        traceback=_said(traceback, cell) if traceback else None,
+        output=tuple(_said(line, cell) for line in output),
         keys=Keys(rows=cell.train_key, record=cell.score_key),
         suite=Suite.model_validate(environment.suite()),
         trained_by=None if facts.get("trained_by") is None else Suite.model_validate(facts["trained_by"]),
@@ -73,7 +74,7 @@ def record_of(
         curves=facts.get("curves", {}),
         diagnostics=facts.get("facts", {}),
         warnings=(
-            *(environment.scrubbed(warning, cell.entry.file) for warning in facts.get("warnings", [])),
+            *(_said(warning, cell) for warning in facts.get("warnings", [])),
             *(() if result is None else result.notes),
         ),
         times_s=Times(**facts.get("times_s", {}), score=wall),
@@ -96,6 +97,12 @@ def failure_record(cell: Cell, plan: Plan, cohort: Cohort, outcome: Outcome) -> 
         traceback=outcome.traceback,
         output=outcome.output,
     )
+
+
+def _said(text: str, cell: Cell) -> str:
+    """What foreign code says, without places, in Unicode, and not without end."""
+    scrubbed = environment.scrubbed(text[-LONGEST_TEXT:], cell.entry.file)
+    return scrubbed.encode(errors="backslashreplace").decode()[-LONGEST_TEXT:]
 
 
 def _generator(cell: Cell, source_hash: str | None) -> RecordedGenerator:
