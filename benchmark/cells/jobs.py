@@ -31,7 +31,7 @@ class Outcome:
     """How a job ended: `ok`, or another state with its reason and traceback.
 
     Attributes:
-        state: how it ended, one of `leaderboards.records.model.STATES`.
+        state: how it ended, one of `leaderboards.records.parts.STATES`.
         reason, traceback: of any state but `ok`.
         output: the last lines that the worker's processes printed, of any state but `ok`.
         disk_full: the store could not be written to, so that no further cell can end well.

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, cast
 from gexbench.benchmark.cells.jobs import Outcome
 from gexbench.benchmark.machine import environment
 from gexbench.benchmark.sweeps.sweep import Cell, Plan
-from gexbench.leaderboards.records.model import (
+from gexbench.leaderboards.records.model import Record
+from gexbench.leaderboards.records.parts import (
     Hardware,
     Keys,
     Measured,
     PeakMemory,
-    Record,
     RecordedCohort,
     RecordedFold,
     RecordedGenerator,

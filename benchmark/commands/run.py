@@ -266,7 +266,7 @@ def _show_reused(console: Any, runner: Any, folders: Sequence[Path]) -> None:
 def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) -> None:
     from gexbench.benchmark.commands.report import write_and_show
     from gexbench.benchmark.running.progress import Display
-    from gexbench.leaderboards.records.model import STATES
+    from gexbench.leaderboards.records.parts import STATES
     from gexbench.tasks.names import unknown
 
     states = options.listed(retry)

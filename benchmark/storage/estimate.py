@@ -8,7 +8,7 @@ from typing import Any
 from gexbench.benchmark.storage.kept_records import kept_records
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.sweeps.sweep import Cell, Plan
-from gexbench.leaderboards.records.model import Times
+from gexbench.leaderboards.records.parts import Times
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gexbench.leaderboards.records.model import GeneSetsFile
+from gexbench.leaderboards.records.parts import GeneSetsFile
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.panel.gene_sets import SET_GENES, GeneSets, GeneSetsError, read_gene_sets, usable_sets
 

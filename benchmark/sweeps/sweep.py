@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from gexbench.benchmark.sweeps.keys import content_key
 from gexbench.benchmark.sweeps.tuned import TunedSettings
-from gexbench.leaderboards.records.model import DEFAULT, TUNED, GeneSetsFile, Tuning, Variant
+from gexbench.leaderboards.records.parts import DEFAULT, TUNED, GeneSetsFile, Tuning, Variant
 from gexbench.metrics.catalogue.built_in import panel_specifications
 from gexbench.metrics.catalogue.specification import PANEL_SCHEMA, Panel
 from gexbench.models.registry import BrokenGenerator, Entry, Registry, resolve_settings

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gexbench.leaderboards.records.model import TUNED, ObjectiveName, Tuning
+from gexbench.leaderboards.records.parts import TUNED, ObjectiveName, Tuning
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.errors import InputError
 

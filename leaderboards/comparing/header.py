@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gexbench.leaderboards.records.model import Record, Suite
+from gexbench.leaderboards.records.model import Record
+from gexbench.leaderboards.records.parts import Suite
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from gexbench.leaderboards.comparing.grid import MISSING, Grid
 from gexbench.leaderboards.comparing.normalisation import Scored
 from gexbench.leaderboards.comparing.selection import CEILING
 from gexbench.leaderboards.formatting import percent
-from gexbench.leaderboards.records.model import Record, SourceFile, Tuning
+from gexbench.leaderboards.records.model import Record
+from gexbench.leaderboards.records.parts import SourceFile, Tuning
 from gexbench.leaderboards.statistics import FloatArray, fold_mean
 from gexbench.metrics.catalogue.scores import COPY_GATE
 

@@ -8,7 +8,8 @@ import pandas as pd
 
 from gexbench.leaderboards.comparing.copies import COPIES, COPY_METRICS, worst_share
 from gexbench.leaderboards.comparing.grid import MISSING
-from gexbench.leaderboards.records.model import DEFAULT, Record
+from gexbench.leaderboards.records.model import Record
+from gexbench.leaderboards.records.parts import DEFAULT
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 from gexbench.metrics.catalogue.built_in import lookup
 

@@ -1,6 +1,7 @@
 """Records and training logs of a leaderboard folder."""
 
-from gexbench.leaderboards.records.model import TUNED, Record
+from gexbench.leaderboards.records.model import Record
+from gexbench.leaderboards.records.parts import TUNED
 from gexbench.leaderboards.records.problems import RecordError
 from gexbench.leaderboards.records.reading import parse_record, read_record, read_records
 

@@ -26,7 +26,7 @@ from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.studies.speed.overhead_report import CachedCost, Figures, InLineCost, WorkerCost, write_report
 from gexbench.benchmark.sweeps.sweep import ANCHORS, Cell, Sweep, plan, sweep_of
 from gexbench.leaderboards.records import Record, parse_record
-from gexbench.leaderboards.records.model import Keys
+from gexbench.leaderboards.records.parts import Keys
 from gexbench.models.registry import Entry, Registry, registry
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.cohort_folder import save_cohort

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gexbench.leaderboards.records import Record, parse_record, read_record, read_records
-from gexbench.leaderboards.records import model as m
+from gexbench.leaderboards.records import parts as m
 
 Make = Callable[..., dict[str, Any]]
 PUBLISHED = Path(__file__).resolve().parents[3] / "leaderboards" / "published"
