@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.seeds import hash_order
 
 Track = Literal["random", "site"]
 PARTS = 5

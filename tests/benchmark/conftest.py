@@ -43,7 +43,7 @@ def start_children():
 
 class Behaved(Generator):
     Settings = Settings
-    def fit(self, train, validation, *, budget, seed, progress=None):
+    def fit(self, train, validation, *, seed, progress=None):
         how = self.settings.how
         print("the last words of", how, "in /home/someone/data")
         if how == "raise": raise RuntimeError("no luck with /home/someone/data")
@@ -163,7 +163,7 @@ def score(settings):
 
 class Tunable(Generator):
     Settings = Settings
-    def fit(self, train, validation, *, budget, seed, progress):
+    def fit(self, train, validation, *, seed, progress):
         seen = {part: split.conditions.ids.tolist() for part, split in (("train", train), ("validation", validation))}
         tensors = {"text": sorted({len(text.offsets) for text in train.conditions.text.values()}),
                    "labels": len(train.conditions.classes)}

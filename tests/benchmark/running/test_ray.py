@@ -51,7 +51,7 @@ import numpy as np
 from gexbench.models.contract import Generator
 
 class Broken(Generator):
-    def fit(self, train, validation, *, budget, seed, progress=None): self.go_wrong()
+    def fit(self, train, validation, *, seed, progress=None): self.go_wrong()
     def sample(self, conditions, draws=1, *, seed): ...
     def state(self): return {}, {}
     def restore(self, tensors, facts, device): ...

@@ -93,7 +93,7 @@ def judged(panel, cohort, fold, name):
     entry = registry()[name]
     held = put_on_device(cohort, fold)
     generator = entry.load()(entry.load().Settings())
-    generator.fit(held.train, held.validation, budget=Budget("quick"), seed=0)
+    generator.fit(held.train, held.validation, seed=0)
     return panel.overall(generator, True, seed=1)
 
 

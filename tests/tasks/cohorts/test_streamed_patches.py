@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from gexbench.models import registry
-from gexbench.models.contract import Budget
 from gexbench.models.registry import resolve_settings
 from gexbench.tasks.cohorts import cohort as cohort_module
 from gexbench.tasks.cohorts import mapped_rows
@@ -106,7 +105,7 @@ def test_generators_give_the_same_bits(stored: Cohort, name: str) -> None:
     rows = []
     for fold in _both(stored):
         generator = cls(settings)
-        generator.fit(fold.train, fold.validation, budget=Budget("quick"), seed=1)
+        generator.fit(fold.train, fold.validation, seed=1)
         rows.append(generator.sample(fold.test_conditions, 2, seed=2).expression)
     assert np.array_equal(*rows)
 
