@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.benchmark.storage.store import Store
-from gexbench.leaderboards.records.records import Record
+from gexbench.leaderboards.records import Record
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.errors import InputError, examples
 
@@ -37,9 +36,9 @@ def record_with_rows(records: Sequence[Record], row: str, fold: int) -> Record:
     if not mine:
         there = sorted({record.row for record in records if record.state == "ok"})
         raise InputError(f"--rows {row!r}: no finished cell of such a row (there: {examples(there, 40)})")
-    found = [record for record in mine if record.fold == fold]
+    found = [record for record in mine if record.fold.index == fold]
     if not found:
-        folds = ", ".join(map(str, sorted({record.fold for record in mine})))
+        folds = ", ".join(map(str, sorted({record.fold.index for record in mine})))
         raise InputError(f"--fold {fold}: {row} has no finished cell of it (there: {folds})")
     return min(found, key=lambda record: record.repeat)
 
@@ -48,18 +47,17 @@ def matched_rows(record: Record, store: Store, cohort: Cohort) -> MatchedRows:
     """The rows that the store keeps of a record's cell, with the real rows of the same test patients.
 
     Raises:
-        InputError: another cohort than the record's, a record without the key of its rows, rows that are not kept.
+        InputError: another cohort than the record's, rows that are not kept.
     """
-    stated = record.content["cohort"]["fingerprint"]
+    stated = record.cohort.fingerprint
     if cohort.fingerprint() != stated:
         raise InputError(
             f"cohort {cohort.name} is not the one of the records (fingerprint {stated[:12]}…); name that one (--cohort)"
         )
-    key = _mapping(record.content.get("keys")).get("rows")
-    kept = store.read_rows(key) if isinstance(key, str) and key.isalnum() else None
+    kept = store.read_rows(record.keys.rows)
     if kept is None:
         raise InputError(
-            f"{store.folder}: keeps no rows of {record.row}, fold {record.fold} (a record that was taken with --reuse "
+            f"{store.folder}: keeps no rows of {record.row}, fold {record.fold.index} (a record taken with --reuse "
             "has none); name the results folder of the run that trained it, or train it again with `gexbench run` "
             "under another --results"
         )
@@ -68,7 +66,3 @@ def matched_rows(record: Record, store: Store, cohort: Cohort) -> MatchedRows:
     at = [place[str(name)] for name in arrays["test_ids"]]
     labels = cohort.clinical[cohort.label_columns[0]].to_numpy(dtype=str)
     return MatchedRows(cohort.expression[at], arrays["test"], labels[at])
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -11,7 +11,7 @@ from gexbench.benchmark.cells.training import train_and_sample
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST, REFERENCES, Cheat, cheat_arrays
 from gexbench.benchmark.sweeps.cells import Cell, Plan
-from gexbench.benchmark.sweeps.gene_sets import GeneSetsFile
+from gexbench.benchmark.sweeps.gene_sets import file_of
 from gexbench.benchmark.sweeps.keys import content_key
 from gexbench.benchmark.sweeps.planning import plan
 from gexbench.benchmark.sweeps.sweep import sweep_of
@@ -130,7 +130,7 @@ class Bench:
                 "version": row.version,
                 "panel": panel,
                 "metrics": shown_metrics(panel),
-                "gene_sets": None if sets is None else GeneSetsFile.of(sets).sha256,
+                "gene_sets": None if sets is None else file_of(sets).sha256,
             }
         )
 

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import psutil
 import typer
@@ -27,6 +27,8 @@ from gexbench.benchmark.studies.speed.overhead_report import CachedCost, Figures
 from gexbench.benchmark.sweeps.cells import Cell
 from gexbench.benchmark.sweeps.planning import plan
 from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, sweep_of
+from gexbench.leaderboards.records import Record, parse_record
+from gexbench.leaderboards.records.parts import Keys
 from gexbench.models.registry import Entry, Registry, registry
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.cohort_folder import save_cohort
@@ -76,8 +78,8 @@ def measured(cohort: Cohort, what: str, entry: Entry, cells: int, results: Path,
     runner.run(1, display)
     spent, last = [], began
     for cell, end in display.ends:
-        record = runner.store.read_json("records", cell.score_key) or {}
-        spent.append(end - last - sum(record["times_s"].values()))
+        record = parse_record(runner.store.read_json("records", cell.score_key), cell.slot)
+        spent.append(end - last - sum(record.times_s.model_dump(exclude_none=True).values()))
         last = end
     return WorkerCost(kind, what, spent[0], tuple(spent[1:]))
 
@@ -91,7 +93,7 @@ def cached_sweep(cohort: Cohort, cells: int, results: Path) -> CachedCost:
     known = {cell.entry.name: runner.store.read_json("records", cell.score_key) for cell in runner.plan.cells}
     every = sweep_of(registry(), generators=ANCHORS, cohort=cohort.name, folds=tuple(range(5)), repeats=seeds)
     for cell in plan(every, registry(), cohort, cohort.fingerprint()).cells:
-        _copied(runner.store, known[cell.entry.name] or {}, cell)
+        _copied(runner.store, parse_record(known[cell.entry.name], cell.slot), cell)
     command = [sys.executable, "-m", "gexbench.benchmark.cli", "run", "--cohort", cohort.name, "--folds", "all"]
     command += ["--generators", ",".join(ANCHORS), "--seeds", str(seeds), "--results", str(results)]
     seconds = []
@@ -107,11 +109,12 @@ def _cpu_of_children() -> float:
     return used.children_user + used.children_system
 
 
-def _copied(store: Store, record: dict[str, Any], cell: Cell) -> None:
+def _copied(store: Store, record: Record, cell: Cell) -> None:
     """Store a record of another cell as this one's."""
-    fold = {**record["fold"], "index": cell.fold.index, "hash": cell.fold.hash()}
-    keys = {"rows": cell.train_key, "record": cell.score_key}
-    store.write_json("records", cell.score_key, {**record, "fold": fold, "repeat": cell.repeat, "keys": keys})
+    fold = record.fold.model_copy(update={"index": cell.fold.index, "hash": cell.fold.hash()})
+    keys = Keys(rows=cell.train_key, record=cell.score_key)
+    copied = record.model_copy(update={"fold": fold, "repeat": cell.repeat, "keys": keys})
+    store.write_json("records", cell.score_key, copied.content())
 
 
 class InLine:
