@@ -9,7 +9,7 @@ from gexbench.benchmark.studies.cheats.measuring import MEMBERSHIP, SKILL
 from gexbench.benchmark.studies.cheats.results import Scored, Verdict, fails, ordered, verdicts
 from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST, REFERENCES
 from gexbench.leaderboards.comparing.copies import OF_TRAINING, OF_VALIDATION
-from gexbench.leaderboards.formatting import NOTHING, number
+from gexbench.leaderboards.formatting import NOTHING, markdown_table, number
 from gexbench.leaderboards.statistics import fold_mean
 from gexbench.metrics.catalogue.built_in import lookup
 from gexbench.metrics.catalogue.scores import COPY_GATE
@@ -21,7 +21,7 @@ HONEST_GATE = "†"
 _INTRODUCTION = f"""# What each metric sees
 
 Rows that cheat, scored like those of any generator. Do not edit this page:
-`python -m gexbench.benchmark.studies.cheats` writes it from the tables beside it.
+`python -m gexbench.benchmark.studies cheats` writes it from the tables beside it.
 
 A score of 1 is that of real rows (the ceiling), 0 that of a trivial generator (the floor); see [all
 metrics](metrics.md). A metric *sees* a cheat when its score is at least {SEES:g} below that of `{HONEST}`, the mean
@@ -234,5 +234,4 @@ def _verb(names: Sequence[str], one: str, several: str) -> str:
 
 
 def _table(lines: Sequence[tuple[str, ...]]) -> str:
-    rows = [lines[0], tuple("---" for _ in lines[0]), *lines[1:]]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return markdown_table(lines[0], lines[1:], len(lines[0]))

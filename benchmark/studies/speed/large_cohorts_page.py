@@ -25,13 +25,13 @@ LINES = {
 INTRODUCTION = """# Training and scoring at scale
 
 Measured on generated cohorts by `python -m gexbench.benchmark.studies large-cohorts --out docs`. Patches are float16 of
-width 1,024 and stay in the cohort's file; a batch's are read as it is asked for. A step is one of GeMM-GAN's at budget full: critic
-updates, each on a fresh mini-batch, and one generator update. The data path of an epoch is the reading of every
-training patient's patches and tokens once, in mini-batches, with nothing computed on them: with the file on disk (cold) and
-from the system's cache (warm). The share is that of a step's mini-batches in the time of the step: cold by wall-clock
-time, which waits for the disk and for other work, warm by CPU-seconds. Memory is the growth of the peak resident memory
-of the process; of a part that was stopped, the largest resident memory. Seconds are CPU-seconds of all threads, with
-wall-clock seconds in brackets.
+width 1,024 and stay in the cohort's file; a batch's are read as it is asked for. A step is one of GeMM-GAN's at budget
+full: critic updates, each on a fresh mini-batch, and one generator update. The data path of an epoch is the reading of
+every training patient's patches and tokens once, in mini-batches, with nothing computed on them: with the file on disk
+(cold) and from the system's cache (warm). The share is that of a step's mini-batches in the time of the step: cold by
+wall-clock time, which waits for the disk and for other work, warm by CPU-seconds. Memory is the growth of the peak
+resident memory of the process; of a part that was stopped, the largest resident memory. Seconds are CPU-seconds of all
+threads, with wall-clock seconds in brackets.
 
 Where rows are sampled: set metrics and the copy gate take at most 10,000 rows, detection at most 2 · 10⁷ values of each
 side, classifiers are fitted on about 4 · 10⁷ values (2,000 rows of 20,000 genes), boosted trees on about 3 · 10⁸ values
@@ -148,7 +148,8 @@ def _slowest(results: Sequence[Mapping[str, Any]]) -> list[str]:
     found = json.loads(largest["figures"])
     steps = sorted(found["cpu_seconds_by_step"].items(), key=lambda item: -item[1])[:5]
     shown = ", ".join(f"{name} {spent:.3g}" for name, spent in steps)
-    text = f"The dearest steps at {largest['patients']:,} patients and {largest['genes']:,} genes, in CPU-seconds: {shown}."
+    size = f"{largest['patients']:,} patients and {largest['genes']:,} genes"
+    text = f"The dearest steps at {size}, in CPU-seconds: {shown}."
     return [text + (f"\nSampled there: {'; '.join(found['notes'])}." if found["notes"] else "")]
 
 

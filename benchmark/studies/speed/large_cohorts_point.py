@@ -1,7 +1,7 @@
 """One point of ``large_cohorts``: a part of the work on a generated cohort of one size, in this process.
 
-Run as ``python -m gexbench.benchmark.studies.speed.large_cohorts_point PART PATIENTS GENES PATCHES FOLDER``; prints lines of
-JSON, the last of which holds the figures.
+Run as ``python -m gexbench.benchmark.studies.speed.large_cohorts_point PART PATIENTS GENES PATCHES FOLDER``; prints
+lines of JSON, the last of which holds the figures.
 """
 
 import json
