@@ -47,7 +47,7 @@ def overview() -> str:
     lines = [f"usage: {COMMAND} STUDY [OPTIONS]", ""]
     for name, study in STUDIES.items():
         lines += [f"  {name:<{width}}  {study.measures}", f"  {'':<{width}}  writes {study.writes}"]
-    return "\n".join([*lines, "", f"Options and examples of a study: {COMMAND} STUDY --help"])
+    return "\n".join([*lines, "", f"Options and examples: {COMMAND} STUDY --help"])
 
 
 def main(given: Sequence[str] | None = None) -> None:

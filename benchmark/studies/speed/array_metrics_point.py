@@ -1,7 +1,7 @@
 """One point of the growth of the metrics: a metric at one size, in this process; see ``array_metrics``.
 
-Run as ``python -m gexbench.benchmark.studies.speed.array_metrics_point METRIC ROWS GENES``; prints two lines of JSON: the
-resident memory once the data are in place, and what the metric took.
+Run as ``python -m gexbench.benchmark.studies.speed.array_metrics_point METRIC ROWS GENES``; prints two lines of
+JSON: the resident memory once the data are in place, and what the metric took.
 """
 
 import importlib.util

@@ -86,10 +86,12 @@ def plan(axes: dict[str, Sequence[int]], base: Sequence[int], full: bool, parts:
     The panel reads no patches, so that it is measured on one number of them alone.
     """
     fixed = dict(zip(LEAST, base, strict=True))
-    sizes = [(axis, *(fixed | {axis: size}).values()) for axis, of_axis in axes.items() for size in of_axis]
-    sizes.sort(key=lambda size: size[1] * (size[2] + 1024 * size[3]))
-    sizes += [("all", *GOAL)] if full else []
-    return [Point(part, *size) for size in sizes for part in parts if part == "training" or size[0] != "patches"]
+    points = [
+        Point(part, axis, **(fixed | {axis: size})) for axis, sizes in axes.items() for size in sizes for part in parts
+    ]
+    points.sort(key=lambda point: point.patients * (point.genes + 1024 * point.patches))
+    points += [Point(part, "all", *GOAL) for part in parts if full]
+    return [point for point in points if point.part == "training" or point.axis != "patches"]
 
 
 def run_point(point: Point, limits: Limits, folder: Path) -> Measured:

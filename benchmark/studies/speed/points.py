@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import psutil
 from pydantic import TypeAdapter, ValidationError
@@ -26,7 +26,7 @@ _INTERVAL_S = 0.05
 class Result(Protocol):
     """What a point took, a data class of texts and numbers, None where nothing was measured."""
 
-    __dataclass_fields__: Any
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def point(self) -> Hashable:
@@ -192,7 +192,8 @@ def checked(*checks: Callable[[], Any]) -> tuple[Any, ...]:
     Raises:
         InputError: the problems of all checks that fail, at once.
     """
-    found, problems = [], []
+    found: list[Any] = []
+    problems: list[str] = []
     for check in checks:
         try:
             found.append(check())

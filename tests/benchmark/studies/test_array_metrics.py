@@ -1,20 +1,27 @@
-"""The growth script: resumes, states limits, writes its table and figure."""
+"""The study of array metrics: resumes, states limits, writes its table and figure."""
 
-import subprocess
-import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pandas as pd
 import pytest
 
-from gexbench.benchmark.studies.speed import growth
-from gexbench.benchmark.studies.speed.growth import Point, Result, plan, read_results, run_point, write_results
-from gexbench.benchmark.studies.speed.growth_point import METRICS, measure
-from gexbench.benchmark.studies.speed.growth_report import growth_figure, write_report
+from gexbench.benchmark.studies.__main__ import main
+from gexbench.benchmark.studies.speed import array_metrics
+from gexbench.benchmark.studies.speed.array_metrics import Point, Result, plan, run_point
+from gexbench.benchmark.studies.speed.array_metrics_page import growth_figure, write_page
+from gexbench.benchmark.studies.speed.array_metrics_point import METRICS, measure
+from gexbench.benchmark.studies.speed.points import Limits, read_results, write_results
 from gexbench.metrics.shared.row_samples import MOST_ROWS
 from gexbench.tasks.errors import InputError
 
-ARGUMENTS = ["--rows", "40", "60", "--genes", "30", "--metrics", "support"]
+ARGUMENTS = ["--rows", "40,60", "--genes", "30", "--metric", "support"]
+
+
+def study(*arguments):
+    """What the study ends with, 0 where all is well."""
+    with pytest.raises(SystemExit) as ended:
+        main(["array-metrics", *arguments])
+    return ended.value.code
 
 
 def _result(point, state="done", limit_s=5.0):
@@ -27,16 +34,16 @@ def asked(monkeypatch):
     """Points that were measured; those of 60 rows pass the time limit."""
     points = []
 
-    def measured(point, limit_s, limit_bytes):
+    def measured(point, limits):
         points.append(point)
-        return _result(point, "over time" if point.rows >= 60 and point.axis == "rows" else "done", limit_s)
+        return _result(point, "over time" if point.rows >= 60 and point.axis == "rows" else "done", limits.seconds)
 
-    monkeypatch.setattr(growth, "run_point", measured)
+    monkeypatch.setattr(array_metrics, "run_point", measured)
     return points
 
 
 def test_resumes_and_shows_the_limit(asked, tmp_path, capsys):
-    growth.main([*ARGUMENTS, "--out", str(tmp_path), "--memory", "1", "--limit", "5"])
+    study(*ARGUMENTS, "--out", str(tmp_path), "--memory", "1", "--limit", "5")
     assert [(point.rows, point.genes) for point in asked] == [(40, 50), (60, 50), (800, 30)]
     assert capsys.readouterr().out.splitlines()[-1] == f"result: {tmp_path / 'metric-speed.md'}"
     page = (tmp_path / "metric-speed.md").read_text()
@@ -45,39 +52,56 @@ def test_resumes_and_shows_the_limit(asked, tmp_path, capsys):
     first = (tmp_path / "metric-speed.svg").read_bytes()
 
     asked.clear()
-    growth.main([*ARGUMENTS, "--out", str(tmp_path), "--memory", "1", "--limit", "5"])
+    study(*ARGUMENTS, "--out", str(tmp_path), "--memory", "1", "--limit", "5")
     assert not asked
     assert (tmp_path / "metric-speed.svg").read_bytes() == first
-    growth.main([*ARGUMENTS, "--out", str(tmp_path), "--memory", "1", "--limit", "6"])
+    study(*ARGUMENTS, "--out", str(tmp_path), "--memory", "1", "--limit", "6")
     assert [(point.rows, point.genes) for point in asked] == [(60, 50)]
 
 
 def test_larger_sizes_of_what_is_over_the_limit_are_not_started(asked, tmp_path):
-    growth.main(["--rows", "90", "40", "60", "--genes", "--metrics", "MMD", "--out", str(tmp_path)])
+    study("--rows", "90,40,60", "--genes", "", "--metric", "MMD", "--out", str(tmp_path))
     assert [point.rows for point in asked] == [40, 60]
-    results = read_results(tmp_path / "metric-speed.csv")
+    results = {result.point: result for result in read_results(tmp_path / "metric-speed.csv", Result)}
     assert results[Point("MMD", "rows", 90, 50)].state == "over time"
 
 
-def test_table_is_read_as_written(tmp_path):
+def test_table_is_read_as_written_and_another_one_is_refused(tmp_path):
     points = plan([10, 20], [30], ["MMD", "energy"])
     assert len(set(points)) == 6
-    results = {point: _result(point, state) for point, state in zip(points, ("done", "over memory") * 3, strict=True)}
-    write_results(tmp_path / "a.csv", results.values())
-    assert read_results(tmp_path / "a.csv") == results
+    results = [_result(point, state) for point, state in zip(points, ("done", "over memory") * 3, strict=True)]
+    write_results(tmp_path / "a.csv", Result, results)
+    assert read_results(tmp_path / "a.csv", Result) == results
+    text = (tmp_path / "a.csv").read_text()
+    (tmp_path / "a.csv").write_text(text.replace("1.5,", "long,", 1).replace("over memory", "gone", 1))
+    with pytest.raises(InputError) as refused:
+        read_results(tmp_path / "a.csv", Result)
+    assert [problem.partition(": ")[0] for problem in refused.value.problems] == [
+        "a.csv, line 2, seconds",
+        "a.csv, line 3, state",
+    ]
     (tmp_path / "a.csv").write_text("metric,rows\n")
     with pytest.raises(InputError, match=r"a\.csv has columns"):
-        read_results(tmp_path / "a.csv")
+        read_results(tmp_path / "a.csv", Result)
+
+
+def test_a_point_that_failed_or_met_a_smaller_limit_is_measured_again():
+    limits = Limits(5.0, 10**9, "cpu")
+    point = Point("MMD", "rows", 40, 50)
+    states = {state: limits.settle(_result(point, state)) for state in ("done", "failed", "over time", "over memory")}
+    assert states == {"done": True, "failed": False, "over time": True, "over memory": True}
+    assert not limits.settle(_result(point, "over time", 4.0))
+    assert not limits.settle(replace(_result(point, "over memory", 6.0), limit_bytes=10**8))
 
 
 def test_a_point_is_measured_and_ended_at_its_limits():
     point = Point("support", "rows", 40, 5)
-    done = run_point(point, 60.0, 10**10)
+    done = run_point(point, Limits(60.0, 10**10, "cpu"))
     assert done.state == "done"
     assert done.seconds is not None
     assert 0 < done.seconds < 60
-    assert run_point(point, 0.1, 10**10).state == "over time"
-    assert run_point(point, 60.0, 10**6).state == "over memory"
+    assert run_point(point, Limits(0.1, 10**10, "cpu")).state == "over time"
+    assert run_point(point, Limits(60.0, 10**6, "cpu")).state == "over memory"
 
 
 def test_memory_is_that_of_the_work():
@@ -88,22 +112,15 @@ def test_memory_is_that_of_the_work():
 
 
 def test_bad_arguments_are_named_together(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        growth.main(["--rows", "3", "--metrics", "nothing", "--limit", "0"])
-    assert stopped.value.code == 2
+    assert study("--rows", "3,many", "--metric", "nothing", "--limit", "0") == 2
     message = capsys.readouterr().err
-    assert all(text in message for text in ("--rows: 3", "'nothing' is none of support", "--limit: 0.0"))
-
-
-def test_help_has_an_example():
-    command = [sys.executable, "-m", "gexbench.benchmark.studies.speed.growth", "--help"]
-    assert "examples:" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert all(text in message for text in ("--rows: 3", "--rows: many", "unknown metric 'nothing'", "--limit: 0.0"))
 
 
 def test_a_size_that_was_not_asked_for_is_said_to_be_unmeasured(tmp_path):
     points = [Point("MMD", "rows", 40, 50), Point("energy", "rows", 40, 50), Point("energy", "rows", 60, 50)]
     results = [_result(point) for point in points]
-    write_report(tmp_path, [asdict(result) for result in results])
+    write_page(tmp_path, [asdict(result) for result in results])
     page = (tmp_path / "metric-speed.md").read_text()
     assert "| MMD | 1.5 s (1.2), 2 MB | not measured |" in page
     assert f"at most {MOST_ROWS:,} rows" in page
