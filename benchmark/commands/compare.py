@@ -39,7 +39,7 @@ def compare(
     """
     from gexbench.leaderboards.comparing.comparison import compare_generators, compare_leaderboards
     from gexbench.leaderboards.formatting import csv_text
-    from gexbench.leaderboards.records.records import RecordError, read_records
+    from gexbench.leaderboards.records.records import read_records
     from gexbench.tasks.errors import InputError
     from gexbench.tasks.files.atomic import write_text
 
@@ -49,14 +49,11 @@ def compare(
         raise InputError("give two leaderboards, or one with --generators A,B")
     if csv is not None and not csv.parent.is_dir():
         raise InputError(f"--csv {csv}: its folder does not exist; make it first")
-    try:
-        sides = [read_records(folder / "records") for folder in folders]
-        if second is None:
-            found, names = compare_generators(sides[0], rows[0], rows[1]), rows
-        else:
-            found, names = compare_leaderboards(sides[0], sides[1], rows), _names(first, second)
-    except RecordError as error:
-        raise InputError(error.problems) from None
+    sides = [read_records(folder / "records") for folder in folders]
+    if second is None:
+        found, names = compare_generators(sides[0], rows[0], rows[1]), rows
+    else:
+        found, names = compare_leaderboards(sides[0], sides[1], rows), _names(first, second)
     _show(console, found, names, overview=second is not None and not rows)
     if csv is not None:
         texts = {name: found.rows[name].map(csv_text) for name in ("generator", "against")}

@@ -50,8 +50,7 @@ def figures(
     from gexbench.leaderboards.figures.catalogue import FIGURES, drawings
     from gexbench.leaderboards.figures.writing import FORMATS
     from gexbench.leaderboards.publishing.folders import SUMS
-    from gexbench.leaderboards.records.records import RecordError, read_records
-    from gexbench.tasks.errors import InputError
+    from gexbench.leaderboards.records.records import read_records
 
     console, folder = options.console(), leaderboard_folder(results, name)
     kinds = options.chosen(formats, FORMATS, "format") or ("svg",)
@@ -59,17 +58,11 @@ def figures(
     if (folder if out is None else out).joinpath(SUMS).is_file():
         problem = f"{folder if out is None else out} is published and never changes; name another folder"
         raise typer.BadParameter(problem, param_hint="--out")
-    try:
-        records = read_records(folder / "records")
-        board = leaderboard(records)
-    except RecordError as error:
-        raise InputError(error.problems) from None
+    records = read_records(folder / "records")
+    board = leaderboard(records)
     drawn, left_out = drawings(board, records, names)
     if not names or "training" in names:
-        try:
-            more, lacking = _of_trainings(board, folder, records)
-        except RecordError as error:
-            raise InputError(error.problems) from None
+        more, lacking = _of_trainings(board, folder, records)
         drawn, left_out = drawn + more, left_out + lacking
     if rows:
         drawn += _of_rows(board, records, options.listed(rows), fold, cohort, results)

@@ -35,12 +35,13 @@ def reproduce(
     """
     from gexbench.benchmark.authoring.local_generators import with_local
     from gexbench.benchmark.reproducing.reproduction import reproduction
-    from gexbench.benchmark.reproducing.rerun import given_record, records_beside, rerun_of
+    from gexbench.benchmark.reproducing.rerun import records_beside, rerun_of
     from gexbench.benchmark.running.progress import Display
+    from gexbench.leaderboards.records.records import read_record
     from gexbench.models import registry
 
     console = options.console()
-    recorded = given_record(record)
+    recorded = read_record(record)
     entries, _ = with_local(registry(), () if generator is None else (generator,))
     rerun = rerun_of(recorded, entries, folds, gene_sets)
     if recorded.content["device"] == "cuda":

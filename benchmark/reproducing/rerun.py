@@ -111,18 +111,6 @@ def records_beside(path: Path) -> list[Record]:
     return found
 
 
-def given_record(path: Path) -> Record:
-    """The record at `path`.
-
-    Raises:
-        InputError: no such file, or no record.
-    """
-    try:
-        return read_record(path)
-    except RecordError as error:
-        raise InputError(error.problems) from None
-
-
 def _entry(record: Record, entries: Registry) -> Entry:
     generator = record.content["generator"]
     entry = entries[str(generator["name"])]

@@ -16,7 +16,8 @@ from pathlib import Path
 from gexbench.leaderboards.comparing.table import Leaderboard, leaderboard
 from gexbench.leaderboards.pages.rendering import write
 from gexbench.leaderboards.records.logs import read_logs
-from gexbench.leaderboards.records.records import Record, RecordError, read_records
+from gexbench.leaderboards.records.records import Record, read_records
+from gexbench.tasks.errors import InputError
 
 SUMS = "SHA256SUMS"
 NOTE = "note.json"
@@ -38,12 +39,8 @@ class Verification:
     remarks: tuple[str, ...] = ()
 
 
-class PublishedError(ValueError):
-    """A folder that cannot be published; `problems` names everything at once, with the mend."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(problems))
+class PublishedError(InputError):
+    """A folder that cannot be published."""
 
 
 def publish(source: Path, target: Path, texts: Mapping[str, str], note: str | None) -> list[Record]:
@@ -112,7 +109,7 @@ def verify(folder: Path) -> Verification:
     problems, remarks = list(changed.values()), []
     try:
         tables = _tables(folder)
-    except PublishedError as error:
+    except InputError as error:
         return Verification((*problems, *error.problems))
     for name, content in tables.items():
         path = folder / name
@@ -159,12 +156,9 @@ def differences(folder: Path) -> dict[str, str]:
 
 
 def _with_tables(folder: Path) -> tuple[Leaderboard, list[Record]]:
-    try:
-        records = read_records(folder / "records")
-        board = leaderboard(records, _note(folder))
-        write(board, folder, records, logs=read_logs(folder, records))
-    except RecordError as error:
-        raise PublishedError(list(error.problems)) from None
+    records = read_records(folder / "records")
+    board = leaderboard(records, _note(folder))
+    write(board, folder, records, logs=read_logs(folder, records))
     return board, records
 
 
@@ -181,11 +175,8 @@ def _tables(folder: Path) -> dict[str, bytes]:
     """File → content of every table that the folder's records give."""
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
-        try:
-            records = read_records(folder / "records")
-            write(leaderboard(records, _note(folder)), place, records, logs=read_logs(folder, records))
-        except RecordError as error:
-            raise PublishedError(list(error.problems)) from None
+        records = read_records(folder / "records")
+        write(leaderboard(records, _note(folder)), place, records, logs=read_logs(folder, records))
         return {path.name: path.read_bytes() for path in sorted(place.iterdir())}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from gexbench.metrics.catalogue.built_in import lookup
+from gexbench.tasks.errors import InputError
 
 SCHEMA = 1
 LARGEST_RECORD_BYTES = 32 * 2**20
@@ -61,12 +62,8 @@ _FIELDS: Mapping[str, tuple[type, ...]] = {
 }
 
 
-class RecordError(ValueError):
-    """Records that cannot make a table; `problems` names every file or value concerned, with the mend."""
-
-    def __init__(self, problems: str | Iterable[str]) -> None:
-        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
-        super().__init__("\n".join(self.problems))
+class RecordError(InputError):
+    """Records that cannot make a table."""
 
 
 @dataclass(frozen=True, slots=True)
