@@ -147,7 +147,5 @@ class Diffusion(Generator):
         self._representation = Representation.restored(held, self._scale)
         with torch.device("meta"):
             encoder, denoiser = self._conditioner.encoder(), Denoiser(**facts["denoiser"])
-        self._encoder, self._denoiser = (
-            frozen(encoder, under("encoder.", held)),
-            frozen(denoiser, under("denoiser.", held)),
-        )
+        self._encoder = frozen(encoder, under("encoder.", held))
+        self._denoiser = frozen(denoiser, under("denoiser.", held))

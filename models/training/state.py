@@ -37,6 +37,6 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def frozen(network: Network, weights: Mapping[str, Tensor]) -> Network:
-    """The network, which may lie on the device `meta`, with these very weights; in evaluation mode, without gradients."""
+    """The network, perhaps of the device `meta`, with these very weights, in evaluation mode and without gradients."""
     network.load_state_dict(weights, assign=True)
     return network.eval().requires_grad_(False)

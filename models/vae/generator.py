@@ -69,11 +69,8 @@ class Vae(Generator):
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Weights, latent distribution, statistics of the z-scores, label combinations."""
         tensors, facts = states_of((self._scale, self._conditioner))
-        return {
-            **over("network.", self._source.network.state_dict()),
-            **prior_state(self._source.prior),
-            **tensors,
-        }, facts
+        weights = over("network.", self._source.network.state_dict())
+        return {**weights, **prior_state(self._source.prior), **tensors}, facts
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
         """The inverse of `state`."""
