@@ -4,23 +4,24 @@ Where a metric is over a limit, larger sizes of it on the same axis are marked s
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.studies.speed.array_metrics_page import NAME, write_page
 from gexbench.benchmark.studies.speed.array_metrics_point import METRICS
-from gexbench.benchmark.studies.speed.points import Limits, State, checked, measure_points, run_limited, sizes_of
+from gexbench.benchmark.studies.speed.points import Limits, Measured, checked, measure_points, run_point, sizes_of
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.names import unknown
 
 Axis = Literal["rows", "genes"]
 ROWS, GENES = "1000,3000,10000,30000,100000", "500,1000,2000,5000,10000,20000"
 FIXED_GENES, FIXED_ROWS = 50, 800
+MODULE = "gexbench.benchmark.studies.speed.array_metrics_point"
 EXAMPLES = ("--out docs", "--rows 1000,10000 --genes 500,5000 --limit 60", "--genes '' --metric MMD --metric energy")
 
 
@@ -37,31 +38,6 @@ class Point:
         return f"{self.metric}, {self.rows:,} rows, {self.genes:,} genes"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a point took.
-
-    limit_s: CPU-seconds allowed; limit_bytes: resident memory allowed. memory_bytes: growth of the peak resident
-    memory over that with the data in place, of a point over time up to its end. None: not measured.
-    """
-
-    metric: str
-    axis: Axis
-    rows: int
-    genes: int
-    state: State
-    seconds: float | None
-    cpu_seconds: float | None
-    memory_bytes: int | None
-    limit_s: float
-    limit_bytes: int
-
-    @property
-    def point(self) -> Point:
-        """Where it stands."""
-        return Point(self.metric, self.axis, self.rows, self.genes)
-
-
 def plan(rows: Sequence[int], genes: Sequence[int], metrics: Iterable[str]) -> list[Point]:
     """All points, by size, so that a stopped run leaves the small ones of every metric."""
     points = [Point(name, "rows", size, FIXED_GENES) for name in metrics for size in rows]
@@ -69,37 +45,14 @@ def plan(rows: Sequence[int], genes: Sequence[int], metrics: Iterable[str]) -> l
     return sorted(points, key=lambda point: point.rows * max(point.rows, point.genes))
 
 
-def run_point(point: Point, limits: Limits) -> Result:
-    """Measure a point in a process of its own."""
-    module = "gexbench.benchmark.studies.speed.array_metrics_point"
-    ended = run_limited(module, [point.metric, str(point.rows), str(point.genes)], limits)
-    found: dict[str, Any] = {}
-    if ended.state == "done":
-        found = dict(ended.said[-1])
-    elif ended.state == "over time" and ended.said:
-        found = {"memory_bytes": max(0, ended.peak - ended.said[0]["resident_bytes"])}
-    return _result(point, ended.state, limits, **found)
-
-
-def _result(
-    point: Point,
-    state: State,
-    limits: Limits,
-    seconds: float | None = None,
-    cpu_seconds: float | None = None,
-    memory_bytes: int | None = None,
-) -> Result:
-    place = (point.metric, point.axis, point.rows, point.genes)
-    return Result(*place, state, seconds, cpu_seconds, memory_bytes, limits.seconds, limits.bytes)
-
-
-def measure(limits: Limits, point: Point, known: Sequence[Result]) -> Result:
+def measure(limits: Limits, point: Point, known: Sequence[Measured[Point]]) -> Measured[Point]:
     """The result of a point, without a run where a smaller size of its metric and axis was over a limit."""
     for result in known:
-        same = (result.metric, result.axis) == (point.metric, point.axis)
-        if same and result.state.startswith("over") and result.rows * result.genes < point.rows * point.genes:
-            return _result(point, result.state, limits)
-    return run_point(point, limits)
+        at = result.point
+        smaller = (at.metric, at.axis) == (point.metric, point.axis) and at.rows * at.genes < point.rows * point.genes
+        if smaller and result.state.startswith("over"):
+            return replace(result, point=point, memory_bytes=None, limit_s=limits.seconds, limit_bytes=limits.bytes)
+    return run_point(point, MODULE, (point.metric, point.rows, point.genes), limits)
 
 
 def main(
@@ -125,8 +78,8 @@ def main(
     )
     out.mkdir(parents=True, exist_ok=True)
     points, table = plan(of_rows, of_genes, names), out / f"{NAME}.csv"
-    results = measure_points(points, table, Result, limits, partial(measure, limits), options.console())
-    print(f"result: {write_page(out, [asdict(result) for result in results])}")
+    rows_of_table = measure_points(points, table, limits, partial(measure, limits), options.console())
+    print(f"result: {write_page(out, rows_of_table)}")
 
 
 def _known(names: list[str]) -> list[str]:

@@ -34,7 +34,7 @@ seeded sample, which the record states), so what lies beyond concerns those who 
 
 
 def write_page(folder: Path, results: Sequence[Mapping[str, Any]]) -> Path:
-    """Write ``metric-speed.md`` and ``metric-speed.svg`` from rows of ``array_metrics.Result``'s fields; the page."""
+    """Write ``metric-speed.md`` and ``metric-speed.svg`` from rows of ``points.Measured``; the page."""
     table = pd.DataFrame(results)
     write_svg(growth_figure(table), folder, NAME)
     write_text(folder / f"{NAME}.md", markdown(table))

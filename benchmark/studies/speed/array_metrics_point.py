@@ -76,11 +76,11 @@ def measure(metric: str, rows: int, genes: int, ready: Callable[[int], None] = l
 
 def main(metric: str, rows: str, genes: str) -> None:
     """Measure and print."""
-    print(
-        json.dumps(
-            measure(metric, int(rows), int(genes), lambda size: print(json.dumps({"resident_bytes": size}), flush=True))
-        )
-    )
+
+    def ready(resident: int) -> None:
+        print(json.dumps({"reached": "data in place", "resident_bytes": resident}), flush=True)
+
+    print(json.dumps({"figures": measure(metric, int(rows), int(genes), ready)}))
 
 
 if __name__ == "__main__":

@@ -6,24 +6,23 @@ panel. Each runs in a process of its own under limits of time and memory; what p
 reached.
 """
 
-import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import AfterValidator
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.studies.speed.large_cohorts_page import GOAL, NAME, write_page
-from gexbench.benchmark.studies.speed.points import Limits, State, checked, measure_points, run_limited, sizes_of
+from gexbench.benchmark.studies.speed.points import Limits, Measured, checked, measure_points, run_point, sizes_of
 from gexbench.tasks.errors import InputError
 
 PARTS = ("training", "panel")
 PATIENTS, GENES, PATCHES, BASE = "1000,3000,10000", "1000,5000,20000", "16,64,256", "1000,1000,16"
+MODULE = "gexbench.benchmark.studies.speed.large_cohorts_point"
 LEAST = {"patients": 200, "genes": 10, "patches": 1}
 EXAMPLES = (
     "--out docs",
@@ -46,40 +45,6 @@ class Point:
         return f"{self.part}, {self.patients:,} patients × {self.genes:,} genes × {self.patches:,} patches"
 
 
-def _json_text(text: str) -> str:
-    json.loads(text)
-    return text
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a part took at a size. reached: its last message.
-
-    seconds, cpu_seconds: of the part, without the writing of the cohort. memory_bytes: growth of the peak resident
-    memory over the start, of a part that was stopped the largest resident memory. figures: JSON, see
-    ``large_cohorts_point``. limit_s: wall-clock seconds and limit_bytes: resident memory allowed.
-    """
-
-    part: str
-    axis: str
-    patients: int
-    genes: int
-    patches: int
-    state: State
-    reached: str
-    seconds: float | None
-    cpu_seconds: float | None
-    memory_bytes: int | None
-    figures: Annotated[str, AfterValidator(_json_text)]
-    limit_s: float
-    limit_bytes: int
-
-    @property
-    def point(self) -> Point:
-        """Part and size."""
-        return Point(self.part, self.axis, self.patients, self.genes, self.patches)
-
-
 def plan(axes: dict[str, Sequence[int]], base: Sequence[int], full: bool, parts: Sequence[str]) -> list[Point]:
     """Sizes along each axis with the other two at the base, small ones first; with `full`, the goal at the end.
 
@@ -94,33 +59,15 @@ def plan(axes: dict[str, Sequence[int]], base: Sequence[int], full: bool, parts:
     return [point for point in points if point.part == "training" or point.axis != "patches"]
 
 
-def run_point(point: Point, limits: Limits, folder: Path) -> Measured:
-    """Measure a part in a process of its own; the cohort's files in `folder` go with it."""
-    patches = point.patches if point.part == "training" else 0
-    with tempfile.TemporaryDirectory(prefix="gexbench-scale-", dir=folder) as temporary:
-        sizes = [str(point.patients), str(point.genes), str(patches)]
-        module = "gexbench.benchmark.studies.speed.large_cohorts_point"
-        ended = run_limited(module, [point.part, *sizes, f"{temporary}/cohort"], limits)
-    figures: dict[str, Any] = dict(ended.said[-1]["figures"]) if ended.state == "done" else {}
-    return Measured(
-        **asdict(point),
-        state=ended.state,
-        reached=next((line["reached"] for line in reversed(ended.said) if "reached" in line), "start"),
-        seconds=figures.pop("seconds", None),
-        cpu_seconds=figures.pop("cpu_seconds", None),
-        memory_bytes=figures.pop("memory_bytes", None) or ended.peak,
-        figures=json.dumps(figures, sort_keys=True),
-        limit_s=limits.seconds,
-        limit_bytes=limits.bytes,
-    )
-
-
-def measure(limits: Limits, folder: Path, point: Point, known: Sequence[Measured]) -> Measured:
-    """The result of a point, without a run where it is done as a point of another axis."""
+def measure(limits: Limits, folder: Path, point: Point, known: Sequence[Measured[Point]]) -> Measured[Point]:
+    """The result of a point, without a run where it is done on another axis; its cohort is written into `folder`."""
     for result in known:
         if result.state == "done" and replace(result.point, axis=point.axis) == point:
-            return replace(result, axis=point.axis)
-    return run_point(point, limits, folder)
+            return replace(result, point=point)
+    patches = point.patches if point.part == "training" else 0
+    with tempfile.TemporaryDirectory(prefix="gexbench-scale-", dir=folder) as temporary:
+        cohort = Path(temporary) / "cohort"
+        return run_point(point, MODULE, (point.part, point.patients, point.genes, patches, cohort), limits)
 
 
 def main(
@@ -155,8 +102,7 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     points = plan(dict(zip(given, axes, strict=True)), of_base, full, of_parts)
     table, one = out / f"{NAME}.csv", partial(measure, limits, place)
-    results = measure_points(points, table, Measured, limits, one, options.console())
-    print(f"result: {write_page(out, [asdict(result) for result in results])}")
+    print(f"result: {write_page(out, measure_points(points, table, limits, one, options.console()))}")
 
 
 def _base(text: str) -> tuple[int, ...]:

@@ -43,7 +43,7 @@ Correlations of more than 5,000 genes are computed in blocks.
 
 
 def write_page(folder: Path, results: Sequence[Mapping[str, Any]]) -> Path:
-    """Write ``scale.md`` and ``scale.svg`` from rows of ``large_cohorts.Measured``'s fields; the page."""
+    """Write ``scale.md`` and ``scale.svg`` from rows of ``points.Measured``; the page."""
     if _grown(results):
         write_svg(scale_figure(results), folder, NAME)
     write_text(folder / f"{NAME}.md", markdown(results))

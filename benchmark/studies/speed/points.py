@@ -5,10 +5,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import psutil
 from pydantic import TypeAdapter, ValidationError
@@ -20,33 +20,9 @@ from gexbench.tasks.errors import InputError
 
 State = Literal["done", "over time", "over memory", "failed"]
 """failed: the process ended with an error of its own."""
+Point = TypeVar("Point")
+"""A frozen data class of texts and whole numbers that says what is measured; its text names it in the progress."""
 _INTERVAL_S = 0.05
-
-
-class Result(Protocol):
-    """What a point took, a data class of texts and numbers, None where nothing was measured."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def point(self) -> Hashable:
-        """Where it stands; its text names it in the progress."""
-
-    @property
-    def state(self) -> State:
-        """How it ended."""
-
-    @property
-    def limit_s(self) -> float:
-        """Seconds that were allowed."""
-
-    @property
-    def limit_bytes(self) -> int:
-        """Resident memory that was allowed."""
-
-
-Point = TypeVar("Point", bound=Hashable)
-Row = TypeVar("Row", bound=Result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,41 +35,72 @@ class Limits:
 
     @classmethod
     def of(cls, seconds: float, gigabytes: float, clock: Literal["cpu", "wall"]) -> "Limits":
-        """From the options `--limit` and `--memory`.
-
-        Raises:
-            InputError: limits that are not positive.
-        """
+        """From the options `--limit` and `--memory`. Raises InputError for limits that are not positive."""
         given = {"--limit": seconds, "--memory": gigabytes}
-        problems = [f"{option}: {value} must be positive" for option, value in given.items() if not value > 0]
-        if problems:
+        if problems := [f"{option}: {value} must be positive" for option, value in given.items() if not value > 0]:
             raise InputError(problems)
         return cls(seconds, int(gigabytes * 1e9), clock)
 
-    def settle(self, result: Result) -> bool:
-        """Whether there is nothing to measure again: it is done, or was over limits that were no smaller."""
-        larger = result.limit_s >= self.seconds and result.limit_bytes >= self.bytes
-        return result.state == "done" or (result.state != "failed" and larger)
-
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How a process ended. peak: largest resident memory seen, bytes; said: the lines of JSON that it printed."""
+class Measured(Generic[Point]):
+    """What a point took; None: not measured.
 
+    Attributes:
+        reached: what the process said last of how far it had come.
+        memory_bytes: growth of the peak resident memory since the data were in place, where a point has such a moment.
+        figures: of the point, JSON.
+        limit_s, limit_bytes: seconds and resident memory that were allowed.
+    """
+
+    point: Point
     state: State
-    peak: int
-    said: tuple[Mapping[str, Any], ...]
+    reached: str
+    seconds: float | None
+    cpu_seconds: float | None
+    memory_bytes: int | None
+    figures: str
+    limit_s: float
+    limit_bytes: int
+
+    def settled(self, limits: Limits) -> bool:
+        """Whether there is nothing to measure again: it is done, or was over limits that were no smaller."""
+        larger = self.limit_s >= limits.seconds and self.limit_bytes >= limits.bytes
+        return self.state == "done" or (self.state != "failed" and larger)
+
+    def row(self) -> dict[str, Any]:
+        """Of the table."""
+        row = asdict(self)
+        return {**row.pop("point"), **row}
 
 
-def run_limited(module: str, arguments: Sequence[str], limits: Limits) -> Ended:
-    """Run a module in a process of its own, ended when it passes a limit."""
-    command = [sys.executable, "-m", module, *arguments]
+def run_point(point: Point, module: str, arguments: Sequence[object], limits: Limits) -> Measured[Point]:
+    """Run a module for a point in a process of its own, ended when it passes a limit.
+
+    The module prints lines of JSON: `reached` with perhaps `resident_bytes`, and at its end `figures`.
+    """
+    command = [sys.executable, "-m", module, *map(str, arguments)]
     with tempfile.TemporaryFile("w+") as output, subprocess.Popen(command, stdout=output) as process:
         state, peak = _watched(process, limits)
         output.seek(0)
         # What is measured may print lines of its own.
-        said = tuple(json.loads(line) for line in output.read().splitlines() if line.startswith("{"))
-    return Ended("failed" if state == "done" and process.returncode else state, peak, said)
+        said = [json.loads(line) for line in output.read().splitlines() if line.startswith("{")]
+    if state == "done" and process.returncode:
+        state = "failed"
+    figures: dict[str, Any] = said[-1]["figures"] if state == "done" else {}
+    reached = [line for line in said if "reached" in line] or [{"reached": "start"}]
+    taken = peak - next((line["resident_bytes"] for line in reached if "resident_bytes" in line), 0)
+    return Measured(
+        point,
+        state,
+        reached[-1]["reached"],
+        figures.pop("seconds", None),
+        figures.pop("cpu_seconds", None),
+        figures.pop("memory_bytes", max(0, taken)),
+        json.dumps(figures, sort_keys=True),
+        limits.seconds,
+        limits.bytes,
+    )
 
 
 def _watched(process: "subprocess.Popen[Any]", limits: Limits) -> tuple[State, int]:
@@ -106,11 +113,8 @@ def _watched(process: "subprocess.Popen[Any]", limits: Limits) -> tuple[State, i
             break
         peak = max(peak, resident)
         spent = times.user + times.system if limits.clock == "cpu" else time.perf_counter() - start
-        if spent > limits.seconds:
-            state = "over time"
-        elif resident > limits.bytes:
-            state = "over memory"
-        else:
+        state = "over time" if spent > limits.seconds else "over memory" if resident > limits.bytes else "done"
+        if state == "done":
             time.sleep(_INTERVAL_S)
     if state != "done":
         process.kill()
@@ -118,48 +122,50 @@ def _watched(process: "subprocess.Popen[Any]", limits: Limits) -> tuple[State, i
     return state, peak
 
 
-def read_results(path: Path, kind: type[Row]) -> list[Row]:
-    """Results of an earlier run, none without one.
+def read_results(path: Path, kind: type[Point]) -> list[Measured[Point]]:
+    """Results of an earlier run on points of a kind, none without one.
 
     Raises:
         InputError: a file of another layout, or with bad values, all of them at once.
     """
     columns, rows = read_rows(path)
-    names = [field.name for field in fields(kind)]
+    places = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    names = [*places, *(field.name for field in fields(Measured)[1:])]
     if path.exists() and columns != names:
         raise InputError(f"{path.name} has columns {columns}, not {names}; name another --out folder")
+    given = [{name: text or None for name, text in row.items()} for row in rows]
+    nested = [{"point": {name: row.pop(name) for name in places}, **row} for row in given]
     try:
-        given = [{name: text or None for name, text in row.items()} for row in rows]
-        return TypeAdapter(list[kind]).validate_python(given)  # type: ignore[valid-type]
+        return TypeAdapter(list[Measured[kind]]).validate_python(nested)  # type: ignore[valid-type]
     except ValidationError as error:
         raise InputError([
-            f"{path.name}, line {int(item['loc'][0]) + 2}, {'.'.join(map(str, item['loc'][1:]))}: {item['msg']}, not "
-            f"{item['input']!r}; fix the row or name another --out folder"
+            f"{path.name}, line {int(item['loc'][0]) + 2}, {item['loc'][-1]}: {item['msg']}, not {item['input']!r}; "
+            "fix the row or name another --out folder"
             for item in error.errors()
         ]) from None  # fmt: skip
 
 
-def write_results(path: Path, kind: type[Row], results: Sequence[Row]) -> None:
+def write_results(path: Path, results: Sequence[Measured[Any]]) -> None:
     """Write all results, atomically."""
-    write_rows(path, [field.name for field in fields(kind)], [asdict(result) for result in results])
+    rows = [result.row() for result in results]
+    write_rows(path, list(rows[0]), rows)
 
 
 def measure_points(
     points: Sequence[Point],
     path: Path,
-    kind: type[Row],
     limits: Limits,
-    measure: Callable[[Point, Sequence[Row]], Row],
+    measure: Callable[[Point, Sequence[Measured[Point]]], Measured[Point]],
     console: Console,
-) -> list[Row]:
-    """Measure the points that the table at `path` lacks, adding each as it is done; all results in the table.
+) -> list[dict[str, Any]]:
+    """Measure the points that the table at `path` lacks, adding each as it is done; the rows of the table.
 
     Args:
         points: in the order of measuring; those that the limits settle are skipped.
         measure: the result of a point, given those that are in the table.
     """
-    results = {result.point: result for result in read_results(path, kind)}
-    left = [point for point in points if point not in results or not limits.settle(results[point])]
+    results = {result.point: result for result in read_results(path, type(points[0]))} if points else {}
+    left = [point for point in points if point not in results or not results[point].settled(limits)]
     if len(left) < len(points):
         console.print(f"{len(points) - len(left)} points are there already and are skipped")
     for point in left:
@@ -168,30 +174,21 @@ def measure_points(
         for done, point in enumerate(left):
             report(str(point), done, len(left))
             results[point] = measure(point, list(results.values()))
-            write_results(path, kind, list(results.values()))
+            write_results(path, list(results.values()))
         report("measured", len(left), len(left))
-    return list(results.values())
+    return [result.row() for result in results.values()]
 
 
 def sizes_of(option: str, text: str, least: int) -> tuple[int, ...]:
-    """The sizes of a comma-separated option; none where its text is empty.
-
-    Raises:
-        InputError: parts that are no whole number or below `least`, all at once.
-    """
+    """The sizes of a comma-separated option, none where its text is empty. Raises InputError for all bad ones."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    bad = [part for part in parts if not part.isdecimal() or int(part) < least]
-    if bad:
+    if bad := [part for part in parts if not part.isdecimal() or int(part) < least]:
         raise InputError([f"{option}: {part} is no whole number of at least {least}" for part in bad])
     return tuple(map(int, parts))
 
 
-def checked(*checks: Callable[[], Any]) -> tuple[Any, ...]:
-    """What each check returns.
-
-    Raises:
-        InputError: the problems of all checks that fail, at once.
-    """
+def checked(*checks: Callable[[], Any]) -> list[Any]:
+    """What each check returns. Raises InputError with the problems of all that fail."""
     found: list[Any] = []
     problems: list[str] = []
     for check in checks:
@@ -201,4 +198,4 @@ def checked(*checks: Callable[[], Any]) -> tuple[Any, ...]:
             problems += error.problems
     if problems:
         raise InputError(problems)
-    return tuple(found)
+    return found

@@ -1,6 +1,7 @@
 """The study of large cohorts: resumes, states what stopped, writes its page."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +9,8 @@ import pytest
 
 from gexbench.benchmark.studies.__main__ import main
 from gexbench.benchmark.studies.speed import large_cohorts, large_cohorts_point
-from gexbench.benchmark.studies.speed.large_cohorts import PARTS, Measured, Point, plan, run_point
-from gexbench.benchmark.studies.speed.points import Limits, read_results, write_results
+from gexbench.benchmark.studies.speed.large_cohorts import PARTS, Point, measure, plan
+from gexbench.benchmark.studies.speed.points import Limits, Measured, read_results, write_results
 from gexbench.tasks.cohorts.cohort_folder import read_cohort
 from gexbench.tasks.cohorts.mapped_files import is_mapped
 from gexbench.tasks.errors import InputError
@@ -32,12 +33,11 @@ def study(*arguments: str) -> int | str | None:
     return ended.value.code
 
 
-def _measured(point: Point, limits: Limits, folder: Path) -> Measured:
-    place = (point.part, point.axis, point.patients, point.genes, point.patches)
+def _measured(point: Point, limits: Limits) -> Measured[Point]:
     if point.patients > 300 and limits.seconds < 100:
-        return Measured(*place, "over time", "step in 5 s", None, None, 10**9, "{}", limits.seconds, limits.bytes)
+        return Measured(point, "over time", "step in 5 s", None, None, 10**9, "{}", limits.seconds, limits.bytes)
     figures = json.dumps(TRAINING if point.part == "training" else PANEL)
-    return Measured(*place, "done", "end", 5.0, 4.0, 2 * 10**9, figures, limits.seconds, limits.bytes)
+    return Measured(point, "done", "end", 5.0, 4.0, 2 * 10**9, figures, limits.seconds, limits.bytes)
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Parts and patients that were measured."""
     found: list[tuple[str, int]] = []
 
-    def measured(point: Point, limits: Limits, folder: Path) -> Measured:
+    def measured(point: Point, module: str, arguments: Sequence[object], limits: Limits) -> Measured[Point]:
         found.append((point.part, point.patients))
-        return _measured(point, limits, folder)
+        return _measured(point, limits)
 
     monkeypatch.setattr(large_cohorts, "run_point", measured)
     return found
@@ -75,7 +75,7 @@ def test_resumes_and_states_what_was_stopped(asked: list[tuple[str, int]], tmp_p
 def test_one_size_on_two_axes_is_measured_once(asked: list[tuple[str, int]], tmp_path: Path) -> None:
     study("--patients", "200", "--genes", "10", "--patches", "2", "--base", "200,10,2", "--out", str(tmp_path))
     assert asked == [("training", 200), ("panel", 200)]
-    assert len(read_results(tmp_path / "scale.csv", Measured)) == 5
+    assert len(read_results(tmp_path / "scale.csv", Point)) == 5
 
 
 def test_the_goal_alone_has_a_page_without_a_figure(asked: list[tuple[str, int]], tmp_path: Path) -> None:
@@ -94,13 +94,15 @@ def test_the_goal_comes_last_and_the_panel_grows_with_no_patches() -> None:
 
 
 def test_the_table_is_read_as_written(tmp_path: Path) -> None:
-    done = _measured(Point("panel", "genes", 200, 10, 2), Limits(5.0, 10**9, "wall"), tmp_path)
-    stopped = replace(done, axis="all", state="over memory", seconds=None, cpu_seconds=None, figures="{}")
-    write_results(tmp_path / "scale.csv", Measured, [done, stopped])
-    assert read_results(tmp_path / "scale.csv", Measured) == [done, stopped]
-    write_results(tmp_path / "scale.csv", Measured, [replace(done, figures="{")])
-    with pytest.raises(InputError, match="line 2, figures"):
-        read_results(tmp_path / "scale.csv", Measured)
+    done = _measured(Point("panel", "genes", 200, 10, 2), Limits(5.0, 10**9, "wall"))
+    stopped = replace(
+        done, point=replace(done.point, axis="all"), state="over memory", seconds=None, cpu_seconds=None, figures="{}"
+    )
+    write_results(tmp_path / "scale.csv", [done, stopped])
+    assert read_results(tmp_path / "scale.csv", Point) == [done, stopped]
+    write_results(tmp_path / "scale.csv", [replace(done, limit_s=None)])
+    with pytest.raises(InputError, match="line 2, limit_s"):
+        read_results(tmp_path / "scale.csv", Point)
 
 
 def test_bad_options_are_named_at_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,8 +125,8 @@ def test_a_generated_cohort_is_whole_and_mapped(tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_is_measured_and_leaves_nothing(tmp_path: Path, part: str) -> None:
-    found = run_point(Point(part, "patients", 200, 40, 2), Limits(800.0, 10**10, "wall"), tmp_path)
-    assert (found.state, found.part) == ("done", part)
+    found = measure(Limits(800.0, 10**10, "wall"), tmp_path, Point(part, "patients", 200, 40, 2), [])
+    assert (found.state, found.point.part) == ("done", part)
     assert found.cpu_seconds is not None
     assert found.cpu_seconds > 0
     assert json.loads(found.figures)["step_s" if part == "training" else "panel_s"] > 0
