@@ -29,15 +29,23 @@ class Study:
 
 
 STUDIES: Mapping[str, Study] = {
-    "array-metrics": Study("speed.array_metrics", "time and memory of the array metrics", "docs/metric-speed.md"),
-    "cheats": Study("cheats.command", "what each metric sees of rows that cheat", "docs/what-each-metric-sees.md"),
+    "array-metrics": Study(
+        "speed.array_metrics", "time and memory of the array metrics", "docs/metrics/speed/metric-speed.md"
+    ),
+    "cheats": Study(
+        "cheats.command", "what each metric sees of rows that cheat", "docs/metrics/what-each-metric-sees/"
+    ),
     "false-differences": Study(
         "false_differences", "how often copies of one generator are called different", "a CSV file"
     ),
-    "generators": Study("speed.generators", "training and sampling speed of the generators", "docs/generator-speed.md"),
-    "large-cohorts": Study("speed.large_cohorts", "training and scoring of large cohorts", "docs/scale.md"),
+    "generators": Study(
+        "speed.generators", "training and sampling speed of the generators", "docs/reference/generator-speed/"
+    ),
+    "large-cohorts": Study(
+        "speed.large_cohorts", "training and scoring of large cohorts", "docs/metrics/scale/scale.md"
+    ),
     "parameters": Study("parameters", "parameters of the built-in generators", "models/cards/parameter_counts.py"),
-    "sweeps": Study("speed.sweeps", "what a sweep costs beside its cells", "docs/sweep-speed.md"),
+    "sweeps": Study("speed.sweeps", "what a sweep costs beside its cells", "docs/clusters/sweep-speed.md"),
 }
 
 

@@ -22,7 +22,11 @@ Axis = Literal["rows", "genes"]
 ROWS, GENES = "1000,3000,10000,30000,100000", "500,1000,2000,5000,10000,20000"
 FIXED_GENES, FIXED_ROWS = 50, 800
 MODULE = "gexbench.benchmark.studies.speed.array_metrics_point"
-EXAMPLES = ("--out docs", "--rows 1000,10000 --genes 500,5000 --limit 60", "--genes '' --metric MMD --metric energy")
+EXAMPLES = (
+    "--out docs/metrics/speed",
+    "--rows 1000,10000 --genes 500,5000 --limit 60",
+    "--genes '' --metric MMD --metric energy",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from gexbench.tasks.files.atomic import write_text
 NAME = "generator-speed"
 KINDS = ("training", "way", "sampling", "sampling steps", "step")
 BENCHMARKS = "python -m pytest tests/benchmarks -o addopts=--import-mode=importlib --benchmark-only"
-EXAMPLES = ("speed.json --out docs", "--out docs")
+EXAMPLES = ("speed.json --out docs/reference/generator-speed", "--out docs/reference/generator-speed")
 _REMEDY = f"make it with `{BENCHMARKS} --benchmark-json=speed.json`"
 
 

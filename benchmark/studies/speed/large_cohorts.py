@@ -25,9 +25,9 @@ PATIENTS, GENES, PATCHES, BASE = "1000,3000,10000", "1000,5000,20000", "16,64,25
 MODULE = "gexbench.benchmark.studies.speed.large_cohorts_point"
 LEAST = {"patients": 200, "genes": 10, "patches": 1}
 EXAMPLES = (
-    "--out docs",
+    "--out docs/metrics/scale",
     "--patients 300,600 --genes 200 --patches 8 --base 300,200,8",
-    "--patients '' --genes '' --patches '' --full --parts panel --out docs",
+    "--patients '' --genes '' --patches '' --full --parts panel --out docs/metrics/scale",
 )
 
 

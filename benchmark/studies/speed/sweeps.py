@@ -32,7 +32,7 @@ from gexbench.tasks.cohorts.cohort_folder import save_cohort
 from gexbench.tasks.data_directory import VARIABLE, cohort_folder
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
-EXAMPLES = ("--out docs", "--cells 3 --cached 20 --in-line 100 --busy")
+EXAMPLES = ("--out docs/clusters", "--cells 3 --cached 20 --in-line 100 --busy")
 NAME = "tiny"
 GENERATOR = """
 import numpy as np

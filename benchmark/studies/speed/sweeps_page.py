@@ -13,19 +13,23 @@ from gexbench.tasks.files.atomic import write_text
 NAME = "sweep-speed"
 Line = tuple[str, str, str]
 """What was measured, what it took, and the aim."""
-INTRODUCTION = """# What a sweep costs, and what it survives
+INTRODUCTION = """# What a sweep costs and what it survives
 
-Measured by `python -m gexbench.benchmark.studies sweeps --out docs` with cells that do nothing, on a cohort of 240
+For users who plan large sweeps, and for developers: overhead of the scheduler, and every fault it is tested against.
+
+Measured by `python -m gexbench.benchmark.studies sweeps --out docs/clusters` with cells that do nothing, on a cohort of 240
 patients and 40 genes.
 """
-METHODS = """How it is measured. *Overhead of a cell*: wall-clock time from the end of one cell to the end of the next
-in a sweep with one worker, less the fit, sample and score times that its record states; for the first cell from the
-start of the sweep, so with the start of the worker, its imports and the fold's shared work. *Forked*: on the CPU with
-one thread a training runs in a forked copy of a worker that holds the data; *spawned*: a worker with CUDA or with
-several threads cannot be forked, and is replaced after every foreign generator. *Cached sweep*: `gexbench run` as a
-user types it, from the start of Python to the printed table, median of 3. *In-line*: schedule, store and the
-leaderboard's folder, without a worker process. *Two workers*: cells that only compute, from the first cell's end to the
-last one's.
+METHODS = """How it is measured:
+
+- *Overhead of a cell*: wall-clock time from the end of one cell to the end of the next in a sweep with one worker,
+  minus the fit, sample and score times stated in its record. For the first cell it counts from the start of the
+  sweep, so it includes the start of the worker, its imports and the fold's shared work.
+- *Forked*: on the CPU with one thread, a training runs in a forked copy of a worker that holds the data.
+- *Spawned*: a worker with CUDA or several threads cannot be forked; it is replaced after every foreign generator.
+- *Cached sweep*: `gexbench run` as a user types it, from the start of Python to the printed table, median of 3.
+- *In-line*: schedule, store and the leaderboard's folder, without a worker process.
+- *Two workers*: cells that only compute, from the end of the first cell to the end of the last.
 """
 QUIET = 0.7
 """Load below which the cores count as free."""
@@ -101,7 +105,7 @@ class InLineCost:
 
 @dataclass(frozen=True, slots=True)
 class SpeedUp:
-    """How many times as soon two workers end four cells as one does; None where it was not measured."""
+    """How many times as fast two workers end four cells as one does; None where it was not measured."""
 
     times: float | None
 
@@ -109,7 +113,7 @@ class SpeedUp:
         """One line."""
         measured = "not measured: it needs two free cores"
         if self.times is not None:
-            measured = f"{self.times:.2f} times as soon as one worker"
+            measured = f"{self.times:.2f} times as fast as one worker"
         yield "four CPU-bound cells, two workers", measured, "1.8 times"
 
 
@@ -126,20 +130,20 @@ def markdown(costs: Sequence[Cost], load: float) -> str:
         costs: in the order of the page.
         load: processes that wanted a core, on average over the minute before.
     """
-    upper = "other work was running, so that seconds of the clock are upper bounds"
+    upper = "other work was running, so wall-clock seconds are upper bounds"
     busy = upper if load > QUIET else "free cores"
     count = len(FAULTS) + len(DISTURBANCES)
     parts = [
         INTRODUCTION,
         f"Machine: {machine_text()}; {busy} (load {load:.1f} before the measurement).",
-        markdown_table(("", "measured", "aim"), [line for cost in costs for line in cost.lines()], 3),
+        markdown_table(("", "measured", "target"), [line for cost in costs for line in cost.lines()], 3),
         METHODS,
         f"## Faults survived: {count} of {count}",
-        "Each has a test with real processes. Those of generators also see that the other cells end well, those of "
-        "children, kills and the cluster that no process stays behind. "
-        f"Tests of generators: `{TESTS}/{ISOLATION}`; of sweeps: files in `{TESTS}`.",
+        "Each has a test with real processes. The tests of generators also check that the other cells end well; those "
+        "of children, kills and the cluster check that no process is left behind. "
+        f"Tests of generators are in `{TESTS}/{ISOLATION}`, those of sweeps in the files named below, under `{TESTS}`.",
         _fault_table(("A generator that …", "its cell", "test"), FAULTS),
-        _fault_table(("A sweep with …", "what comes of it", "test"), DISTURBANCES),
+        _fault_table(("A sweep with …", "outcome", "test"), DISTURBANCES),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 

@@ -10,7 +10,7 @@ import pytest
 from gexbench.benchmark.studies.__main__ import COMMAND, STUDIES, main
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
 
 
 def test_the_list_names_every_study():
