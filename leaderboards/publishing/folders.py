@@ -57,7 +57,8 @@ def publish(source: Path, target: Path, texts: Mapping[str, str], note: str | No
         The records.
 
     Raises:
-        PublishedError: a target that exists, records that cannot make a table.
+        PublishedError: a target that exists.
+        RecordError: records that cannot make a table.
     """
     if target.exists():
         raise PublishedError([f"{target} exists, and what is published never changes: choose the next version"])

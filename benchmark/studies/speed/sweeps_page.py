@@ -17,8 +17,8 @@ INTRODUCTION = """# What a sweep costs and what it survives
 
 For users who plan large sweeps, and for developers: overhead of the scheduler, and every fault it is tested against.
 
-Measured by `python -m gexbench.benchmark.studies sweeps --out docs/clusters` with cells that do nothing, on a cohort of 240
-patients and 40 genes.
+Measured by `python -m gexbench.benchmark.studies sweeps --out docs/clusters` with cells that do nothing, on a cohort of
+240 patients and 40 genes.
 """
 METHODS = """How it is measured:
 
