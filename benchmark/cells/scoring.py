@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from gexbench.benchmark.cells.training import Clock, Report
 from gexbench.metrics.catalogue.specification import Panel
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import rows_of
 from gexbench.tasks.cohorts.folds import FOLD_SEED, Fold, equal_size_rows
 from gexbench.tasks.panel.gene_sets import GeneSets
 from gexbench.tasks.panel.panel import PanelResult, PreparedFold, RealFold, SyntheticFold, evaluate, prepare
-from gexbench.tasks.seeds import derive_seed, hash_order
+from gexbench.tasks.seeds import derive_seed
 
 
 def real_fold(cohort: Cohort, fold: Fold) -> RealFold:

@@ -8,6 +8,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
+from gexbench.benchmark.sweeps.option import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,21 +40,24 @@ def compare(
     """
     from gexbench.leaderboards.comparing.comparison import compare_generators, compare_leaderboards
     from gexbench.leaderboards.formatting import csv_text
-    from gexbench.leaderboards.records.records import read_records
+    from gexbench.leaderboards.records.records import RecordError, read_records
     from gexbench.tasks.errors import InputError
     from gexbench.tasks.files.atomic import write_text
 
-    rows, console = options.listed(generators), options.console()
+    rows, console = listed(generators), options.console()
     folders = [leaderboard_folder(results, name) for name in (first, second) if name is not None]
     if second is None and len(rows) != 2:
         raise InputError("give two leaderboards, or one with --generators A,B")
     if csv is not None and not csv.parent.is_dir():
         raise InputError(f"--csv {csv}: its folder does not exist; make it first")
-    sides = [read_records(folder / "records") for folder in folders]
-    if second is None:
-        found, names = compare_generators(sides[0], rows[0], rows[1]), rows
-    else:
-        found, names = compare_leaderboards(sides[0], sides[1], rows), _names(first, second)
+    try:
+        sides = [read_records(folder / "records") for folder in folders]
+        if second is None:
+            found, names = compare_generators(sides[0], rows[0], rows[1]), rows
+        else:
+            found, names = compare_leaderboards(sides[0], sides[1], rows), _names(first, second)
+    except RecordError as error:
+        raise InputError(error.problems) from None
     _show(console, found, names, overview=second is not None and not rows)
     if csv is not None:
         texts = {name: found.rows[name].map(csv_text) for name in ("generator", "against")}

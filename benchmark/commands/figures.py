@@ -9,6 +9,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
+from gexbench.benchmark.sweeps.option import listed
 
 if TYPE_CHECKING:
     from gexbench.leaderboards.comparing.table import Leaderboard
@@ -50,7 +51,8 @@ def figures(
     from gexbench.leaderboards.figures.catalogue import FIGURES, drawings
     from gexbench.leaderboards.figures.writing import FORMATS
     from gexbench.leaderboards.publishing.folders import SUMS
-    from gexbench.leaderboards.records.records import read_records
+    from gexbench.leaderboards.records.records import RecordError, read_records
+    from gexbench.tasks.errors import InputError
 
     console, folder = options.console(), leaderboard_folder(results, name)
     kinds = options.chosen(formats, FORMATS, "format") or ("svg",)
@@ -58,14 +60,20 @@ def figures(
     if (folder if out is None else out).joinpath(SUMS).is_file():
         problem = f"{folder if out is None else out} is published and never changes; name another folder"
         raise typer.BadParameter(problem, param_hint="--out")
-    records = read_records(folder / "records")
-    board = leaderboard(records)
+    try:
+        records = read_records(folder / "records")
+        board = leaderboard(records)
+    except RecordError as error:
+        raise InputError(error.problems) from None
     drawn, left_out = drawings(board, records, names)
     if not names or "training" in names:
-        more, lacking = _of_trainings(board, folder, records)
+        try:
+            more, lacking = _of_trainings(board, folder, records)
+        except RecordError as error:
+            raise InputError(error.problems) from None
         drawn, left_out = drawn + more, left_out + lacking
     if rows:
-        drawn += _of_rows(board, records, options.listed(rows), fold, cohort, results)
+        drawn += _of_rows(board, records, listed(rows), fold, cohort, results)
     target = folder / "figures" if out is None else out
     written = _write(console, drawn, target, kinds)
     for text in left_out:

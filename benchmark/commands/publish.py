@@ -43,20 +43,25 @@ def publish(
     a new version.
     """
     from gexbench.benchmark.sweeps.sweep import read_sweep
+    from gexbench.leaderboards.publishing.folders import PublishedError
     from gexbench.leaderboards.publishing.folders import publish as made
-    from gexbench.leaderboards.records.records import read_records
+    from gexbench.leaderboards.records.records import RecordError, read_records
+    from gexbench.tasks.errors import InputError
 
     console, source = options.console(), leaderboard_folder(results, name)
     sweep = read_sweep(source)
-    found = read_records(source / "records")
-    _complete(sweep, found, partial)
-    contents = [record.content for record in found]
-    texts = {
-        "cohort.txt": _card(sweep.cohort, contents[0]["cohort"]["fingerprint"]),
-        "environment.json": _environment(contents),
-        **_citation(sweep, contents[0]["cohort"]["fingerprint"], folder.name),
-    }
-    records = made(source, folder, texts, note)
+    try:
+        found = read_records(source / "records")
+        _complete(sweep, found, partial)
+        contents = [record.content for record in found]
+        texts = {
+            "cohort.txt": _card(sweep.cohort, contents[0]["cohort"]["fingerprint"]),
+            "environment.json": _environment(contents),
+            **_citation(sweep, contents[0]["cohort"]["fingerprint"], folder.name),
+        }
+        records = made(source, folder, texts, note)
+    except (PublishedError, RecordError) as error:
+        raise InputError(error.problems) from None
     console.print(f"published {len(records)} records; check with `gexbench verify`: {folder}", soft_wrap=True)
 
 

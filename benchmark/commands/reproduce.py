@@ -24,7 +24,7 @@ def reproduce(
     record: Annotated[Path, typer.Argument(help="A record: a JSON file of a leaderboard's records folder.")],
     generator: Annotated[str | None, typer.Option(help="The file of a local generator: FILE.py:Class.")] = None,
     folds: Annotated[Path | None, typer.Option(help="The file of the folds, for the track custom.")] = None,
-    gene_sets: options.GeneSetsOption = None,
+    gene_sets: Annotated[Path | None, options.option("gene_sets")] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
     """Train, sample and score one cell again and compare it with its record, metric by metric.
@@ -35,13 +35,12 @@ def reproduce(
     """
     from gexbench.benchmark.authoring.local_generators import with_local
     from gexbench.benchmark.reproducing.reproduction import reproduction
-    from gexbench.benchmark.reproducing.rerun import records_beside, rerun_of
+    from gexbench.benchmark.reproducing.rerun import given_record, records_beside, rerun_of
     from gexbench.benchmark.running.progress import Display
-    from gexbench.leaderboards.records.records import read_record
     from gexbench.models import registry
 
     console = options.console()
-    recorded = read_record(record)
+    recorded = given_record(record)
     entries, _ = with_local(registry(), () if generator is None else (generator,))
     rerun = rerun_of(recorded, entries, folds, gene_sets)
     if recorded.content["device"] == "cuda":

@@ -65,7 +65,7 @@ def sample(
 
 
 def _record(named: str, results: Path) -> dict[str, Any]:
-    from gexbench.leaderboards.records.records import parse_record
+    from gexbench.leaderboards.records.records import RecordError, parse_record
     from gexbench.tasks.errors import InputError
 
     board, _, cell = named.rpartition("/")
@@ -78,6 +78,8 @@ def _record(named: str, results: Path) -> dict[str, Any]:
             f"{named}: no such record; name LEADERBOARD/CELL of {results}, for example "
             "simulated-quick/cvae.random-0.0, or a record's .json file"
         ) from None
+    except RecordError as error:
+        raise InputError(error.problems) from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path.name}: cannot be read ({str(error).splitlines()[0]})") from None
     if content["state"] != "ok":

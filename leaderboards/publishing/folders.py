@@ -16,8 +16,8 @@ from pathlib import Path
 from gexbench.leaderboards.comparing.table import Leaderboard, leaderboard
 from gexbench.leaderboards.pages.rendering import write
 from gexbench.leaderboards.records.logs import read_logs
-from gexbench.leaderboards.records.records import Record, read_records
-from gexbench.tasks.errors import InputError
+from gexbench.leaderboards.records.records import Record, RecordError, read_records
+from gexbench.tasks.files.atomic import write_text
 
 SUMS = "SHA256SUMS"
 NOTE = "note.json"
@@ -39,8 +39,12 @@ class Verification:
     remarks: tuple[str, ...] = ()
 
 
-class PublishedError(InputError):
-    """A folder that cannot be published."""
+class PublishedError(ValueError):
+    """A folder that cannot be published; `problems` names everything at once, with the mend."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problems))
 
 
 def publish(source: Path, target: Path, texts: Mapping[str, str], note: str | None) -> list[Record]:
@@ -57,8 +61,7 @@ def publish(source: Path, target: Path, texts: Mapping[str, str], note: str | No
         The records.
 
     Raises:
-        PublishedError: a target that exists.
-        RecordError: records that cannot make a table.
+        PublishedError: a target that exists, records that cannot make a table.
     """
     if target.exists():
         raise PublishedError([f"{target} exists, and what is published never changes: choose the next version"])
@@ -93,9 +96,7 @@ def refresh(folder: Path) -> None:
     if problems:
         raise PublishedError(problems)
     _with_tables(folder)
-    temporary = folder / f".{SUMS}"
-    temporary.write_text(checksums(folder), encoding="utf-8")
-    temporary.replace(folder / SUMS)
+    write_text(folder / SUMS, checksums(folder))
 
 
 def verify(folder: Path) -> Verification:
@@ -110,7 +111,7 @@ def verify(folder: Path) -> Verification:
     problems, remarks = list(changed.values()), []
     try:
         tables = _tables(folder)
-    except InputError as error:
+    except PublishedError as error:
         return Verification((*problems, *error.problems))
     for name, content in tables.items():
         path = folder / name
@@ -157,9 +158,12 @@ def differences(folder: Path) -> dict[str, str]:
 
 
 def _with_tables(folder: Path) -> tuple[Leaderboard, list[Record]]:
-    records = read_records(folder / "records")
-    board = leaderboard(records, _note(folder))
-    write(board, folder, records, logs=read_logs(folder, records))
+    try:
+        records = read_records(folder / "records")
+        board = leaderboard(records, _note(folder))
+        write(board, folder, records, logs=read_logs(folder, records))
+    except RecordError as error:
+        raise PublishedError(list(error.problems)) from None
     return board, records
 
 
@@ -176,8 +180,11 @@ def _tables(folder: Path) -> dict[str, bytes]:
     """File → content of every table that the folder's records give."""
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
-        records = read_records(folder / "records")
-        write(leaderboard(records, _note(folder)), place, records, logs=read_logs(folder, records))
+        try:
+            records = read_records(folder / "records")
+            write(leaderboard(records, _note(folder)), place, records, logs=read_logs(folder, records))
+        except RecordError as error:
+            raise PublishedError(list(error.problems)) from None
         return {path.name: path.read_bytes() for path in sorted(place.iterdir())}
 
 

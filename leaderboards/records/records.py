@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from gexbench.metrics.catalogue.built_in import lookup
-from gexbench.tasks.errors import InputError
 
 SCHEMA = 1
 LARGEST_RECORD_BYTES = 32 * 2**20
@@ -62,8 +61,12 @@ _FIELDS: Mapping[str, tuple[type, ...]] = {
 }
 
 
-class RecordError(InputError):
-    """Records that cannot make a table."""
+class RecordError(ValueError):
+    """Records that cannot make a table; `problems` names every file or value concerned, with the mend."""
+
+    def __init__(self, problems: str | Iterable[str]) -> None:
+        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gexbench.metrics.catalogue.extended import RELEASE_SIZES
 from gexbench.metrics.classifiers import Classification, Classifier, Fitted, fit_classifier, train_and_test
-from gexbench.metrics.shared.hashing import hashed_order
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.panel.fold import RealFold
 from gexbench.tasks.panel.utility import ANCHORS, MEASURES, Utility, anchors_of, keyed, tstr, with_shuffled_labels
 
@@ -107,7 +107,7 @@ def few_patients(ids: Any, labels: Any, size: int, salt: str) -> NDArray[np.intp
     Drawn by hashed id, so that the order of rows has no say and the patients of a smaller size are among those of a
     larger one.
     """
-    order, names = hashed_order(ids, salt), np.asarray(labels)
+    order, names = hash_order(salt, ids), np.asarray(labels)
     return np.sort(np.concatenate([order[names[order] == name][:size] for name in np.unique(names)]))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.metrics.classifiers import Classification, Classifier, majority, train_and_test
-from gexbench.metrics.shared.hashing import hashed_order
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.panel.fold import RealFold
 
 CLASSIFIERS: tuple[Classifier, ...] = ("lr", "xgb")
@@ -56,7 +56,7 @@ def with_shuffled_labels(fold: RealFold, seed: int) -> RealFold:
 
     By two hashed orders of the ids, so that the order of rows has no say. Test labels stay.
     """
-    given, taken = (hashed_order(fold.train_ids, f"shuffled labels/{side}/{seed}") for side in ("given", "taken"))
+    given, taken = (hash_order(f"shuffled labels/{side}/{seed}", fold.train_ids) for side in ("given", "taken"))
     source = np.empty(len(given), dtype=np.intp)
     source[given] = taken
     labels = {column: (train[source], validation, test) for column, (train, validation, test) in fold.labels.items()}

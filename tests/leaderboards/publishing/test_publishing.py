@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from gexbench.leaderboards.publishing.folders import SUMS, PublishedError, Verification, publish, refresh, verify
-from gexbench.tasks.errors import InputError
 
 References = Callable[[int], list[dict[str, Any]]]
 
@@ -81,7 +80,7 @@ def test_nothing_is_published_twice_or_by_halves(folder: Path, source: Path) -> 
         publish(source, folder, {}, None)
     assert (folder / SUMS).read_bytes() == before
     next(path for path in (source / "records").iterdir() if path.suffix == ".json").write_text("{")
-    with pytest.raises(InputError, match="broken JSON"):
+    with pytest.raises(PublishedError, match="broken JSON"):
         publish(source, folder.parent / "v2", {}, None)
     assert [path.name for path in folder.parent.iterdir()] == ["v1"]
 
