@@ -11,8 +11,9 @@ from gexbench.benchmark.cells.scoring import prepare_fold
 from gexbench.benchmark.cells.training import PAIRED_DRAWS, compact
 from gexbench.leaderboards.comparing.ranking import OVERALL
 from gexbench.metrics.catalogue.scores import References, Values, cell_score, undiscriminating
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.models import registry
-from gexbench.models.contract import Budget, Generator
+from gexbench.models.contract import Generator
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
@@ -20,7 +21,7 @@ from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.cohorts.split import Split
 from gexbench.tasks.panel.fold import PreparedFold, SyntheticFold
 from gexbench.tasks.panel.steps import Comparison, steps
-from gexbench.tasks.seeds import derive_seed, hash_order
+from gexbench.tasks.seeds import derive_seed
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
 Fits = Literal["same", "halves"]
@@ -82,7 +83,7 @@ def _prepared(cohort: Cohort, index: int) -> PreparedTrial:
 
 def _fit(name: str, device: DeviceFold, train: Split) -> Generator:
     generator = create(registry()[name], "quick")
-    generator.fit(train, device.validation, budget=Budget("quick"), seed=0)
+    generator.fit(train, device.validation, seed=0)
     return generator
 
 

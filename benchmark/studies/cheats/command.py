@@ -7,12 +7,8 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS
-<<<<<<< HEAD
 from gexbench.benchmark.studies.progress import progress_shown
-=======
-from gexbench.benchmark.machine.exits import clear_exits
 from gexbench.benchmark.sweeps.option import read_folds
->>>>>>> main
 from gexbench.tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,14 +25,8 @@ EXAMPLES = (
 )
 
 
-<<<<<<< HEAD
 def main(
-    cohort: options.CohortOption = "simulated",
-=======
-@app.command(epilog=EPILOG)
-def cheats(
     cohort: Annotated[str, options.option("cohort")] = "simulated",
->>>>>>> main
     folds: Annotated[str, typer.Option(help="Comma-separated indices, or `all`.")] = "0,1,2",
     panel: Annotated[str, typer.Option(help="core, or extended (core and more).")] = "core",
     extended_folds: Annotated[

@@ -10,11 +10,8 @@ from gexbench.benchmark.cells.scoring import prepare_fold, score
 from gexbench.benchmark.cells.training import train_and_sample
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST, REFERENCES, Cheat, cheat_arrays
-<<<<<<< HEAD
 from gexbench.benchmark.studies.progress import Report
-=======
 from gexbench.benchmark.sweeps.cells import Cell, Plan
->>>>>>> main
 from gexbench.benchmark.sweeps.gene_sets import GeneSetsFile
 from gexbench.benchmark.sweeps.keys import content_key
 from gexbench.benchmark.sweeps.planning import plan

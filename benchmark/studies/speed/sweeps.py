@@ -24,15 +24,10 @@ from gexbench.benchmark.running.pool import Executor, Progress
 from gexbench.benchmark.running.progress import Display
 from gexbench.benchmark.running.runner import Runner
 from gexbench.benchmark.storage.store import Store
-<<<<<<< HEAD:benchmark/studies/speed/sweeps.py
 from gexbench.benchmark.studies.speed.sweeps_page import CachedCost, Cost, InLineCost, SpeedUp, WorkerCost, write_page
-from gexbench.benchmark.sweeps.sweep import ANCHORS, Cell, Sweep, plan, sweep_of
-=======
-from gexbench.benchmark.studies.speed.overhead_report import CachedCost, Figures, InLineCost, WorkerCost, write_report
 from gexbench.benchmark.sweeps.cells import Cell
 from gexbench.benchmark.sweeps.planning import plan
 from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, sweep_of
->>>>>>> main:benchmark/studies/speed/overhead.py
 from gexbench.models.registry import Entry, Registry, registry
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.cohort_folder import save_cohort
