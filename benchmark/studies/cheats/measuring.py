@@ -1,6 +1,6 @@
 """Measures cheats and references on the folds of a cohort; what was measured is kept and not measured again."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from gexbench.benchmark.cells.scoring import prepare_fold, score
 from gexbench.benchmark.cells.training import train_and_sample
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST, REFERENCES, Cheat, cheat_arrays
+from gexbench.benchmark.studies.progress import Report
 from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.benchmark.sweeps.gene_sets import file_of
 from gexbench.benchmark.sweeps.keys import content_key
@@ -56,10 +57,6 @@ class Measured:
     values: Mapping[str, float | None]
     trtr: Mapping[str, float]
     majority: Mapping[str, float]
-
-
-Report = Callable[[str, int, int], None]
-"""Called with what is done, cells done and cells in all."""
 
 
 def rows_for(cohort: Cohort) -> tuple[Cheat, ...]:
