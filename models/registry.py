@@ -19,7 +19,7 @@ ENTRY_POINT_GROUP = "gexbench.generators"
 
 
 class BrokenGenerator(InputError):
-    """A generator of another package whose code cannot be imported; names it, the cause and the mend."""
+    """A third-party generator that cannot be imported; the message names it, the cause and the fix."""
 
 
 class Registry(Mapping[str, Entry]):
@@ -70,7 +70,7 @@ def registry() -> Registry:
 
 def _broken(name: str, error: Exception) -> str:
     cause = f"{type(error).__name__}: {error}".splitlines()[0]
-    return f"generator {name}: the package that it comes from cannot be imported ({cause}); mend or uninstall it"
+    return f"generator {name}: its package cannot be imported ({cause}); fix or uninstall the package"
 
 
 def resolve_settings(entry: Entry, budget: str, overrides: Mapping[str, Any] | None = None) -> GeneratorSettings:

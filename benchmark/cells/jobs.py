@@ -17,7 +17,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """A name for progress lines."""
+        """Name shown in progress lines."""
         return f"{self.kind} {self.place}"
 
     @property
@@ -32,10 +32,10 @@ class Outcome:
 
     Attributes:
         state: how it ended, one of `leaderboards.records.parts.STATES`.
-        reason, traceback: of any state but `ok`.
-        output: the last lines that the worker's processes printed, of any state but `ok`.
-        disk_full: the store could not be written to, so that no further cell can end well.
-        lost_rows: kept rows that were to be scored are corrupt or gone.
+        reason, traceback: for any state but `ok`.
+        output: the last lines printed by the worker's processes, for any state but `ok`.
+        disk_full: the store could not be written, so no further cell can succeed.
+        lost_rows: kept rows to be scored are corrupt or missing.
     """
 
     state: str

@@ -1,4 +1,4 @@
-"""The first stage of a cell: train a generator and keep the rows it samples."""
+"""First stage of a cell: train a generator and keep the rows it samples."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +29,7 @@ Report = Callable[[str, int, int, dict[str, float]], None]
 
 
 class BadSamples(Exception):
-    """What a generator returned breaks the contract; names the culprit and the mend."""
+    """A generator's output breaks the contract; the message names the generator and the fix."""
 
 
 class BadReport(Exception):
@@ -75,11 +75,11 @@ def train_and_sample(
     """Fit the cell's generator on its fold and sample the rows that later stages need.
 
     Args:
-        shown: receives what the training shows of its progress, which is all that is left of one that diverges.
+        shown: receives the progress of the training, the only log left if it diverges.
 
     Raises:
         Unavailable: the generator cannot work on this cohort.
-        BadSamples, Diverged: what it returned cannot be scored.
+        BadSamples, Diverged: its output cannot be scored.
         BadReport: what it reports does not fit into a record.
     """
     cls = cell.entry.load()
@@ -123,14 +123,14 @@ def train_and_sample(
     try:
         log = log_table(generator.report.log)
     except BadLog as error:
-        facts["warnings"].append(f"the training log is not kept: {error}")
+        facts["warnings"].append(f"the training log was not kept: {error}")
     return TrainedCell(arrays, facts, generator, log)
 
 
 def sample_requests(fold: DeviceFold) -> dict[str, tuple[Conditions, int]]:
-    """What is sampled of every generator: name → conditions and draws per condition.
+    """What every generator samples: name → conditions and draws per condition.
 
-    `train`: all the fold's training patients, also of a generator that was fitted on a share of them. `privacy`: per
+    `train`: all training patients of the fold, even if the generator was fitted on a fraction of them. `privacy`: per
     class as many patients of the fit (members) as test patients, in hashed order, then all test patients
     (non-members).
     """
@@ -161,11 +161,11 @@ def sample_requests(fold: DeviceFold) -> dict[str, tuple[Conditions, int]]:
 def checked_samples(
     samples: Samples, conditions: Conditions, draws: int, genes: tuple[str, ...], name: str
 ) -> NDArray[np.float32]:
-    """The rows of `samples`, when they are what the contract asks for.
+    """The rows of `samples`, if they meet the contract.
 
     Raises:
-        BadSamples: another type, shape, gene order or row order.
-        Diverged: values that are not finite.
+        BadSamples: wrong type, shape, gene order or row order.
+        Diverged: non-finite values.
     """
     if not isinstance(samples, Samples):
         raise BadSamples(f"{name}.sample returned {type(samples).__name__}; return gexbench.models.contract.Samples")
@@ -173,12 +173,14 @@ def checked_samples(
     if samples.expression.shape != expected:
         raise BadSamples(f"{name}.sample returned rows of shape {samples.expression.shape}; expected {expected}")
     if tuple(samples.genes) != genes:
-        raise BadSamples(f"{name}.sample returned other gene names; return the genes of the training split in order")
+        raise BadSamples(
+            f"{name}.sample returned different gene names; return the genes of the training split in order"
+        )
     if not np.array_equal(np.asarray(samples.ids, dtype=str), np.repeat(conditions.ids, draws)):
-        raise BadSamples(f"{name}.sample returned other ids; give each row the id of its condition, in order")
+        raise BadSamples(f"{name}.sample returned different ids; give each row the id of its condition, in order")
     bad = int((~np.isfinite(samples.expression)).sum())
     if bad:
-        raise Diverged(f"{name} returned {bad} values that are not finite")
+        raise Diverged(f"{name} returned {bad} non-finite values")
     return samples.expression
 
 
@@ -196,7 +198,7 @@ def checked_report(report: FitReport, name: str) -> Reported:
 
 
 def compact(rows: NDArray[np.float32]) -> NDArray[np.float16] | NDArray[np.float32]:
-    """Rows as float16, or as they are when a value lies beyond float16's range (counts do)."""
+    """Rows as float16, or unchanged if a value exceeds float16's range (as counts can)."""
     return rows.astype(np.float16) if np.abs(rows).max(initial=0.0) < np.finfo(np.float16).max else rows
 
 

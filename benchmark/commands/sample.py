@@ -20,22 +20,24 @@ gexbench sample tcga-cpu/gemm-gan.random-0.0 --cohort mine --out mine.csv
 
 
 def sample(
-    record: Annotated[str, typer.Argument(metavar="RECORD", help="LEADERBOARD/CELL, or a record's .json file.")],
-    out: Annotated[Path, typer.Option(help="File to write: .h5ad, .parquet or .csv.")],
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="LEADERBOARD/CELL, or the .json file of a record.")],
+    out: Annotated[Path, typer.Option(help="Output file: .h5ad, .parquet or .csv.")],
     cohort: Annotated[
-        str | None, typer.Option(help="Cohort whose patients' conditions are used. (default: the record's)")
+        str | None, typer.Option(help="Cohort that supplies the conditions. (default: the record's)")
     ] = None,
-    part: Annotated[str, typer.Option(help="all patients, or train, validation or test of the record's fold.")] = "all",
+    part: Annotated[
+        str, typer.Option(help="Patients to sample for: all, or train, validation or test of the record's fold.")
+    ] = "all",
     draws: Annotated[int, typer.Option(help="Profiles per patient.", min=1)] = 1,
-    seed: Annotated[int, typer.Option(help="Of the sampling.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the sampling.", min=0)] = 0,
     allow_real: Annotated[
-        bool, typer.Option("--allow-real", help="Write also what a generator of real patients' rows gives out.")
+        bool, typer.Option("--allow-real", help="Also export generators that return rows of real patients.")
     ] = False,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Sample a synthetic cohort from the model that a cell kept (`gexbench run --keep-models`).
+    """Sample a synthetic cohort from a trained model kept by `gexbench run --keep-models`.
 
-    The file says where its rows come from: the record's keys, the generator, the cohorts, the seed, the versions.
+    The file records its provenance: the record's keys, the generator, the cohorts, the seed and the versions.
     """
     from gexbench.benchmark.reproducing.release import synthetic_cohort
     from gexbench.benchmark.reproducing.release_files import check_target, write_synthetic
@@ -47,7 +49,7 @@ def sample(
     trained = _record(record, results)
     if trained.generator.returns_real_rows and not allow_real:
         name = trained.generator.name
-        raise InputError(f"{name} gives out rows of real patients, which may not leave unasked; --allow-real asks")
+        raise InputError(f"{name} returns rows of real patients, blocked by default; pass --allow-real to export them")
     console = options.console()
     with console.status(f"sampling {trained.generator.name}"):
         made = synthetic_cohort(
@@ -74,7 +76,7 @@ def _record(named: str, results: Path) -> "Record":
     path = Path(named) if named.endswith(".json") else results / "leaderboards" / board / "records" / f"{cell}.json"
     if not path.is_file():
         raise InputError(
-            f"{named}: no such record; name LEADERBOARD/CELL of {results}, for example "
+            f"{named}: no such record; give LEADERBOARD/CELL of {results}, for example "
             "simulated-quick/cvae.random-0.0, or a record's .json file"
         )
     try:
@@ -82,5 +84,5 @@ def _record(named: str, results: Path) -> "Record":
     except RecordError as error:
         raise InputError(error.problems) from None
     if found.state != "ok":
-        raise InputError(f"{path.name}: its cell ended {found.state} ({found.reason}), so it has no model")
+        raise InputError(f"{path.name}: the cell ended as {found.state} ({found.reason}), so there is no model")
     return found

@@ -1,4 +1,4 @@
-"""Synthetic cohorts from kept models: rows for a cohort's patients, with where they come from."""
+"""Synthetic cohorts from kept models: rows for a cohort's patients, with their provenance."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,7 +47,7 @@ class Synthetic:
 def synthetic_cohort(
     record: Record, model: Path, generators: Registry, cohort: Cohort, *, part: str, draws: int, seed: int
 ) -> Synthetic:
-    """Rows that a kept model samples for the patients of a cohort.
+    """Sample rows for the patients of a cohort from a kept model.
 
     Args:
         record: of the cell that trained it; model: folder of the kept model.
@@ -85,7 +85,7 @@ def _trained_on(model: Path, record: Record) -> TrainedOn:
     slot = f"{record.generator.name}, fold {record.fold.index}"
     if not model.is_dir():
         raise InputError(
-            f"no kept model of {slot}; `gexbench run --keep-models` keeps those that it trains (a cell that is there "
+            f"no kept model of {slot}; `gexbench run --keep-models` keeps the models it trains (a cell that is there "
             "already: under another --results)"
         )
     try:
@@ -96,7 +96,7 @@ def _trained_on(model: Path, record: Record) -> TrainedOn:
 
 
 def _known_classes(conditions: Conditions, known: TrainedOn, cohort: Cohort) -> Conditions:
-    """Conditions whose label codes are those of the model's classes, where it has them all."""
+    """Conditions with the label codes of the model's classes, provided that it knows all of them."""
     if any(set(conditions.classes.get(name, ())) - set(classes) for name, classes in known.classes.items()):
         return conditions  # only a model that uses no labels gets here
     if not set(known.classes) <= set(cohort.label_columns):
@@ -116,7 +116,9 @@ def _part(record: Record, cohort: Cohort, fingerprint: str, part: str) -> NDArra
         raise unknown(part, get_args(Part), "part")
     fold = record.fold
     if fingerprint != record.cohort.fingerprint or fold.track == "custom":
-        raise InputError(f"--part {part}: only `all` patients of another cohort than the record's, or of custom folds")
+        raise InputError(
+            f"--part {part}: only `all` is possible for another cohort than the record's, or for custom folds"
+        )
     every = folds(cohort, "site" if fold.track == "site" else "random")
     ids = next((getattr(found, part) for found in every if found.hash() == fold.hash), None)
     if ids is None:

@@ -1,4 +1,4 @@
-"""Running the cell of a record again: the same cohort, fold, settings and seed, with nothing taken from a store."""
+"""Rerun the cell of a record: same cohort, fold, settings and seed, with nothing taken from a store."""
 
 import json
 import tempfile
@@ -43,11 +43,11 @@ class Rerun:
         return self.record.keys.rows == self.plan.cells[0].train_key
 
     def run(self, results: Path, display: Display) -> Record | None:
-        """Train, sample and score in a folder of its own under `results`, which is removed; None when stopped."""
+        """Train, sample and score in a temporary folder under `results`; None when stopped."""
         try:
             results.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{results}: cannot be made ({error.strerror}); choose another --results") from None
+            raise InputError(f"{results}: cannot be created ({error.strerror}); choose another --results") from None
         with tempfile.TemporaryDirectory(prefix=".rerun-", dir=results) as place:
             runner = Runner(self.plan, self.cohort, Path(place), "rerun")
             if runner.run(1, display).stopped:
@@ -89,15 +89,15 @@ def rerun_of(record: Record, entries: Registry, folds_file: Path | None = None, 
     made = plan(sweep, Registry((entry,)), cohort, fingerprint, folds_file)
     (fold,) = made.folds
     if fold.hash() != record.fold.hash:
-        raise InputError(f"{record.place}: fold {fold.index} here holds other patients than the record's; ids differ")
+        raise InputError(f"{record.place}: fold {fold.index} here holds different patients from the record's")
     cells = [c for c in made.cells if c.repeat == record.repeat and c.train_fraction == record.train_fraction]
     if len(cells) != 1:
-        raise InputError(f"{record.place}: {record.generator.name} has no such cell in this suite")
+        raise InputError(f"{record.place}: {record.generator.name} has no such cell in this version of gexbench")
     return Rerun(record, replace(made, cells=tuple(cells), gene_sets=sets), cohort)
 
 
 def records_beside(path: Path) -> list[Record]:
-    """The records in the folder of a record; files that are none are passed over."""
+    """The records in the folder of a record; other files are ignored."""
     found = []
     for other in sorted(path.parent.glob("*.json")):
         try:
@@ -111,7 +111,7 @@ def given_record(path: Path) -> Record:
     """The record at `path`.
 
     Raises:
-        InputError: no such file, or no record.
+        InputError: no such file, or not a record.
     """
     try:
         return read_record(path)

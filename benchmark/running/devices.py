@@ -1,4 +1,4 @@
-"""The CUDA devices of this machine and what a training needs of one; imports no torch."""
+"""The CUDA devices of this machine and the memory a training needs; imports no torch."""
 
 import json
 import os
@@ -14,10 +14,10 @@ from gexbench.leaderboards.records import Record
 
 GB = 10**9
 CONTEXT_BYTES = GB
-"""Device memory that a process takes beside its tensors: CUDA's context, kernels, the workspace of cuBLAS."""
+"""Device memory of a process beyond its tensors: CUDA's context, kernels, the workspace of cuBLAS."""
 
 SLACK = 1.25
-"""What PyTorch's allocator reserves may exceed the peak of what was allocated, by holes between tensors."""
+"""PyTorch's allocator may reserve more than the peak allocation, because of fragmentation."""
 
 USABLE = 0.9
 _QUERY = ("nvidia-smi", "--query-gpu=index,uuid,memory.total,mig.mode.current", "--format=csv,noheader,nounits")

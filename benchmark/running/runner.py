@@ -1,4 +1,4 @@
-"""Running a plan: what is already there, what is to do in which order, and the leaderboard of the result."""
+"""Run a plan: what exists already, what to do in which order, and the resulting leaderboard."""
 
 import errno
 import json
@@ -31,7 +31,7 @@ from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.atomic import DiskFull, write_changed, write_text
 
 FINAL_STATES = frozenset({"ok", "unavailable"})
-"""States that stand; a cell in any other state is tried again by the next run."""
+"""Final states; a cell in any other state is retried by the next run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class RunSummary:
         states: number of cells by state; cached: cells that were there already.
         stopped: whether it was stopped before its end.
         corrupt: entries of the store that could not be read.
-        evicted: kept rows that left the store.
+        evicted: kept rows removed from the store.
     """
 
     states: dict[str, int]
@@ -121,6 +121,7 @@ class Runner:
         self._begin()
         self.reused.put(self.store, self.plan.cells)
         cells, cached = self._missing(retry, force)
+        expected = cached + len(cells)
         ends = _Ends(self, display, {cell.slot: cell.train_key for cell in cells})
         for cell in [cell for cell in cells if cell.skip and not self.store.has_rows(cell.train_key)]:
             cells.remove(cell)
@@ -143,7 +144,7 @@ class Runner:
         executor = self._executor(min(workers, max(total, 1)), display)
         keep = in_use(self.store, ends.waiting.values())
         shown = Shown(self.folder / PROGRESS, display)
-        with keep, shown, Interrupts(display) as interrupts, display.started(total, cached):
+        with keep, shown, Interrupts(display) as interrupts, display.started(total, cached, expected):
             if total:
                 executor.run(schedule.next_job, done, shown.progress, lambda: interrupts.stopping)
         return RunSummary(ends.states, cached, interrupts.stopping, tuple(self.store.corrupt), ends.evicted)
@@ -183,7 +184,7 @@ class Runner:
         dropped = sorted(path for path in records.glob("*.json") if path.name not in kept)
         if dropped and not self.replace:
             raise InputError(
-                f"leaderboard {self.folder.name!r} holds {len(dropped)} records that are not in this sweep "
+                f"leaderboard {self.folder.name!r} holds {len(dropped)} records that are not part of this sweep "
                 f"({examples(path.stem for path in dropped)}); give this sweep another --name, add what they were "
                 "made with (--generators, --settings tuned, --train-fractions; what exists is skipped), or drop them "
                 "with --replace"
@@ -234,7 +235,7 @@ class _Ends:
 
 
 class Interrupts:
-    """Ctrl-C once: running jobs end, no new one starts. Twice: stop at once. Both leave a resumable state."""
+    """Ctrl-C once: finish running jobs, start no new ones. Twice: stop immediately. Both leave a resumable state."""
 
     def __init__(self, display: Display, running: str = "cells") -> None:
         self.display = display
@@ -243,10 +244,10 @@ class Interrupts:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.stopping:
-            self.display.say("stopped at once; the same command resumes where it stopped")
+            self.display.say("stopped immediately; run the same command to resume")
             raise SystemExit(STOPPED)
         self.stopping = True
-        self.display.say(f"stopping after the running {self.running}; press Ctrl-C again to stop at once")
+        self.display.say(f"finishing the running {self.running}; press Ctrl-C again to stop immediately")
 
     def __enter__(self) -> "Interrupts":
         self._before = signal.signal(signal.SIGINT, self._handle)

@@ -47,8 +47,8 @@ def serve(
     """Do the jobs of a sweep that come over `connection` until it closes.
 
     With `fork` every training runs in a forked copy of the worker, which holds the data and never trains itself:
-    neither a generator's mischief nor the threads of automatic differentiation can then reach another cell. `cohort`
-    is the folder that the data are read from, None for the cohort of this machine with the plan's name.
+    neither side effects of a generator nor the threads of automatic differentiation can then affect another cell.
+    `cohort` is the folder that the data are read from, None for the cohort of this machine with the plan's name.
     """
     from gexbench.benchmark.cells.workspace import Workspace
 

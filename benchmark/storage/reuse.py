@@ -1,4 +1,4 @@
-"""Cells that a leaderboard's folder, published or not, already holds: taken over by key instead of being computed."""
+"""Cells already in a leaderboard's folder, published or not: reused by key instead of being computed."""
 
 import json
 from collections import Counter
@@ -92,9 +92,7 @@ def reused(folders: Sequence[Path], plan: Plan) -> Reused:
 
 def _records(folder: Path) -> list[Record]:
     if (folder / SUMS).is_file() and (changed := differences(folder)):
-        raise InputError(
-            [f"--reuse {folder}: {text}; take the folder as it was published" for text in changed.values()]
-        )
+        raise InputError([f"--reuse {folder}: {text}; use the folder as published" for text in changed.values()])
     try:
         found = read_records(folder / "records")
         read_logs(folder, found)  # which checks them
@@ -153,7 +151,7 @@ def _contradictions(record: Record, cell: Cell, plan: Plan) -> list[str]:
         ),
     }
     return [
-        f"{record.place}: {name} is not that of its key; take the record as it was written"
+        f"{record.place}: {name} does not match its key; use the record as it was written"
         for name, (found, expected) in stated.items()
         if found != expected
     ]

@@ -113,7 +113,7 @@ def storage_at(path: Path) -> optuna.storages.RDBStorage:
         if isinstance(error, sqlalchemy.exc.OperationalError):
             raise
         raise InputError(
-            f"{path.name}: is no database of trials ({error.orig}); move it away, and the search starts anew"
+            f"{path.name}: not a trial database ({error.orig}); move it away to start the search afresh"
         ) from None
 
 
@@ -286,7 +286,7 @@ def search_tasks(
                 "name another generator"
             )
         elif strangers := sorted(declared.keys() - defaults.keys()):
-            problems.append(f"generator {name}: its search_space names {', '.join(strangers)}, which are no settings")
+            problems.append(f"generator {name}: its search_space names {', '.join(strangers)}, which are not settings")
         else:
             space = {key: values.including(defaults[key]) for key, values in declared.items()}
             tasks += [

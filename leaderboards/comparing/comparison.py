@@ -77,7 +77,7 @@ def compare_leaderboards(
     _check_alike(first, second)
     cells = {record.cell for record in first} & {record.cell for record in second}
     if not cells:
-        raise RecordError("the leaderboards have no cell (row, fold, seed) in common; compare two that share some")
+        raise RecordError("the leaderboards share no cell (row, fold, seed)")
     one, other = (_measured([record for record in side if record.cell in cells]) for side in (first, second))
     common = [name for name in one.names if name in other.names]
     problems = [_no_row(name, common, "both leaderboards") for name in generators if name not in common]
@@ -103,7 +103,7 @@ def compare_generators(records: Sequence[Record], generator: str, against: str) 
     names = sorted({record.generator.full_name for record in records} - absent_generators(records).keys())
     problems = [_no_row(name, names, "the leaderboard") for name in (generator, against) if name not in names]
     if generator == against:
-        problems.append(f"{generator!r} is given twice; give two rows")
+        problems.append(f"{generator!r} is given twice; give two different rows")
     if problems:
         raise RecordError(problems)
     sides = [[record for record in records if record.generator.full_name == name] for name in (generator, against)]
@@ -148,7 +148,10 @@ def _check_alike(first: Sequence[Record], second: Sequence[Record]) -> None:
     hashes = [{r.fold.index: r.fold.hash for r in side} for side in (first, second)]
     for fold in sorted(hashes[0].keys() & hashes[1].keys()):
         if hashes[0][fold] != hashes[1][fold] and not problems:
-            problems.append(f"fold {fold} holds other patients in the second; compare leaderboards of the same folds")
+            problems.append(
+                f"fold {fold} holds different patients in the second leaderboard; compare leaderboards of the "
+                "same folds"
+            )
     versions = [
         {split_key(key)[0]: m.version for r in side for key, m in r.metrics.items()} for side in (first, second)
     ]
@@ -249,10 +252,10 @@ def _remarks(first: Sequence[Record], second: Sequence[Record], both: Sequence[_
         if one != other:
             remarks.append(f"the {what} differs: {one} and {other}")
     if OVERALL not in both[0].values or OVERALL not in both[1].values:
-        remarks.append("no scores: no common fold has the records of real-holdout, gene-shuffle and class-mean")
+        remarks.append("no scores: no shared fold has the records of real-holdout, gene-shuffle and class-mean")
     elif both[0].left_out != both[1].left_out:
         one, other = (", ".join(side.left_out) or "none" for side in both)
-        remarks.append(f"overall and families rest on other metrics: left out are {one} and {other}")
+        remarks.append(f"overall and family scores use different metrics; left out are {one} and {other}")
     versions = [{r.generator.full_name: r.generator.version for r in side} for side in (first, second)]
     for name in sorted(versions[0].keys() & versions[1].keys()):
         if versions[0][name] != versions[1][name]:

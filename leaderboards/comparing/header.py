@@ -1,4 +1,4 @@
-"""What stands above a table: the cohort, the protocol and the versions its records agree on."""
+"""Header of a table: the cohort, the protocol and the versions its records agree on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -72,7 +72,7 @@ def scored(grid: Grid, anchored: bool) -> Scored:
 
 
 def fold_references(grid: Grid) -> list[References]:
-    """What sets floors and ceilings in each fold, from the reference generators' records, seeds averaged.
+    """Values that set floors and ceilings in each fold, from the reference generators' records, averaged over seeds.
 
     The downstream tasks' own values (TRTR, majority class) are those that the record of real-holdout states.
     """

@@ -1,4 +1,4 @@
-"""What a reader must know beside the numbers: failed cells, values that are not there, warnings of a row."""
+"""Notes to the numbers: failed cells, missing values, warnings of a row."""
 
 import re
 from collections import Counter, defaultdict
@@ -59,7 +59,7 @@ def numbered(notes: Sequence[Sequence[str]]) -> tuple[list[tuple[int, ...]], tup
 def general_remarks(
     grid: Grid, points: Scored, incomplete: Mapping[int, str], anchored: bool, compared: bool
 ) -> tuple[str, ...]:
-    """Remarks on the whole table: folds and metrics left out, and what one fold cannot tell."""
+    """Remarks on the whole table: folds and metrics left out, and limits of a single fold."""
     remarks = [
         f"Fold {fold} is left out for every generator: no record in state ok of {names}."
         for fold, names in incomplete.items()
@@ -150,7 +150,7 @@ def _file(file: SourceFile | None) -> str:
 
 
 def _tuning(found: Sequence[Tuning]) -> str:
-    """How many trials stand behind a tuned row, and what they gained on the validation patients."""
+    """Number of trials behind a tuned row, and their gain on the validation patients."""
     trials = sorted({tuning.trials.total for tuning in found})
     counted = f"{trials[0]}" if len(trials) == 1 else f"{trials[0]} to {trials[-1]}"
     pairs = [(tuning.validation_score, tuning.default_validation_score) for tuning in found]

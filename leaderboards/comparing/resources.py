@@ -1,4 +1,4 @@
-"""What the cells of a table cost: seconds by phase and peak memory."""
+"""Cost of the cells of a table: seconds by phase and peak memory."""
 
 from collections.abc import Callable
 from operator import attrgetter

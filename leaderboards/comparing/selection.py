@@ -1,4 +1,4 @@
-"""Which records may stand in one table, and which folds can be scored."""
+"""Which records may share a table, and which folds can be scored."""
 
 import json
 from collections import Counter, defaultdict
@@ -72,7 +72,7 @@ def check_comparable(records: Sequence[Record]) -> None:
 
 
 def absent_generators(records: Iterable[Record]) -> dict[str, str]:
-    """Generators whose every record says that they cannot work here, with the first reason."""
+    """Generators unavailable according to all their records, with the first reason."""
     absent = {}
     for generator, group in _groups(records, lambda record: record.generator.full_name).items():
         if all(record.state in ABSENT_STATES for record in group):

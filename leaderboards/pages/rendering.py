@@ -22,7 +22,7 @@ __all__ = ["DEFAULT_FORMATS", "FORMATS", "to_csv", "to_html", "to_latex", "to_ma
 
 FORMATS = ("md", "csv", "html", "parquet", "tex")
 DEFAULT_FORMATS = ("md", "csv", "html")
-"""What a run and a report write, and what a published leaderboard holds."""
+"""Formats that runs and reports write, and that published leaderboards hold."""
 
 
 def write(

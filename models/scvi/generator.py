@@ -138,7 +138,7 @@ class Scvi(Generator):
         report_dispersion(self.report, standardised(), validation)
 
     def _prior(self, network: Any, counts: Tensor, labels: Tensor, seed: int) -> CountSource:
-        """What to sample from, fitted to the training rows."""
+        """The sampling distribution, fitted to the training rows."""
         sizes = counts.sum(1, keepdim=True).log()
         if self._totals is not None:
             sizes = torch.cat([sizes, self._totals], dim=1)
@@ -227,4 +227,4 @@ def _check_totals(counts: Tensor, train: Split) -> None:
     empty = (counts.sum(1) == 0).cpu().numpy()
     if empty.any():
         names = train.conditions.ids[empty].tolist()
-        raise Unavailable(f"needs patients with counts, and {len(names)} have none ({examples(names)})")
+        raise Unavailable(f"needs counts of every patient, but {len(names)} have none ({examples(names)})")

@@ -11,7 +11,7 @@ from gexbench.models.training.state import under
 from gexbench.models.vae.networks import VaeNetwork
 
 Prior = LatentMixture | LatentRegression | None
-"""What latents are drawn from when sampling; None is N(0, I)."""
+"""Distribution of latents when sampling; None is N(0, I)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

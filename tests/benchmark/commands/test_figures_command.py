@@ -33,13 +33,13 @@ def test_kept_rows_are_drawn_beside_the_real_rows_of_the_same_patients(made, wor
         np.testing.assert_array_equal(found.real[row], cohort.expression[patient])
         assert found.labels[row] == cohort.clinical[cohort.label_columns[0]].iloc[patient]
 
-    with pytest.raises(InputError, match="there: class-gaussian"):
+    with pytest.raises(InputError, match="rows: class-gaussian"):
         record_with_rows(records, "two", 0)
-    with pytest.raises(InputError, match=r"--fold 3: one .* \(there: 0\)"):
+    with pytest.raises(InputError, match=r"--fold 3: one .* \(folds: 0\)"):
         record_with_rows(records, "one", 3)
-    with pytest.raises(InputError, match="not the one of the records"):
+    with pytest.raises(InputError, match="not the cohort of the records"):
         matched_rows(record, store, simulated_cohort(patients=200, genes=40, seed=2, name="other"))
-    with pytest.raises(InputError, match="keeps no rows of real-holdout, fold 0"):
+    with pytest.raises(InputError, match="holds no kept rows of real-holdout, fold 0"):
         matched_rows(record, Store(tmp_path / "elsewhere"), cohort)
 
     out = tmp_path / "figures"

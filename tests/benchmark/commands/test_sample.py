@@ -129,9 +129,9 @@ def test_a_models_classes_are_found_by_name_in_another_cohort(board, workbench):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["board/real-holdout.random-0.0", "--out", "x.h5ad"], "--allow-real asks"),
+        (["board/real-holdout.random-0.0", "--out", "x.h5ad"], "pass --allow-real"),
         (["board/class-gaussian.random-0.0", "--out", "x.txt"], ".h5ad, .parquet or .csv"),
-        (["board/class-gaussian.random-0.0", "--out", "nowhere/x.csv"], "make it first"),
+        (["board/class-gaussian.random-0.0", "--out", "nowhere/x.csv"], "create it first"),
         (["board/class-gaussian.random-9.0", "--out", "x.csv"], "no such record"),
         (["board/class-gaussian.random-0.0", "--out", "x.csv", "--part", "tset"], "did you mean 'test'"),
         (["board/class-gaussian.random-0.0", "--out", "x.csv", "--cohort", "other"], "classes of"),

@@ -129,7 +129,7 @@ def test_with_one_seed_the_sd_between_folds_counts(recorded):
     beside = [parsed(recorded(fold=fold, frechet=90.0 + 10 * fold)) for fold in range(3)]
     found = reproduction(parsed(recorded()), parsed(recorded(frechet=115.0), **ELSEWHERE), beside)
     assert compared(found)["frechet"].tolerance == pytest.approx(30.0)
-    assert "between folds, for want of seeds" in found.promise
+    assert "between folds, as there is only one seed" in found.promise
     assert found.agrees
 
 
@@ -153,7 +153,7 @@ def test_a_value_that_is_gone_differs_and_another_version_is_not_compared(record
     assert {key: each.agrees for key, each in compared(found).items()} == {"recall_genes": False, "energy": True}
     assert found.not_compared == {
         "frechet": "version 1 in the record, 2 here",
-        "mmd": "this suite does not measure it",
+        "mmd": "this version of gexbench does not measure it",
     }
 
 
@@ -193,7 +193,7 @@ def test_the_plan_is_the_records_cell(given, recorded, stored):
         ("fold", {"index": 7}, "folds 0 to 4"),
         ("fold", {"track": "custom"}, "--folds FILE"),
         ("generator", {"name": "cvea"}, "did you mean 'cvae'"),
-        ("generator", {"version": "0"}, "made by cvae version 0, this suite has version"),
+        ("generator", {"version": "0"}, "made by cvae version 0, this version of gexbench has"),
         ("generator", {"settings": {"hiden": 3}}, "settings that cvae does not take here: hiden"),
         ("generator", {"file": {"name": "m.py", "class": "M", "sha256": "0" * 64}}, "--generator m.py:M"),
     ],

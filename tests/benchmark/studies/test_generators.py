@@ -114,7 +114,7 @@ def test_a_gpu_gets_sections_of_its_own(tmp_path: Path) -> None:
         (json.dumps({"machine_info": {"hardware": HARDWARE, "torch": "2"}, "benchmarks": []}), "holds no measurement"),
     ],
 )
-def test_other_files_are_refused_with_the_remedy(
+def test_other_files_are_refused_with_the_fix(
     content: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.json").write_text(content)

@@ -50,7 +50,7 @@ def test_all_broken_files_are_named_at_once(tmp_path: Path, make: Make) -> None:
     assert named == {*files, "binary.json"} - {"good.json"}
 
 
-def test_no_records_is_an_error_with_the_mend(tmp_path: Path) -> None:
+def test_no_records_is_an_error_with_the_fix(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="gexbench run"):
         read_records(tmp_path)
     with pytest.raises(RecordError, match="no such folder"):

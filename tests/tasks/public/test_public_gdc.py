@@ -127,7 +127,7 @@ def test_a_gene_listed_by_its_id_is_never_the_copy_on_y() -> None:
     for name in ("ENSG00000182378", "ENSG00000182378.15", "PLCXD1"):
         assert kept_genes(ids, symbols, GeneRule(names=(name,)), "x").rows.tolist() == [0]
     twice = ["ENSG00000182378.15", "ENSG00000182378.16"]
-    with pytest.raises(InputError, match=r"1 of 1 listed genes .* stand for several rows \(ENSG00000182378\)"):
+    with pytest.raises(InputError, match=r"1 of 1 listed genes .* match several rows \(ENSG00000182378\)"):
         kept_genes(twice, ["A", "B"], GeneRule(names=("ENSG00000182378",)), "x")
 
 
@@ -146,26 +146,30 @@ def test_an_infinite_tpm_is_named_with_its_file(
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("gdc_sample_sheet.tsv", b"", "gdc_sample_sheet.tsv: is empty; fetch it again, or take it out"),
+        ("gdc_sample_sheet.tsv", b"", "gdc_sample_sheet.tsv: is empty; download it again, or remove it"),
         (
             "gdc_sample_sheet.tsv",
             b"File ID\tFile Name\tSample ID\n",
-            "gdc_sample_sheet.tsv: names no file, it holds its",
+            "gdc_sample_sheet.tsv: lists no files, only a header",
         ),
         (
             "gdc_sample_sheet.tsv",
             b"File ID\tFile Name\tSample ID\nx\tM\xfcller\ty\n",
             "gdc_sample_sheet.tsv: not a tab",
         ),
-        ("gdc_manifest.txt", b"id\tfilename\tmd5\tsize\tstate\n", "gdc_manifest.txt: names no file, it holds its"),
+        ("gdc_manifest.txt", b"id\tfilename\tmd5\tsize\tstate\n", "gdc_manifest.txt: lists no files, only a header"),
         ("files.json", b'{"data": {"hits": [], "pagination": {"total": 0}}}', "files.json: a response without hits"),
-        ("files.json", b'[{"file_name": "x", "associated_entities": ["y"]}]', "files.json: a field is not as the GDC"),
+        (
+            "files.json",
+            b'[{"file_name": "x", "associated_entities": ["y"]}]',
+            "files.json: a field does not have the GDC's",
+        ),
         ("files.json", b"", "files.json: is empty"),
         ("files.json", b"[" * 100_000, "files.json: not a JSON file"),
         (
             "again.tsv",
             f"File ID\tFile Name\tSample ID\nF\tN\t{PATIENTS[0]}-01A\nF\tN\t{PATIENTS[1]}-01A\n".encode(),
-            f"again.tsv: file F is said to be of {PATIENTS[1]}-01A, and before of {PATIENTS[0]}-01A; keep the right",
+            f"again.tsv: file F is assigned to both {PATIENTS[0]}-01A and {PATIENTS[1]}-01A; keep the correct",
         ),
     ],
 )
@@ -196,7 +200,7 @@ def test_damaged_files_are_named_at_once(
     with pytest.raises(InputError) as raised:
         built(tmp_path)
     assert len(raised.value.problems) == 3
-    assert all("its MD5 is not" in problem and "fetch it again" in problem for problem in raised.value.problems)
+    assert all("its MD5 is not" in problem and "download it again" in problem for problem in raised.value.problems)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "fewer genes", "no counts", "another table"])
@@ -240,7 +244,7 @@ def test_files_of_unknown_samples(
     tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     layouts.write_gdc(tmp_path, values, clinical, ("manifest",))
-    with pytest.raises(InputError, match="80 of 80 STAR-counts files belong to no known sample"):
+    with pytest.raises(InputError, match="80 of 80 STAR-counts files do not belong to a known sample"):
         built(tmp_path)
 
 
@@ -287,7 +291,7 @@ def test_fields_of_a_case_of_another_type(
     cases = layouts.gdc_cases(clinical)
     cases[3] |= change
     (tmp_path / "cases.json").write_text(json.dumps(cases))
-    with pytest.raises(InputError, match=f"case {PATIENTS[3]}: a field is not as the GDC writes it"):
+    with pytest.raises(InputError, match=f"case {PATIENTS[3]}: a field does not have the GDC's format"):
         read_gdc_cases([tmp_path / "cases.json"])
 
 
@@ -303,7 +307,7 @@ def test_a_page_of_the_cases_is_not_all_of_them(
     content = json.loads((tmp_path / "cases.json").read_text())
     content["data"]["hits"] = content["data"]["hits"][:10]
     (tmp_path / "cases.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match="holds 10 of 80 hits; ask the API for all"):
+    with pytest.raises(InputError, match="holds 10 of 80 hits; request all of them"):
         built(tmp_path)
     (tmp_path / "cases.json").write_text("{")
     with pytest.raises(InputError, match=r"cases\.json: not a JSON file, perhaps truncated"):

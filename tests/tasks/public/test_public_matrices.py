@@ -87,7 +87,7 @@ def test_folders_that_may_not_be_listed_are_named(
 
     monkeypatch.setattr(Path, "iterdir", locked)
     with pytest.raises(
-        InputError, match=r"TCGA\.GBM\.sampleMap: cannot be listed \(Permission denied\); mend its perm"
+        InputError, match=r"TCGA\.GBM\.sampleMap: cannot be listed \(Permission denied\); fix its perm"
     ):
         built(folder)
     with pytest.raises(InputError, match="cannot be listed"):

@@ -57,9 +57,11 @@ def test_projects_and_patients(folder: Path, built: Callable[..., Cohort], patie
     assert {item["reason"] for item in cohort.provenance["dropped"]} >= {"not among the patients of the recipe"}
     with pytest.raises(InputError, match="label 'project' has 1 classes"):
         built(folder, Selection(projects=("LUAD",)))
-    with pytest.raises(InputError, match=r"--projects LAUD: no patient of .* is of this project \(there: GBM, LUAD\)"):
+    with pytest.raises(
+        InputError, match=r"--projects LAUD: no patient of .* belongs to this project \(projects: GBM, LUAD\)"
+    ):
         built(folder, Selection(projects=("GBM", "LAUD")))
-    with pytest.raises(InputError, match="none of 112 samples is left"):
+    with pytest.raises(InputError, match="none of 112 samples remain"):
         built(folder, Selection(projects=("SKCM",), recipe="mine"))
 
 
@@ -73,9 +75,9 @@ def test_genes_by_list_with_other_names(
     cohort = built(folder, Selection(genes=rule))
     assert cohort.genes == ("CD3E", "P53")
     np.testing.assert_array_equal(cohort.expression[:, 1], values.loc[cohort.samples, "TP53"].to_numpy())
-    with pytest.raises(InputError, match=r"1 of 2 listed genes are not there.*\(BRAF\)"):
+    with pytest.raises(InputError, match=r"1 of 2 listed genes are missing .*\(BRAF\)"):
         built(folder, Selection(genes=GeneRule(names=("CD3E", "BRAF"))))
-    with pytest.raises(InputError, match="does not state gene types"):
+    with pytest.raises(InputError, match="states no gene types"):
         built(folder, Selection(genes=gene_rule("protein-coding")))
     for wrong in ("top:0", "top:5,top:6", "variance", "protein-coding,x"):
         with pytest.raises(InputError):
@@ -115,7 +117,7 @@ def test_units_by_name_by_json_and_by_option(
         built(tmp_path)
     (tmp_path / "matrix.tsv.json").write_text(json.dumps({"unit": "log2(tpm+0.001)"}))
     assert built(tmp_path).unit.name == "log2(tpm+0.001)"
-    with pytest.raises(InputError, match=r"--unit wants log2\(tpm\+1\), but the files .*matrix.tsv: log2\(tpm\+0"):
+    with pytest.raises(InputError, match=r"--unit requests log2\(tpm\+1\), but the files .*matrix.tsv: log2\(tpm\+0"):
         built(tmp_path, Selection(unit="log2(tpm+1)"))
     (tmp_path / "matrix.tsv.json").unlink()
     with pytest.raises(InputError, match="below 0, the floor of"):
@@ -164,6 +166,6 @@ def test_matrices_that_share_samples_need_a_choice(
     folder: Path, layouts: ModuleType, values: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     layouts.write_xena_matrix(folder / "other" / "HiSeqV2", values.rename(index=lambda name: f"{name}-01"))
-    with pytest.raises(InputError, match=r"100 samples lie in more than one file .* --expression"):
+    with pytest.raises(InputError, match=r"100 samples occur in more than one file .* --expression"):
         built(folder)
     assert len(built(folder, expression=Path("other"))) == 100
