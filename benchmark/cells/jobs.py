@@ -6,10 +6,6 @@ from typing import Literal
 from gexbench.benchmark.sweeps.cells import Cell
 from gexbench.tasks.cohorts.folds import Fold
 
-STATES = ("ok", "failed", "timeout", "out of memory", "diverged", "unavailable", "skipped")
-"""How a cell can end. `unavailable`: the generator reports that it cannot work on this cohort. `skipped`: never
-started, because the generator cannot be imported."""
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -35,7 +31,7 @@ class Outcome:
     """How a job ended: `ok`, or another state with its reason and traceback.
 
     Attributes:
-        state: one of `STATES`.
+        state: how it ended, one of `leaderboards.records.parts.STATES`.
         reason, traceback: for any state but `ok`.
         output: the last lines printed by the worker's processes, for any state but `ok`.
         disk_full: the store could not be written, so no further cell can succeed.

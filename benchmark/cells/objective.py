@@ -14,7 +14,7 @@ from gexbench.benchmark.cells.training import Report
 from gexbench.benchmark.cells.validation_panel import ValidationPanel
 from gexbench.benchmark.cells.workspace import WroteToInputs
 from gexbench.benchmark.machine.memory import memory_is_short
-from gexbench.benchmark.sweeps.tuned import ObjectiveName
+from gexbench.leaderboards.records.parts import ObjectiveName
 from gexbench.models.contract import Budget, Diverged, Generator, Unavailable, budget_asked
 from gexbench.models.registry import Entry
 from gexbench.models.settings import BudgetName

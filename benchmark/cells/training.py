@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from gexbench.benchmark.cells.training_log import BadLog, jsonable, log_table
 from gexbench.benchmark.machine import environment
 from gexbench.benchmark.sweeps.cells import Cell
+from gexbench.leaderboards.records.model import Reported
+from gexbench.leaderboards.records.problems import field_problems
 from gexbench.metrics.shared.hashing import hash_order
-from gexbench.models.contract import Budget, Diverged, Generator, Samples, budget_asked
+from gexbench.models.contract import Budget, Diverged, FitReport, Generator, Samples, budget_asked
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import DeviceFold
 from gexbench.tasks.seeds import derive_seed
@@ -27,6 +30,10 @@ Report = Callable[[str, int, int, dict[str, float]], None]
 
 class BadSamples(Exception):
     """A generator's output breaks the contract; the message names the generator and the fix."""
+
+
+class BadReport(Exception):
+    """What a generator reports of its fit breaks the contract; names the fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ def train_and_sample(
     Raises:
         Unavailable: the generator cannot work on this cohort.
         BadSamples, Diverged: its output cannot be scored.
+        BadReport: what it reports does not fit into a record.
     """
     cls = cell.entry.load()
     generator = cls(cls.Settings.model_validate(dict(cell.settings), strict=False))
@@ -96,19 +104,20 @@ def train_and_sample(
         shaped = compact(rows.reshape(len(conditions), draws, -1)) if draws > 1 else rows
         arrays[name], arrays[f"{name}_ids"] = shaped, conditions.ids
     times["sample"] = clock.lap()
+    reported = checked_report(generator.report, cell.entry.name)
     fitted = fold.train.conditions.ids
     if cell.train_fraction != 1.0:
         arrays["fitted_ids"] = fitted
-    facts = {
+    facts: dict[str, Any] = {
         "fitted": len(fitted),
         "source_hash": environment.source_hash(cell.entry.target, cell.entry.file),
         "trained_by": environment.suite(),
         "seeds": seeds,
         "times_s": {phase: wall for phase, (wall, _) in times.items()},
         "cpu_times_s": {phase: cpu for phase, (_, cpu) in times.items()},
-        "curves": jsonable(generator.report.curves),
-        "facts": jsonable(generator.report.facts),
-        "warnings": list(generator.report.warnings),
+        "curves": reported.curves,
+        "facts": reported.diagnostics,
+        "warnings": list(reported.warnings),
     }
     log = None
     try:
@@ -173,6 +182,19 @@ def checked_samples(
     if bad:
         raise Diverged(f"{name} returned {bad} non-finite values")
     return samples.expression
+
+
+def checked_report(report: FitReport, name: str) -> Reported:
+    """What a record holds of a fit's report; numbers that are not finite become null.
+
+    Raises:
+        BadReport: curves that are no lists of numbers, facts that are no JSON, warnings that are no text.
+    """
+    content = {"curves": report.curves, "diagnostics": report.facts, "warnings": report.warnings}
+    try:
+        return Reported.model_validate(jsonable(content))
+    except ValidationError as error:
+        raise BadReport(f"{name}.report: {'; '.join(field_problems(error))}") from None
 
 
 def compact(rows: NDArray[np.float32]) -> NDArray[np.float16] | NDArray[np.float32]:

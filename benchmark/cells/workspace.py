@@ -177,7 +177,7 @@ class Workspace:
             score_times=times,
             peak_memory_bytes=facts["peak_memory_bytes"],
         )
-        self.store.write_json("records", cell.score_key, record)
+        self.store.write_json("records", cell.score_key, record.content())
 
 
 def _cell_of(job: Job) -> Cell:

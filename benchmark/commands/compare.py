@@ -40,7 +40,7 @@ def compare(
     """
     from gexbench.leaderboards.comparing.comparison import compare_generators, compare_leaderboards
     from gexbench.leaderboards.formatting import csv_text
-    from gexbench.leaderboards.records.records import RecordError, read_records
+    from gexbench.leaderboards.records import RecordError, read_records
     from gexbench.tasks.errors import InputError
     from gexbench.tasks.files.atomic import write_text
 

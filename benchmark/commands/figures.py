@@ -14,7 +14,7 @@ from gexbench.benchmark.sweeps.option import listed
 if TYPE_CHECKING:
     from gexbench.leaderboards.comparing.table import Leaderboard
     from gexbench.leaderboards.figures.catalogue import Drawing
-    from gexbench.leaderboards.records.records import Record
+    from gexbench.leaderboards.records import Record
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench figures simulated-quick\n
@@ -51,7 +51,7 @@ def figures(
     from gexbench.leaderboards.figures.catalogue import FIGURES, drawings
     from gexbench.leaderboards.figures.writing import FORMATS
     from gexbench.leaderboards.publishing.folders import SUMS
-    from gexbench.leaderboards.records.records import RecordError, read_records
+    from gexbench.leaderboards.records import RecordError, read_records
     from gexbench.tasks.errors import InputError
 
     console, folder = options.console(), leaderboard_folder(results, name)

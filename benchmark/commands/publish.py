@@ -2,9 +2,8 @@
 
 import datetime
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +12,7 @@ from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leader
 
 if TYPE_CHECKING:
     from gexbench.benchmark.sweeps.sweep import Sweep
-    from gexbench.leaderboards.records.records import Record
+    from gexbench.leaderboards.records import Record
 
 PUBLISH_EPILOG = """[bold]Examples[/bold]\n
 gexbench publish simulated-quick published/simulated/v1\n
@@ -45,7 +44,7 @@ def publish(
     from gexbench.benchmark.sweeps.sweep import read_sweep
     from gexbench.leaderboards.publishing.folders import PublishedError
     from gexbench.leaderboards.publishing.folders import publish as made
-    from gexbench.leaderboards.records.records import RecordError, read_records
+    from gexbench.leaderboards.records import RecordError, read_records
     from gexbench.tasks.errors import InputError
 
     console, source = options.console(), leaderboard_folder(results, name)
@@ -53,11 +52,11 @@ def publish(
     try:
         found = read_records(source / "records")
         _complete(sweep, found, partial)
-        contents = [record.content for record in found]
+        fingerprint = found[0].cohort.fingerprint
         texts = {
-            "cohort.txt": _card(sweep.cohort, contents[0]["cohort"]["fingerprint"]),
-            "environment.json": _environment(contents),
-            **_citation(sweep, contents[0]["cohort"]["fingerprint"], folder.name),
+            "cohort.txt": _card(sweep.cohort, fingerprint),
+            "environment.json": _environment(found),
+            **_citation(sweep, fingerprint, folder.name),
         }
         records = made(source, folder, texts, note)
     except (PublishedError, RecordError) as error:
@@ -93,7 +92,7 @@ def _complete(sweep: "Sweep", records: list["Record"], partial: bool) -> None:
     from gexbench.tasks.errors import InputError, examples
 
     seeds = {record.row: sweep.repeats for record in records} | sweep.seeds_of_rows(registry())
-    there = {(record.row, record.fold, record.repeat) for record in records}
+    there = {(record.row, record.fold.index, record.repeat) for record in records}
     wanted = {(row, fold, repeat) for row in seeds for fold in sweep.folds for repeat in range(seeds[row])}
     lacking = wanted - there
     if lacking and not partial:
@@ -122,11 +121,11 @@ def _card(cohort: str, fingerprint: str) -> str:
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 
-def _environment(contents: list[Mapping[str, Any]]) -> str:
+def _environment(records: list["Record"]) -> str:
     """The distinct combinations of suite, software and hardware, with their numbers of records."""
     found: dict[str, int] = {}
-    for content in contents:
-        text = json.dumps({key: content[key] for key in ("suite", "versions", "hardware")}, sort_keys=True)
+    for record in records:
+        text = json.dumps(record.model_dump(include={"suite", "versions", "hardware"}), sort_keys=True)
         found[text] = found.get(text, 0) + 1
     listed = [{"records": count, **json.loads(text)} for text, count in sorted(found.items())]
     return json.dumps(listed, indent=1, sort_keys=True) + "\n"

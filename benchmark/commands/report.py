@@ -69,8 +69,8 @@ def write_and_show(
     from gexbench.leaderboards.comparing.table import leaderboard, summary
     from gexbench.leaderboards.pages.rendering import DEFAULT_FORMATS, write
     from gexbench.leaderboards.publishing.folders import SUMS
+    from gexbench.leaderboards.records import RecordError, read_records
     from gexbench.leaderboards.records.logs import read_logs
-    from gexbench.leaderboards.records.records import RecordError, read_records
     from gexbench.tasks.errors import InputError
     from gexbench.tasks.files.atomic import write_text
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gexbench.benchmark.reproducing.reproduction import Reproduction
-    from gexbench.leaderboards.records.records import Record
+    from gexbench.leaderboards.records import Record
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench reproduce leaderboards/published/tcga/v3/records/cvae.random-0.0.json\n
@@ -45,7 +45,7 @@ def reproduce(
     recorded = given_record(record)
     entries, _ = with_local(registry(), () if generator is None else (generator,))
     rerun = rerun_of(recorded, entries, folds, gene_sets)
-    if recorded.content["device"] == "cuda":
+    if recorded.device == "cuda":
         _check_device(recorded.place)
     again = rerun.run(results, Display(console))
     if again is None:
@@ -93,10 +93,9 @@ def _written(results: Path, recorded: "Record", again: "Record", found: "Reprodu
 
     from gexbench.tasks.files.atomic import write_text
 
-    content = recorded.content
-    place = f"{recorded.row}.{content['fold']['track']}-{recorded.fold}.{recorded.repeat}"
-    path = results / "reproduced" / f"{content['cohort']['name']}-{content['budget']}-{place}.json"
+    place = f"{recorded.row}.{recorded.fold.track}-{recorded.fold.index}.{recorded.repeat}"
+    path = results / "reproduced" / f"{recorded.cohort.name}-{recorded.budget}-{place}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    report = {"agrees": found.agrees, **dataclasses.asdict(found), "record": again.content}
+    report = {"agrees": found.agrees, **dataclasses.asdict(found), "record": again.content()}
     write_text(path, json.dumps(report, indent=1, sort_keys=True, allow_nan=False) + "\n")
     return path

@@ -110,11 +110,7 @@ def run(
     (real-holdout, class-mean, gene-shuffle, class-gaussian) are part of every sweep. Options of the sweep and of a
     cell's resources correspond to keys of the specification and override them.
     """
-    from gexbench.benchmark.running.pool import GB
-    from gexbench.benchmark.running.ray_pool import Cluster, check_ray
-    from gexbench.benchmark.running.runner import Runner
-    from gexbench.benchmark.storage.reuse import reused
-    from gexbench.benchmark.sweeps.planning import planned
+    from gexbench.benchmark.running.preparation import checked_states, prepared
     from gexbench.benchmark.sweeps.reading import DEFAULT_SPECIFICATION, checked, given_specification
     from gexbench.models import registry
     from gexbench.tasks.errors import InputError
@@ -128,28 +124,26 @@ def run(
         entries, typed = _with_named(entries, typed, folders)
     given = given_specification(specification or spec or DEFAULT_SPECIFICATION)
     wanted = checked(given, typed, entries)
-    cluster = Cluster(wanted.address, wanted.resources.gpus) if wanted.executor == "ray" else None
-    if cluster is not None and not dry_run:
-        check_ray(wanted.address)
+    states = checked_states(listed(retry))
     if not console.is_terminal:
         console.print(f"loading cohort {wanted.cohort}", markup=False)
-    made, loaded, board = planned(given, wanted, entries, results, options.device(wanted.resources.device))
-    runner = Runner(
-        made,
-        loaded,
+    runner = prepared(
+        given,
+        wanted,
+        entries,
         results,
-        board,
+        folders,
+        options.device(wanted.resources.device),
         keep_models=keep_models,
         replace=replace,
-        store_cap=math.inf if store_cap is None else store_cap * GB,
-        cluster=cluster,
-        reused=reused(folders, made),
+        store_cap=math.inf if store_cap is None else store_cap,
+        starts=not dry_run,
     )
     _show_reused(console, runner, folders)
     if dry_run:
         _show_plan(console, runner, wanted.workers)
         return
-    _run(console, runner, wanted.workers, retry, wanted.note)
+    _run(console, runner, wanted.workers, states, wanted.note)
 
 
 def _with_named(
@@ -193,16 +187,10 @@ def _show_reused(console: "Console", runner: "Runner", folders: Sequence[Path]) 
         console.print(line, markup=False, highlight=False)
 
 
-def _run(console: "Console", runner: "Runner", workers: int, retry: str, note: str | None) -> None:
-    from gexbench.benchmark.cells.jobs import STATES
+def _run(console: "Console", runner: "Runner", workers: int, states: Sequence[str], note: str | None) -> None:
     from gexbench.benchmark.commands.report import write_and_show
     from gexbench.benchmark.running.progress import Display
-    from gexbench.tasks.names import unknown
 
-    states = listed(retry)
-    for state in states:
-        if state not in STATES[1:]:
-            raise unknown(state, STATES[1:], "state of --retry")
     summary = runner.run(workers, Display(console), retry=states)
     for place in summary.corrupt:
         console.print(f"corrupt entry replaced: {place}", markup=False)

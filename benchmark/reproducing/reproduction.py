@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from gexbench.leaderboards.records.records import Record
+from gexbench.leaderboards.records import Record
 
 RELATIVE = 1e-6
 ABSOLUTE = 1e-9
@@ -67,7 +67,7 @@ def reproduction(recorded: Record, again: Record, beside: Sequence[Record]) -> R
         again: of the second run.
         beside: records of the same row with other seeds or folds, for the spread; may hold the record itself.
     """
-    differences = environment_differences(recorded.content, again.content)
+    differences = environment_differences(recorded, again)
     promise, spreads = _promise(recorded, beside, differences)
     if again.state != "ok":
         return Reproduction(promise, (), {}, f"the second run ended as {again.state}: {again.reason}")
@@ -84,20 +84,20 @@ def reproduction(recorded: Record, again: Record, beside: Sequence[Record]) -> R
     return Reproduction(promise, tuple(metrics), not_compared)
 
 
-def environment_differences(recorded: Mapping[str, Any], again: Mapping[str, Any]) -> tuple[str, ...]:
+def environment_differences(recorded: Record, again: Record) -> tuple[str, ...]:
     """What prevents equal bits: processor, system, versions of packages that the record states, threads, device."""
     found = []
     for what in ("architecture", "processor", "system"):
-        one, other = (content["hardware"].get(what) for content in (recorded, again))
+        one, other = (getattr(record.hardware, what) for record in (recorded, again))
         if one != other:
             found.append(f"{what} {one} in the record, {other} here")
-    for package, version in sorted(recorded["versions"].items()):
-        here = again["versions"].get(package, "none")
+    for package, version in sorted(recorded.versions.items()):
+        here = again.versions.get(package, "none")
         if here != version:
             found.append(f"{package} {version} in the record, {here} here")
-    if recorded["threads"] != again["threads"]:
-        found.append(f"{recorded['threads']} threads in the record, {again['threads']} here")
-    if "cuda" in (recorded["device"], again["device"]):
+    if recorded.threads != again.threads:
+        found.append(f"{recorded.threads} threads in the record, {again.threads} here")
+    if "cuda" in (recorded.device, again.device):
         found.append("trained on a GPU; records do not state its model")
     return tuple(found)
 
@@ -109,7 +109,7 @@ def _promise(
     if not differences:
         return "equal bits: the same processor, system, versions, threads and device", {}
     why = f"no equal bits: {'; '.join(differences)}"
-    if recorded.reference:
+    if recorded.generator.reference:
         return f"within {RELATIVE:g} of the value, as a reference ({why})", dict.fromkeys(recorded.metrics, 0.0)
     alike = [record for record in (*beside, recorded) if _alike(record, recorded)]
     for what, groups in (
@@ -124,10 +124,8 @@ def _promise(
 
 def _alike(record: Record, other: Record) -> bool:
     def facts(each: Record) -> tuple[Any, ...]:
-        content = each.content
         return (
-            each.row, content["generator"]["version"], content["cohort"]["fingerprint"], content["fold"]["track"],
-            content["budget"], each.state,
+            each.row, each.generator.version, each.cohort.fingerprint, each.fold.track, each.budget, each.state,
         )  # fmt: skip
 
     return facts(record) == facts(other)
@@ -137,13 +135,13 @@ def _by_fold(records: Sequence[Record]) -> list[list[Record]]:
     """The seeds of each fold."""
     folds: dict[int, dict[int, Record]] = defaultdict(dict)
     for record in records:
-        folds[record.fold][record.repeat] = record
+        folds[record.fold.index][record.repeat] = record
     return [list(seeds.values()) for seeds in folds.values()]
 
 
 def _by_repeat(records: Sequence[Record], recorded: Record) -> list[list[Record]]:
     """The folds of the record's own seed."""
-    return [list({record.fold: record for record in records if record.repeat == recorded.repeat}.values())]
+    return [list({record.fold.index: record for record in records if record.repeat == recorded.repeat}.values())]
 
 
 def _spread(groups: Sequence[Sequence[Record]], key: str) -> float | None:

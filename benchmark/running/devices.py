@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gexbench.benchmark.storage.kept_records import kept_records
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.sweeps.cells import Cell, Plan
+from gexbench.leaderboards.records import Record
 
 GB = 10**9
 CONTEXT_BYTES = GB
@@ -91,8 +93,8 @@ class DeviceNeeds:
         stated = plan.sweep.gpu_memory_gb
         self.stated = None if stated is None else int(stated * GB)
         self._peaks: dict[str, int] = {}
-        for record in store.each("records") if self.stated is None else ():
-            self._learn(_kind_of_record(record), record.get("peak_memory_bytes"))
+        for record in kept_records(store) if self.stated is None else ():
+            self._learn(_kind_of_record(record), record.peak_memory_bytes.device)
 
     def of(self, cell: Cell) -> int | None:
         """Bytes of a cell's training, with what its process takes beside its tensors; None when nothing is known."""
@@ -103,12 +105,12 @@ class DeviceNeeds:
 
     def learn(self, cell: Cell) -> None:
         """Take note of what a training that has just ended well took."""
-        self._learn(_kind(cell, self.plan), (self.store.read_facts(cell.train_key) or {}).get("peak_memory_bytes"))
+        peak = (self.store.read_facts(cell.train_key) or {}).get("peak_memory_bytes", {})
+        self._learn(_kind(cell, self.plan), peak.get("device"))
 
-    def _learn(self, kind: str | None, peak: Any) -> None:
-        held = peak.get("device") if isinstance(peak, dict) else None
-        if kind is not None and isinstance(held, int) and held > 0:
-            self._peaks[kind] = max(held, self._peaks.get(kind, 0))
+    def _learn(self, kind: str, peak: int | None) -> None:
+        if peak:
+            self._peaks[kind] = max(peak, self._peaks.get(kind, 0))
 
 
 def _kind(cell: Cell, plan: Plan) -> str:
@@ -116,13 +118,11 @@ def _kind(cell: Cell, plan: Plan) -> str:
     return _text(cell.entry.name, cell.version, cell.settings, cell.train_fraction, plan.fingerprint)
 
 
-def _kind_of_record(record: Mapping[str, Any]) -> str | None:
-    try:
-        generator, share = record["generator"], record.get("train_fraction", 1.0)
-        fingerprint = record["cohort"]["fingerprint"]
-        return _text(generator["name"], generator["version"], generator["settings"], share, fingerprint)
-    except (KeyError, TypeError):
-        return None
+def _kind_of_record(record: Record) -> str:
+    generator = record.generator
+    return _text(
+        generator.name, generator.version, generator.settings, record.train_fraction, record.cohort.fingerprint
+    )
 
 
 def _text(*parts: Any) -> str:

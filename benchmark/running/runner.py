@@ -21,6 +21,7 @@ from gexbench.benchmark.running.progress import Display
 from gexbench.benchmark.running.progress_file import PROGRESS, Shown
 from gexbench.benchmark.running.ray_pool import Cluster, RayPool
 from gexbench.benchmark.running.schedule import Schedule
+from gexbench.benchmark.storage.kept_records import state_in
 from gexbench.benchmark.storage.reuse import Reused
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.storage.store_cap import Evicted, evict, in_use
@@ -89,16 +90,16 @@ class Runner:
 
     def state_of(self, cell: Cell) -> str:
         """`cached`, `reused`, `rows kept`, `skipped`, the state of a failed attempt, or `to do`."""
-        record = self.store.read_json("records", cell.score_key)
-        if self.reused.has(cell) and (record is None or record["state"] != "ok"):
+        state = state_in(self.store.read_json("records", cell.score_key))
+        if self.reused.has(cell) and state != "ok":
             return "reused"
-        if record is not None and record["state"] in FINAL_STATES:
+        if state in FINAL_STATES:
             return "cached"
         if self.store.has_rows(cell.train_key):
             return "rows kept"
         if cell.skip is not None:
             return "skipped"
-        return "to do" if record is None else str(record["state"])
+        return "to do" if state is None else state
 
     def run(
         self, workers: int, display: Display, retry: Collection[str] = (), train: bool = True, force: bool = False
@@ -154,7 +155,7 @@ class Runner:
         cached = 0
         for cell in self.plan.cells:
             record = self.store.read_json("records", cell.score_key)
-            state = None if record is None else record["state"]
+            state = state_in(record)
             if record is not None and state in FINAL_STATES and state not in retry and not force:
                 self._publish(cell, record)
                 cached += 1
@@ -207,7 +208,7 @@ class Runner:
         """Store the record of a cell that has ended, where its worker has not, and publish it."""
         record = self.store.read_json("records", cell.score_key) if outcome.state == "ok" else None
         if record is None:
-            record = failure_record(cell, self.plan, self.cohort, outcome)
+            record = failure_record(cell, self.plan, self.cohort, outcome).content()
             if outcome.state != "skipped":  # that may change with what is installed, and costs nothing to find out
                 self.store.write_json("records", cell.score_key, record)
         self._publish(cell, record)

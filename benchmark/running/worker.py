@@ -11,7 +11,7 @@ from typing import Any
 
 from gexbench.benchmark.machine.processes import end_children, lead_group
 from gexbench.benchmark.running.forked import Report, forked, throttled
-from gexbench.benchmark.sweeps.tuned import ObjectiveName
+from gexbench.leaderboards.records.parts import ObjectiveName
 
 
 def enter(

@@ -16,7 +16,8 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, TrialState
 
 from gexbench.benchmark.sweeps.keys import content_key
-from gexbench.benchmark.sweeps.tuned import FoldTuning, ObjectiveName, Trial, TrialCounts
+from gexbench.benchmark.sweeps.tuned import FoldTuning, Trial
+from gexbench.leaderboards.records.parts import ObjectiveName, TrialCounts
 from gexbench.metrics.catalogue.built_in import panel_specifications
 from gexbench.models.registry import Entry, resolve_settings
 from gexbench.models.search_space import Choice, Dimension, IntRange, SearchSpace

@@ -106,8 +106,7 @@ def stated_references(grid: Grid, generator: int, fold: int) -> Mapping[str, Map
     for cell in np.flatnonzero((grid.generator == generator) & (grid.fold == fold)):
         record = grid.records[cell]
         if record is not None and record.state == "ok":
-            stated: Mapping[str, Mapping[str, float]] = record.reference_values
-            return stated
+            return {str(anchor): values for anchor, values in record.reference_values.items()}
     return {}
 
 

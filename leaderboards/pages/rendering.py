@@ -13,7 +13,7 @@ from gexbench.leaderboards.formatting import csv_text
 from gexbench.leaderboards.pages.html import to_html
 from gexbench.leaderboards.pages.latex import to_latex
 from gexbench.leaderboards.pages.markdown import to_markdown
-from gexbench.leaderboards.records.records import Record
+from gexbench.leaderboards.records import Record
 from gexbench.leaderboards.statistics import FloatArray
 from gexbench.metrics.catalogue.built_in import lookup
 from gexbench.tasks.files.atomic import write_bytes

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from gexbench.leaderboards.comparing.table import Leaderboard, leaderboard
 from gexbench.leaderboards.pages.rendering import write
+from gexbench.leaderboards.records import Record, RecordError, read_records
 from gexbench.leaderboards.records.logs import read_logs
-from gexbench.leaderboards.records.records import Record, RecordError, read_records
 from gexbench.tasks.files.atomic import write_text
 
 SUMS = "SHA256SUMS"

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from gexbench.benchmark.cells.kept_rows import matched_rows, record_with_rows
 from gexbench.benchmark.cli import app
 from gexbench.benchmark.storage.store import Store
-from gexbench.leaderboards.records.records import read_records
+from gexbench.leaderboards.records import read_records
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
@@ -24,7 +24,7 @@ def test_kept_rows_are_drawn_beside_the_real_rows_of_the_same_patients(made, wor
     records = read_records(made.folder / "records")
     record = record_with_rows(records, "real-holdout", 0)
     found = matched_rows(record, store, cohort)
-    kept, _ = store.read_rows(record.content["keys"]["rows"])
+    kept, _ = store.read_rows(record.keys.rows)
     assert found.real.shape == found.synthetic.shape == kept["test"].shape
     np.testing.assert_array_equal(found.synthetic, kept["test"])
     at = {str(name): number for number, name in enumerate(cohort.samples)}

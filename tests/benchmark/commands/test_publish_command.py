@@ -31,7 +31,7 @@ def test_a_sweep_is_published_once_and_verifies(made, tmp_path):
     assert few["state"] == "ok", few["reason"]
     assert few["train_fraction"] == 0.3
     assert few["fitted"] < 0.4 * whole["fold"]["train"]
-    assert "train_fraction" not in whole
+    assert whole["train_fraction"] == 1.0
     assert few["fold"] == whole["fold"]
     assert few["seeds"] != whole["seeds"]
     shown = CliRunner().invoke(app, ["status", "test", "--results", str(made.results)])

@@ -8,7 +8,7 @@ from gexbench.models import BUILT_IN
 from gexbench.models.cards.parameter_counts import PARAMETERS
 from gexbench.models.registry import Entry, Registry
 
-FIX = "run `python -m gexbench.benchmark.studies.parameters`"
+FIX = "run `python -m gexbench.benchmark.studies parameters`"
 
 
 def test_every_trained_built_in_has_a_count_and_no_other_name_has():

@@ -17,7 +17,7 @@ from gexbench.benchmark.cli import app
 from gexbench.leaderboards.comparing.table import Leaderboard, leaderboard
 from gexbench.leaderboards.pages.latex import latex_text, to_latex
 from gexbench.leaderboards.pages.rendering import FORMATS, to_csv, to_parquet, wide, write
-from gexbench.leaderboards.records.records import read_records
+from gexbench.leaderboards.records import read_records
 from gexbench.tasks.errors import InputError
 
 Contents = list[dict[str, Any]]

@@ -8,7 +8,7 @@ import pytest
 
 from gexbench.leaderboards.publishing import opponents as page
 from gexbench.leaderboards.publishing.opponents import opponents, opponents_page
-from gexbench.leaderboards.records.records import Record, RecordError, parse_record, read_records
+from gexbench.leaderboards.records import Record, RecordError, parse_record, read_records
 
 ROOT = Path(__file__).resolve().parents[3]
 PUBLISHED = ROOT / "leaderboards" / "published" / "tcga" / "v6"

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,8 +14,6 @@ import pytest
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.cohort_folder import read_cohort, save_cohort
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.importing.building import Sources
-from gexbench.tasks.public.build import PublicSources, build_public
 from gexbench.tasks.public.clinical import read_gdc_cases
 from gexbench.tasks.public.gdc import file_facts
 from gexbench.tasks.public.gene_names import kept_genes, read_probemap
@@ -48,16 +47,16 @@ def clinical() -> pd.DataFrame:
     )
 
 
-def built(folder: Path, selection: Selection | None = None, **rules: Any) -> Cohort:
-    given: dict[str, Any] = {"expression": None, "text_encoder": "none", **rules}
-    return build_public(PublicSources(folder, Sources("mine", **given), selection or Selection()))
-
-
 @pytest.mark.parametrize(
     "lists", [("files",), ("sheet",), ("sheet of 2026",), ("manifest", "sheet"), ("files", "manifest", "sheet")]
 )
 def test_tpm_and_counts(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, lists: tuple[str, ...]
+    tmp_path: Path,
+    layouts: ModuleType,
+    values: pd.DataFrame,
+    clinical: pd.DataFrame,
+    lists: tuple[str, ...],
+    built: Callable[..., Cohort],
 ) -> None:
     layouts.write_gdc(tmp_path, values, clinical, lists)
     cohort = built(tmp_path)
@@ -78,7 +77,7 @@ def test_tpm_and_counts(
 
 
 def test_the_count_layer_is_stored(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     layouts.write_gdc(tmp_path / "gdc", values, clinical)
     cohort = built(tmp_path / "gdc")
@@ -91,7 +90,7 @@ def test_the_count_layer_is_stored(
 
 
 def test_the_lowest_vial_portion_and_plate_of_a_patient(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     """Aliquots differ by plate, so the files endpoint's barcodes are needed to choose."""
     others = values.iloc[:2].set_axis([f"{PATIENTS[0]}-01A-11R-0999-07", f"{PATIENTS[1]}-01B-11R-0001-07"], axis=0) + 1
@@ -106,7 +105,7 @@ def test_the_lowest_vial_portion_and_plate_of_a_patient(
 
 
 def test_genes_by_type_by_list_and_repeated_symbols(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     repeated = values.set_axis(["TP53", "KRAS", "Y_RNA", "Y_RNA", "EGFR"], axis=1)
     layouts.write_gdc(tmp_path, repeated, clinical, types=["protein_coding", "lncRNA", "misc_RNA", "misc_RNA",
@@ -133,7 +132,7 @@ def test_a_gene_listed_by_its_id_is_never_the_copy_on_y() -> None:
 
 
 def test_an_infinite_tpm_is_named_with_its_file(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     hits = layouts.write_gdc(tmp_path, values, clinical, ("sheet",))
     path = tmp_path / str(hits[5]["id"]) / str(hits[5]["file_name"])
@@ -182,6 +181,7 @@ def test_lists_of_no_files_are_named(
     name: str,
     content: bytes,
     says: str,
+    built: Callable[..., Cohort],
 ) -> None:
     layouts.write_gdc(tmp_path, values, clinical)
     (tmp_path / name).write_bytes(content)
@@ -190,7 +190,7 @@ def test_lists_of_no_files_are_named(
 
 
 def test_damaged_files_are_named_at_once(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     hits = layouts.write_gdc(tmp_path, values, clinical)
     for place, hit in enumerate(hits[:3]):
@@ -205,7 +205,12 @@ def test_damaged_files_are_named_at_once(
 
 @pytest.mark.parametrize("damage", ["truncated", "fewer genes", "no counts", "another table"])
 def test_damage_without_checksums(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, damage: str
+    tmp_path: Path,
+    layouts: ModuleType,
+    values: pd.DataFrame,
+    clinical: pd.DataFrame,
+    damage: str,
+    built: Callable[..., Cohort],
 ) -> None:
     hits = layouts.write_gdc(tmp_path, values, clinical, ("sheet",))
     path = tmp_path / str(hits[5]["id"]) / str(hits[5]["file_name"])
@@ -225,7 +230,7 @@ def test_damage_without_checksums(
 
 
 def test_packed_files_are_read(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     hits = layouts.write_gdc(tmp_path, values, clinical, ("sheet",))
     for hit in hits:
@@ -236,7 +241,7 @@ def test_packed_files_are_read(
 
 
 def test_files_of_unknown_samples(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     layouts.write_gdc(tmp_path, values, clinical, ("manifest",))
     with pytest.raises(InputError, match="80 of 80 STAR-counts files do not belong to a known sample"):
@@ -296,7 +301,7 @@ def test_a_short_row_of_a_sample_sheet_names_no_sample(tmp_path: Path) -> None:
 
 
 def test_a_page_of_the_cases_is_not_all_of_them(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     layouts.write_gdc(tmp_path, values, clinical)
     content = json.loads((tmp_path / "cases.json").read_text())
