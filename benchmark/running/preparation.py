@@ -70,7 +70,7 @@ def checked_states(states: Sequence[str]) -> tuple[str, ...]:
         InputError: those that are no such states, all at once.
     """
 
-    problems = [str(unknown(state, STATES[1:], "state of --retry")) for state in states if state not in STATES[1:]]
+    problems = [str(unknown(state, STATES[1:], "state of retry")) for state in states if state not in STATES[1:]]
     if problems:
         raise InputError(problems)
     return tuple(states)

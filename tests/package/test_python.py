@@ -87,7 +87,7 @@ def test_a_cohort_is_refused_as_the_command_line_refuses_it(tmp_path, monkeypatc
     assert "unknown value of duplicates 'last'" in caught.value.problems[1]
     with pytest.raises(gexbench.InputError, match=r"none\.csv: no such file"):
         gexbench.build_cohort("mine", expression=tmp_path / "none.csv", replace=True)
-    with pytest.raises(gexbench.InputError, match="taken by the built-in cohort"):
+    with pytest.raises(gexbench.InputError, match="reserved for the built-in cohort"):
         gexbench.build_cohort("simulated", expression=tmp_path / "none.csv")
 
 

@@ -57,7 +57,7 @@ def wanted(monkeypatch):
     def stop(given, specification, *_):
         raise Reached(specification)
 
-    monkeypatch.setattr("gexbench.benchmark.sweeps.planning.planned", stop)
+    monkeypatch.setattr("gexbench.benchmark.running.preparation.planned", stop)
     monkeypatch.setattr("gexbench.benchmark.sweeps.reading.list_cohorts", lambda: [("simulated", ""), ("tcga", "")])
 
     def wanted(line):

@@ -50,8 +50,8 @@ def test_an_infinite_value_is_named(folder: Path, text: str, built: Callable[...
     [
         (lambda text: text.replace(b"\nKRAS", b"\rKRAS"), "5 lines but 4 rows|4 lines but 5 rows"),
         (lambda text: text.replace(b"\nKRAS", b"\n\t\nKRAS"), "not a readable matrix|lines but"),
-        (lambda text: text.replace(b"KRAS", b'"KRAS"'), r'names stand in quotes \("KRAS"\)'),
-        (lambda text: text.replace(b"KRAS", b"KR\xfcAS"), "names of genes are not in UTF-8"),
+        (lambda text: text.replace(b"KRAS", b'"KRAS"'), r'names are quoted \("KRAS"\)'),
+        (lambda text: text.replace(b"KRAS", b"KR\xfcAS"), "gene names are not UTF-8"),
         (lambda text: text.replace(b"KRAS", b"KR\0AS"), "1 genes hold a zero byte"),
     ],
 )
@@ -86,9 +86,7 @@ def test_folders_that_may_not_be_listed_are_named(
         return whole(self)
 
     monkeypatch.setattr(Path, "iterdir", locked)
-    with pytest.raises(
-        InputError, match=r"TCGA\.GBM\.sampleMap: cannot be listed \(Permission denied\); fix its perm"
-    ):
+    with pytest.raises(InputError, match=r"TCGA\.GBM\.sampleMap: cannot be listed \(Permission denied\); fix its perm"):
         built(folder)
     with pytest.raises(InputError, match="cannot be listed"):
         read_patches(folder / "TCGA.GBM.sampleMap")
@@ -102,7 +100,7 @@ def test_paths_that_may_not_be_looked_up_are_named(folder: Path, monkeypatch: py
     for read in (find, read_patches, read_clinical):
         for name in ("a.parquet", "a.zarr", "a"):
             with pytest.raises(
-                InputError, match=r"cannot be read \(Permission denied\)|tables come as|a: no such file"
+                InputError, match=r"cannot be read \(Permission denied\)|use a table of type|a: no such file"
             ):
                 read(folder / name)
 
@@ -140,10 +138,10 @@ def test_damaged_matrices_are_named(folder: Path, damage: str, built: Callable[.
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "is empty; fetch it again, or take it out"),
-        (gzip.compress(b"", mtime=0), "has the name of a Xena matrix, but no"),
+        (b"", "is empty; download it again, or remove it"),
+        (gzip.compress(b"", mtime=0), "is named like a Xena matrix, but its first"),
         (b"\x1f\x8bdamaged", "damaged gzip file, perhaps truncated"),
-        (b"<html>busy</html>", "has the name of a Xena matrix, but no"),
+        (b"<html>busy</html>", "is named like a Xena matrix, but its first"),
     ],
     ids=["empty", "nothing within", "damaged", "another page"],
 )

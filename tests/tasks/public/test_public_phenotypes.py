@@ -63,11 +63,11 @@ def test_rows_of_a_sample_or_patient_that_contradict_each_other(folder: Path, bu
         built(folder)
     assert raised.value.problems == (
         f"{PHENOTYPES}: 1 samples have several rows that differ (TCGA-04-0004-01; TCGA-04-0004-01: project GBM and "
-        "OV); keep the right row of each",
-        f"{PHENOTYPES}: 1 patients are of several projects (TCGA-04-0004: GBM and OV); keep the right one",
+        "OV); keep the correct row of each",
+        f"{PHENOTYPES}: 1 patients belong to several projects (TCGA-04-0004: GBM and OV); keep the correct one",
     )
     _changed(folder, lambda lines: [*lines[:-1], lines[-1].replace("-01\t", "-11\t")])
-    with pytest.raises(InputError, match=r"1 patients are of several projects \(TCGA-04-0004: GBM and OV\)") as raised:
+    with pytest.raises(InputError, match=r"1 patients belong to several projects \(TCGA-04-0004: GBM and OV\)") as raised:
         built(folder)
     assert len(raised.value.problems) == 1
 

@@ -37,7 +37,7 @@ def test_the_recipe_of_the_published_cohort() -> None:
     [
         ({"projects": "LUAD"}, 'projects "LUAD": expected a list of names'),
         ({"sample_types": "01"}, 'sample_types "01": expected a list of names'),
-        ({"sample_types": ["01", "1"]}, "sample_types: '1' is no sample-type code of TCGA barcodes"),
+        ({"sample_types": ["01", "1"]}, "sample_types: '1' is not a two-digit sample-type code of TCGA barcodes"),
         ({"samples": "two"}, "samples \"two\": expected 'one' or 'all'"),
         ({"genes": [1, 2]}, "genes [1, 2]: expected a list of names"),
         ({"genes": ["P53"], "gene_aliases": {"P53": "TP53"}}, "expected an object of lists of names"),
@@ -59,14 +59,14 @@ def test_rules_of_a_recipe_that_are_none(tmp_path: Path, content: dict[str, Any]
 def test_a_folder_in_place_of_a_recipe_or_list(tmp_path: Path) -> None:
     (tmp_path / "mine.json").mkdir()
     for read, name, says in (
-        (read_recipe, tmp_path / "mine.json", "is a folder; name a file"),
-        (read_recipe, tmp_path, "is a folder; name a .json file, or one of tcga"),
-        (gene_rule, tmp_path, "is a folder; name a file"),
+        (read_recipe, tmp_path / "mine.json", "is a folder; give a file"),
+        (read_recipe, tmp_path, "is a folder; give a .json file, or one of tcga"),
+        (gene_rule, tmp_path, "is a folder; give a file"),
     ):
         with pytest.raises(InputError, match=says):
             read(str(name))
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="is a file; name its folder"):
+    with pytest.raises(InputError, match="is a file; give its folder"):
         find(tmp_path / "file")
 
 

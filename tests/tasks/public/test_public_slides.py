@@ -93,10 +93,10 @@ def test_a_pickle_in_place_of_a_tensor_is_refused(
     path = next((folder / "vit256mean_tcga_slide_embeddings").glob(f"{patients[0]}*"))
     tensor = torch.ones(2, 3)
     for content, says in (
-        (Path("somewhere"), "code in a file is never run; save the features alone"),
-        ({"features": tensor}, "no dense tensor of floats but dict"),
-        (tensor.long(), "no dense tensor of floats but a tensor of torch.int64"),
-        (tensor.to_sparse(), "no dense tensor of floats but a tensor of torch.float32, torch.sparse_coo"),
+        (Path("somewhere"), "code in files is never run; save only the features"),
+        ({"features": tensor}, "holds dict instead of a dense float tensor"),
+        (tensor.long(), "holds a tensor of torch.int64, torch.strided instead of a dense float tensor"),
+        (tensor.to_sparse(), "holds a tensor of torch.float32, torch.sparse_coo"),
     ):
         torch.save(content, path)
         with pytest.raises(InputError, match=f"{patients[0]}.*{says}"):
