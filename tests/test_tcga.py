@@ -20,10 +20,10 @@ from gexbench.tasks.cards.card import card
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import put_on_device
 from gexbench.tasks.cohorts.folds import folds
+from gexbench.tasks.declarations.comparison import Comparison
+from gexbench.tasks.declarations.rows import Prepared, SyntheticRows
 from gexbench.tasks.importing.building import Sources, build_cohort
 from gexbench.tasks.panel.extended_steps import extended_steps
-from gexbench.tasks.panel.fold import PreparedFold, SyntheticFold
-from gexbench.tasks.panel.steps import Comparison
 
 pytestmark = [pytest.mark.real_data, pytest.mark.timeout(600)]
 
@@ -81,7 +81,7 @@ def tcga(tcga_source: Path) -> Cohort:
 
 
 @pytest.fixture(scope="module")
-def prepared(tcga: Cohort) -> PreparedFold:
+def prepared(tcga: Cohort) -> Prepared:
     return prepare_fold(tcga, folds(tcga)[0], "tcga")
 
 
@@ -115,7 +115,7 @@ def test_folds_agree_about_every_patient_whatever_modalities_there_are(tcga: Coh
     assert (part == tcga.clinical["fold_random"]).all()
 
 
-def test_training_on_real_rows_recognises_the_cancer_type(prepared: PreparedFold) -> None:
+def test_training_on_real_rows_recognises_the_cancer_type(prepared: Prepared) -> None:
     trtr = prepared.reference_values["trtr"]
     assert trtr["tstr_lr_accuracy[project]"] == pytest.approx(0.950, abs=0.02)
     assert trtr["tstr_lr_macro_f1[project]"] == pytest.approx(0.914, abs=0.04)
@@ -130,16 +130,16 @@ def _rows(tcga: Cohort, name: str) -> dict[str, NDArray[Any]]:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_references_land_on_their_measured_scores(tcga: Cohort, prepared: PreparedFold, name: str) -> None:
+def test_references_land_on_their_measured_scores(tcga: Cohort, prepared: Prepared, name: str) -> None:
     result, _ = score(prepared, _rows(tcga, name), "core", True, lambda *_: None)
     for key, (value, tolerance) in EXPECTED[name].items():
         assert result.values[key].value == pytest.approx(value, abs=tolerance), key
 
 
 @pytest.mark.parametrize("name", MEMBERSHIP)
-def test_membership_lands_on_its_anchors(tcga: Cohort, prepared: PreparedFold, name: str) -> None:
+def test_membership_lands_on_its_anchors(tcga: Cohort, prepared: Prepared, name: str) -> None:
     rows = _rows(tcga, name)
-    kept = SyntheticFold(rows["test"], rows["train"], None, rows["privacy"], rows["privacy_ids"])
+    kept = SyntheticRows(rows["test"], rows["train"], None, rows["privacy"], rows["privacy_ids"])
     (step,) = (step for step in extended_steps(prepared) if step.name == "membership")
     found = step.compute(Comparison(prepared, kept, prepared.test))
     expected, tolerance = MEMBERSHIP[name]

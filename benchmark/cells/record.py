@@ -9,7 +9,7 @@ from gexbench.benchmark.sweeps.sweep import Cell, Plan
 from gexbench.tasks.cohorts.cohort import Cohort
 
 if TYPE_CHECKING:  # its module imports the classifiers, which a failed cell's record does not need
-    from gexbench.tasks.panel.panel import PanelResult
+    from gexbench.tasks.panel.evaluation import PanelResult
 
 SCHEMA = 1
 

@@ -72,7 +72,7 @@ def score(
 def _with_panel(sweep: Any, panel: str | None) -> Any:
     from typing import get_args
 
-    from gexbench.metrics.catalogue.specification import Panel
+    from gexbench.tasks.declarations.metric import Panel
     from gexbench.tasks.names import unknown
 
     if panel is None:

@@ -10,14 +10,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from gexbench.benchmark.sweeps.gene_sets import GeneSetsFile
 from gexbench.benchmark.sweeps.keys import content_key
 from gexbench.benchmark.sweeps.tuned import TUNED, TunedFold, TunedSettings
-from gexbench.metrics.catalogue.built_in import panel_specifications
-from gexbench.metrics.catalogue.specification import PANEL_SCHEMA, Panel
 from gexbench.models.registry import BrokenGenerator, Entry, Registry, resolve_settings
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.folds import Fold, folds, read_folds
+from gexbench.tasks.declarations.metric import PANEL_SCHEMA, Panel
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.names import checked_name, unknown
+from gexbench.tasks.panel.catalogue import panel_specifications
 from gexbench.tasks.panel.gene_sets import GeneSets
 
 ANCHORS = ("real-holdout", "class-mean", "gene-shuffle", "class-gaussian")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gexbench.metrics.catalogue.built_in import lookup
+from gexbench.tasks.panel.catalogue import lookup
 
 SCHEMA = 1
 LARGEST_RECORD_BYTES = 32 * 2**20

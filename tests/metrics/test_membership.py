@@ -166,23 +166,23 @@ def scored(small_cohort):
     from gexbench.benchmark.cells.training import sample_requests
     from gexbench.tasks.cohorts.device_fold import put_on_device
     from gexbench.tasks.cohorts.folds import folds
-    from gexbench.tasks.panel.fold import SyntheticFold
+    from gexbench.tasks.declarations.rows import SyntheticRows
 
     fold = folds(small_cohort)[0]
     prepared = prepare_fold(small_cohort, fold, "small", panel="extended")
     conditions, _ = sample_requests(put_on_device(small_cohort, fold, fingerprint="small"))["privacy"]
-    real = prepared.fold
+    real = prepared.rows
     members = np.isin(conditions.ids, real.train_ids)
     privacy = np.empty((len(conditions), len(real.genes)), dtype=np.float32)
     place = {name: row for row, name in enumerate(real.train_ids)}
     privacy[members] = real.train[[place[name] for name in conditions.ids[members]]]
     privacy[~members] = real.train[: (~members).sum()]
-    return prepared, SyntheticFold(real.test, real.train, None, privacy, conditions.ids)
+    return prepared, SyntheticRows(real.test, real.train, None, privacy, conditions.ids)
 
 
 def test_the_panel_finds_the_members_among_the_kept_privacy_rows(scored):
+    from gexbench.tasks.declarations.comparison import Comparison
     from gexbench.tasks.panel import extended_steps
-    from gexbench.tasks.panel.steps import Comparison
 
     prepared, synthetic = scored
     steps = {step.name: step for step in extended_steps.extended_steps(prepared)}
@@ -190,8 +190,8 @@ def test_the_panel_finds_the_members_among_the_kept_privacy_rows(scored):
     found = steps["membership"].compute(given)
     assert found.values["membership_distance_auc"] > 0.95
     assert found.values["membership_ratio_tpr"] > 0.8
-    assert found.extra["membership_members"] == len(prepared.fold.test_ids)
-    assert found.extra["membership_null_sd"] == auc_null_sd(*[len(prepared.fold.test_ids)] * 2)
+    assert found.extra["membership_members"] == len(prepared.rows.test_ids)
+    assert found.extra["membership_null_sd"] == auc_null_sd(*[len(prepared.rows.test_ids)] * 2)
     shuffled = np.random.default_rng(0).permutation(len(synthetic.privacy))
     moved = replace(synthetic, privacy=synthetic.privacy[shuffled], privacy_ids=synthetic.privacy_ids[shuffled])
     assert steps["membership"].compute(replace(given, synthetic=moved)).values == found.values
@@ -212,7 +212,7 @@ def _membership_of(prepared, synthetic, monkeypatch):
 def test_on_a_users_folds_the_rows_say_whether_membership_has_a_null(scored, monkeypatch):
     prepared, synthetic = scored
     dealt = _membership_of(prepared, synthetic, monkeypatch)
-    own = replace(prepared, fold=replace(prepared.fold, exchangeable=None))
+    own = replace(prepared, fold=replace(prepared.rows, exchangeable=None))
     found = _membership_of(own, synthetic, monkeypatch)
     assert found.values == dealt.values
     split = {name: value for name, value in found.extra.items() if name not in dealt.extra}
@@ -223,6 +223,6 @@ def test_on_a_users_folds_the_rows_say_whether_membership_has_a_null(scored, mon
     for metric in other.values.values():
         assert metric.value is None
         assert metric.reason.startswith("not applicable: training and test patients differ before any generator")
-    by_design = replace(prepared, fold=replace(prepared.fold, exchangeable=False))
+    by_design = replace(prepared, fold=replace(prepared.rows, exchangeable=False))
     for metric in _membership_of(by_design, synthetic, monkeypatch).values.values():
         assert "not dealt at random" in metric.reason

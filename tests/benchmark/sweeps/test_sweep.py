@@ -6,8 +6,8 @@ from pydantic import ValidationError
 from gexbench.benchmark.commands.options import listed, parse_settings, shares
 from gexbench.benchmark.sweeps.keys import content_key
 from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, leaderboard_name, metric_versions, plan, sweep_of
-from gexbench.metrics.catalogue.specification import PANEL_SCHEMA
 from gexbench.models import registry
+from gexbench.tasks.declarations.metric import PANEL_SCHEMA
 from gexbench.tasks.errors import InputError
 
 

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from gexbench.metrics.catalogue.built_in import CATALOGUE, FAMILY_WEIGHTS, lookup, panel_specifications, split_key
+from gexbench.tasks.declarations.metric import FAMILY_WEIGHTS
+from gexbench.tasks.panel.built_in import CATALOGUE
+from gexbench.tasks.panel.catalogue import lookup, panel_specifications, split_key
 
 
 def test_names_are_unique_and_every_scored_family_has_a_weight():

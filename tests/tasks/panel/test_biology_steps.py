@@ -7,14 +7,15 @@ import pytest
 
 from gexbench.benchmark.cells.scoring import real_fold
 from gexbench.metrics.catalogue.biology import BIOLOGY, PAPER_VARIANTS
-from gexbench.metrics.catalogue.built_in import lookup, panel_specifications, split_key
-from gexbench.metrics.catalogue.scores import References, cell_score
 from gexbench.tasks.cohorts.folds import folds
+from gexbench.tasks.declarations.comparison import Comparison
+from gexbench.tasks.declarations.rows import ClassifierReferences, SyntheticRows
 from gexbench.tasks.panel import panel
 from gexbench.tasks.panel.biology_steps import biology_steps
-from gexbench.tasks.panel.fold import ExtendedReferences, SyntheticFold, prepare
+from gexbench.tasks.panel.catalogue import lookup, panel_specifications, split_key
 from gexbench.tasks.panel.gene_sets import GeneSets
-from gexbench.tasks.panel.steps import Comparison
+from gexbench.tasks.panel.preparation import prepare
+from gexbench.tasks.panel.scores import References, cell_score
 
 LITTLE = {"values": {"trtr": {}, "majority": {}}, "per_class": {}}
 
@@ -29,13 +30,13 @@ def prepared(small_cohort):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gexbench.tasks.panel.utility.references", lambda *_: LITTLE)
         found = prepare(real, seed=3, gene_sets=sets)
-    return dataclasses.replace(found, extended=ExtendedReferences(LITTLE["values"], {}, {}))
+    return dataclasses.replace(found, extended=ClassifierReferences(LITTLE["values"], {}, {}))
 
 
 @pytest.fixture(scope="module")
 def own_rows(prepared):
     """The real rows themselves as synthetic ones."""
-    return SyntheticFold(prepared.fold.test, prepared.fold.train, None)
+    return SyntheticRows(prepared.rows.test, prepared.rows.train, None)
 
 
 @pytest.fixture
@@ -76,17 +77,17 @@ def test_reasons(prepared, own_rows):
     for key in ("pathway_concordance", "pathway_agreement"):
         assert found[key].reason == "not applicable: no gene sets were given"
     assert found["de_concordance"].value is not None
-    unusable = np.zeros((len(prepared.fold.genes), 0), dtype=bool)
+    unusable = np.zeros((len(prepared.rows.genes), 0), dtype=bool)
     unusable = dataclasses.replace(prepared, biology=dataclasses.replace(prepared.biology, membership=unusable))
     assert "no gene set holds enough" in values(unusable, own_rows)["pathway_agreement"].reason
     unconditional = values(prepared, own_rows, conditional=False)
-    assert "unconditional" in unconditional[f"paper_tstr_on_training_rows_accuracy[{prepared.fold.finest}]"].reason
+    assert "unconditional" in unconditional[f"paper_tstr_on_training_rows_accuracy[{prepared.rows.finest}]"].reason
     assert unconditional["de_concordance"].value is not None
 
 
 def test_only_set_rows_count_and_the_real_side_is_made_once(prepared, own_rows):
     changed = own_rows.test.copy()
-    changed[np.setdiff1d(np.arange(len(changed)), prepared.fold.set_rows)] = 9.0
+    changed[np.setdiff1d(np.arange(len(changed)), prepared.rows.set_rows)] = 9.0
     rows = dataclasses.replace(own_rows, test=changed)
     given = Comparison(prepared, rows, prepared.space.standardise(rows.test, "test"))
     step = next(step for step in biology_steps(prepared) if step.name == "de_concordance")
@@ -96,10 +97,10 @@ def test_only_set_rows_count_and_the_real_side_is_made_once(prepared, own_rows):
 
 
 def test_gene_sets_follow_the_genes_names(prepared):
-    order = np.random.default_rng(0).permutation(len(prepared.fold.genes))
+    order = np.random.default_rng(0).permutation(len(prepared.rows.genes))
     member = prepared.biology.membership
     assert member.sum(axis=0).tolist() == [12, 22]
-    fold = prepared.fold
+    fold = prepared.rows
     parts = {name: getattr(fold, name)[:, order] for name in ("train", "validation", "test")}
     moved = dataclasses.replace(fold, genes=tuple(fold.genes[i] for i in order), **parts)
     sets = GeneSets("s.gmt", "0" * 64, (("a", fold.genes[:12]), ("b", fold.genes[8:30])))

@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 
 from gexbench.benchmark.cells.scoring import real_fold
-from gexbench.metrics.catalogue.built_in import lookup, panel_specifications
-from gexbench.metrics.catalogue.extended import RELEASE_SIZES
 from gexbench.metrics.classifiers import fit_classifier, fit_perceptron, train_and_test
 from gexbench.metrics.detection import Detection
 from gexbench.tasks.cohorts.folds import folds, read_folds
+from gexbench.tasks.declarations.comparison import Comparison
+from gexbench.tasks.declarations.rows import SyntheticRows
 from gexbench.tasks.panel import fold as fold_module
-from gexbench.tasks.panel.extended_utility import few_patients, release
-from gexbench.tasks.panel.fold import SyntheticFold, prepare
-from gexbench.tasks.panel.panel import evaluate
-from gexbench.tasks.panel.steps import Comparison, detection_step
-from gexbench.tasks.panel.utility import MEASURES
+from gexbench.tasks.panel.catalogue import lookup, panel_specifications
+from gexbench.tasks.panel.evaluation import evaluate
+from gexbench.tasks.panel.preparation import prepare
+from gexbench.tasks.panel.steps import detection_step
+from gexbench.tasks.questions.augmentation import RELEASE_SIZES, few_patients, release
+from gexbench.tasks.questions.classification import MEASURES
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def prepared(real):
 @pytest.fixture(scope="module")
 def copies(real):
     """Every part of the real fold as if it were synthetic: each task then meets TRTR."""
-    return SyntheticFold(real.test, real.train, None)
+    return SyntheticRows(real.test, real.train, None)
 
 
 @pytest.fixture(scope="module")

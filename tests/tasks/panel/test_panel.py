@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gexbench.metrics.catalogue.built_in import lookup
-from gexbench.metrics.catalogue.scores import References, cell_score, copy_gate_passed
+from gexbench.tasks.declarations.rows import RealRows, SyntheticRows
 from gexbench.tasks.panel import fold as fold_module
-from gexbench.tasks.panel.panel import RealFold, SyntheticFold, evaluate, prepare
+from gexbench.tasks.panel.catalogue import lookup
+from gexbench.tasks.panel.evaluation import evaluate
+from gexbench.tasks.panel.preparation import prepare
+from gexbench.tasks.panel.scores import References, cell_score, copy_gate_passed
 
 GENES, CLASSES = 24, ("k0", "k1", "k2")
 SIZES = {"train": 240, "validation": 80, "test": 84}
@@ -50,7 +52,7 @@ def real(world, hidden):
     parts = {name: _names(n) for name, n in SIZES.items()}
     rows = {name: world.rows(labels, rng, hidden if name == "test" else None) for name, labels in parts.items()}
     coarse = {name: np.where(labels == "k0", "left", "right") for name, labels in parts.items()}
-    return RealFold(
+    return RealRows(
         genes=tuple(f"G{i}" for i in range(GENES)),
         **rows,
         **{f"{name}_ids": np.array([f"{name}-{i:03}" for i in range(n)]) for name, n in SIZES.items()},
@@ -73,7 +75,7 @@ def oracle(world, real, hidden):
     rng = np.random.default_rng(2)
     train, _, test = real.labels["kind"]
     draws = np.stack([world.rows(test, rng, hidden) for _ in range(19)], axis=1)
-    return SyntheticFold(world.rows(test, rng), world.rows(train, rng), draws.astype(np.float16))
+    return SyntheticRows(world.rows(test, rng), world.rows(train, rng), draws.astype(np.float16))
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +113,7 @@ def test_the_oracle_is_near_perfect(result):
 
 
 def test_only_metrics_that_say_so_see_training_rows(prepared, oracle, result):
-    poisoned = replace(prepared.fold, train=np.full_like(prepared.fold.train, np.nan))
+    poisoned = replace(prepared.rows, train=np.full_like(prepared.rows.train, np.nan))
     blind = evaluate(replace(prepared, fold=poisoned, training=None), oracle)
     for key, metric in result.values.items():
         if "training" in lookup(key).needs:
@@ -132,7 +134,7 @@ def test_only_metrics_that_say_so_see_training_rows(prepared, oracle, result):
 
 def test_set_metrics_use_the_equal_size_rows_only(prepared, oracle, result):
     changed = oracle.test.copy()
-    changed[np.setdiff1d(np.arange(len(changed)), prepared.fold.set_rows)] = 9.0
+    changed[np.setdiff1d(np.arange(len(changed)), prepared.rows.set_rows)] = 9.0
     values = _plain(evaluate(prepared, replace(oracle, test=changed)))
     set_families = ("support", "distribution", "structure", "detection")
     assert all(values[key] == value for key, value in _plain(result).items() if lookup(key).family in set_families)
@@ -161,7 +163,7 @@ def test_train_copy_reaches_trtr_exactly_and_fails_the_gate(prepared, real):
     order = np.arange(len(labels))
     for name in CLASSES:
         order[labels == name] = rng.permutation(order[labels == name])
-    copies = SyntheticFold(real.train[: SIZES["test"]], real.train[order], None)
+    copies = SyntheticRows(real.train[: SIZES["test"]], real.train[order], None)
     found = evaluate(prepared, copies)
     trtr = found.reference_values["trtr"]
     assert {key: found.values[key].value for key in trtr} == trtr
@@ -221,7 +223,7 @@ def test_genes_may_come_in_any_order(real, oracle, result):
     moved = replace(
         real, genes=tuple(real.genes[i] for i in genes), **{name: getattr(real, name)[:, genes] for name in SIZES}
     )
-    rows = SyntheticFold(oracle.test[:, genes], oracle.train[:, genes], oracle.paired[:, :, genes])
+    rows = SyntheticRows(oracle.test[:, genes], oracle.train[:, genes], oracle.paired[:, :, genes])
     values = _plain(evaluate(prepare(moved, seed=3), rows))
     expected = _plain(result)
     # Random directions and the trees' tie-breaks depend on the order of genes.
@@ -287,7 +289,7 @@ def test_every_cheat_scores_below_fair_rows_or_fails_the_gate(prepared, real, wo
         for part, rows in (("test", real.train[: SIZES["test"]]), ("train", real.train))
     }
     found = {
-        name: evaluate(prepared, SyntheticFold(rows["test"], rows["train"], None), conditional=name != "shuffled")
+        name: evaluate(prepared, SyntheticRows(rows["test"], rows["train"], None), conditional=name != "shuffled")
         for name, rows in (_cheats(real, world) | {"shuffled": shuffled}).items()
     }
     values = {name: _plain(result) for name, result in found.items()}

@@ -7,16 +7,17 @@ import pytest
 
 from gexbench.benchmark.cells.scoring import prepare_fold
 from gexbench.benchmark.cells.training import PAIRED_DRAWS, compact
-from gexbench.metrics.catalogue.built_in import lookup, panel_specifications
+from gexbench.metrics.shuffled_conditions import derangement, shuffled_conditions
 from gexbench.models import registry
 from gexbench.models.contract import Budget
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.device_fold import put_on_device
 from gexbench.tasks.cohorts.folds import folds
+from gexbench.tasks.declarations.comparison import Comparison
+from gexbench.tasks.declarations.rows import SyntheticRows
+from gexbench.tasks.panel.catalogue import lookup, panel_specifications
 from gexbench.tasks.panel.extended_steps import extended_steps
-from gexbench.tasks.panel.fold import SyntheticFold
-from gexbench.tasks.panel.shuffled_conditions import derangement, shuffled_conditions
-from gexbench.tasks.panel.steps import Comparison, steps
+from gexbench.tasks.panel.steps import steps
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
 KEYS = ("shuffled_conditions_skill", "conditions_gain")
@@ -68,8 +69,8 @@ def _given(name, fold, cohort):
     generator.fit(device.train, device.validation, budget=Budget("quick"), seed=0)
     test = device.test_conditions
     draws = compact(generator.sample(test, PAIRED_DRAWS, seed=1).expression.reshape(len(test), PAIRED_DRAWS, -1))
-    real = prepared.fold
-    return Comparison(prepared, SyntheticFold(real.test, real.train, draws), prepared.test)
+    real = prepared.rows
+    return Comparison(prepared, SyntheticRows(real.test, real.train, draws), prepared.test)
 
 
 def _step(given):

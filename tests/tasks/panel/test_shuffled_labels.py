@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from gexbench.benchmark.cells.scoring import real_fold
-from gexbench.metrics.catalogue.scores import References, cell_score
 from gexbench.tasks.cohorts.folds import folds
-from gexbench.tasks.panel.fold import fingerprint, prepare
-from gexbench.tasks.panel.utility import ANCHORS, MEASURES, tstr, with_shuffled_labels
+from gexbench.tasks.panel.preparation import fingerprint, prepare
+from gexbench.tasks.panel.scores import References, cell_score
+from gexbench.tasks.questions.classification import ANCHORS, MEASURES, tstr, with_shuffled_labels
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
 
@@ -62,7 +62,7 @@ def test_the_floor_is_trtr_on_these_labels_and_far_below_it(real, prepared):
 
 
 def test_it_enters_no_score(prepared):
-    key = f"tstr_lr_accuracy[{prepared.fold.finest}]"
+    key = f"tstr_lr_accuracy[{prepared.rows.finest}]"
     known = {name: {key: values[key]} for name, values in prepared.reference_values.items()}
     values = {key: 0.5, "recall_genes": 0.5}
     anchors = ({"recall_genes": 0.9}, {"recall_genes": 0.1}, {"recall_genes": 0.2})
