@@ -10,8 +10,9 @@ import gzip
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,13 @@ PLATE, CENTER = "1107", "07"
 FROM_XENA = {"ajcc_stage": "ajcc_pathologic_tumor_stage", "age_diagnosed": "age_at_initial_pathologic_diagnosis"}
 GDC_DIAGNOSIS = {"ajcc_pathologic_stage": "ajcc_stage", "tumor_grade": "histological_grade",
                  "prior_treatment": "gdc_prior_treatment", "primary_diagnosis": "histological_type"}  # fmt: skip
+
+SAMPLE_SHEETS = {
+    "sheet": {"Sample Type": "Primary Tumor"},
+    "sheet of 2026": {"Tissue Type": "Tumor", "Tumor Descriptor": "Primary", "Specimen Type": "Solid Tissue",
+                      "Preservation Method": "OCT"},
+}  # fmt: skip
+"""Kind of the portal's sample sheet → what follows its column `Sample ID`, with a value for each."""
 
 
 def identifier(*names: str) -> str:
@@ -93,16 +101,23 @@ def write_gdc(
     if "manifest" in lists:
         lines = [f"{hit['id']}\t{hit['file_name']}\t{hit['md5sum']}\t{hit['file_size']}\treleased" for hit in hits]
         (folder / "gdc_manifest.txt").write_text("\n".join(["id\tfilename\tmd5\tsize\tstate", *lines]) + "\n")
-    if "sheet" in lists:
-        header = "File ID\tFile Name\tData Category\tData Type\tProject ID\tCase ID\tSample ID\tSample Type"
-        lines = [
-            f"{hit['id']}\t{hit['file_name']}\tTranscriptome Profiling\tGene Expression Quantification\t"
-            f"TCGA-{clinical.loc[sample[:12], 'project']}\t{sample[:12]}\t{sample[:16]}\tPrimary Tumor"
-            for sample, hit in zip(values.index, hits, strict=True)
-        ]
-        (folder / "gdc_sample_sheet.tsv").write_text("\n".join([header, *lines]) + "\n")
+    for kind, columns in SAMPLE_SHEETS.items():
+        if kind in lists:
+            _write_sample_sheet(folder / "gdc_sample_sheet.tsv", columns, values.index, clinical, hits)
     (folder / "cases.json").write_text(json.dumps(response(gdc_cases(clinical))))
     return hits
+
+
+def _write_sample_sheet(
+    path: Path, columns: Mapping[str, str], samples: pd.Index, clinical: pd.DataFrame, hits: Sequence[Any]
+) -> None:
+    header = ["File ID", "File Name", "Data Category", "Data Type", "Project ID", "Case ID", "Sample ID", *columns]
+    lines = ["\t".join(header)]
+    for sample, hit in zip(samples, hits, strict=True):
+        named = [f"TCGA-{clinical.loc[sample[:12], 'project']}", sample[:12], sample[:16], *columns.values()]
+        known = [hit["id"], hit["file_name"], "Transcriptome Profiling", "Gene Expression Quantification"]
+        lines.append("\t".join([*known, *named]))
+    path.write_text("\n".join(lines) + "\n")
 
 
 def response(hits: Sequence[dict[str, object]]) -> dict[str, object]:
@@ -111,8 +126,9 @@ def response(hits: Sequence[dict[str, object]]) -> dict[str, object]:
     return {"data": {"hits": list(hits), "pagination": page}, "warnings": {}}
 
 
-def gdc_cases(clinical: pd.DataFrame) -> list[dict[str, object]]:
-    """Hits of the cases endpoint; ages in days."""
+def gdc_cases(clinical: pd.DataFrame, dictionary: str = "3.4.3") -> list[dict[str, object]]:
+    """Hits of the cases endpoint as a version of the GDC's data dictionary has them; ages in days."""
+    sexes = {"3.4.3": ("gender",), "3.4.4": ("gender", "sex_at_birth"), "4.0.3": ("sex_at_birth",)}[dictionary]
     cases: list[dict[str, object]] = []
     for patient, row in clinical.astype(object).where(clinical.notna(), None).iterrows():
         age = row.get("age_diagnosed")
@@ -122,7 +138,7 @@ def gdc_cases(clinical: pd.DataFrame) -> list[dict[str, object]]:
             "id": identifier("case", str(patient)), "submitter_id": patient, "primary_site": row.get("primary_site"),
             "disease_type": row.get("disease_type"),
             "project": {"project_id": f"TCGA-{row['project']}", "name": row.get("disease_name")},
-            "demographic": {"gender": row.get("gender"), "race": row.get("race")},
+            "demographic": {**dict.fromkeys(sexes, row.get("gender")), "race": row.get("race")},
             "diagnoses": [{"classification_of_tumor": "metastasis", "primary_diagnosis": "another"},
                           {"classification_of_tumor": "primary", **diagnosis}],
             "tissue_source_site": {"code": str(patient)[5:7]},

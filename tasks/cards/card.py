@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gexbench.tasks.cohorts.cohort import MINIMUM_CLASS_SIZE, Cohort, Ragged
 from gexbench.tasks.cohorts.folds import FOLD_SEED, PARTS, deal_patients
 from gexbench.tasks.files.reading import FOLD_COLUMNS
-from gexbench.tasks.text.clinical_text import is_absent, text_columns
+from gexbench.tasks.text.clinical_text import is_absent, text_columns, unrecorded_fields
 
 Leak = dict[str, dict[str, float]]
 
@@ -26,6 +26,7 @@ class Card:
         missing: clinical column → samples without a value.
         modalities: modality → samples that have it, rows, width, median rows per sample.
         text_columns: text variant → columns it is written from.
+        unrecorded: text variant → its fields that no sample has a value for.
         label_leak: text variant → label column → balanced accuracy, see `label_leak`.
         chance: label column → balanced accuracy of the majority class.
     """
@@ -42,6 +43,7 @@ class Card:
     missing: Mapping[str, int]
     modalities: Mapping[str, Mapping[str, int]]
     text_columns: Mapping[str, tuple[str, ...]]
+    unrecorded: Mapping[str, tuple[str, ...]]
     label_leak: Leak
     chance: Mapping[str, float]
     fingerprint: str
@@ -80,6 +82,7 @@ def card(cohort: Cohort, fingerprint: str | None = None, progress: Callable[[int
         },
         modalities={name: _size(given) for name, given in ragged.items() if given is not None},
         text_columns={variant: text_columns(cohort.clinical, variant) for variant in cohort.text},
+        unrecorded={variant: unrecorded_fields(cohort.clinical, variant) for variant in cohort.text},
         label_leak=known["label_leak"] if "label_leak" in known else label_leak(cohort, progress),
         chance={label: 1 / max(int((of >= MINIMUM_CLASS_SIZE).sum()), 1) for label, of in sizes.items()},
         fingerprint=fingerprint or cohort.fingerprint(),

@@ -13,7 +13,14 @@ import pandas as pd
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.cohort_folder import COUNTS, storable
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.files.anndata_files import ANNDATA_TYPES, EXPRESSION_NAMES, HEADER, IMAGE_NAMES, OWNER_COLUMNS
+from gexbench.tasks.files.anndata_files import (
+    ANNDATA_TYPES,
+    EXPRESSION_NAMES,
+    HEADER,
+    IMAGE_NAMES,
+    OWNER_COLUMNS,
+    columns_kept_apart,
+)
 from gexbench.tasks.files.atomic import FULL, sync
 from gexbench.tasks.files.reading import FOLD_COLUMNS
 
@@ -86,7 +93,7 @@ def _write(cohort: Cohort, fingerprint: str, target: Path) -> None:
         modalities = {EXPRESSION_NAMES[0]: expression}
         if cohort.patches is not None:
             modalities[IMAGE_NAMES[0]] = _images(cohort)
-        with mudata.set_options(pull_on_update=False):
+        with columns_kept_apart():
             mudata.MuData(modalities).write_h5mu(target)
 
 

@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,15 @@ class AnnotatedRows:
     genes: list[str]
     unit: str | None = None
     header: Mapping[str, Any] = field(default_factory=dict)
+
+
+def columns_kept_apart() -> AbstractContextManager[Any]:
+    """A context in which mudata does not copy the modalities' columns into the whole, which is what 0.4 never does."""
+    import mudata
+
+    before_04: Any = getattr(mudata, "set_options", None)
+    kept_apart: AbstractContextManager[Any] = before_04(pull_on_update=False) if before_04 else nullcontext()
+    return kept_apart
 
 
 def read_annotated(path: Path) -> AnnotatedRows:

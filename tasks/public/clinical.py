@@ -24,7 +24,8 @@ _RENAMED = {
 }
 """Xena's columns that other sources name otherwise."""
 _SHORT = re.compile(r".*\((?P<project>[A-Z0-9]+)\)")
-_DEMOGRAPHIC = ("gender", "race", "ethnicity", "vital_status", "days_to_death", "age_at_index")
+_DEMOGRAPHIC = ("gender", "sex_at_birth", "race", "ethnicity", "vital_status", "days_to_death", "age_at_index")
+"""`sex_at_birth` came with data dictionary 3.4.4; 4.0.3 removed `gender`."""
 _DIAGNOSIS = (
     "primary_diagnosis", "ajcc_pathologic_stage", "ajcc_clinical_stage", "tumor_stage", "tumor_grade", "morphology",
     "prior_treatment", "prior_malignancy", "synchronous_malignancy", "site_of_resection_or_biopsy",

@@ -70,7 +70,7 @@ _STAGE_COLUMNS = ("ajcc_stage", "ajcc_pathologic_stage", "pathologic_stage", "cl
 _AGE = Field(
     "Age at diagnosis", ("age_diagnosed", "age_at_initial_pathologic_diagnosis", "age_at_index", "age"), _age_decade
 )
-_SEX = Field("Sex", ("gender", "sex"), _sex)
+_SEX = Field("Sex", ("gender", "sex", "sex_at_birth"), _sex)
 _RACE = Field("Race", ("race",), _lower)
 
 FIELDS: Mapping[str, tuple[Field, ...]] = {
@@ -114,6 +114,15 @@ def text_columns(clinical: pd.DataFrame, variant: str = "full") -> tuple[str, ..
     """Columns of the table that the variant's text is written from, in the table's order."""
     read = {column for field in FIELDS[variant] for column in field.columns}
     return tuple(str(column) for column in clinical.columns if column in read)
+
+
+def unrecorded_fields(clinical: pd.DataFrame, variant: str = "full") -> tuple[str, ...]:
+    """Titles of the variant's fields that no sample has a value for, in the order of the sentences."""
+    return tuple(
+        field.title
+        for field in FIELDS[variant]
+        if all(column not in clinical or is_absent(clinical[column]).all() for column in field.columns)
+    )
 
 
 def is_absent(values: pd.Series) -> pd.Series:

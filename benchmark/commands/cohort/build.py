@@ -221,7 +221,7 @@ def _contradictions(ctx: typer.Context, packaged: bool, from_public: Path | None
 
 def _built(sources: "Sources", packaged: bool, wheel: Path | None, report: "Report") -> "Cohort":
     if packaged:
-        from gexbench.tasks.importing.building import tcga_mirna
+        from gexbench.tasks.importing import tcga_mirna
 
         return tcga_mirna.build_tcga_mirna(sources.name, tcga_mirna.PACKAGE, wheel, report)
     from gexbench.tasks.importing.building import build_cohort

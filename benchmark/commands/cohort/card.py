@@ -29,6 +29,8 @@ def rendered(card: "Card") -> "Iterator[RenderableType]":
         facts.add_row("text encoder", encoder)
     for variant, columns in card.text_columns.items():
         facts.add_row(f"columns of {variant}", ", ".join(columns))
+        if fields := card.unrecorded[variant]:
+            facts.add_row(f"not in {variant}", f"no sample has a value for {', '.join(fields)}")
     for title, line in (*_package_lines(card.provenance), *_public_lines(card.provenance)):
         facts.add_row(title, line)
     for item in card.provenance.get("dropped", ()):

@@ -24,21 +24,20 @@ LINES = {
 }  # fmt: skip
 INTRODUCTION = """# Training and scoring at scale
 
-Measured on generated cohorts by `python -m gexbench.benchmark.studies.speed.scale`. Patches are float16 of width 1,024
-and stay in the cohort's file; a batch's are read as it is asked for. A step is one of GeMM-GAN's at budget full: critic
-updates, each on a fresh mini-batch, and one generator update. The data path of an epoch is the reading of every
-training patient's patches and tokens once, in mini-batches, with nothing computed on them: with the file on disk (cold) and
-from the system's cache (warm). The share is that of a step's mini-batches in the time of the step: cold by wall-clock
-time, which waits for the disk and for other work, warm by CPU-seconds. Memory is the growth of the peak resident memory
-of the process; of a part that was stopped, the largest resident memory. Seconds are CPU-seconds of all threads, with
-wall-clock seconds in brackets.
+Measured on generated cohorts by `python -m gexbench.benchmark.studies.speed.scale`. Patches are float16 of width
+1,024 and stay in the cohort's file; a batch's are read as it is asked for. A step is one of GeMM-GAN's at budget
+full: critic updates, each on a fresh mini-batch, and one generator update. The data path of an epoch is the reading
+of every training patient's patches and tokens once, in mini-batches, with nothing computed on them: with the file on
+disk (cold) and from the system's cache (warm). The share is that of a step's mini-batches in the time of the step:
+cold by wall-clock time, which waits for the disk and for other work, warm by CPU-seconds. Memory is the growth of the
+peak resident memory of the process; of a part that was stopped, the largest resident memory. Seconds are CPU-seconds
+of all threads, with wall-clock seconds in brackets.
 
-Where rows are sampled: set metrics and the copy gate take at most 10,000 rows, detection at most 2 · 10⁷ values of each
-side, classifiers are fitted on about 4 · 10⁷ values (2,000 rows of 20,000 genes), boosted trees on about 3 · 10⁸ values
-× classes (470 rows of 20,000 genes and 32 classes), with seed 0. No cohort of the published leaderboards reaches these
-sizes. What was sampled stands in the record, and as a note under the table.
-Correlations of more than 5,000 genes are computed in blocks.
-
+Where rows are sampled: set metrics and the copy gate take at most 10,000 rows, detection at most 2 · 10⁷ values of
+each side, classifiers are fitted on about 4 · 10⁷ values (2,000 rows of 20,000 genes), boosted trees on about 3 · 10⁸
+values × classes (470 rows of 20,000 genes and 32 classes), with seed 0. No cohort of the published leaderboards
+reaches these sizes. What was sampled stands in the record, and as a note under the table. Correlations of more than
+5,000 genes are computed in blocks.
 """
 
 

@@ -15,7 +15,7 @@ from gexbench.benchmark import cli
 from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.data_directory import load_cohort
 from gexbench.tasks.files.package_files import DataPackage
-from gexbench.tasks.importing.building import tcga_mirna
+from gexbench.tasks.importing import tcga_mirna
 
 PATIENTS = [f"TCGA-{row % 5:02d}-{row:04d}" for row in range(80)]
 

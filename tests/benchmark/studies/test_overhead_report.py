@@ -18,17 +18,22 @@ from gexbench.benchmark.studies.speed.overhead_report import (
     write_report,
 )
 
-HERE = Path(__file__).parent
-PAGE = HERE.parents[2] / "docs" / "sweep-speed.md"
+FOLDER = Path(__file__).parents[1]
+PAGE = FOLDER.parents[1] / "docs" / "sweep-speed.md"
+
+
+def source(file):
+    (path,) = FOLDER.rglob(file)
+    return ast.parse(path.read_text())
 
 
 def functions_of(file):
-    return {node.name for node in ast.walk(ast.parse((HERE / file).read_text())) if isinstance(node, ast.FunctionDef)}
+    return {node.name for node in ast.walk(source(file)) if isinstance(node, ast.FunctionDef)}
 
 
 def bad_generators():
     """The keys of `BAD` in the tests of isolation."""
-    for node in ast.parse((HERE / "test_isolation.py").read_text()).body:
+    for node in source("test_isolation.py").body:
         if isinstance(node, ast.Assign) and node.targets[0].id == "BAD":
             return {key.value for key in node.value.keys}
     raise LookupError("BAD")

@@ -16,7 +16,7 @@ from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.cohort_export import export_cohort
 from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.files.anndata_files import has_image_rows, read_annotated
+from gexbench.tasks.files.anndata_files import columns_kept_apart, has_image_rows, read_annotated
 from gexbench.tasks.importing.building import Sources, build_cohort
 from gexbench.tasks.importing.patch_files import read_patches
 
@@ -104,12 +104,21 @@ def test_patches_keep_their_patients_in_a_mudata_file(cohort: Cohort, tmp_path: 
         assert sorted(map(tuple, mine.tolist())) == sorted(map(tuple, theirs.tolist()))
 
 
+@pytest.mark.filterwarnings("ignore:.*pull_on_update:FutureWarning")
+def test_a_mudata_without_options_is_written_all_the_same(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(pytest.importorskip("mudata"), "set_options", raising=False)
+    found = build_cohort(Sources("again", _export(cohort, tmp_path / "out.h5mu"), text_encoder="none"))
+    assert found.samples.tolist() == cohort.samples.tolist()
+
+
 def test_a_mudata_file_with_one_image_row_per_sample(tmp_path: Path) -> None:
     mudata = pytest.importorskip("mudata")
     gtex = _gtex()
     features = np.random.default_rng(1).normal(size=(100, 4)).astype(np.float32)
     images = anndata.AnnData(X=features, obs=pd.DataFrame(index=gtex.obs_names[:100]))
-    with mudata.set_options(pull_on_update=False):
+    with columns_kept_apart():
         mudata.MuData({"rna": gtex, "histology": images}).write_h5mu(tmp_path / "both.h5mu")
     patches = read_patches(tmp_path / "both.h5mu")
     assert patches.patches.counts.tolist() == [1] * 100
@@ -175,7 +184,7 @@ def test_image_rows_without_an_owner_are_named(tmp_path: Path) -> None:
     mudata = pytest.importorskip("mudata")
     obs = pd.DataFrame({"sample": ["a", None]}, index=["r0", "r1"])
     images = anndata.AnnData(np.ones((2, 3), dtype=np.float32), obs=obs)
-    with mudata.set_options(pull_on_update=False):
+    with columns_kept_apart():
         mudata.MuData({"rna": _gtex(), "patches": images}).write_h5mu(tmp_path / "p.h5mu")
     with pytest.raises(InputError, match=r"p\.h5mu: 1 rows of image features have no sample \(r1\)"):
         read_patches(tmp_path / "p.h5mu")
@@ -183,7 +192,7 @@ def test_image_rows_without_an_owner_are_named(tmp_path: Path) -> None:
 
 def test_a_mudata_file_without_expression_lists_what_is_there(tmp_path: Path) -> None:
     mudata = pytest.importorskip("mudata")
-    with mudata.set_options(pull_on_update=False):
+    with columns_kept_apart():
         mudata.MuData({"protein": _gtex()}).write_h5mu(tmp_path / "p.h5mu")
     with pytest.raises(InputError, match=r"no modality with expression \(there: protein\); name it expression or rna"):
         read_annotated(tmp_path / "p.h5mu")

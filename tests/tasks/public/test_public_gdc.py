@@ -19,6 +19,7 @@ from gexbench.tasks.public.clinical import read_gdc_cases
 from gexbench.tasks.public.gdc import file_facts
 from gexbench.tasks.public.gene_names import kept_genes, read_probemap
 from gexbench.tasks.public.selection import GeneRule, Selection, gene_rule
+from gexbench.tasks.text.clinical_text import clinical_texts
 
 GENES = ("TP53", "KRAS", "CD3E", "MKI67", "EGFR")
 PATIENTS = [f"TCGA-{row % 7:02d}-{row:04d}" for row in range(80)]
@@ -52,7 +53,9 @@ def built(folder: Path, selection: Selection | None = None, **rules: Any) -> Coh
     return build_public(PublicSources(folder, Sources("mine", **given), selection or Selection()))
 
 
-@pytest.mark.parametrize("lists", [("files",), ("sheet",), ("manifest", "sheet"), ("files", "manifest", "sheet")])
+@pytest.mark.parametrize(
+    "lists", [("files",), ("sheet",), ("sheet of 2026",), ("manifest", "sheet"), ("files", "manifest", "sheet")]
+)
 def test_tpm_and_counts(
     tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, lists: tuple[str, ...]
 ) -> None:
@@ -258,6 +261,16 @@ def test_cases(tmp_path: Path, layouts: ModuleType, clinical: pd.DataFrame) -> N
     assert "metastasis" not in table.to_string()
     path.write_text(json.dumps(layouts.gdc_cases(clinical)))
     assert read_gdc_cases([path]).equals(table)
+
+
+@pytest.mark.parametrize("dictionary", ["3.4.3", "3.4.4", "4.0.3"])
+def test_every_data_dictionary_tells_the_sex(
+    tmp_path: Path, layouts: ModuleType, clinical: pd.DataFrame, dictionary: str
+) -> None:
+    path = tmp_path / "cases.json"
+    path.write_text(json.dumps(layouts.response(layouts.gdc_cases(clinical, dictionary))))
+    told = ["Sex: female." in text for text in clinical_texts(read_gdc_cases([path]), "full")]
+    assert told == (clinical["gender"] == "female").tolist()
 
 
 @pytest.mark.parametrize(

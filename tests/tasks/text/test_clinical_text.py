@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.text.clinical_text import clinical_texts, is_absent, text_columns
+from gexbench.tasks.text.clinical_text import clinical_texts, is_absent, text_columns, unrecorded_fields
 
 
 def patient(**columns: object) -> pd.DataFrame:
@@ -118,3 +118,10 @@ def test_text_columns_and_unknown_variant() -> None:
 def test_is_absent() -> None:
     values = pd.Series(["a", None, "[Not Evaluated]", "", "Unknown", "No", "not reported", "NA"])
     assert is_absent(values).tolist() == [False, True, True, True, True, False, True, True]
+
+
+def test_fields_without_a_value_for_any_sample_are_named() -> None:
+    assert unrecorded_fields(COMPLETE) == ()
+    table = pd.DataFrame({"sex": ["[Unknown]", None], "sex_at_birth": ["not reported", ""], "race": ["white", None]})
+    assert unrecorded_fields(table, "plain") == ("Age at diagnosis", "Sex", "Stage")
+    assert "Sex" not in unrecorded_fields(table.assign(gender=["male", None]), "plain")
