@@ -23,7 +23,7 @@ from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.declarations.comparison import Comparison
 from gexbench.tasks.declarations.rows import Prepared, SyntheticRows
 from gexbench.tasks.importing.building import Sources, build_cohort
-from gexbench.tasks.panel.extended_steps import extended_steps
+from gexbench.tasks.questions import privacy
 
 pytestmark = [pytest.mark.real_data, pytest.mark.timeout(600)]
 
@@ -140,10 +140,10 @@ def test_references_land_on_their_measured_scores(tcga: Cohort, prepared: Prepar
 def test_membership_lands_on_its_anchors(tcga: Cohort, prepared: Prepared, name: str) -> None:
     rows = _rows(tcga, name)
     kept = SyntheticRows(rows["test"], rows["train"], None, rows["privacy"], rows["privacy_ids"])
-    (step,) = (step for step in extended_steps(prepared) if step.name == "membership")
+    (step,) = (step for step in privacy.TASK.steps(prepared.rows) if step.name == "membership")
     found = step.compute(Comparison(prepared, kept, prepared.test))
     expected, tolerance = MEMBERSHIP[name]
-    assert found.values["membership_distance_auc"] == pytest.approx(expected, abs=tolerance)
+    assert found.values[privacy.MEMBERSHIP["distance"][0]] == pytest.approx(expected, abs=tolerance)
     assert found.extra["membership_null_sd"] == pytest.approx(0.0144, abs=0.0005)
 
 

@@ -118,10 +118,10 @@ def test_a_metric_of_the_training_rows_is_no_score(small_cohort):
         real = real_fold(small_cohort, folds(small_cohort)[index])
         assert not {*real.train_ids, *real.validation_ids} & {*real.test_ids}
     prepared = prepare_fold(small_cohort, folds(small_cohort)[0], "small")
-    fold = prepared.fold
-    expected = prepared.space.standardise(fold.test[fold.set_rows], "test")
+    rows = prepared.rows
+    expected = prepared.space.standardise(rows.test[rows.set_rows], "test")
     assert np.array_equal(prepared.real, expected)
-    assert np.array_equal(prepared.biology.rows, fold.test[fold.set_rows])
+    assert np.array_equal(prepared.biology.rows, rows.test[rows.set_rows])
 
 
 def test_a_shift_and_a_stretch_are_not_scaled_away():

@@ -15,7 +15,7 @@ from gexbench.metrics.shared.row_samples import notes, sampled_of_classes, sampl
 from gexbench.models import registry
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.declarations.rows import RealRows, SyntheticRows
-from gexbench.tasks.panel import fold
+from gexbench.tasks.panel import preparation
 from gexbench.tasks.panel.evaluation import PanelResult, evaluate
 from gexbench.tasks.panel.preparation import prepare
 
@@ -170,7 +170,7 @@ def test_the_core_panel_in_blocks_is_the_core_panel(monkeypatch: pytest.MonkeyPa
 def test_the_core_panel_on_samples_is_stated_and_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     real, synthetic = _fold()
     held = evaluate(prepare(real, seed=0), synthetic)
-    for module in (row_samples, fold):
+    for module in (row_samples, preparation):
         monkeypatch.setattr(module, "MOST_ROWS", 40)
     monkeypatch.setattr(row_samples, "MOST_VALUES", 30 * 60)
     seen: list[int] = []
@@ -195,7 +195,7 @@ def test_the_core_panel_on_samples_is_stated_and_repeats(monkeypatch: pytest.Mon
         " 30 of 40 of each side",
         " about 60 of 120",
     ]
-    assert len(prepare(real, seed=0).fold.set_rows) == 40
+    assert len(prepare(real, seed=0).rows.set_rows) == 40
 
 
 def test_detection_takes_a_sample_of_patients(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from gexbench.tasks.declarations.rows import RealRows, SyntheticRows
-from gexbench.tasks.panel import fold as fold_module
 from gexbench.tasks.panel.catalogue import lookup
 from gexbench.tasks.panel.evaluation import evaluate
-from gexbench.tasks.panel.preparation import prepare
+from gexbench.tasks.panel.preparation import fingerprint, prepare
 from gexbench.tasks.panel.scores import References, cell_score, copy_gate_passed
 
 GENES, CLASSES = 24, ("k0", "k1", "k2")
@@ -114,7 +113,7 @@ def test_the_oracle_is_near_perfect(result):
 
 def test_only_metrics_that_say_so_see_training_rows(prepared, oracle, result):
     poisoned = replace(prepared.rows, train=np.full_like(prepared.rows.train, np.nan))
-    blind = evaluate(replace(prepared, fold=poisoned, training=None), oracle)
+    blind = evaluate(replace(prepared, rows=poisoned, training=None), oracle)
     for key, metric in result.values.items():
         if "training" in lookup(key).needs:
             assert blind.values[key].reason == "not applicable: training rows are withheld"
@@ -127,7 +126,7 @@ def test_only_metrics_that_say_so_see_training_rows(prepared, oracle, result):
         donor_thresholds=np.array([0.9, 0.99]),
         validation_donor_thresholds=np.array([0.9, 0.99]),
     )
-    other = evaluate(replace(prepared, fold=poisoned, training=training), oracle)
+    other = evaluate(replace(prepared, rows=poisoned, training=training), oracle)
     changed = {key for key in result.values if other.values[key] != result.values[key]}
     assert changed == {key for key in result.values if "training" in lookup(key).needs}
 
@@ -176,7 +175,7 @@ def test_reasons(prepared, real, oracle):
     assert unconditional["tstr_lr_accuracy[kind]"].value is None
     assert unconditional["crps"].reason == "not applicable: no paired draws were kept"
     assert unconditional["frechet"].value is not None
-    no_floor = evaluate(replace(prepared, fold=replace(real, floor=None)), oracle).values
+    no_floor = evaluate(replace(prepared, rows=replace(real, floor=None)), oracle).values
     assert no_floor["zero_fraction"].reason == "not applicable: the cohort's unit has no floor"
     few = evaluate(prepared, replace(oracle, paired=oracle.paired[:, :8])).values
     assert few["interval_coverage"].reason.startswith("failed: 8 draws have no central interval")
@@ -202,13 +201,13 @@ def test_cache_is_json_and_is_ignored_for_other_data(prepared, real, monkeypatch
     kept = json.loads(json.dumps(prepared.cacheable, allow_nan=False))
     other = replace(real, train=real.train[:, ::-1])
     with monkeypatch.context() as patch:
-        patch.setattr("gexbench.tasks.panel.utility.train_and_test", None)
+        patch.setattr("gexbench.tasks.questions.classification.train_and_test", None)
         assert prepare(real, seed=3, cached=kept).reference_values == prepared.reference_values
         with pytest.raises(TypeError):
             prepare(other, seed=3, cached=kept)
     changes = ({"genes": real.genes[::-1]}, {"test_ids": real.test_ids[::-1]}, {"left_out": {"kind": ("k2",)}})
-    keys = {fold_module.fingerprint(replace(real, **change), 3) for change in ({}, *changes)}
-    assert len({*keys, fold_module.fingerprint(real, 4)}) == 5
+    keys = {fingerprint(replace(real, **change), 3) for change in ({}, *changes)}
+    assert len({*keys, fingerprint(real, 4)}) == 5
 
 
 def test_is_repeatable_and_reports_progress(prepared, oracle, result):

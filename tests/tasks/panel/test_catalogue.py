@@ -87,7 +87,7 @@ def test_core_is_part_of_extended():
 
 def test_catalogue_and_scores_import_no_heavy_library():
     code = (
-        "import sys, gexbench.metrics.catalogue.built_in, gexbench.metrics.catalogue.scores;"
+        "import sys, gexbench.tasks.panel.catalogue, gexbench.tasks.panel.scores;"
         "print([m for m in ('torch', 'sklearn', 'xgboost', 'scipy', 'pandas') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

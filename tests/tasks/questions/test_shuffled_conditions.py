@@ -16,8 +16,7 @@ from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.declarations.comparison import Comparison
 from gexbench.tasks.declarations.rows import SyntheticRows
 from gexbench.tasks.panel.catalogue import lookup, panel_specifications
-from gexbench.tasks.panel.extended_steps import extended_steps
-from gexbench.tasks.panel.steps import steps
+from gexbench.tasks.questions import paired
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
 KEYS = ("shuffled_conditions_skill", "conditions_gain")
@@ -74,7 +73,7 @@ def _given(name, fold, cohort):
 
 
 def _step(given):
-    return next(step for step in extended_steps(given.fold) if step.name == "shuffled_conditions")
+    return next(step for step in paired.TASK.steps(given.rows) if step.name == "shuffled_conditions")
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +88,8 @@ def found():
 
 def test_the_oracle_gains_by_its_conditions_and_label_only_generators_do_not(found):
     gains = {
-        name: [_step(given).compute(given).values["conditions_gain"] for given in each] for name, each in found.items()
+        name: [_step(given).compute(given).values[paired.CONDITIONS_GAIN] for given in each]
+        for name, each in found.items()
     }
     assert min(gains["oracle"]) > 0.05
     assert abs(np.mean(gains["class-gaussian"])) < 0.01
@@ -99,9 +99,9 @@ def test_the_oracle_gains_by_its_conditions_and_label_only_generators_do_not(fou
 def test_both_sides_are_the_conditional_skill_where_every_class_has_two_patients(found):
     given = found["oracle"][0]
     values = _step(given).compute(given).values
-    skill = next(step for step in steps(given.fold) if step.name == "conditional_skill").compute(given).values
-    assert sum(values.values()) == pytest.approx(skill["conditional_skill"], rel=1e-9)
-    withheld = replace(given, fold=replace(given.fold, training=None))
+    skill = paired.CONDITIONAL_SKILL.compute(given).values[paired.CONDITIONAL_SKILL]
+    assert sum(values.values()) == pytest.approx(skill, rel=1e-9)
+    withheld = replace(given, prepared=replace(given.prepared, training=None))
     with pytest.raises(ValueError, match="training"):
         _step(withheld).compute(withheld)
 
