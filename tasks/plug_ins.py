@@ -29,7 +29,8 @@ class PlugIn:
 def plug_ins(group: str, noun: str) -> Iterator[PlugIn]:
     """The entry points of a group by name; `noun` says in messages what they are."""
     for point in sorted(entry_points(group=group), key=lambda point: point.name):
-        owner = point.dist.name if point.dist is not None else point.value.partition(".")[0]
+        distribution = getattr(point, "dist", None)
+        owner = distribution.name if distribution else point.value.partition(":")[0].partition(".")[0]
         try:
             loaded = point.load()
             made = loaded() if callable(loaded) and not isinstance(loaded, type) else loaded

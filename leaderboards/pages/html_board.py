@@ -21,7 +21,6 @@ OVERALL_WIDTH = 140
 """Pixels of the intervals of the overall score."""
 
 _HEAD_CLASSES = {"with_leader": ("mark-cell",), "overall": ("overall",)}
-"""Metrics that stay visible when their family is folded; of a metric per label, the finest label."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +117,7 @@ def _family(board: Leaderboard, family: str) -> Iterator[Column]:
         title = "Share of rows that the copy gate takes for copies of training or validation rows"
         yield Column("rows", COPIES, family, "copies", "", "", title, False, "low", texts)
     keys = dict.fromkeys(board.metrics.loc[board.metrics["family"] == family, "key"])
-    shown = keys_of(board, main_metrics())
+    shown = keys_of(board, main_metrics())  # stay visible when their family is folded
     for key in keys:
         yield _metric(board, str(key), key not in shown)
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -70,14 +70,14 @@ class Metric:
     floor: Anchor | float | None = None
     ceiling: Anchor | float | None = None
     version: int = 1
-    needs: Collection[Need] = ()
+    needs: tuple[Need, ...] = ()
     unit: str = "1"
     panel: Group = "core"
     in_overall: bool = False
     per_label: bool = False
     short: str = ""
     detail: str = ""
-    tables: Collection[Table] = ()
+    tables: tuple[Table, ...] = ()
     compute: Callable[..., "float | Findings"] | None = None
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class Metric:
         if problems:
             raise ValueError(f"metric {self.name!r}: " + "; ".join(problems))
         for name in ("needs", "tables"):
-            object.__setattr__(self, name, frozenset(getattr(self, name)))
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         if not self.short:
             object.__setattr__(self, "short", in_words(self.name))
 

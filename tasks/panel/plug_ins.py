@@ -62,10 +62,10 @@ def _problem(plug_in: PlugIn, kind: str) -> str:
     if not isinstance(given, Task | Metric) or not isinstance(given, wanted) or given.name != plug_in.name:
         return f"{about}: must give a {wanted.__name__} named {plug_in.name!r}"
     if isinstance(given, Metric):
-        metrics, problems = (given,), ["has no compute"] if given.compute is None else []
+        problems = ["has no compute"] if given.compute is None else []
     else:
-        metrics, problems = given.metrics, _task_problems(given)
-    for metric in metrics:
+        problems = _task_problems(given)
+    for metric in given.metrics if isinstance(given, Task) else (given,):
         if metric.package != plug_in.prefix:
             problems.append(f"name metric {metric.name!r} {plug_in.prefix}.{metric.name.rpartition('.')[2]}")
         if metric.in_overall:

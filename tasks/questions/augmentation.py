@@ -212,8 +212,8 @@ def _together(rows: RealRows) -> Iterator[Step]:
     for size, metrics in RELEASE.items():
         yield Step(f"release_{size}", metrics, partial(_release, size=size))
     for label in rows.labels:
-        metrics = (*AUGMENTED, AUGMENTED_GAIN)
-        yield Step(f"augmented_lr[{label}]", metrics, partial(_augmented, label=label), label)
+        compute = partial(_augmented, label=label)
+        yield Step(f"augmented_lr[{label}]", (*AUGMENTED, AUGMENTED_GAIN), compute, label)
     yield Step("scarce", SCARCE, _scarce)
 
 
