@@ -19,9 +19,10 @@ PAGES = [
     *sorted(TEMPLATES.rglob("*.md")),
     *sorted(TEMPLATES.rglob("*.yml")),
 ]
-GENERATED = {"generators.md", "changelog.md", "published.md"}
-LATER = {"adding-a-generator.md", "rebuilding-tcga.md"}
+GENERATED = {"reference/generators.md", "reference/changelog.md", "leaderboards/published.md"}
+LATER = {"reference/python.md"}
 """Pages that the navigation takes up once they are written."""
+MOST_ENTRIES = 15
 
 pytestmark = pytest.mark.skipif(not (ROOT / "docs").is_dir(), reason="needs the source tree")
 
@@ -64,7 +65,7 @@ def parsed(words: list[str]) -> None:
 
 def test_there_are_commands_to_check() -> None:
     pages = {page for page, _ in command_lines()}
-    assert {"README.md", "docs/index.md", "docs/cohorts.md", "docs/leaderboards.md"} <= pages
+    assert {"README.md", "docs/index.md", "docs/cohorts/index.md", "docs/leaderboards/index.md"} <= pages
     assert len(command_lines()) >= 25
 
 
@@ -129,11 +130,40 @@ def test_the_navigation_names_pages_that_are_written_made_or_still_to_come() -> 
     assert written <= set(targets)
 
 
+def test_a_page_says_in_its_first_line_whom_it_is_for() -> None:
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        heading, _, first = page.read_text(encoding="utf-8").split("\n")[:3]
+        assert heading.startswith("# "), page
+        assert re.match(r"For (newcomers|users|readers|authors|everyone|developers)\b", first), f"{page}: {first}"
+
+
+def test_no_folder_of_the_documentation_is_crowded() -> None:
+    folders = [ROOT / "docs", *(path for path in (ROOT / "docs").rglob("*") if path.is_dir())]
+    counts = {folder: sum(path.suffix != ".pyc" for path in folder.iterdir()) for folder in folders}
+    assert max(counts.values()) <= MOST_ENTRIES, counts
+
+
+def test_the_readme_is_short_and_its_links_and_pictures_exist() -> None:
+    content = (ROOT / "README.md").read_bytes()
+    assert len(content) <= 9_000
+    targets = re.findall(r"\]\(([^)#]+)|(?:src|srcset)=\"([^\"]+)\"", content.decode())
+    missing = [path for pair in targets for path in pair if path and not (ROOT / path).exists()]
+    assert missing == []
+
+
+def test_no_link_of_a_page_leaves_the_documentation() -> None:
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\(((?!https?:)[^)#]+)", page.read_text(encoding="utf-8")):
+            path = (page.parent / target).resolve()
+            assert path.is_relative_to(ROOT / "docs"), f"{page}: {target}"
+            assert path.exists() or str(path.relative_to(ROOT / "docs")) in GENERATED | LATER, f"{page}: {target}"
+
+
 def test_the_api_pages_name_modules_that_exist() -> None:
     from importlib.util import find_spec
 
     names = re.findall(
-        r"^::: (\S+)", "".join(p.read_text() for p in (ROOT / "docs" / "api").glob("*.md")), re.MULTILINE
+        r"^::: (\S+)", "".join(p.read_text() for p in (ROOT / "docs" / "reference" / "api").glob("*.md")), re.MULTILINE
     )
     assert len(names) > 20
     assert [name for name in names if find_spec(name) is None] == []

@@ -97,9 +97,9 @@ def ran(line, folder):
 
 
 FIRST = "gexbench run --generators cvae,wgan-gp-label,class-gaussian --folds 0"
-GUIDES = {"docs/adding-a-generator.md", "docs/adding-a-metric.md"}
+GUIDES = {"docs/add-a-generator/index.md", "docs/add-a-generator/metric-or-task.md"}
 """Pages that tests of their own run."""
-START = {"docs/index.md": [FIRST], "docs/leaderboards.md": [FIRST]}
+START = {"docs/index.md": [FIRST], "docs/leaderboards/index.md": [FIRST]}
 """In place of `gexbench run`, whose leaderboard these pages go on with."""
 
 

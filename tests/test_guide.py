@@ -1,4 +1,4 @@
-"""docs/adding-a-generator.md does what it says: its files and commands, in order, in an empty folder."""
+"""docs/add-a-generator/index.md does what it says: its files and commands, in order, in an empty folder."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-GUIDE = Path(__file__).resolve().parent.parent / "docs" / "adding-a-generator.md"
+GUIDE = Path(__file__).resolve().parent.parent / "docs" / "add-a-generator" / "index.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 REPLACED = {
     "gexbench ": f"{sys.executable} -m gexbench.benchmark.cli ",

@@ -75,7 +75,7 @@ TRAPS = {
         "leaderboards/comparing/test_statistics.py::test_half_width_by_hand",
         "leaderboards/comparing/test_statistics.py::test_false_alarms_over_folds_that_share_training_patients",
         "leaderboards/comparing/test_table.py::test_more_seeds_of_a_fold_are_no_more_folds",
-        "metrics/catalogue/test_scores.py::test_discrimination_needs_five_sample_sds",
+        "tasks/panel/test_scores.py::test_discrimination_needs_five_sample_sds",
     ),
     "a fingerprint blind to order and names; the salted hash": (
         "tasks/cohorts/test_folds.py::test_a_swap_of_genes_or_patients_changes_the_fingerprint",
@@ -83,8 +83,8 @@ TRAPS = {
         "test_traps.py::test_nothing_calls_the_salted_hash",
     ),
     "a trivial reference that is not the worst": (
-        "metrics/catalogue/test_scores.py::test_cell_score_by_hand_takes_the_worse_reference_per_metric",
-        "metrics/catalogue/test_scores.py::test_worst_depends_on_the_direction",
+        "tasks/panel/test_scores.py::test_cell_score_by_hand_takes_the_worse_reference_per_metric",
+        "tasks/panel/test_scores.py::test_worst_depends_on_the_direction",
     ),
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gexbench.models.contract import Generator
 
 FAMILY = "local"
-GUIDE = "docs/adding-a-generator.md"
+GUIDE = "docs/add-a-generator/index.md"
 _PLACE = re.compile(r"(?P<file>.+\.py)(:(?P<class>\w*))?")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_")
 

@@ -10,7 +10,7 @@ from gexbench.benchmark.commands import options
 EPILOG = """[bold]Examples[/bold]\n
 gexbench ls generators\n
 gexbench ls metrics\n
-gexbench ls metrics --markdown > docs/metrics.md\n
+gexbench ls metrics --markdown > docs/metrics/index.md\n
 gexbench ls generators --markdown
 """
 PARAMETERS_HEAD = "parameters"

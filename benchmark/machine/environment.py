@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from gexbench.benchmark.machine.machine_class import processor_facts
 from gexbench.models.local_file import LocalFile
 
 _PACKAGES = (
@@ -39,22 +40,12 @@ def hardware() -> dict[str, Any]:
     import psutil
 
     return {
-        "processor": _processor(),
+        "processor": processor_facts().get("model name") or platform.processor() or "unknown",
         "architecture": platform.machine(),
         "system": platform.system(),
         "cores": os.cpu_count() or 1,
         "memory_bytes": psutil.virtual_memory().total,
     }
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or "unknown"
 
 
 @cache

@@ -33,7 +33,7 @@ class FigureKind:
 
 
 _REFERENCES = "References are in grey italics and take no rank."
-_ORDER = "Generators stand in the order of the leaderboard."
+_ORDER = "Generators are in leaderboard order."
 
 FIGURES: tuple[FigureKind, ...] = (
     FigureKind(
@@ -50,7 +50,7 @@ FIGURES: tuple[FigureKind, ...] = (
         scores.overall_scores,
         "Overall score: the mean over families of the mean normalised score. Lines are 95 % intervals over folds, "
         "corrected for shared training samples (Nadeau & Bengio 2003). Filled markers: every cell finished and not "
-        "separable from the leader (Holm-adjusted p ≥ .05 of fold-paired differences); references are filled "
+        "separable from the leader (Holm-adjusted p ≥ 0.05 of fold-paired differences); references are filled "
         "throughout. Numbers are ranks. "
         f"{_REFERENCES}",
     ),
@@ -58,18 +58,18 @@ FIGURES: tuple[FigureKind, ...] = (
         "time",
         frames.cost_frame,
         scores.score_against_time,
-        "Overall score against the CPU time of one fit, mean over folds; times under 0.01 s stand at 0.01 s. Left: all "
-        "generators; right: the ranked ones within 0.15 of the best, in close-up. Filled markers and the line: the "
+        "Overall score against the CPU time of one fit, mean over folds; times under 0.01 s are shown at 0.01 s. Left: "
+        "all generators; right: the ranked ones within 0.15 of the best, enlarged. Filled markers and the line: the "
         "Pareto front, on which no other generator scores higher in less time. Real samples and rows that copy "
-        "training samples (crosses) take no part in it. Names without room are left out.",
+        "training samples (crosses) are excluded from it. Labels that do not fit are omitted.",
     ),
     FigureKind(
         "recall",
         frames.recall_frame,
         downstream.class_recall,
         "Recall of every class (in hundredths): logistic regression trained on synthetic rows of the training patients "
-        "and tested on real samples, mean over folds. Classes stand by the recall of real-holdout; generators that "
-        f"know no label are left out. {_ORDER} {_REFERENCES}",
+        "and tested on real samples, mean over folds. Classes are ordered by the recall of real-holdout; generators "
+        f"that see no labels are omitted. {_ORDER} {_REFERENCES}",
     ),
     FigureKind(
         "few-real-rows",
@@ -78,24 +78,25 @@ FIGURES: tuple[FigureKind, ...] = (
         "Accuracy on real test samples of logistic regression trained on a few real samples per class together with "
         "the synthetic rows of all training patients (coloured), against the few real samples alone (dashed) and all "
         "real training samples (dotted). Means over three draws of the few and over folds. The generators knew all "
-        "training patients. The lines of the other generators stand faint behind each.",
+        "training patients. The lines of the other generators are shown faintly behind each.",
     ),
     FigureKind(
         "few-patients",
         frames.scarce_frame,
         downstream.few_patients,
-        "Generators that were themselves fitted on a share of the training patients, and then made a row of every "
-        "training patient from its conditions. Accuracy on real test samples of logistic regression trained on the few "
-        "real samples and these rows (coloured), on the few real samples alone (dashed), and on all real training "
-        "samples (dotted); means over the finished folds. The lines of the other generators stand faint behind each.",
+        "Generators that were themselves fitted on a share of the training patients and then generated a sample "
+        "for every training patient from that patient's conditions. Accuracy on real test samples of logistic "
+        "regression trained on the few real samples and these rows (coloured), on the few real samples alone (dashed), "
+        "and on all real training samples (dotted); means over the finished folds. The lines of the other generators "
+        "are shown faintly behind each.",
     ),
     FigureKind(
         "calibration",
         frames.rank_frame,
         agreement.rank_histograms,
         "Rank of a patient's true expression among the draws for the same patient, over all genes and test patients, "
-        "mean over folds. Level bars: calibrated; raised ends: the draws vary too little; a raised middle: too much. "
-        f"A bar above three times the uniform share is cut and its share written beside it. {_ORDER} {_REFERENCES}",
+        "mean over folds. Flat: calibrated; raised ends: the draws vary too little; raised middle: too much. "
+        f"Bars above three times the uniform share are cut, with the share written beside them. {_ORDER} {_REFERENCES}",
     ),
     FigureKind(
         "differential-expression",
@@ -103,18 +104,18 @@ FIGURES: tuple[FigureKind, ...] = (
         agreement.fold_change_concordance,
         "Agreement of differential expression: Lin's concordance of the log-fold-changes of every class against the "
         "rest between synthetic and real test samples (a marker per class; bars: means; mean over folds). Classes with "
-        "fewer than ten samples take no part. Triangles: values left of the axis.",
+        "fewer than ten samples are excluded. Triangles: values left of the axis.",
     ),
 )
 
 TRAINING_CAPTION = (
     "Training of {generator}: losses, gradient norms and the validation score by optimiser step, a line per fold and "
-    "seed; dashed lines did not end well."
+    "seed; dashed lines belong to trainings that failed."
 )
 PCA_CAPTION = (
     "Real test samples and rows of {generator} for the same patients, projected on the first two principal components "
     "of the real ones (genes centred and scaled). Left: both; middle and right: each with the median of every class; "
-    "names without room are left out."
+    "labels that do not fit are omitted."
 )
 CORRELATION_CAPTION = (
     "Pearson correlations of genes among real test samples (left) and among rows of {generator} for the same patients "

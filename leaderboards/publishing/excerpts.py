@@ -1,8 +1,9 @@
-"""Tables of published leaderboards within other pages, drawn from the records and never typed:
-``python -m gexbench.leaderboards.publishing.excerpts README.md docs/what-conditions-add.md``.
+"""Tables and pictures of published leaderboards in other pages, drawn from the records and never typed:
+``python -m gexbench.leaderboards.publishing.excerpts README.md docs/leaderboards/*.md``.
 
-A page holds ``<!-- excerpt KIND FOLDER … -->``, the table, ``<!-- end of excerpt -->``; the command draws every such
-table of the pages that it is given anew.
+A page holds ``<!-- excerpt KIND FOLDER … -->``, the table, ``<!-- end of excerpt -->``; the command redraws every such
+table of the pages that it is given. ``<!-- picture FOLDER PATH -->`` draws ``PATH-light.svg`` and ``PATH-dark.svg``.
+Folders and paths are relative to the current folder.
 """
 
 import functools
@@ -12,20 +13,27 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gexbench.leaderboards.comparing.table import REFERENCE, Leaderboard, leaderboard
+from gexbench.leaderboards.figures.summary import THEMES, summary_picture
 from gexbench.leaderboards.formatting import markdown_table, markdown_text, starred
 from gexbench.leaderboards.pages.main_table import GENERATOR, LEADER, Difference, ablation_rows, main_columns
 from gexbench.leaderboards.pages.rendering import write_bytes
 from gexbench.leaderboards.records.records import RecordError, read_records
 
 _BLOCK = re.compile(r"<!-- excerpt ([a-z-]+)((?: [\w./-]+)+) -->\n(.*?)<!-- end of excerpt -->", re.DOTALL)
+_PICTURE = re.compile(r"<!-- picture ([\w./-]+) ([\w./-]+) -->")
 _MARK = re.compile(r"<!-- (?:excerpt\b|end of excerpt)")
 _RANKED_WITH = (LEADER, "Fréchet ↓", "C.MSE ↓", "mean rank ↓", "win rate ↑")
 _SITE = (*_RANKED_WITH, "distribution ↑", "structure ↑", "variance ratio →", "copies", "fit (CPU s)")
+_LEADERS = (
+    "rank", GENERATOR, "overall ↑", "TSTR accuracy (LR) ↑", "recall ↑", "detection AUC (XGB) ↓", "conditional skill ↑",
+    "copies", "fit (CPU s)",
+)  # fmt: skip
+_LEADING_ROWS = 10
 _SHORT = ("overall ↑", "TSTR accuracy (LR) ↑", "recall ↑", "conditional skill ↑")
 
 
 class ExcerptError(ValueError):
-    """A page whose excerpts cannot be drawn; `problems` names everything at once, with the mend."""
+    """A page whose excerpts cannot be drawn; `problems` names everything at once, with the fix."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
@@ -41,6 +49,13 @@ def main_excerpt(board: Leaderboard, without: Sequence[str] = _RANKED_WITH) -> s
         for name in columns[GENERATOR]
     ]
     return markdown_table(list(columns), [list(line) for line in zip(*columns.values(), strict=True)], text_columns=2)
+
+
+def leaders_excerpt(board: Leaderboard) -> str:
+    """The first ten rows of the main table, references included, with few columns."""
+    without = [head for head in main_columns(board) if head not in _LEADERS]
+    heads, rule, *lines = main_excerpt(board, without).splitlines()
+    return "\n".join([heads, rule, *lines[:_LEADING_ROWS]])
 
 
 def ablations_excerpt(board: Leaderboard, heads: Sequence[str] | None = None) -> str:
@@ -76,6 +91,7 @@ def _chosen(cells: Sequence[str], measures: Sequence[str], heads: Sequence[str] 
 
 KINDS: Mapping[str, tuple[int, Callable[..., str]]] = {
     "main": (1, main_excerpt),
+    "leaders": (1, leaders_excerpt),
     "main-site": (1, functools.partial(main_excerpt, without=_SITE)),
     "ablations": (1, ablations_excerpt),
     "ablations-short": (1, functools.partial(ablations_excerpt, heads=_SHORT)),
@@ -117,20 +133,35 @@ def redrawn(page: str, root: Path) -> str:
     return _BLOCK.sub(drawn, page)
 
 
+def pictures(page: str, root: Path) -> dict[str, str]:
+    """Path below `root` → SVG, of every picture that a page names.
+
+    Raises:
+        RecordError: a folder without records that share a table.
+    """
+    found: dict[str, str] = {}
+    for folder, path in _PICTURE.findall(page):
+        board = leaderboard(read_records(root / folder / "records"))
+        found |= {f"{path}-{theme}.svg": summary_picture(board, theme) for theme in THEMES}
+    return found
+
+
 def main(pages: Sequence[str]) -> int:
-    """Redraw the excerpts of pages, whose folders are named from the current folder; the exit code."""
+    """Redraw the excerpts and pictures of pages; the exit code."""
     if not pages:
         print("error: name the pages, for example README.md", file=sys.stderr)
         return 2
     try:
-        texts = {Path(page): redrawn(Path(page).read_text(encoding="utf-8"), Path()) for page in pages}
-    except (OSError, ExcerptError) as error:
+        texts = {page: redrawn(Path(page).read_text(encoding="utf-8"), Path()) for page in pages}
+        for text in list(texts.values()):
+            texts |= pictures(text, Path())
+    except (OSError, ExcerptError, RecordError) as error:
         for problem in getattr(error, "problems", (str(error),)):
             print(f"error: {problem}", file=sys.stderr)
         return 2
     for path, text in texts.items():
-        write_bytes(path, text.encode())
-    print(f"drawn anew: {', '.join(map(str, texts))}")
+        write_bytes(Path(path), text.encode())
+    print(f"redrawn: {', '.join(texts)}")
     return 0
 
 

@@ -1,6 +1,8 @@
 """Is every generator a fair opponent, and does one beat the baseline? A page made from a leaderboard's records.
 
-python -m gexbench.leaderboards.publishing.opponents leaderboards/published/tcga/v6 > docs/fair-opponents.md
+python -m gexbench.leaderboards.publishing.opponents leaderboards/published/tcga/v6 > PAGE
+
+PAGE is docs/leaderboards/fair-opponents.md.
 """
 
 import math
@@ -28,24 +30,26 @@ _HEADS = (
 )  # fmt: skip
 INTRODUCTION = """# Fair opponents
 
-A difference in the table shall be a difference between models, not one of effort. A generator that sees labels is a
-**fair opponent** when a classifier trained on its rows reaches an accuracy of {tstr:.2f} on real test patients
+For readers who ask whether a comparison is fair: which generators are trained well enough, and which beat the baseline.
+
+A difference in the table should reflect the models, not the effort spent on them. A generator that sees labels is a
+**fair opponent** if a classifier trained on its samples reaches an accuracy of {tstr:.2f} on real test patients
 (logistic regression, `{label}`) and its coverage in gene space is at least {coverage}. It **beats the baseline**
-`{baseline}` when its detection AUC by XGBoost is lower and its coverage higher, each by more than
-the 95 % interval of the differences paired by fold, at a recall of at least {recall} and with the copy gate passed. ±
-is the half-width of an interval.
+`{baseline}` if its detection AUC by XGBoost is lower and its coverage higher, each by more than the 95 % interval of
+the differences paired by fold, at a recall of at least {recall} and with the copy gate passed. ± is the half-width of
+an interval.
 
-Generators without labels, text or images have no labelled rows: no TSTR. Those with text or images alone know of the
-label what these say; the same line is drawn for them, for comparison.
+Generators without labels, text or images produce unlabelled samples and have no TSTR. Those with text or images alone
+know of the label only what these reveal; the same criteria are applied to them for comparison.
 
-Made by `python -m gexbench.leaderboards.publishing.opponents` from the records of `{name}`:
-budget {budget}, {folds} folds.
+Written by `python -m gexbench.leaderboards.publishing.opponents` from the records of `{name}`: budget {budget},
+{folds} folds.
 """
 
-_SHORT = """## Those short of the lines
+_SHORT = """## Below the criteria
 
-The common validation score (lower is better) at the first, the middle and the last checkpoint, mean over folds. Whether
-more steps would mend them is not measured: no larger budget was run.
+The common validation score (lower is better) at the first, middle and last checkpoint, mean over folds. Whether more
+steps would help has not been measured, as no larger budget was run.
 """
 
 
@@ -150,7 +154,7 @@ def opponents_page(records: Sequence[Record], name: str) -> str:
     beating = f"Beating the baseline: {', '.join(winners)}." if winners else "None beats the baseline."
     labelled = [row for row in rows if "labels" in row.conditions and row.name != BASELINE]
     short = [f"`{row.name}`" for row in labelled if not row.fair]
-    said = "are all fair opponents" if not short else f"fall short in {', '.join(short)}"
+    said = "are all fair opponents" if not short else f"include some below the criteria: {', '.join(short)}"
     parts = [head, table, beating, f"The {len(labelled)} rows that see labels {said}.", _courses(records, rows)]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 

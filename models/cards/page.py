@@ -11,12 +11,13 @@ from gexbench.models.settings import BudgetName, GeneratorSettings
 
 _INTRODUCTION = """# Generators
 
-Every generator of the registry. `gexbench ls generators --markdown` prints this page.
+For users who choose generators or change their settings: every generator of the registry.
 
-Conditions: what a generator may see of a patient; without any it is unconditional. Parameters: trained ones, at budget
-cpu for a cohort of TCGA's shape (680 genes); those of a WGAN-GP are its generator's, without the critic. Version: a new
-one makes new rows. Settings are given as `--settings GENERATOR.SETTING=VALUE`; each family has its own, and a budget
-changes some of them. References have no rank: they set floors, ceilings and the baseline.
+`gexbench ls generators --markdown` prints this page. Conditions: what a generator may see of a patient; without any it
+is unconditional. Parameters: trained parameters at budget `cpu` for a cohort of TCGA's shape (680 genes); for a WGAN-GP
+those of its generator, without the critic. Version: a change makes new records. Pass settings as
+`--settings GENERATOR.SETTING=VALUE`; each family has its own, and the budget changes some of them. References take no
+rank: they set floors, ceilings and the baseline.
 """
 _NOTHING = "–"
 

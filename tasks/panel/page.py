@@ -15,20 +15,22 @@ _DIRECTIONS = {
 }
 _INTRODUCTION = """# Metrics
 
+For everyone who reads a number: what each metric asks, its range, and what scores 0 and 1.
+
 Every metric of the suite, from its specification. Do not edit this page: `gexbench ls metrics --markdown` prints it.
 
-Direction: `higher` or `lower` is better; `as the ceiling` is best where it equals the value of real rows; `none` is
-shown without a judgement. Floor and ceiling are the values that score 0 and 1: a number, or a reference of the same
+Direction: `higher` or `lower` is better; `as the ceiling` is best when it equals the value of real samples; `none` is
+reported without judgement. Floor and ceiling are the values that score 0 and 1: a number, or a reference of the same
 fold:
 
 - `worst-trivial`: the worse of gene-shuffle and class-mean
 - `real-holdout`: real validation patients of the same types
-- `majority`: the most frequent class; `trtr`: the same classifier trained on real rows. `shuffled_labels`, the same on
-  real rows with permuted labels, is shown beside them and enters no score
-- `label-draws`: training rows of the same type
+- `majority`: the most frequent class; `trtr`: the same classifier trained on real samples. `shuffled_labels`, the same
+  classifier trained on real samples with permuted labels, is reported beside them and enters no score
+- `label-draws`: training samples of the same type
 
 Needs: what a metric reads besides real and synthetic expression of the test patients. Cost: growth of time and memory
-with the rows n of either side. Version: a new one makes new records. A name with `[label]` has one value per label
+with n, the samples of either side. Version: a change makes new records. A name with `[label]` has one value per label
 column.
 """
 _HEADS = ("name", "question", "range", "direction", "floor", "ceiling", "needs", "cost", "panel", "version", "source")

@@ -54,7 +54,8 @@ def fetch_public(
 ) -> int:
     """Fetch expression and clinical tables of the selected projects; the number of files that were missing.
 
-    Of the GDC only the samples that the selection keeps are fetched. Slides are not: see docs/rebuilding-tcga.md.
+    Of the GDC only the samples that the selection keeps are fetched. Slides are not:
+    see docs/cohorts/rebuilding-tcga.md.
 
     Args:
         folder: files go to its subfolder `gdc` or `xena`.

@@ -13,7 +13,7 @@ from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import folds
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
     """Other numbers of threads give other bits, and tiny networks on a busy machine are many times slower with more."""
     before = torch.get_num_threads()

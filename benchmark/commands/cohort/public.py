@@ -101,7 +101,7 @@ Download = Annotated[
     typer.Option(
         "--download",
         help="Fetch expression and clinical tables of the projects into the folder first; goes on where it stopped. "
-        "Slides are fetched by other means, see docs/rebuilding-tcga.md.",
+        "Slides are fetched by other means, see docs/cohorts/rebuilding-tcga.md.",
         rich_help_panel=PANEL,
     ),
 ]

@@ -41,7 +41,7 @@ def cheats(
     ] = "",
     gene_sets: options.GeneSetsOption = None,
     out: Annotated[Path, typer.Option(help="Folder of the page, its tables and figures.", file_okay=False)] = (
-        Path("docs")
+        Path("docs/metrics/what-each-metric-sees")
     ),
     results: Annotated[Path, typer.Option(help="Finished cheats are kept here.", file_okay=False)] = DEFAULT_RESULTS,
 ) -> None:

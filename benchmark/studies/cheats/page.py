@@ -20,31 +20,33 @@ HONEST_GATE = "†"
 
 _INTRODUCTION = f"""# What each metric sees
 
-Rows that cheat, scored like those of any generator. Do not edit this page:
-`python -m gexbench.benchmark.studies.cheats` writes it from the tables beside it.
+For readers who ask how far to trust a metric: samples that cheat, scored like those of any generator.
 
-A score of 1 is that of real rows (the ceiling), 0 that of a trivial generator (the floor); see [all
-metrics](metrics.md). A metric *sees* a cheat when its score is at least {SEES:g} below that of `{HONEST}`, the mean
-over folds. A cheat is *caught* when its overall score lies below that of `{HONEST}` by more than the 95 % interval of
-their difference over folds, or when more than {100 * COPY_GATE:g} % of its rows are made of one to three
-training or validation rows. Cheats that spoil real rows start from the very rows of `{HONEST}`: what they lose is what
-the change does. Those rows are validation rows, so where that gate fails for `{HONEST}` too it does not count
+Do not edit this page: `python -m gexbench.benchmark.studies.cheats` writes it from the tables beside it.
+
+A score of 1 is that of real samples (the ceiling), 0 that of a trivial generator (the floor); see
+[all metrics](../index.md). A metric *sees* a cheat if its score is at least {SEES:g} below that of `{HONEST}`, averaged
+over folds. A cheat is *caught* if its overall score lies below that of `{HONEST}` by more than the 95 % interval of
+their difference over folds, or if more than {100 * COPY_GATE:g} % of its samples are made of one to three training or
+validation samples. Cheats that spoil real samples start from the very samples of `{HONEST}`, so what they lose is the
+effect of the change. Those are validation samples: where `{HONEST}` fails that gate too, the gate does not count
 ({HONEST_GATE}).
 
-Known blind spots. Precision and coverage do not fall when rows are pulled to the mean of their type (`shrunk-variance`;
-precision rises, which its score counts as far from real rows): recall, density and the variance ratio show it.
+**Known blind spots.** Precision and coverage do not fall when samples are pulled towards the mean of their type
+(`shrunk-variance`; precision rises, which its score counts as far from real). Recall, density and the variance ratio
+show it.
 
-The copy gate asks whether one training row is much nearer than the next, which rows equally far from two training rows
-pass: `train-blend` and `train-mosaic` are made so. They score high, on TCGA a blend above every trained generator that
-has been published here. So the gate asks for pairs and trios too: whether the second or the third nearest row is much
-nearer than the next. `copies` is the largest of these shares.
+The copy gate asks whether one training sample is much nearer than the next. Samples equally far from two training
+samples pass that test: `train-blend` and `train-mosaic` are made so. They score high; on TCGA a blend scores above
+every trained generator published here. The gate therefore also covers pairs and trios: whether the second or third
+nearest sample is much nearer than the next. `copies` is the largest of these shares.
 
-What it does not see are rows made of many. On two folds of TCGA and three of the simulated cohort, means of four rows
-of a type with their spread restored failed it (11 % and about 20 % of the rows), means of six had 4 % and about 15 %,
-modules of genes from four patients 4 % and 8 %. The more rows, the more such a mean is a draw from a fitted normal
-distribution; these scored 0.08 to 0.18 below `{HONEST}`. Copies and blends that are hidden in noise of the type's own
-covariance, of which a quarter of the variance is left and the whole spread is kept, still fail the gate on the
-simulated cohort (22 % and 7 %), and score no more than `class-gaussian` by then.
+The gate does not see samples made of many. On two folds of TCGA and three of the simulated cohort, means of four
+samples of a type with their spread restored failed it (11 % and about 20 % of the samples), means of six had 4 % and
+about 15 %, modules of genes from four patients 4 % and 8 %. The more samples are averaged, the closer such a mean
+comes to a draw from a fitted normal distribution; these scored 0.08 to 0.18 below `{HONEST}`. Copies and blends
+hidden in noise of the type's own covariance, with a quarter of the variance left and the whole spread kept, still
+fail the gate on the simulated cohort (22 % and 7 %), and by then score no more than `class-gaussian`.
 """
 
 
@@ -93,9 +95,9 @@ def _measured(found: Sequence[Scored]) -> str:
     first, *more = found
     text = f"Panel {first.panel} on {_folds(first)}, {len(first.keys)} scored metrics."
     for view in more:
-        text += f" The panel {view.panel}, {len(view.keys)} scored metrics, was computed on {_folds(view)} alone."
+        text += f" The panel {view.panel}, {len(view.keys)} scored metrics, was computed only on {_folds(view)}."
         if len(view.folds) == 1:
-            text += " One fold has no interval: there only a copy gate can catch."
+            text += " One fold has no interval, so only a copy gate can catch a cheat there."
     return text
 
 
@@ -118,7 +120,7 @@ def _findings(found: Scored) -> str:
     hidden = [(name, share) for name in seen if (share := float(seen[name].mean())) < 0.5]
     if hidden:
         lines.append(
-            f"Seen by less than half of the {len(seen)} metrics: "
+            f"Seen by fewer than half of the {len(seen)} metrics: "
             + ", ".join(f"`{name}` ({round(share * len(seen))})" for name, share in hidden)
             + "."
         )
@@ -137,13 +139,13 @@ def _caught(judged: Sequence[Verdict], found: Scored) -> str:
     missed = [each.name for each in judged if not each.caught]
     text = f"{len(judged) - len(missed)} of {len(judged)} cheats are caught"
     if gates_alone:
-        text += f", {_listed(gates_alone)} by a copy gate alone"
+        text += f", {_listed(gates_alone)} only by a copy gate"
     return text + (f"; **not caught: {_listed(missed)}**." if missed else ".")
 
 
 def _discriminating(found: Scored) -> str:
     if not found.left_out:
-        return f"All {len(found.keys)} scored metrics discriminate between real rows and the floor."
+        return f"All {len(found.keys)} scored metrics discriminate between real samples and the floor."
     return f"**Do not discriminate on these folds and enter no score: {_listed(found.left_out)}.**"
 
 
@@ -209,10 +211,10 @@ def _family_table(found: Scored) -> str:
 
 
 def _figure_note(found: Sequence[Scored]) -> str:
-    text = "Mean scores over folds; figures are hundredths, none where it is 100."
+    text = "Mean scores over folds, in hundredths; scores of 100 are left blank."
     if len(found) > 1:
         alone = [key for key in found[1].keys if key not in found[0].keys]
-        text += f" Of the panel {found[1].panel} alone, on {_folds(found[1])}: {_listed(alone)}."
+        text += f" From the panel {found[1].panel} only, on {_folds(found[1])}: {_listed(alone)}."
     return text
 
 

@@ -149,31 +149,35 @@ def all_equal(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
 
 
 CHEATS: tuple[Cheat, ...] = (
-    Cheat("train-copy", "training rows of the same type", "train-copy"),
-    Cheat("train-copy-noise-0.5", "training rows plus noise of 0.5 sd", "train-copy", change=partial(noisy, sds=0.5)),
-    Cheat("train-copy-noise-1", "training rows plus noise of 1 sd", "train-copy", change=partial(noisy, sds=1.0)),
-    Cheat("train-blend", "two training rows of the type mixed, its spread kept", "train-copy", change=train_blend),
-    Cheat("train-trio", "the mean of three training rows of the type, spread kept", "train-copy", change=train_trio),
-    Cheat("train-mosaic", "modules of genes from two training rows of the type", "train-copy", change=train_mosaic),
-    Cheat("validation-copy", "validation rows of the same type (another draw than real-holdout's)", HONEST, repeat=1),
+    Cheat("train-copy", "training samples of the same type", "train-copy"),
+    Cheat(
+        "train-copy-noise-0.5", "training samples plus noise of 0.5 sd", "train-copy", change=partial(noisy, sds=0.5)
+    ),
+    Cheat("train-copy-noise-1", "training samples plus noise of 1 sd", "train-copy", change=partial(noisy, sds=1.0)),
+    Cheat("train-blend", "two training samples of the type mixed, its spread kept", "train-copy", change=train_blend),
+    Cheat("train-trio", "the mean of three training samples of the type, spread kept", "train-copy", change=train_trio),
+    Cheat("train-mosaic", "modules of genes from two training samples of the type", "train-copy", change=train_mosaic),
+    Cheat(
+        "validation-copy", "validation samples of the same type (another draw than real-holdout's)", HONEST, repeat=1
+    ),
     Cheat(
         "train-part-copy",
-        "honest rows for test patients, training rows for the downstream classifiers",
+        "honest samples for test patients, training samples for the downstream classifiers",
         "class-gaussian",
         change=train_copied,
     ),
-    Cheat("class-mean", "the mean of the type's training rows", "class-mean"),
-    Cheat("shrunk-variance", "real rows pulled half-way to their type's mean", HONEST, change=shrunk),
-    Cheat("class-dropped", "real rows, a type of at least 10 % replaced by others", HONEST, change=class_dropped),
-    Cheat("labels-swapped", "real rows, each of the wrong type", HONEST, change=labels_swapped),
-    Cheat("gene-saturated", "real rows, one gene held at its maximum", HONEST, change=gene_saturated),
-    Cheat("all-equal", "the mean of all training rows", "class-mean", change=all_equal),
+    Cheat("class-mean", "the mean of the type's training samples", "class-mean"),
+    Cheat("shrunk-variance", "real samples pulled half-way to their type's mean", HONEST, change=shrunk),
+    Cheat("class-dropped", "real samples, a type of at least 10 % replaced by others", HONEST, change=class_dropped),
+    Cheat("labels-swapped", "real samples, each of the wrong type", HONEST, change=labels_swapped),
+    Cheat("gene-saturated", "real samples, one gene held at its maximum", HONEST, change=gene_saturated),
+    Cheat("all-equal", "the mean of all training samples", "class-mean", change=all_equal),
     Cheat("gene-shuffle", "every gene permuted over training patients", "gene-shuffle"),
 )
 """Every cheat, in the order of the page."""
 
 REFERENCES: tuple[Cheat, ...] = (
-    Cheat(HONEST, "real validation rows of the same type: the ceiling", HONEST),
+    Cheat(HONEST, "real validation samples of the same type: the ceiling", HONEST),
     Cheat("class-gaussian", "a normal distribution per type: the baseline", "class-gaussian"),
     Cheat("oracle", "exact draws from the true distribution", "oracle"),
 )

@@ -19,7 +19,7 @@ NAME = "generator-speed"
 KINDS = ("training", "way", "sampling", "sampling steps", "step")
 EXAMPLE = """examples:
   python -m pytest tests/benchmarks -o addopts=--import-mode=importlib --benchmark-only --benchmark-json=speed.json
-  python -m gexbench.benchmark.studies.speed.generator_speed speed.json --out docs
+  python -m gexbench.benchmark.studies.speed.generator_speed speed.json --out docs/reference/generator-speed
 """
 
 

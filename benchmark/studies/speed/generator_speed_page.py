@@ -10,52 +10,55 @@ from gexbench.models.cards.parameter_counts import PARAMETERS
 Row = Mapping[str, Any]
 INTRODUCTION = """# Speed of the generators
 
-Measured by `tests/benchmarks/test_generators.py` and `test_gemm_gan_step.py` (`tox -e bench`); the page is made by
-`python -m gexbench.benchmark.studies.speed.generator_speed`. Sizes and settings are those of budget `cpu`, the data
-1,000 training patients and 680 genes of the simulated cohort. CPU-seconds do not wait for other work on the
-machine, seconds do.
+For users who plan a sweep, and for developers: training and sampling time of every trained generator.
+
+Measured by `tests/benchmarks/test_generators.py` and `test_gemm_gan_step.py` (`tox -e bench`); `python -m
+gexbench.benchmark.studies.speed.generator_speed` writes this page. Sizes and settings are those of budget `cpu`; the
+data are 1,000 training patients and 680 genes of the simulated cohort. Seconds include waiting for other work on the
+machine; CPU-seconds do not.
 """
 TRAINING = """## Training
 
-One thread. A step is one update of a generator: for a WGAN-GP with its critic updates, each on a fresh mini-batch. With
-text and patches the encoder is trained over the first steps alone and the head over all: the step with the encoder and
-the step of the head alone are measured apart, each as the mean of at least 11 steps (of 7 for `gemm-gan-reference`).
-The whole training is their sum over the budget's steps, without start and checkpoints.
-Patients are rows of mini-batches. The ratio is that of patients per CPU-second to `{yardstick}`.
+One thread. A step is one update of a generator; for a WGAN-GP it includes the critic updates, each on a fresh
+mini-batch. With text and patches, the encoder is trained only during the first steps and the head during all of them.
+The step with the encoder and the step of the head alone are measured separately, each as the mean of at least 11 steps
+(7 for `gemm-gan-reference`). The whole training is their sum over the budget's steps, without start-up and
+checkpoints. Patients are counted as samples in mini-batches. The ratio compares patients per CPU-second with
+`{yardstick}`.
 """
 WAYS = """## torch.compile and bfloat16 on the CPU
 
-The same step as it is, with the networks' passes compiled by `torch.compile` (its default mode), and with them under
-`torch.autocast` in bfloat16; one thread. The start is that of the first training in a process, compilation with its
-C++ compiler included, and of a later one; the step is that of the quieter of two trainings. The whole training is that
-of the budget's steps, with the first start. Neither way is used for any published row: both change the bits; what
-bfloat16 does to the quality of rows is not measured.
+The same step unchanged, with the networks' passes compiled by `torch.compile` (default mode), and with them under
+`torch.autocast` in bfloat16; one thread. "First start" is that of the first training in a process, including
+compilation by the C++ compiler, and "later start" that of a later one. The step is that of the faster of two trainings.
+The whole training covers the budget's steps and the first start. Neither is used for any published row: both change the
+bits, and the effect of bfloat16 on sample quality has not been measured.
 """
 SAMPLING = """## Sampling
 
 10,000 profiles of 680 genes for 1,000 distinct conditions, 10 draws each; two threads. Each condition is encoded once
-(the benchmark counts the rows that pass the encoder). At most 10 s are allowed: the benchmark fails where seconds and
-CPU-seconds are both more, since free cores need no more seconds than CPU-seconds. On an overloaded machine the two
-threads wait for each other, which costs CPU-seconds too: a row above the limit there has to be measured again.
+(the benchmark counts the samples that pass the encoder). The limit is 10 s: the benchmark fails if both seconds and
+CPU-seconds exceed it, because on free cores seconds do not exceed CPU-seconds. On an overloaded machine the two threads
+wait for each other, which costs CPU-seconds too, so a row above the limit has to be measured again there.
 """
 STEPS = """## Sampling steps of label diffusion
 
-`diffusion-label` after its whole training, with DPM-Solver++; 10,000 profiles on two threads as above, and what
-rows for the validation patients are worth: support metrics in gene space, detection by XGBoost (½ is best). The default
-is 20 steps.
+`diffusion-label` after full training, with DPM-Solver++: time for 10,000 profiles on two threads as above, and quality
+of samples for the validation patients (support metrics in gene space, detection by XGBoost, where 0.5 is best). The
+default is 20 steps.
 """
 STEP = """## The step of GeMM-GAN
 
-Five critic updates and one generator update, with the plain formulation (torch's own modules, every condition computed
-at every use) beside it in one run. Both have the same gradients to 1e-10 (a test).
+Five critic updates and one generator update, beside the plain formulation (torch's own modules, every condition
+recomputed at each use), measured in the same run. A test checks that the gradients of both agree to 1e-10.
 """
 WITHOUT_GPU = """## On a GPU
 
-Not measured: no GPU was at hand. The same benchmarks run there with `-m gpu`. What can be said without one: no step of
-any trained generator reads a value back to the host between checkpoints (a test counts such reads, backward passes
-included), so that a GPU need not wait for it; progress shows the loss, and reads it, at most every 0.3 s. Training is
-in float32 with deterministic kernels. Mixed precision, TF32, `torch.compile` and CUDA graphs are not offered: whether
-they pay is unmeasured, and so is the aim of five times the plain formulation.
+Not measured, as no GPU was available. The same benchmarks run there with `-m gpu`. What is known without one: no step
+of any trained generator reads a value back to the host between checkpoints, so a GPU never has to wait (a test counts
+such reads, including those of backward passes). The progress display reads the loss at most every 0.3 s. Training
+uses float32 and deterministic kernels. Mixed precision, TF32, `torch.compile` and CUDA graphs are not offered: their
+benefit has not been measured, nor has the target of five times the speed of the plain formulation.
 """
 _KINDS: Mapping[str, str] = {
     "training": "training",
@@ -65,6 +68,7 @@ _KINDS: Mapping[str, str] = {
     "step": "the step of GeMM-GAN beside the plain formulation",
 }
 _YARDSTICK, _USUAL = "wgan-gp-label", "as it is"
+_SHOWN: Mapping[str, str] = {_USUAL: "unchanged"}
 
 
 def speed_page(machine: Mapping[str, Any], rows: Sequence[Row]) -> str:
@@ -78,8 +82,8 @@ def speed_page(machine: Mapping[str, Any], rows: Sequence[Row]) -> str:
     place = f"Machine: {machine['processor']}, {machine['cores']} cores, {memory} GiB; torch {machine['torch']}."
     loads = [row["figures"]["load"] for row in rows]
     busy = (
-        f"Load average while measuring: {min(loads):.1f} to {max(loads):.1f}, the measured process included.\n"
-        "Above the number of cores other work was going on: read the CPU-seconds, the seconds are far too long."
+        f"Load average during the measurement: {min(loads):.1f} to {max(loads):.1f}, including the measured process.\n"
+        "A load above the number of cores means that other work was running: rely on CPU-seconds then, not on seconds."
     )
     parts = [INTRODUCTION, f"{place} {busy}"]
     order = {name: number for number, name in enumerate(PARAMETERS)}
@@ -134,7 +138,7 @@ def _patients_per_cpu_s(found: Mapping[str, float]) -> float:
 
 
 def _ways(rows: Sequence[Row]) -> str:
-    heads = ("generator", "step", "CPU-ms", "against as it is", "first start, CPU-s", "later start, CPU-s",
+    heads = ("generator", "step", "CPU-ms", "relative to unchanged", "first start, CPU-s", "later start, CPU-s",
              "whole training, CPU-s")  # fmt: skip
     usual = {row["generator"]: row["figures"] for row in rows if row["variant"] == _USUAL}
     lines, cheaper = [], dict.fromkeys((row["variant"] for row in rows if row["variant"] != _USUAL), 0)
@@ -145,12 +149,13 @@ def _ways(rows: Sequence[Row]) -> str:
         if of_usual and row["variant"] in cheaper:
             cheaper[row["variant"]] += whole < _whole(of_usual)
         lines.append([
-            row["generator"], row["variant"], _digits(found["step_cpu_ms"]), f"{_digits(ratio)} times as fast",
+            row["generator"], _SHOWN.get(row["variant"], row["variant"]),
+            _digits(found["step_cpu_ms"]), f"{_digits(ratio)} times as fast",
             _digits(found["first_start_cpu_s"]), _digits(found["later_start_cpu_s"]), _digits(whole),
         ])  # fmt: skip
     said = [
-        f"{way[:1].upper()}{way[1:]}, {count} of {sum(row['variant'] == way for row in rows)} whole trainings take "
-        "fewer CPU-seconds than as it is."
+        f"With {way} passes, {count} of {sum(row['variant'] == way for row in rows)} whole trainings take fewer "
+        "CPU-seconds than unchanged."
         for way, count in cheaper.items()
     ]
     return WAYS + "\n" + markdown_table(heads, lines, 2) + "\n\n" + " ".join(said)

@@ -21,15 +21,17 @@ _COLOURS, _MARKERS = COLOURS[:-1], "os^Dv<>pPh*"
 
 INTRODUCTION = f"""# Speed and memory of the array metrics
 
-Seconds of wall clock, CPU-seconds in brackets, and growth of the peak resident memory over that with the data in
-place. Each point is one run in a process of its own, on normally distributed rows: as many real as synthetic ones.
-Along the rows there are 50 genes (the components of the support metrics): gene space is not measured there, since
-correlations and Fréchet are quadratic or cubic in the genes. Along the genes there are 800 rows, a test set of the
-published cohort. `support` has the radii of the real side kept, as the panel has; `prdc` computes both sides and holds
-all distances at once. Wall clock includes waiting for other work on the machine, CPU-seconds do not.
+For users who call metrics on their own arrays, and for developers: time and memory against samples and genes.
 
-The functions take all rows that they are given. A panel compares at most {MOST_ROWS:,} rows of either side (of more a
-seeded sample, which the record states), so what lies beyond concerns those who call the functions themselves.
+Seconds are wall-clock time, with CPU-seconds in brackets. Memory is the growth of peak resident memory beyond the
+loaded data. Each point is one run in its own process on normally distributed data, with as many real as synthetic
+samples. The tables over samples use 50 genes (the number of components of the support metrics), because correlations
+and Fréchet are quadratic or cubic in the genes. The tables over genes use 800 samples, the test set of the published
+cohort. `support` keeps the radii of the real side, as the panel does; `prdc` computes both sides and holds all
+distances at once. Wall-clock time includes waiting for other work on the machine; CPU-seconds do not.
+
+The functions use all samples they are given. A panel compares at most {MOST_ROWS:,} samples of either side (a seeded
+subsample of more, stated in the record), so larger sizes concern only direct calls of the functions.
 
 """
 
@@ -56,8 +58,8 @@ def markdown(table: pd.DataFrame) -> str:
     lines = [
         f"Measured on {machine['processor']}, {machine['cores']} cores{_pinned(machine['cores'])}, {memory:.0f} GiB; "
         f"OMP_NUM_THREADS: {threads}.",
-        "A point that passes its limit of CPU-seconds or of resident memory (start and data included) is stopped and\n"
-        "shown with the limit and the memory it had taken by then; after one the larger ones are not started.",
+        "A point that exceeds its limit of CPU-seconds or of resident memory (start-up and data included) is stopped\n"
+        "and shown with the limit and the memory used by then; larger points of that metric are not started.",
         "",
         "![Seconds and memory against rows and genes](metric-speed.svg)",
     ]

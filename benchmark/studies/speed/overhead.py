@@ -1,4 +1,4 @@
-"""What a sweep costs beside its cells: `python -m gexbench.benchmark.studies.speed.overhead --out docs`.
+"""What a sweep costs beside its cells: `python -m gexbench.benchmark.studies.speed.overhead --out docs/clusters`.
 
 Measures the start of workers and the wall-clock time around cells that do nothing, of built-in and of foreign
 generators, with workers that are forked and workers that are spawned; a sweep whose cells are all there already; the

@@ -8,19 +8,23 @@ from pathlib import Path
 from gexbench.benchmark.machine.environment import hardware
 from gexbench.tasks.files.atomic import write_text
 
-INTRODUCTION = """# What a sweep costs, and what it survives
+INTRODUCTION = """# What a sweep costs and what it survives
 
-Measured by `python -m gexbench.benchmark.studies.speed.overhead --out docs` with cells that do nothing, on a cohort of
-240 patients and 40 genes.
+For users who plan large sweeps, and for developers: overhead of the scheduler, and every fault it is tested against.
+
+Measured by `python -m gexbench.benchmark.studies.speed.overhead --out docs/clusters` with cells that do nothing, on a
+cohort of 240 patients and 40 genes.
 """
-METHODS = """How it is measured. *Overhead of a cell*: wall-clock time from the end of one cell to the end of the next
-in a sweep with one worker, less the fit, sample and score times that its record states; for the first cell from the
-start of the sweep, so with the start of the worker, its imports and the fold's shared work. *Forked*: on the CPU with
-one thread a training runs in a forked copy of a worker that holds the data; *spawned*: a worker with CUDA or with
-several threads cannot be forked, and is replaced after every foreign generator. *Cached sweep*: `gexbench run` as a
-user types it, from the start of Python to the printed table, median of 3. *In-line*: schedule, store and the
-leaderboard's folder, without a worker process. *Two workers*: cells that only compute, from the first cell's end to the
-last one's.
+METHODS = """How it is measured:
+
+- *Overhead of a cell*: wall-clock time from the end of one cell to the end of the next in a sweep with one worker,
+  minus the fit, sample and score times stated in its record. For the first cell it counts from the start of the
+  sweep, so it includes the start of the worker, its imports and the fold's shared work.
+- *Forked*: on the CPU with one thread, a training runs in a forked copy of a worker that holds the data.
+- *Spawned*: a worker with CUDA or several threads cannot be forked; it is replaced after every foreign generator.
+- *Cached sweep*: `gexbench run` as a user types it, from the start of Python to the printed table, median of 3.
+- *In-line*: schedule, store and the leaderboard's folder, without a worker process.
+- *Two workers*: cells that only compute, from the end of the first cell to the end of the last.
 """
 QUIET = 0.7
 """Load below which the cores count as free."""
@@ -35,46 +39,46 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     ("calls `sys.exit`", "failed", ONE.format("sys-exit")),
     ("calls `os._exit`", "failed", ONE.format("exit")),
     ("segfaults", "failed", ONE.format("segfault")),
-    ("hangs, with every signal blocked", "timeout", ENDLESS.format("hang")),
-    ("allocates without end", "out of memory", ENDLESS.format("allocate")),
+    ("hangs with every signal blocked", "timeout", ENDLESS.format("hang")),
+    ("allocates without limit", "out of memory", ENDLESS.format("allocate")),
     ("returns NaN", "diverged", ONE.format("nan")),
-    ("returns rows of a wrong shape", "failed", ONE.format("shape")),
+    ("returns samples of the wrong shape", "failed", ONE.format("shape")),
     ("returns wrong gene names", "failed", ONE.format("genes")),
-    ("returns too few rows", "failed", ONE.format("few")),
+    ("returns too few samples", "failed", ONE.format("few")),
     ("returns no `Samples`", "failed", ONE.format("type")),
     ("writes to its inputs", "failed", ONE.format("write")),
-    ("forks children that stay, and ends well", "ok, with a warning", STAY),
-    ("forks children that stay, and dies", "failed", ONE.format("orphans")),
+    ("leaves child processes behind and succeeds", "ok, with a warning", STAY),
+    ("leaves child processes behind and dies", "failed", ONE.format("orphans")),
     ("prints a gigabyte", "failed", ONE.format("print")),
-    ("changes torch for its process", "ok", PATCH),
-    ("says that it cannot work on the cohort", "unavailable", ONE.format("unavailable")),
+    ("changes torch in its process", "ok", PATCH),
+    ("reports that it cannot work on the cohort", "unavailable", ONE.format("unavailable")),
     ("cannot be imported", "skipped", "test_a_broken_plug_in_is_skipped_with_its_reason"),
 )
 """What a generator does, the state of its cell, and the test in `test_isolation.py`."""
 
 DISTURBANCES: tuple[tuple[str, str, str], ...] = (
     (
-        "kill −9 at 3 random moments, in the slow tests at 20",
+        "kill −9 at 3 random moments (20 in the slow tests)",
         "the same table, byte for byte",
         "test_cli.py::test_killed_at_any_moment_the_same_command_gives_the_same_table",
     ),
     (
         "Ctrl-C",
-        "the running cells end; resumed",
+        "the running cells finish; resumable",
         "test_cli.py::test_an_interrupt_lets_running_cells_end_and_resumes",
     ),
     (
         "Ctrl-C twice",
-        "ends at once; resumed",
+        "stops at once; resumable",
         "test_cli.py::test_a_second_interrupt_ends_the_sweep_at_once_and_it_resumes",
     ),
     (
-        "a file system that fills",
-        "one message, exit code 1, every entry readable; resumed",
+        "a file system that fills up",
+        "one message, exit code 1, every entry readable; resumable",
         "test_store_cap.py::test_a_full_disk_is_a_clear_error_and_the_same_command_resumes",
     ),
     (
-        "a limit on the size of files",
+        "a limit on file size",
         "one message, exit code 1, every entry readable",
         "test_store_cap.py::test_a_limit_on_files_is_a_clear_error",
     ),
@@ -85,11 +89,11 @@ DISTURBANCES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "a corrupt entry in its store",
-        "a miss, reported and made again",
+        "treated as missing, reported and recomputed",
         "test_runner.py::test_corrupt_rows_are_trained_again_and_reported",
     ),
     (
-        "a node of its Ray cluster killed",
+        "a killed node of its Ray cluster",
         "the same table as with one worker and with four",
         "test_ray.py::test_one_worker_four_workers_and_a_cluster_that_loses_a_node_give_the_same_table",
     ),
@@ -187,11 +191,7 @@ def write_report(folder: Path, figures: Figures) -> None:
 def markdown(figures: Figures) -> str:
     """The page: hardware, figures against their aims, how they were measured, and the faults with their tests."""
     machine = hardware()
-    busy = (
-        "other work was running, so that seconds of the clock are upper bounds"
-        if figures.load > QUIET
-        else "free cores"
-    )
+    busy = "other work was running, so wall-clock seconds are upper bounds" if figures.load > QUIET else "free cores"
     place = (
         f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_bytes'] / 2**30:.0f} GiB; "
         f"{busy} (load {figures.load:.1f} before the measurement); "
@@ -201,17 +201,18 @@ def markdown(figures: Figures) -> str:
     count = len(FAULTS) + len(DISTURBANCES)
     parts += [
         f"## Faults survived: {count} of {count}",
-        "Each has a test with real processes. Those of generators also see that the other cells end well, those of "
-        "children, kills and the cluster that no process stays behind. "
-        f"Tests of generators: `{TESTS}/test_isolation.py`; of sweeps: files in `{TESTS}`.",
+        "Each has a test with real processes. The tests of generators also check that the other cells end well; those "
+        "of children, kills and the cluster check that no process is left behind. "
+        "Tests of generators are in `test_isolation.py`, those of sweeps in the files named below, all under "
+        f"`{TESTS}`.",
         "\n".join(_table(("A generator that …", "its cell", "test"), FAULTS)),
-        "\n".join(_table(("A sweep with …", "what comes of it", "test"), DISTURBANCES)),
+        "\n".join(_table(("A sweep with …", "outcome", "test"), DISTURBANCES)),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def _figures(figures: Figures) -> Iterator[str]:
-    yield from ("| | measured | aim |", "|---|---|---|")
+    yield from ("| | measured | target |", "|---|---|---|")
     for cost in figures.workers:
         worker = {"fork": "forked", "spawn": "spawned"}.get(cost.kind, cost.kind)
         spread = f"median of {len(cost.later)}, {min(cost.later):.3f} to {max(cost.later):.3f}"
@@ -228,7 +229,7 @@ def _figures(figures: Figures) -> Iterator[str]:
     )
     faster = "not measured: it needs two free cores"
     if figures.speed_up is not None:
-        faster = f"{figures.speed_up:.2f} times as soon as one worker"
+        faster = f"{figures.speed_up:.2f} times as fast as one worker"
     yield f"| four CPU-bound cells, two workers | {faster} | 1.8 times |"
 
 

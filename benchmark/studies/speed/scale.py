@@ -32,9 +32,9 @@ BASE = (1000, 1000, 16)
 FULL = GOAL
 TABLE = "scale.csv"
 EXAMPLE = """examples:
-  python -m gexbench.benchmark.studies.speed.scale --out docs
+  python -m gexbench.benchmark.studies.speed.scale --out docs/metrics/scale
   python -m gexbench.benchmark.studies.speed.scale --patients 300 600 --genes 200 --patches 8 --base 300 200 8 --out x
-  python -m gexbench.benchmark.studies.speed.scale --patients --genes --patches --full --parts panel --out docs"""
+  python -m gexbench.benchmark.studies.speed.scale --patients --genes --patches --full --parts panel --out scale"""
 
 
 @dataclass(frozen=True, slots=True)

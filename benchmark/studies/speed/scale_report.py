@@ -24,20 +24,23 @@ LINES = {
 }  # fmt: skip
 INTRODUCTION = """# Training and scoring at scale
 
-Measured on generated cohorts by `python -m gexbench.benchmark.studies.speed.scale`. Patches are float16 of width
-1,024 and stay in the cohort's file; a batch's are read as it is asked for. A step is one of GeMM-GAN's at budget
-full: critic updates, each on a fresh mini-batch, and one generator update. The data path of an epoch is the reading
-of every training patient's patches and tokens once, in mini-batches, with nothing computed on them: with the file on
-disk (cold) and from the system's cache (warm). The share is that of a step's mini-batches in the time of the step:
-cold by wall-clock time, which waits for the disk and for other work, warm by CPU-seconds. Memory is the growth of the
-peak resident memory of the process; of a part that was stopped, the largest resident memory. Seconds are CPU-seconds
-of all threads, with wall-clock seconds in brackets.
+For users with large cohorts: time and memory of a training step, of data loading and of scoring.
 
-Where rows are sampled: set metrics and the copy gate take at most 10,000 rows, detection at most 2 · 10⁷ values of
-each side, classifiers are fitted on about 4 · 10⁷ values (2,000 rows of 20,000 genes), boosted trees on about 3 · 10⁸
-values × classes (470 rows of 20,000 genes and 32 classes), with seed 0. No cohort of the published leaderboards
-reaches these sizes. What was sampled stands in the record, and as a note under the table. Correlations of more than
-5,000 genes are computed in blocks.
+Measured on generated cohorts by `python -m gexbench.benchmark.studies.speed.scale`. Patches are float16 of width
+1,024 and stay in the cohort's file; each batch is read when it is needed. A step is one of GeMM-GAN's at budget
+`full`: critic updates, each on a fresh mini-batch, and one generator update. The data path of an epoch reads every
+training patient's patches and tokens once, in mini-batches, without computing anything: from disk (cold) and from the
+system's cache (warm). The share is the time to read a step's mini-batches relative to the time of the step:
+wall-clock time if cold, which includes waiting for the disk and for other work, and CPU-seconds if warm. Memory is
+the growth of peak resident memory of the process, or the largest resident memory of a part that was stopped. Seconds
+are CPU-seconds over all threads, with wall-clock seconds in brackets.
+
+Large inputs are subsampled with seed 0: set metrics and the copy gate use at most 10,000 samples, detection at most
+2 · 10⁷ values of each side, classifiers are fitted on about 4 · 10⁷ values (2,000 samples of 20,000 genes) and boosted
+trees on about 3 · 10⁸ values × classes (470 samples of 20,000 genes and 32 classes). No cohort of the published
+leaderboards reaches these sizes. Any subsampling is stated in the record and in a note under the table. Correlations of
+more than 5,000 genes are computed in blocks.
+
 """
 
 
@@ -93,9 +96,9 @@ def _data_path(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     size = f"{row['patients']:,} patients, {row['genes']:,} genes and {row['patches']:,} patches"
     return [
         "",
-        f"Of no step here the data path is more than {cold:.2g} % cold and {warm:.2g} % warm; the aim is a third. At "
-        f"{size} the data path of the whole epoch takes {found['epoch_warm_cpu_s']:.3g} CPU-seconds warm and "
-        f"{found['epoch_cold_cpu_s']:.3g} cold, one step {found['step_cpu_s']:.3g}.",
+        f"The data path takes at most {cold:.2g} % of a step cold and {warm:.2g} % warm; the target is a third. "
+        f"At {size} the data path of the whole epoch takes {found['epoch_warm_cpu_s']:.3g} CPU-seconds warm and "
+        f"{found['epoch_cold_cpu_s']:.3g} cold; one step takes {found['step_cpu_s']:.3g}.",
     ]
 
 
@@ -109,7 +112,7 @@ def _not_measured(results: Sequence[Mapping[str, Any]]) -> list[str]:
     if not lacking:
         return []
     goal = f"{GOAL[0]:,} patients, {GOAL[1]:,} genes and {GOAL[2]:,} patches"
-    return ["", f"**Not measured to its end here**, at {goal}: {' and '.join(lacking)}. Option `--full` measures it."]
+    return ["", f"**Not completed here**, at {goal}: {' and '.join(lacking)}. Option `--full` measures it."]
 
 
 _SIZES = ("patients", "genes", "patches")
@@ -152,10 +155,10 @@ def _slowest(results: Sequence[Mapping[str, Any]]) -> list[str]:
     shown = ", ".join(f"{name} {spent:.3g}" for name, spent in steps)
     lines = [
         "",
-        f"The dearest steps at {largest['patients']:,} patients and {largest['genes']:,} genes, in CPU-seconds: "
+        f"The most expensive steps at {largest['patients']:,} patients and {largest['genes']:,} genes, in CPU-seconds: "
         f"{shown}.",
     ]
-    return lines + ([f"Sampled there: {'; '.join(found['notes'])}."] if found["notes"] else [])
+    return lines + ([f"Subsampled there: {'; '.join(found['notes'])}."] if found["notes"] else [])
 
 
 def scale_figure(results: Sequence[Mapping[str, Any]]) -> Figure:

@@ -29,7 +29,7 @@ from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "metrics" / "what-each-metric-sees"
 TWO_DONORS = ("train-blend", "train-mosaic")
 """Made to pass the copy gates."""
 BY_NAME = {cheat.name: cheat for cheat in CHEATS}

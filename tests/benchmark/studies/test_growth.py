@@ -106,7 +106,7 @@ def test_a_size_that_was_not_asked_for_is_said_to_be_unmeasured(tmp_path):
     write_report(tmp_path, [asdict(result) for result in results])
     page = (tmp_path / "metric-speed.md").read_text()
     assert "| MMD | 1.5 s (1.2), 2 MB | not measured |" in page
-    assert f"at most {MOST_ROWS:,} rows" in page
+    assert f"at most {MOST_ROWS:,} samples" in page
 
 
 def test_no_two_metrics_look_alike_in_the_figure():

@@ -19,7 +19,7 @@ from gexbench.benchmark.studies.speed.overhead_report import (
 )
 
 FOLDER = Path(__file__).parents[1]
-PAGE = FOLDER.parents[1] / "docs" / "sweep-speed.md"
+PAGE = FOLDER.parents[1] / "docs" / "clusters" / "sweep-speed.md"
 
 
 def source(file):
@@ -67,7 +67,7 @@ def test_the_page_holds_the_figures_against_their_aims(tmp_path):
         "| cached sweep of 1,000 cells | 2.50 s (2.25 s of CPU) | under 3 s |",
         "| 10,000 cells in-line | 1.25 ms each (1.00 ms of CPU) | 5 ms |",
         "400 MB at the end, +3.0 MB since the first tenth",
-        "1.95 times as soon",
+        "1.95 times as fast",
         f"Faults survived: {len(FAULTS) + len(DISTURBANCES)} of {len(FAULTS) + len(DISTURBANCES)}",
     ):
         assert part in text

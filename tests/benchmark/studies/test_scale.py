@@ -50,9 +50,9 @@ def test_resumes_and_states_what_was_stopped(asked: list[tuple[str, int]], tmp_p
     page = (tmp_path / "scale.md").read_text()
     assert "| 200 | 10 | 2 | 0.00 | (1) | 2 (2) | 2 (2) | 2 (2) | 50 % | 12 % | 1 | 2.00 |" in page
     assert "| 400 | 10 | 2 | over time of 50 s; reached: step in 5 s |" in page
-    assert "Of no step here the data path is more than 50 % cold and 12 % warm; the aim is a third. At 200 " in page
+    assert "The data path takes at most 50 % of a step cold and 12 % warm; the target is a third. At 200 " in page
     assert "in CPU-seconds: support_genes 4, crps 1.5." in page
-    assert "Sampled there: classifiers are fitted on a sample." in page
+    assert "Subsampled there: classifiers are fitted on a sample." in page
     assert "patients, 20,000 genes and 256 patches: training and panel. Option `--full`" in page
     drawn = (tmp_path / "scale.svg").read_bytes()
     asked.clear()

@@ -247,7 +247,7 @@ def test_the_command_takes_a_file_a_name_or_an_option(tmp_path):
 
 
 def test_the_page_of_specifications_names_every_key_with_its_default():
-    page = Path(__file__).parents[3] / "docs" / "sweeps.md"
+    page = Path(__file__).parents[3] / "docs" / "getting-started" / "sweeps.md"
     rows = [line.split("|")[1:-1] for line in page.read_text().splitlines() if line.startswith("| `")]
     defaults = {key.strip(" `"): default.strip(" `") for keys, _, default in rows for key in keys.split(",")}
     resources = Specification.model_fields["resources"].annotation.model_fields

@@ -9,7 +9,7 @@ from gexbench.leaderboards.publishing import excerpts
 from gexbench.leaderboards.publishing.excerpts import ExcerptError, redrawn
 
 ROOT = Path(__file__).parents[3]
-PAGES = ("README.md", "docs/what-conditions-add.md")
+PAGES = ("README.md", "docs/leaderboards/what-conditions-add.md", "docs/leaderboards/tcga.md")
 OPEN, END = "<!-- excerpt {} -->", "<!-- end of excerpt -->"
 
 

@@ -9,7 +9,7 @@ import pytest
 from gexbench.tasks.panel.built_in import CATALOGUE
 from gexbench.tasks.panel.page import metrics_page
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "metrics" / "index.md"
 COMMAND = [sys.executable, "-m", "gexbench.benchmark.cli", "ls"]
 
 
@@ -25,7 +25,7 @@ def test_every_metric_is_a_row_of_its_family_with_a_cell_for_every_head():
 
 @pytest.mark.skipif(not PAGE.parent.is_dir(), reason="needs the source tree")
 def test_the_committed_page_is_the_catalogues():
-    assert PAGE.read_text() == metrics_page(), "make it anew: gexbench ls metrics --markdown > docs/metrics.md"
+    assert PAGE.read_text() == metrics_page(), "make it anew: gexbench ls metrics --markdown > docs/metrics/index.md"
 
 
 def test_the_command_prints_it():
