@@ -1,4 +1,4 @@
-"""docs/add-a-generator/metric-or-task.md does what it says: a stranger's package adds a metric and a task to a leaderboard."""
+"""docs/add-a-generator/metric-or-task.md does what it says: a package adds a metric and a task to a leaderboard."""
 
 import csv
 import importlib.util

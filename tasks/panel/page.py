@@ -6,13 +6,7 @@ from collections.abc import Iterable
 from gexbench.tasks.declarations.metric import FAMILY_WEIGHTS, Anchor, Metric
 from gexbench.tasks.panel.built_in import CATALOGUE
 
-_DIRECTIONS = {
-    "match": "as the ceiling",
-    "higher": "higher",
-    "lower": "lower",
-    "skill": "higher",
-    "diagnostic": "none",
-}
+_DIRECTIONS = {"match": "as the ceiling", "higher": "higher", "lower": "lower", "skill": "higher", "diagnostic": "none"}
 _INTRODUCTION = """# Metrics
 
 For everyone who reads a number: what each metric asks, its range, and what scores 0 and 1.

@@ -105,10 +105,7 @@ SCARCE = (
         panel="scarce",
     ),
     _beside(
-        "scarce_gain",
-        "Accuracy gained by these synthetic rows over the few real rows alone",
-        "one fit",
-        panel="scarce",
+        "scarce_gain", "Accuracy gained by these synthetic rows over the few real rows alone", "one fit", panel="scarce"
     ),
 )
 

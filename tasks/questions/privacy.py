@@ -73,10 +73,7 @@ def _copies(given: Comparison) -> Findings:
         "": (training.rows, training.donor_thresholds),
         "validation_": (training.validation, training.validation_donor_thresholds),
     }
-    parts = {
-        "": sampled(given.synthetic_test, rows.test_ids),
-        "train_": sampled(given.synthetic_train, rows.train_ids),
-    }
+    parts = {"": sampled(given.synthetic_test, rows.test_ids), "train_": sampled(given.synthetic_train, rows.train_ids)}
     found: dict[Metric, float] = {}
     for (pool, (known, limits)), (part, made_rows) in product(pools.items(), parts.items()):
         shares = memorisation.donor_shares(made_rows, known, limits)
@@ -110,11 +107,7 @@ def _attack(name: str, what: str, source: str, tables: tuple[Table, ...] = (), s
 
 MEMBERSHIP = {
     "distance": _attack(
-        "distance",
-        "distance to the nearest synthetic row",
-        "Chen et al. 2020",
-        ("main",),
-        "membership AUC",
+        "distance", "distance to the nearest synthetic row", "Chen et al. 2020", ("main",), "membership AUC"
     ),
     "ratio": _attack(
         "ratio",
