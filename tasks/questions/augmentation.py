@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gexbench.metrics.classifiers import Classification, train_and_test
 from gexbench.metrics.shared.hashing import hashed_order
 from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.metric import Findings, Group, Metric
+from gexbench.tasks.declarations.metric import Findings, Metric
 from gexbench.tasks.declarations.rows import ClassifierReferences, RealRows
 from gexbench.tasks.declarations.task import Step, Task
 from gexbench.tasks.questions.classification import TRTS, TSTR, measured, scores
@@ -27,30 +27,15 @@ RELEASE_SIZES = (2, 5, 10, 25)
 RELEASE_DRAWS = 3
 
 
-def _beside(
-    name: str,
-    title: str,
-    cost: str,
-    *,
-    per_label: bool = False,
-    lowest: float = -1.0,
-    panel: Group = "extended",
-    short: str = "",
-) -> Metric:
-    """An accuracy or a difference of two, beside the overall score."""
-    return Metric(
-        name=name,
-        title=title,
-        family="utility",
-        goal="higher",
-        range=(lowest, 1.0),
-        cost=cost,
-        needs=("labels", "training"),
-        reference="this suite",
-        panel=panel,
-        per_label=per_label,
-        short=short,
-    )
+_utility = partial(
+    Metric,
+    family="utility",
+    goal="higher",
+    needs=("labels", "training"),
+    reference="this suite",
+    panel="extended",
+)
+_gain = partial(_utility, range=(-1.0, 1.0))
 
 
 _TITLE = "Train on real and synthetic, test on real"
@@ -65,10 +50,10 @@ AUGMENTED = measured(
     panel="extended",
     needs=("labels", "training"),
 )
-AUGMENTED_GAIN = _beside(
+AUGMENTED_GAIN = _gain(
     "augmented_lr_gain",
     f"{_TITLE}: accuracy gained over TRTR",
-    "none of its own",
+    cost="none of its own",
     per_label=True,
     short="augmented gain (LR)",
 )
@@ -76,36 +61,34 @@ AUGMENTED_GAIN = _beside(
 
 def _release_metrics(size: int) -> tuple[Metric, Metric]:
     few = f"{size} real patients per class"
-    accuracy = Metric(
-        name=f"release_accuracy_{size}",
-        title=f"{few} and released synthetic rows: accuracy, logistic regression, mean of 3 draws",
-        family="utility",
-        goal="higher",
+    accuracy = _utility(
+        f"release_accuracy_{size}",
+        f"{few} and released synthetic rows: accuracy, logistic regression, mean of 3 draws",
         range=(0.0, 1.0),
         floor="majority",
         ceiling="trtr",
         cost="3 fits",
-        needs=("labels", "training"),
-        reference="this suite",
-        panel="extended",
         in_overall=True,
     )
     gain = f"{few}: accuracy gained by released synthetic rows"
-    return accuracy, _beside(f"release_gain_{size}", gain, "none of its own")
+    return accuracy, _gain(f"release_gain_{size}", gain, cost="none of its own")
 
 
 RELEASE = {size: _release_metrics(size) for size in RELEASE_SIZES}
 SCARCE = (
-    _beside(
+    _utility(
         "scarce_accuracy",
         "The few real rows that the generator was fitted on and its synthetic rows of all training patients: "
         "accuracy, logistic regression",
-        "one fit",
-        lowest=0.0,
+        range=(0.0, 1.0),
+        cost="one fit",
         panel="scarce",
     ),
-    _beside(
-        "scarce_gain", "Accuracy gained by these synthetic rows over the few real rows alone", "one fit", panel="scarce"
+    _gain(
+        "scarce_gain",
+        "Accuracy gained by these synthetic rows over the few real rows alone",
+        cost="one fit",
+        panel="scarce",
     ),
 )
 

@@ -1,6 +1,6 @@
 """Do types differ in the same genes, gene sets and co-expression modules?"""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gexbench.metrics import biology, co_expression
 from gexbench.metrics.structure import correlations
 from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.metric import Findings, Goal, Metric, Need
+from gexbench.tasks.declarations.metric import Findings, Metric
 from gexbench.tasks.declarations.rows import RealRows
 from gexbench.tasks.declarations.task import Step, Task
 
@@ -18,34 +18,15 @@ _DIFFERENCES, _ACTIVITY, _PAIRS = "time O(classes n genes)", "time O(n genes set
 _FOROUTAN, _LANGFELDER = "Foroutan et al. 2018 (rank score)", "Langfelder et al. 2011"
 
 
-def _biology(
-    name: str,
-    title: str,
-    low: float,
-    cost: str,
-    reference: str,
-    *needs: Need,
-    goal: Goal = "higher",
-    short: str = "",
-    compute: Callable[[Comparison], float | Findings] | None = None,
-) -> Metric:
-    """A metric of the biology family; none exceeds 1."""
-    return Metric(
-        name=name,
-        title=title,
-        family="biology",
-        goal=goal,
-        range=(low, 1.0),
-        floor="worst-trivial",
-        ceiling="real-holdout",
-        cost=cost,
-        needs=needs,
-        reference=reference,
-        panel="extended",
-        in_overall=True,
-        short=short,
-        compute=compute,
-    )
+_biology = partial(
+    Metric,
+    family="biology",
+    goal="higher",
+    floor="worst-trivial",
+    ceiling="real-holdout",
+    panel="extended",
+    in_overall=True,
+)
 
 
 def _synthetic(given: Comparison) -> NDArray[Any]:
@@ -83,10 +64,10 @@ def _pathway_agreement(given: Comparison) -> float:
 DE_CONCORDANCE = _biology(
     "de_concordance",
     "Concordance of log-fold-changes, each type against the rest, mean over types",
-    -1.0,
-    _DIFFERENCES,
-    "Lin 1989, equation 1",
-    "labels",
+    range=(-1.0, 1.0),
+    cost=_DIFFERENCES,
+    needs=("labels",),
+    reference="Lin 1989, equation 1",
     short="DE concordance",
     compute=_concordance,
 )
@@ -94,10 +75,10 @@ DE_OVERLAP = {
     top: _biology(
         f"de_overlap_{top}",
         f"Share of the top {top} genes by Welch's |t| that real rows name too, mean over types",
-        0.0,
-        _DIFFERENCES,
-        "Welch 1947",
-        "labels",
+        range=(0.0, 1.0),
+        cost=_DIFFERENCES,
+        needs=("labels",),
+        reference="Welch 1947",
         short=f"DE overlap {top}",
         compute=partial(_overlap, top=top),
     )
@@ -107,36 +88,35 @@ DE_OVERLAP = {
 PATHWAY_CONCORDANCE = _biology(
     "pathway_concordance",
     "Concordance of the types' mean pathway activities by rank",
-    -1.0,
-    _ACTIVITY,
-    f"{_FOROUTAN}; Lin 1989",
-    "labels",
-    "gene sets",
+    range=(-1.0, 1.0),
+    cost=_ACTIVITY,
+    needs=("labels", "gene sets"),
+    reference=f"{_FOROUTAN}; Lin 1989",
     compute=_pathway_concordance,
 )
 PATHWAY_AGREEMENT = _biology(
     "pathway_agreement",
     "1 - Kolmogorov-Smirnov distance of pathway activities by rank, mean over sets",
-    0.0,
-    _ACTIVITY,
-    f"{_FOROUTAN}; Smirnov 1948",
-    "gene sets",
+    range=(0.0, 1.0),
+    cost=_ACTIVITY,
+    needs=("gene sets",),
+    reference=f"{_FOROUTAN}; Smirnov 1948",
     compute=_pathway_agreement,
 )
 MODULE_CONNECTIVITY = _biology(
     "module_connectivity",
     "Correlation of the genes' connectivity within co-expression modules, mean over modules",
-    -1.0,
-    _PAIRS,
-    f"{_LANGFELDER} (cor.kIM)",
+    range=(-1.0, 1.0),
+    cost=_PAIRS,
+    reference=f"{_LANGFELDER} (cor.kIM)",
 )
 MODULE_DENSITY_ERROR = _biology(
     "module_density_error",
     "Absolute error of the mean |r| within co-expression modules, mean over modules",
-    0.0,
-    _PAIRS,
-    f"{_LANGFELDER} (module density)",
     goal="lower",
+    range=(0.0, 1.0),
+    cost=_PAIRS,
+    reference=f"{_LANGFELDER} (module density)",
 )
 
 

@@ -2,92 +2,80 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 
 from gexbench.metrics import distribution
 from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.metric import Findings, Metric, Table
+from gexbench.tasks.declarations.metric import Findings, Metric
 from gexbench.tasks.declarations.rows import RealRows
 from gexbench.tasks.declarations.task import Step, Task
 
 _PAIRWISE, _SORTED = "time O(n² genes), memory O(n)", "time O(n log n genes)"
-_SD, _RUBNER = "training sd", "Vaserstein 1969; Rubner et al. 2000"
+_OVER_GENES = {"mean": "mean", "max": "worst gene"}
 
 
-def _distance(
-    name: str,
-    title: str,
-    cost: str,
-    reference: str,
-    *,
-    unit: str = "1",
-    range_: tuple[float, float] = (0.0, math.inf),
-    short: str = "",
-    tables: tuple[Table, ...] = (),
-) -> Metric:
-    return Metric(
-        name=name,
-        title=title,
-        family="distribution",
-        goal="lower",
-        range=range_,
-        floor="worst-trivial",
-        ceiling="real-holdout",
-        cost=cost,
-        unit=unit,
-        reference=reference,
-        in_overall=True,
-        short=short,
-        tables=tables,
-    )
+_distance = partial(
+    Metric, family="distribution", goal="lower", floor="worst-trivial", ceiling="real-holdout", in_overall=True
+)
 
 
 FRECHET = _distance(
     "frechet",
     "Fréchet distance of the fitted Gaussians",
-    "time O(genes³)",
-    "Dowson & Landau 1982; Heusel et al. 2017",
+    range=(0.0, math.inf),
+    cost="time O(genes³)",
     unit="training variance",
+    reference="Dowson & Landau 1982; Heusel et al. 2017",
     short="Fréchet",
     tables=("main",),
 )
 MMD = _distance(
     "mmd",
     "Unbiased squared maximum mean discrepancy, RBF, five widths",
-    _PAIRWISE,
-    "Gretton et al. 2012, equation 3",
-    range_=(-1.0, 2.0),
+    range=(-1.0, 2.0),
+    cost=_PAIRWISE,
+    reference="Gretton et al. 2012, equation 3",
     short="MMD",
 )
-ENERGY = _distance("energy", "Energy distance", _PAIRWISE, "Székely & Rizzo 2013, equation 5", unit=_SD)
+ENERGY = _distance(
+    "energy",
+    "Energy distance",
+    range=(0.0, math.inf),
+    cost=_PAIRWISE,
+    unit="training sd",
+    reference="Székely & Rizzo 2013, equation 5",
+)
 SLICED = _distance(
     "sliced_wasserstein",
     "Sliced 2-Wasserstein distance, 256 directions",
-    "time O(n genes · 256)",
-    "Bonneel et al. 2015, section 3",
-    unit=_SD,
+    range=(0.0, math.inf),
+    cost="time O(n genes · 256)",
+    unit="training sd",
+    reference="Bonneel et al. 2015, section 3",
     short="sliced Wasserstein",
 )
 WASSERSTEIN = tuple(
     _distance(
         f"wasserstein_{name}",
         f"Wasserstein-1 per gene, {said}",
-        _SORTED,
-        _RUBNER,
-        unit=_SD,
+        range=(0.0, math.inf),
+        cost=_SORTED,
+        unit="training sd",
+        reference="Vaserstein 1969; Rubner et al. 2000",
         short=f"Wasserstein {name}",
     )
-    for name, said in (("mean", "mean"), ("max", "worst gene"))
+    for name, said in _OVER_GENES.items()
 )
 KS = tuple(
     _distance(
         f"ks_{name}",
         f"Kolmogorov-Smirnov per gene, {said}",
-        _SORTED,
-        "Smirnov 1948",
-        range_=(0.0, 1.0),
+        range=(0.0, 1.0),
+        cost=_SORTED,
+        reference="Smirnov 1948",
         short=f"KS {name}",
     )
-    for name, said in (("mean", "mean"), ("max", "worst gene"))
+    for name, said in _OVER_GENES.items()
 )
 
 

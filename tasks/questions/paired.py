@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from gexbench.metrics import paired
 from gexbench.metrics.shared.arrays import Matrix, as_array, row_chunks
 from gexbench.metrics.shuffled_conditions import shuffled_conditions
 from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.metric import Findings, Goal, Metric, Need, Panel, Table
+from gexbench.tasks.declarations.metric import Findings, Metric
 from gexbench.tasks.declarations.rows import RealRows
 from gexbench.tasks.declarations.task import Step, Task
 
@@ -19,37 +20,10 @@ _DRAWN_PATIENTS = 256
 _GNEITING = "Gneiting & Raftery 2007, equation 21; Ferro 2014, equation 6"
 
 
-def _paired(
-    name: str,
-    title: str,
-    goal: Goal,
-    limits: tuple[float, float],
-    needs: tuple[Need, ...],
-    reference: str = "this suite",
-    *,
-    unit: str = "1",
-    panel: Panel = "core",
-    short: str = "",
-    tables: tuple[Table, ...] = (),
-    compute: Callable[[Comparison], Findings] | None = None,
-) -> Metric:
-    """A metric of the draws for single patients, beside the overall score."""
-    return Metric(
-        name=name,
-        title=title,
-        family="paired",
-        goal=goal,
-        range=limits,
-        floor="label-draws" if goal == "skill" else None,
-        cost="time O(n draws genes)",
-        needs=needs,
-        unit=unit,
-        reference=reference,
-        panel=panel,
-        short=short,
-        tables=tables,
-        compute=compute,
-    )
+_paired = partial(Metric, family="paired", cost="time O(n draws genes)")
+_of_conditions = partial(
+    _paired, goal="diagnostic", needs=("pairs", "labels", "training"), reference="this suite", panel="extended"
+)
 
 
 def standardised_draws(given: Comparison) -> NDArray[np.float32]:
@@ -96,70 +70,67 @@ def _crps(given: Comparison) -> Findings:
 CONDITIONAL_SKILL = _paired(
     "conditional_skill",
     "1 - CRPS / CRPS of label-matched training draws",
-    "skill",
-    (-math.inf, 1.0),
-    ("pairs", "labels", "training"),
-    _GNEITING,
+    goal="skill",
+    range=(-math.inf, 1.0),
+    floor="label-draws",
+    needs=("pairs", "labels", "training"),
+    reference=_GNEITING,
     tables=("main", "ablations"),
     compute=_conditional_skill,
 )
 CRPS = _paired(
     "crps",
     "Fair continuous ranked probability score of 19 draws",
-    "lower",
-    (-math.inf, math.inf),
-    ("pairs",),
-    _GNEITING,
+    goal="lower",
+    range=(-math.inf, math.inf),
+    needs=("pairs",),
     unit="training sd",
+    reference=_GNEITING,
     short="CRPS",
     compute=_crps,
 )
 WITHIN_CLASS = _paired(
     "within_class_correlation",
     "Correlation of the draws' mean with the truth within types, median over genes",
-    "higher",
-    (-1.0, 1.0),
-    ("pairs", "labels"),
+    goal="higher",
+    range=(-1.0, 1.0),
+    needs=("pairs", "labels"),
+    reference="this suite",
 )
 RETRIEVAL = _paired(
     "retrieval",
     "Percentile of the right patient within its type, chance 0.5",
-    "higher",
-    (0.0, 1.0),
-    ("pairs", "labels"),
+    goal="higher",
+    range=(0.0, 1.0),
+    needs=("pairs", "labels"),
+    reference="this suite",
 )
 INTERVAL_COVERAGE = _paired(
     "interval_coverage",
     "Share of true values within the central 80 % interval",
-    "diagnostic",
-    (0.0, 1.0),
-    ("pairs",),
-    "Gneiting et al. 2007",
+    goal="diagnostic",
+    range=(0.0, 1.0),
+    needs=("pairs",),
+    reference="Gneiting et al. 2007",
 )
 RANK_NONUNIFORMITY = _paired(
     "rank_nonuniformity",
     "Total variation of the truth's ranks among the draws from uniform",
-    "diagnostic",
-    (0.0, 1.0),
-    ("pairs",),
-    "Talagrand et al. 1997; Hamill 2001",
+    goal="diagnostic",
+    range=(0.0, 1.0),
+    needs=("pairs",),
+    reference="Talagrand et al. 1997; Hamill 2001",
     short="rank non-uniformity",
 )
-SHUFFLED_CONDITIONS = _paired(
+SHUFFLED_CONDITIONS = _of_conditions(
     "shuffled_conditions_skill",
     "Conditional skill when patients of a class exchange their draws",
-    "diagnostic",
-    (-math.inf, 1.0),
-    ("pairs", "labels", "training"),
-    panel="extended",
+    range=(-math.inf, 1.0),
 )
-CONDITIONS_GAIN = _paired(
+CONDITIONS_GAIN = _of_conditions(
     "conditions_gain",
     "Conditional skill of the right patient's draws beyond exchanged ones; 0 when draws know only the label",
-    "diagnostic",
-    (-math.inf, math.inf),
-    ("pairs", "labels", "training"),
-    panel="extended",
+    range=(-math.inf, math.inf),
 )
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from gexbench.metrics import paper_variants
 from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.metric import Family, Findings, Metric, Need
+from gexbench.tasks.declarations.metric import Findings, Metric
 from gexbench.tasks.declarations.rows import RealRows
 from gexbench.tasks.declarations.task import Step, Task
 from gexbench.tasks.questions.classification import MEASURES, scores
@@ -14,38 +14,16 @@ from gexbench.tasks.questions.classification import MEASURES, scores
 _ON_TRAINING = "paper_tstr_on_training_rows"
 
 
-def _paper(
-    name: str,
-    title: str,
-    family: Family,
-    high: float,
-    cost: str,
-    *needs: Need,
-    per_label: bool = False,
-    short: str = "",
-) -> Metric:
-    return Metric(
-        name=name,
-        title=title,
-        family=family,
-        goal="diagnostic",
-        range=(0.0, high),
-        cost=cost,
-        needs=needs,
-        reference="GeMM-GAN",
-        panel="extended",
-        per_label=per_label,
-        short=short,
-    )
+_paper = partial(Metric, goal="diagnostic", reference="GeMM-GAN", panel="extended")
 
 
 SUPPORT = {
     name: _paper(
         f"paper_{name}",
         f"{name.capitalize()} as in the paper: k = 10, Manhattan distance, standardised genes",
-        "support",
-        math.inf if name == "density" else 1.0,
-        "time O(n² genes)",
+        family="support",
+        range=(0.0, math.inf if name == "density" else 1.0),
+        cost="time O(n² genes)",
     )
     for name in ("precision", "recall", "density", "coverage")
 }
@@ -53,11 +31,10 @@ TSTR = tuple(
     _paper(
         f"{_ON_TRAINING}_{name}",
         f"Train on synthetic rows of the test patients, test on real training rows, as in the paper: {measure}",
-        "utility",
-        1.0,
-        "seconds per label",
-        "labels",
-        "training",
+        family="utility",
+        range=(0.0, 1.0),
+        cost="seconds per label",
+        needs=("labels", "training"),
         per_label=True,
         short=f"paper TSTR on training rows {measure.replace('-', ' ')}",
     )

@@ -1,6 +1,7 @@
 """Are synthetic profiles copies, and do they tell who was a training patient?"""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -8,37 +9,12 @@ import numpy as np
 from gexbench.metrics import membership, memorisation
 from gexbench.metrics.shared.row_samples import sampled
 from gexbench.tasks.declarations.comparison import Comparison, NotApplicable
-from gexbench.tasks.declarations.metric import Findings, Goal, Metric, Need, Panel, Table
+from gexbench.tasks.declarations.metric import Findings, Metric, Table
 from gexbench.tasks.declarations.rows import RealRows
 from gexbench.tasks.declarations.task import Step, Task
 
-
-def _privacy(
-    name: str,
-    title: str,
-    goal: Goal,
-    needs: tuple[Need, ...],
-    reference: str,
-    *,
-    memory: str = "O(n · chunk)",
-    panel: Panel = "extended",
-    short: str = "",
-    tables: tuple[Table, ...] = (),
-) -> Metric:
-    """A metric beside the overall score."""
-    return Metric(
-        name=name,
-        title=title,
-        family="privacy",
-        goal=goal,
-        range=(0.0, 1.0),
-        cost=f"time O(n² genes), memory {memory}",
-        needs=needs,
-        reference=reference,
-        panel=panel,
-        short=short,
-        tables=tables,
-    )
+_COST = "time O(n² genes), memory O(n · chunk)"
+_privacy = partial(Metric, family="privacy", range=(0.0, 1.0))
 
 
 _MADE_OF = {
@@ -61,7 +37,14 @@ def _shares() -> Iterator[Metric]:
         title = f"Share of rows closer to {number} {known} {noun} than 99 % of {fresh} rows are"
         for part, said in zip(_PARTS, (title, same), strict=True):
             name = f"{part}{pool}{made}"
-            yield _privacy(name, said, "diagnostic", ("training",), reference, memory="O(n)", panel="core")
+            yield _privacy(
+                name,
+                said,
+                goal="diagnostic",
+                cost="time O(n² genes), memory O(n)",
+                needs=("training",),
+                reference=reference,
+            )
 
 
 COPIES = {metric.name: metric for metric in _shares()}
@@ -81,39 +64,31 @@ def _copies(given: Comparison) -> Findings:
     return Findings(found, extra={f"{pool}copy_threshold": float(limits[0]) for pool, (_, limits) in pools.items()})
 
 
-def _attack(name: str, what: str, source: str, tables: tuple[Table, ...] = (), short: str = "") -> tuple[Metric, ...]:
+def _attack(name: str, what: str, source: str, short: str, tables: tuple[Table, ...] = ()) -> tuple[Metric, Metric]:
     """AUC and true positive rate of an attack that tells members from non-members."""
-    needs: tuple[Need, ...] = ("labels", "training", "members")
+    metric = partial(_privacy, goal="lower", cost=_COST, needs=("labels", "training", "members"), panel="extended")
+    rate = f"Membership by {what}: true positive rate at 1 % false positives, null 0.01"
     return (
-        _privacy(
+        metric(
             f"membership_{name}_auc",
             f"Membership by {what}: AUC, null 0.5",
-            "lower",
-            needs,
-            source,
+            reference=source,
             short=short,
             tables=tables,
         ),
-        _privacy(
-            f"membership_{name}_tpr",
-            f"Membership by {what}: true positive rate at 1 % false positives, null 0.01",
-            "lower",
-            needs,
-            "Carlini et al. 2022",
-            short=f"membership {name} TPR",
-        ),
+        metric(f"membership_{name}_tpr", rate, reference="Carlini et al. 2022", short=f"membership {name} TPR"),
     )
 
 
 MEMBERSHIP = {
     "distance": _attack(
-        "distance", "distance to the nearest synthetic row", "Chen et al. 2020", ("main",), "membership AUC"
+        "distance", "distance to the nearest synthetic row", "Chen et al. 2020", "membership AUC", ("main",)
     ),
     "ratio": _attack(
         "ratio",
         "the same over the distance to the nearest validation row",
         "Chen et al. 2020 (calibrated attack)",
-        short="membership ratio AUC",
+        "membership ratio AUC",
     ),
 }
 
@@ -145,21 +120,23 @@ def _membership(given: Comparison) -> Findings:
     return Findings(values, extra=extra)
 
 
-DCR_SHARE = _privacy(
+_of_neighbours = partial(
+    _privacy,
+    goal="diagnostic",
+    cost=_COST,
+    needs=("training",),
+    reference="Platzer & Reutterer 2021",
+    panel="extended",
+)
+DCR_SHARE = _of_neighbours(
     "dcr_share",
     "Share of rows nearer to training than to test rows; no null of 0.5, read it against real-holdout",
-    "diagnostic",
-    ("training",),
-    "Platzer & Reutterer 2021",
     short="DCR share",
 )
-NNDR_SHARE = _privacy(
+NNDR_SHARE = _of_neighbours(
     "nndr_share",
     "Share of rows whose nearest over second nearest distance is smaller among training than among test rows; "
     "no null of 0.5, read it against real-holdout",
-    "diagnostic",
-    ("training",),
-    "Platzer & Reutterer 2021",
     short="NNDR share",
 )
 

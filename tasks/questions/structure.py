@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 
 from gexbench.metrics import structure
 from gexbench.tasks.declarations.comparison import Comparison, NotApplicable
@@ -11,44 +12,37 @@ from gexbench.tasks.declarations.task import Step, Task
 
 _PAIRS = "time O(n genes²)"
 
-CORRELATION_MSE = Metric(
-    name="correlation_mse",
-    title="Mean squared error of gene-gene correlations",
-    family="structure",
+_structure = partial(Metric, family="structure", ceiling="real-holdout", in_overall=True)
+
+CORRELATION_MSE = _structure(
+    "correlation_mse",
+    "Mean squared error of gene-gene correlations",
     goal="lower",
     range=(0.0, 4.0),
     floor="worst-trivial",
-    ceiling="real-holdout",
     cost=_PAIRS,
     reference="GeMM-GAN",
-    in_overall=True,
     short="C.MSE",
     tables=("main",),
 )
-CORRELATION_GAMMA = Metric(
-    name="correlation_gamma",
-    title="Correlation of the gene-gene correlations (gamma)",
-    family="structure",
+CORRELATION_GAMMA = _structure(
+    "correlation_gamma",
+    "Correlation of the gene-gene correlations (gamma)",
     goal="higher",
     range=(-1.0, 1.0),
     floor="worst-trivial",
-    ceiling="real-holdout",
     cost=_PAIRS,
     reference="Viñas et al. 2022, equation 11",
-    in_overall=True,
     short="correlation γ",
 )
-STRONG_PAIRS = Metric(
-    name="strong_pairs_mae",
-    title="Mean absolute error of correlations with real |r| > 0.3",
-    family="structure",
+STRONG_PAIRS = _structure(
+    "strong_pairs_mae",
+    "Mean absolute error of correlations with real |r| > 0.3",
     goal="lower",
     range=(0.0, 2.0),
     floor="worst-trivial",
-    ceiling="real-holdout",
     cost=_PAIRS,
     reference="this suite",
-    in_overall=True,
     short="strong pairs error",
 )
 
@@ -87,30 +81,24 @@ def _zero_fraction(given: Comparison) -> float:
     return structure.zero_fraction(given.generated.test[given.rows.set_rows], given.rows.floor)
 
 
-VARIANCE_RATIO = Metric(
-    name="variance_ratio",
-    title="Variance within classes, synthetic over real",
-    family="structure",
+VARIANCE_RATIO = _structure(
+    "variance_ratio",
+    "Variance within classes, synthetic over real",
     goal="match",
     range=(0.0, math.inf),
-    ceiling="real-holdout",
     cost="time O(n genes)",
     needs=("labels",),
     reference="this suite",
-    in_overall=True,
     tables=("main",),
     compute=_variance_ratio,
 )
-ZERO_FRACTION = Metric(
-    name="zero_fraction",
-    title="Share of values at the unit's floor",
-    family="structure",
+ZERO_FRACTION = _structure(
+    "zero_fraction",
+    "Share of values at the unit's floor",
     goal="match",
     range=(0.0, 1.0),
-    ceiling="real-holdout",
     cost="time O(n genes)",
     reference="this suite",
-    in_overall=True,
     compute=_zero_fraction,
 )
 TASK = Task(
