@@ -1,6 +1,8 @@
 """The command line `gexbench`: one module per verb in `gexbench.benchmark.commands`."""
 
 import gc
+import inspect
+import re
 
 import typer
 
@@ -30,20 +32,24 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-app.command("run", epilog=run.EPILOG)(run.run)
-app.command("new", epilog=new.EPILOG)(new.new)
-app.command("check", epilog=check.EPILOG)(check.check)
-app.command("tune", epilog=tune.EPILOG)(tune.tune)
-app.command("score", epilog=score.EPILOG)(score.score)
-app.command("sample", epilog=sample.EPILOG)(sample.sample)
-app.command("report", epilog=report.EPILOG)(report.report)
-app.command("figures", epilog=figures.EPILOG)(figures.figures)
-app.command("compare", epilog=compare.EPILOG)(compare.compare)
-app.command("reproduce", epilog=reproduce.EPILOG)(reproduce.reproduce)
-app.command("publish", epilog=publish.PUBLISH_EPILOG)(publish.publish)
-app.command("verify", epilog=publish.VERIFY_EPILOG)(publish.verify)
-app.command("status", epilog=status.EPILOG)(status.status)
-app.command("ls", epilog=ls.EPILOG)(ls.ls)
+for _verb, _epilog in (
+    (run.run, run.EPILOG),
+    (new.new, new.EPILOG),
+    (check.check, check.EPILOG),
+    (tune.tune, tune.EPILOG),
+    (score.score, score.EPILOG),
+    (sample.sample, sample.EPILOG),
+    (report.report, report.EPILOG),
+    (figures.figures, figures.EPILOG),
+    (compare.compare, compare.EPILOG),
+    (reproduce.reproduce, reproduce.EPILOG),
+    (publish.publish, publish.PUBLISH_EPILOG),
+    (publish.verify, publish.VERIFY_EPILOG),
+    (status.status, status.EPILOG),
+    (ls.ls, ls.EPILOG),
+):
+    _unwrapped = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(_verb.__doc__ or ""))  # else lines break twice
+    app.command(_verb.__name__, help=_unwrapped, epilog=_epilog)(_verb)
 app.add_typer(cohort.app, name="cohort")
 
 

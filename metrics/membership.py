@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gexbench.metrics.detection import auc, auc_null_sd
 from gexbench.metrics.memorisation import nearest_ratios
 from gexbench.metrics.shared.arrays import Matrix, as_array, device_pair, namespace, pair_chunks, squared_distances
-from gexbench.metrics.shared.hashing import hashed_order
+from gexbench.metrics.shared.hashing import hash_order
 
 FALSE_POSITIVES = 0.01
 SPLIT_SDS = 3.0
@@ -47,7 +47,7 @@ def compared_patients(privacy_ids: Any, train_ids: Any, train_labels: Any, test_
     place = {str(name): row for row, name in enumerate(as_array(privacy_ids).tolist())}
     sides = []
     for ids, labels in ((train_ids, train_labels), (test_ids, test_labels)):
-        asked = [row for row in hashed_order(ids, "membership").tolist() if str(ids[row]) in place]
+        asked = [row for row in hash_order("membership", ids).tolist() if str(ids[row]) in place]
         sides.append({str(name): [row for row in asked if labels[row] == name] for name in np.unique(labels)})
     known = sum(len(rows) for side in sides for rows in side.values())
     if known != len(privacy_ids):

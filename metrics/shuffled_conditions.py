@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gexbench.metrics.paired import patient_crps, skill
 from gexbench.metrics.shared.arrays import Matrix
-from gexbench.metrics.shared.hashing import hashed_order
+from gexbench.metrics.shared.hashing import hash_order
 
 
 class ShuffledConditions(NamedTuple):
@@ -32,7 +32,7 @@ def derangement(patients: Any, labels: Any, salt: str) -> NDArray[np.intp]:
     """
     names, classes = np.asarray(patients), np.asarray(labels)
     given = np.arange(len(names))
-    order = hashed_order(names, salt)
+    order = hash_order(salt, names)
     for name in np.unique(classes):
         mine = order[classes[order] == name]
         step = int(np.unique(names[mine], return_counts=True)[1].max())

@@ -1,5 +1,6 @@
 """The contract of a generator: fit, sample, save, load."""
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,6 +57,13 @@ class Samples:
         if isinstance(expression, Tensor):
             expression = expression.detach().cpu().numpy()
         return cls(np.asarray(expression, dtype=np.float32), np.repeat(conditions.ids, draws), genes)
+
+
+def budget_asked(generator: "Generator", budget: Budget) -> dict[str, Any]:
+    """The keyword `budget` for a generator whose `fit` has that parameter, no keyword for any other."""
+    wanted = inspect.signature(generator.fit).parameters.values()
+    asked = any(each.name == "budget" or each.kind is each.VAR_KEYWORD for each in wanted)
+    return {"budget": budget} if asked else {}
 
 
 class Diverged(Exception):
@@ -115,8 +123,10 @@ class Generator(ABC):
         self.report = FitReport()
 
     @abstractmethod
-    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
+    def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:
         """Learn from the training patients; the validation patients serve early stopping and checkpoints.
+
+        The budget acts through the settings (`presets`). A `fit` that has a parameter `budget` is given it as well.
 
         Raises:
             Unavailable: when the cohort lacks what the generator needs.

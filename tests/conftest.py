@@ -35,10 +35,12 @@ def small_cohort() -> Cohort:
 
 @pytest.fixture(scope="session")
 def load_test_module() -> Callable[[str], ModuleType]:
-    """Loads a module of the tests' folder that is no test, by name."""
+    """Loads a module of the tests' folder that is no test, by its place there without `.py`."""
 
-    def load(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    def load(place: str) -> ModuleType:
+        path = (Path(__file__).parent / place).with_suffix(".py")
+        name = path.stem
+        spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -73,8 +75,8 @@ def encoded_rows() -> Iterator[dict[str, int]]:
 
 @pytest.fixture(scope="session")
 def layouts(load_test_module: Callable[[str], ModuleType]) -> ModuleType:
-    """The writers of public layouts, `tests/public_layouts.py`."""
-    return load_test_module("public_layouts")
+    """The writers of public layouts, `tests/tasks/public/public_layouts.py`."""
+    return load_test_module("tasks/public/public_layouts")
 
 
 @pytest.fixture(scope="session")

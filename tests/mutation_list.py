@@ -57,10 +57,11 @@ _GAN_STEPS = _of("models/wgan_gp/training.py", "models/wgan_gp/test_wgan_gp_gene
 _GAN = _of("models/wgan_gp/generator.py", "models/wgan_gp/test_wgan_gp_generator.py")
 _LAYER = _of("models/scvi/count_layer.py", "models/scvi/test_scvi_count_layer.py")
 _LAYER_ROWS = _of("tasks/cohorts/device_fold.py", "models/scvi/test_scvi_count_layer.py")
-_LAYER_KEY = _of("benchmark/sweeps/sweep.py", "models/scvi/test_scvi_count_layer.py")
+_LAYER_KEY = _of("benchmark/sweeps/planning.py", "models/scvi/test_scvi_count_layer.py")
+_OPTION = _of("benchmark/sweeps/option.py", "benchmark/commands/test_options.py")
 _GATE = _of("tasks/questions/privacy.py", "metrics/test_copy_gate.py")
 _GATE_TABLE = _of("leaderboards/comparing/copies.py", "leaderboards/comparing/test_table.py")
-_BOUND = _of("models/vae/bound.py", "models/test_vae.py")
+_BOUND = _of("models/vae/bound.py", "models/vae/test_vae.py")
 
 MUTATIONS = (
     _SUPPORT(
@@ -118,8 +119,8 @@ MUTATIONS = (
     _COPIES("donors: squared distances", "xp.sqrt(near[:, :-1] / xp", "(near[:, :-1] / xp"),
     _GATE(
         "gate: rows for training patients never looked at",
-        '"train_": sampled(given.synthetic_train, rows.train_ids)',
-        '"train_": sampled(given.synthetic_test, rows.test_ids)',
+        "sampled(given.synthetic_train, rows.train_ids)",
+        "sampled(given.synthetic_test, rows.test_ids)",
     ),
     _GATE(
         "gate: validation rows held against training rows",
@@ -146,8 +147,13 @@ MUTATIONS = (
     ),
     _LAYER_KEY(
         "count layer: not in the key",
-        "counted = registry[name].reads_counts and cohort.counts is not None",
+        "counted = entry.reads_counts and cohort.counts is not None",
         "counted = False",
+    ),
+    _OPTION(
+        "options: folds lose their order",
+        "return [int(part) for part in parts] or None",
+        "return sorted(map(int, parts)) or None",
     ),
     _MEMBERSHIP("only one side of the null differs", "if abs(each.auc - 0.5) > sds", "if each.auc - 0.5 > sds"),
     _MEMBERSHIP("membership: sign", "attack(-near[0], -near[1])", "attack(near[0], near[1])"),

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from gexbench.benchmark.cells.scoring import prepare_fold, real_fold, score
 from gexbench.benchmark.cells.training import train_and_sample
-from gexbench.benchmark.sweeps.sweep import plan, sweep_of
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.metrics import read_gene_sets, usable_sets
 from gexbench.models import registry
 from gexbench.models.contract import Budget

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from gexbench.benchmark.cells.scoring import prepare_fold, real_fold
-from gexbench.benchmark.sweeps.sweep import plan, sweep_of
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.metrics import distribution, structure, support
 from gexbench.metrics.space import fit_space
 from gexbench.models import registry
-from gexbench.models.contract import Budget
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.device_fold import put_on_device, rows_of
 from gexbench.tasks.cohorts.folds import folds
@@ -106,7 +106,7 @@ def test_what_fit_gets_does_not_depend_on_test_rows(small_cohort):
     for cohort in (small_cohort, replace(small_cohort, expression=expression)):
         device = put_on_device(cohort, fold, fingerprint="same")
         generator = create(registry()["class-gaussian"], "quick")
-        generator.fit(device.train, device.validation, budget=Budget("quick"), seed=0)
+        generator.fit(device.train, device.validation, seed=0)
         sampled.append((device.checksum(), generator.sample(device.test_conditions, seed=1).expression.tobytes()))
         assert float(torch.cat([device.train.expression, device.validation.expression]).max()) < 1e3
     assert sampled[0] == sampled[1]

@@ -30,7 +30,7 @@ class $class(Generator):
     Settings = Settings
     needs = frozenset({"labels"})  # of labels, text and patches exactly those that `sample` reads
 
-    def fit(self, train, validation, *, budget, seed, progress=silent):
+    def fit(self, train, validation, *, seed, progress=silent):
         self.genes, self.floor = train.genes, train.cohort.unit.floor
         rows, codes = train.expression, train.conditions.finest
         classes = len(train.conditions.classes[train.conditions.label_columns[0]])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from gexbench.benchmark.sweeps.sweep import Cell
+from gexbench.benchmark.sweeps.cells import Cell
 from gexbench.tasks.cohorts.folds import Fold
 
 STATES = ("ok", "failed", "timeout", "out of memory", "diverged", "unavailable", "skipped")

@@ -15,7 +15,7 @@ from gexbench.benchmark.cells.validation_panel import ValidationPanel
 from gexbench.benchmark.cells.workspace import WroteToInputs
 from gexbench.benchmark.machine.memory import memory_is_short
 from gexbench.benchmark.sweeps.tuned import ObjectiveName
-from gexbench.models.contract import Budget, Diverged, Generator, Unavailable
+from gexbench.models.contract import Budget, Diverged, Generator, Unavailable, budget_asked
 from gexbench.models.registry import Entry
 from gexbench.models.settings import BudgetName
 from gexbench.tasks.cohorts.cohort import Cohort
@@ -178,7 +178,7 @@ def fitted(
             if pruned(score):
                 raise Pruned
 
-    generator.fit(train, validation, budget=budget, seed=job.seed, progress=progress)
+    generator.fit(train, validation, seed=job.seed, progress=progress, **budget_asked(generator, budget))
     return generator
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from gexbench.benchmark.cells.jobs import Outcome
 from gexbench.benchmark.machine import environment
-from gexbench.benchmark.sweeps.sweep import Cell, Plan
+from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.tasks.cohorts.cohort import Cohort
 
 if TYPE_CHECKING:  # its module imports the classifiers, which a failed cell's record does not need

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.benchmark.cells.training import Clock, Report
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import rows_of
 from gexbench.tasks.cohorts.folds import FOLD_SEED, Fold, equal_size_rows
@@ -15,7 +16,7 @@ from gexbench.tasks.declarations.rows import Prepared, RealRows, SyntheticRows
 from gexbench.tasks.panel.evaluation import PanelResult, evaluate
 from gexbench.tasks.panel.gene_sets import GeneSets
 from gexbench.tasks.panel.preparation import prepare
-from gexbench.tasks.seeds import derive_seed, hash_order
+from gexbench.tasks.seeds import derive_seed
 
 
 def real_fold(cohort: Cohort, fold: Fold) -> RealRows:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from gexbench.benchmark.cells.training_log import BadLog, jsonable, log_table
 from gexbench.benchmark.machine import environment
-from gexbench.benchmark.sweeps.sweep import Cell
-from gexbench.models.contract import Budget, Diverged, Generator, Samples
+from gexbench.benchmark.sweeps.cells import Cell
+from gexbench.metrics.shared.hashing import hash_order
+from gexbench.models.contract import Budget, Diverged, Generator, Samples, budget_asked
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import DeviceFold
-from gexbench.tasks.seeds import derive_seed, hash_order
+from gexbench.tasks.seeds import derive_seed
 
 PAIRED_DRAWS = 19
 """The 2nd and 18th order statistics of 19 draws enclose exactly 80 %."""
@@ -83,7 +84,8 @@ def train_and_sample(
         if shown is not None and values:
             shown.append({"step": float(step), **values})
 
-    generator.fit(fold.train, fold.validation, budget=budget, seed=seeds["fit"], progress=progress)
+    asked = budget_asked(generator, budget)
+    generator.fit(fold.train, fold.validation, seed=seeds["fit"], progress=progress, **asked)
     times = {"fit": clock.lap()}
     arrays: dict[str, NDArray[Any]] = {}
     requests = sample_requests(fold)

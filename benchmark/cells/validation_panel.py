@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from gexbench.benchmark.cells.scoring import prepare_fold
 from gexbench.benchmark.cells.training import checked_samples
 from gexbench.leaderboards.comparing.selection import CEILING, FLOORS
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.models import registry
-from gexbench.models.contract import Budget, Generator
+from gexbench.models.contract import Generator
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
@@ -25,7 +26,7 @@ from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.declarations.rows import Prepared, SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.scores import References, cell_score, undiscriminating
-from gexbench.tasks.seeds import derive_seed, hash_order
+from gexbench.tasks.seeds import derive_seed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +92,7 @@ def _reference_values(name: str, held: DeviceFold, prepared: Prepared) -> dict[s
     entry = registry()[name]
     generator = entry.load()(entry.load().Settings())
     seed = derive_seed(fold=f"{held.fold.track}/{held.fold.index}", generator=name, purpose="tune")
-    generator.fit(held.train, held.validation, budget=Budget("quick"), seed=seed, progress=lambda *_, **__: None)
+    generator.fit(held.train, held.validation, seed=seed, progress=lambda *_, **__: None)
     return _values(generator, held.test_conditions, held.train.conditions, prepared, False, seed)
 
 

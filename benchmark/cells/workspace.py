@@ -17,8 +17,8 @@ from gexbench.benchmark.cells.training_log import columns_of, log_table
 from gexbench.benchmark.machine.memory import PeakMemory, memory_is_short
 from gexbench.benchmark.machine.processes import end_children, own_children
 from gexbench.benchmark.storage.store import Store
+from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.benchmark.sweeps.gene_sets import matching
-from gexbench.benchmark.sweeps.sweep import Cell, Plan
 from gexbench.models import checkpoint
 from gexbench.models.contract import Budget, Diverged, Generator, Unavailable
 from gexbench.tasks.cohorts.cohort import Cohort

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gexbench.benchmark.commands import options
+from gexbench.benchmark.sweeps.option import read_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +25,7 @@ def check(
     settings: Annotated[
         list[str] | None, typer.Option(help="GENERATOR.SETTING=VALUE, may be given several times.")
     ] = None,
-    device: options.DeviceOption = "cpu",
+    device: Annotated[str, options.option("resources.device")] = "cpu",
 ) -> None:
     """Check a generator against the contract on a small simulated cohort: 240 patients, 40 genes, budget quick.
 
@@ -37,7 +38,7 @@ def check(
     from gexbench.tasks.errors import InputError
 
     entries, names = with_local(registry(), (generator,))
-    given = options.parse_settings(settings or [])
+    given = read_settings(settings or [])
     problems = [f"settings of {name!r}: the generator is {names[0]!r}" for name in given if name != names[0]]
     if len(names) != 1:
         problems.append(f"{generator!r}: give one generator")

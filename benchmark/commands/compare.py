@@ -8,6 +8,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
+from gexbench.benchmark.sweeps.option import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +44,7 @@ def compare(
     from gexbench.tasks.errors import InputError
     from gexbench.tasks.files.atomic import write_text
 
-    rows, console = options.listed(generators), options.console()
+    rows, console = listed(generators), options.console()
     folders = [leaderboard_folder(results, name) for name in (first, second) if name is not None]
     if second is None and len(rows) != 2:
         raise InputError("give two leaderboards, or one with --generators A,B")

@@ -9,6 +9,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
+from gexbench.benchmark.sweeps.option import listed
 
 if TYPE_CHECKING:
     from gexbench.leaderboards.comparing.table import Leaderboard
@@ -72,7 +73,7 @@ def figures(
             raise InputError(error.problems) from None
         drawn, left_out = drawn + more, left_out + lacking
     if rows:
-        drawn += _of_rows(board, records, options.listed(rows), fold, cohort, results)
+        drawn += _of_rows(board, records, listed(rows), fold, cohort, results)
     target = folder / "figures" if out is None else out
     written = _write(console, drawn, target, kinds)
     for text in left_out:

@@ -1,36 +1,119 @@
-"""Options that several verbs share."""
+"""Options that several verbs share; those of a specification follow from its fields."""
 
-import json
-import math
+import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
+from gexbench.benchmark.sweeps.option import NOT_TYPED, listed
+from gexbench.benchmark.sweeps.specification import keys, option_name
+from gexbench.tasks.errors import InputError, examples
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from typer.models import OptionInfo
 
 Results = Annotated[
     Path,
     typer.Option("--results", help="Results folder: store/ and leaderboards/.", file_okay=False, show_default=True),
 ]
-GeneSetsOption = Annotated[
-    Path | None,
-    typer.Option("--gene-sets", help="A .gmt file for the pathway metrics of the panel extended.", dir_okay=False),
-]
-CohortOption = Annotated[str, typer.Option(help="`simulated`, or a cohort built with `gexbench cohort build`.")]
-TrackOption = Annotated[str, typer.Option(help="random, or site (whole tissue-source sites held out).")]
-FoldsOption = Annotated[
-    str,
-    typer.Option(
-        help="Comma-separated indices, `all`, or a JSON file of id lists. (default: 0,1,2 at quick, else all)"
-    ),
-]
-DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or auto (cuda where there is one).")]
 DEFAULT_RESULTS = Path("gexbench-results")
 WIDE = 150
+
+
+def option(key: str, words: str | None = None, panel: str | None = None) -> "OptionInfo":
+    """The option of a specification's key, for `Annotated`; with other words where another verb needs them."""
+    field, form = keys()[key]
+    made: OptionInfo = typer.Option(
+        option_name(key),
+        help=words or form.help,
+        metavar=form.metavar or ("CHOICE" if get_origin(field.annotation) is Literal else "TEXT"),
+        rich_help_panel=panel,
+    )
+    return made
+
+
+def specified(*wanted: str, words: Mapping[str, str] | None = None) -> Callable[[Callable[..., None]], Any]:
+    """Give a command options of a specification.
+
+    The command gets what was typed of them as `typed`: key → value as a YAML file would hold it, for
+    `sweeps.reading.checked`.
+
+    Args:
+        wanted: keys; none stands for all. Keys that share an option go together.
+        words: key → help, where it is not the field's.
+    """
+    names = {key: _parameter_name(key) for key in wanted or keys()}
+
+    def decorate(command: Callable[..., None]) -> Any:
+        @wraps(command)
+        def with_typed(context: typer.Context, **given: Any) -> None:
+            texts = {name: given.pop(name) for name in options}
+            command(**given, typed=_typed(context, texts, names))
+
+        options: dict[str, inspect.Parameter] = {}
+        for key in names:
+            panel = None if wanted or "." not in key else "Resources of a cell"
+            made = _parameter(key, (words or {}).get(key), panel)
+            options.setdefault(made.name, made)
+        first = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        signature = inspect.signature(command)
+        own = [
+            each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for each in signature.parameters.values()
+            if each.name != "typed"
+        ]
+        with_typed.__signature__ = signature.replace(parameters=[first, *options.values(), *own])  # type: ignore[attr-defined]
+        return with_typed
+
+    return decorate
+
+
+def _parameter(key: str, words: str | None, panel: str | None) -> inspect.Parameter:
+    """A parameter as Typer reads it: numbers by their type, everything else as text."""
+    field, form = keys()[key]
+    types = {field.annotation, *get_args(field.annotation)}
+    kind: Any = str if form.read else next((number for number in (int, float) if number in types), str)
+    default = None if form.repeated or "(default:" in (words or form.help) else field.default or None
+    return inspect.Parameter(
+        _parameter_name(key),
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default if default is None else kind(default),
+        annotation=Annotated[list[str] | None if form.repeated else kind | None, option(key, words, panel)],
+    )
+
+
+def _parameter_name(key: str) -> str:
+    return option_name(key).removeprefix("--").replace("-", "_")
+
+
+def _typed(context: typer.Context, texts: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Key → value of the options that stand on the command line.
+
+    Raises:
+        InputError: texts that cannot be read, all at once.
+    """
+    found: dict[str, Any] = {}
+    problems: list[str] = []
+    for key, name in names.items():
+        source = context.get_parameter_source(name)
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        read = keys()[key][1].read
+        try:
+            value = read(texts[name]) if read else texts[name]
+        except InputError as error:
+            problems += error.problems
+            continue
+        if value is not NOT_TYPED:
+            found[key] = value
+    if problems:
+        raise InputError(problems)
+    return found
 
 
 def console() -> "Console":
@@ -46,8 +129,6 @@ def leaderboard_folder(results: Path, name: str) -> Path:
     Raises:
         InputError: when there is none; lists those that exist.
     """
-    from gexbench.tasks.errors import InputError, examples
-
     for folder in (results / "leaderboards" / name, Path(name)):
         if (folder / "records").is_dir():
             return folder
@@ -58,27 +139,12 @@ def leaderboard_folder(results: Path, name: str) -> Path:
     )
 
 
-def listed(text: str) -> tuple[str, ...]:
-    """The parts of a comma-separated option.
-
-    Raises:
-        InputError: a text that names nothing.
-    """
-    from gexbench.tasks.errors import InputError
-
-    parts = tuple(part.strip() for part in text.split(",") if part.strip())
-    if text and not parts:
-        raise InputError(f"{text!r}: names nothing; give names or numbers, comma-separated")
-    return parts
-
-
 def chosen(text: str, known: Sequence[str], kind: str) -> tuple[str, ...]:
     """The parts of a comma-separated option, each one of `known` and named once; none where it is not given.
 
     Raises:
         InputError: parts that are not known, all at once.
     """
-    from gexbench.tasks.errors import InputError
     from gexbench.tasks.names import unknown
 
     parts = tuple(dict.fromkeys(listed(text)))
@@ -86,63 +152,6 @@ def chosen(text: str, known: Sequence[str], kind: str) -> tuple[str, ...]:
     if problems:
         raise InputError(problems)
     return parts
-
-
-def shares(text: str) -> tuple[float, ...]:
-    """The shares of a comma-separated option, without repeats.
-
-    Raises:
-        InputError: parts that are no number between 0 and 1, all at once.
-    """
-    from gexbench.tasks.errors import InputError
-
-    found: list[float] = []
-    problems = []
-    for part in listed(text):
-        try:
-            share = float(part)
-        except ValueError:
-            share = 0.0
-        found.append(share)
-        if not 0.0 < share < 1.0:
-            problems.append(f"--train-fractions {part!r}: give shares above 0 and below 1, for example 0.1,0.25")
-    if problems:
-        raise InputError(problems)
-    return tuple(dict.fromkeys(found))
-
-
-def folds_file(folds: str) -> Path | None:
-    """The file that `--folds` names, or None when it names indices or `all`."""
-    indices = folds in {"", "all"} or all(part.isascii() and part.isdigit() for part in listed(folds))
-    return None if indices else Path(folds)
-
-
-def fold_indices(folds: str, budget: str) -> tuple[int, ...]:
-    """Indices that `--folds` names; without it the first three at budget quick, else all.
-
-    Raises:
-        InputError: a file that cannot be read.
-    """
-    from gexbench.tasks.cohorts.folds import PARTS
-
-    path = folds_file(folds)
-    if path is not None:
-        from gexbench.tasks.errors import InputError
-
-        try:
-            return tuple(range(len(json.loads(path.read_text()))))
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"--folds {path}: neither indices, `all`, nor a readable JSON file ({error})") from None
-    if folds in {"", "all"}:
-        return (0, 1, 2) if budget == "quick" and not folds else tuple(range(PARTS))
-    return tuple(dict.fromkeys(int(part) for part in listed(folds)))
-
-
-def given_folds(folds: str) -> list[int] | str | None:
-    """What `--folds` says in the form of a specification: indices, `all`, or the name of a file."""
-    if folds_file(folds) is not None or folds == "all":
-        return folds
-    return [int(part) for part in listed(folds)] or None
 
 
 def device(wanted: str) -> str:
@@ -154,34 +163,3 @@ def device(wanted: str) -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def parse_settings(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """`generator.setting=value` options as a mapping; values are read as JSON, else as text.
-
-    Raises:
-        InputError: options of another form, all at once.
-    """
-    from gexbench.tasks.errors import InputError
-
-    found: dict[str, dict[str, Any]] = {}
-    problems = []
-    for pair in pairs:
-        place, equals, value = pair.partition("=")
-        generator, dot, setting = place.partition(".")
-        if not (equals and dot and setting):
-            problems.append(
-                f"--settings {pair!r}: write it as GENERATOR.SETTING=VALUE, for example gemm-gan.batch=32, "
-                "or as tuned or tuned:FILE"
-            )
-            continue
-        try:
-            parsed = json.loads(value)
-        except ValueError:
-            parsed = value
-        if isinstance(parsed, float) and not math.isfinite(parsed):
-            problems.append(f"--settings {pair!r}: {value} is not a finite number")
-        found.setdefault(generator, {})[setting] = parsed
-    if problems:
-        raise InputError(problems)
-    return found

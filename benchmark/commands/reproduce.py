@@ -24,7 +24,7 @@ def reproduce(
     record: Annotated[Path, typer.Argument(help="A record: a JSON file of a leaderboard's records folder.")],
     generator: Annotated[str | None, typer.Option(help="The file of a local generator: FILE.py:Class.")] = None,
     folds: Annotated[Path | None, typer.Option(help="The file of the folds, for the track custom.")] = None,
-    gene_sets: options.GeneSetsOption = None,
+    gene_sets: Annotated[Path | None, options.option("gene_sets")] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
     """Train, sample and score one cell again and compare it with its record, metric by metric.

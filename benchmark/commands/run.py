@@ -2,14 +2,22 @@
 
 import math
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
+from gexbench.benchmark.sweeps.option import listed
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gexbench.benchmark.running.runner import Runner
+    from gexbench.benchmark.storage.estimate import Estimate
+    from gexbench.models.registry import Registry
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench run                                     every generator, simulated cohort, budget quick\n
@@ -33,117 +41,77 @@ gexbench run sweep.yaml --executor ray --address head:6379 --workers 64     cell
 """
 
 
+_PANEL = "This run"
+
+
+@options.specified()
 def run(
-    context: typer.Context,
     specification: Annotated[
         str | None,
         typer.Argument(metavar="[SPEC]", help="A .yaml file, or smoke, default, paper or full. (default: default)"),
     ] = None,
-    spec: Annotated[str | None, typer.Option("--spec", metavar="NAME|FILE", help="The same as the argument.")] = None,
-    cohort: options.CohortOption = "simulated",
-    generators: Annotated[
-        str,
-        typer.Option(
-            help="Comma-separated names, files (FILE.py:Class), `all`, or `reused`: those of the sweeps of --reuse."
-        ),
-    ] = "all",
-    budget: Annotated[str, typer.Option(help="quick, cpu or full.")] = "quick",
-    panel: Annotated[
-        str, typer.Option(help="core, or extended (core and more; kept rows are scored, nothing is trained twice).")
-    ] = "core",
-    track: options.TrackOption = "random",
-    folds: options.FoldsOption = "",
-    seeds: Annotated[
-        str, typer.Option(help="Training seeds per fold; 1,cvae=2 gives some generators another number.")
-    ] = "1",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="GENERATOR.SETTING=VALUE, may be given several times; `tuned` (or tuned:FILE) adds a row with the "
-            "settings that `gexbench tune` found, for every generator that has them."
-        ),
+    spec: Annotated[
+        str | None,
+        typer.Option("--spec", metavar="NAME|FILE", help="The same as the argument.", rich_help_panel=_PANEL),
     ] = None,
-    train_fractions: Annotated[
+    retry: Annotated[
         str,
         typer.Option(
-            help="Shares below 1, comma-separated: every generator is also fitted on that share of the training and "
-            "validation patients, and its rows join the few real ones in training a classifier."
+            metavar="LIST", help="Only cells whose last attempt ended so: failed,timeout,…", rich_help_panel=_PANEL
         ),
     ] = "",
-    workers: Annotated[int, typer.Option(help="Cells side by side; on cuda, beside the trainings.", min=1)] = 2,
-    threads: Annotated[int, typer.Option(help="Threads per cell; part of a cell's identity.", min=1)] = 1,
-    device: options.DeviceOption = "auto",
-    time_limit: Annotated[float, typer.Option(help="Seconds after which a cell is killed.", min=1)] = 3600.0,
-    memory_gb: Annotated[
-        float | None,
-        typer.Option(
-            help="Resident memory in GB above which a cell is killed. (default: each worker's share of the machine's)"
-        ),
-    ] = None,
-    gpu_memory_gb: Annotated[
-        float | None,
-        typer.Option(
-            help="GPU memory in GB that a training needs: several share a GPU where they fit. (default: what the same "
-            "training took before; a GPU to itself where that is not known)"
-        ),
-    ] = None,
-    patches: Annotated[
-        str,
-        typer.Option(
-            help="Image patches held on the device, streamed from the cohort's file, or auto: held where they fit."
-        ),
-    ] = "auto",
-    retry: Annotated[str, typer.Option(help="Only cells whose last attempt ended so: failed,timeout,…")] = "",
     reuse: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="FOLDER",
             help="A leaderboard's folder, for example a published one; may be given several times. Its records of "
             "cells with the same key are taken as they are, not computed.",
+            rich_help_panel=_PANEL,
         ),
     ] = None,
     keep_models: Annotated[
-        bool, typer.Option("--keep-models", help="Keep trained generators in store/models.")
+        bool,
+        typer.Option("--keep-models", help="Keep trained generators in store/models.", rich_help_panel=_PANEL),
     ] = False,
     store_cap: Annotated[
         float | None,
         typer.Option(
+            metavar="GB",
             help="GB that the store may hold: kept rows leave it, the largest first, but for those still to be scored.",
             min=0,
-        ),
-    ] = None,
-    gene_sets: options.GeneSetsOption = None,
-    executor: Annotated[str, typer.Option(help="local (this machine), or ray (a Ray cluster).")] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option(
-            help="HOST:PORT of the cluster's head. (default: the cluster of this machine, else a new one here)"
+            rich_help_panel=_PANEL,
         ),
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="List the cells, what is there already and how long it takes; run nothing."),
+        typer.Option(
+            "--dry-run",
+            help="List the cells, what is there already and how long it takes; run nothing.",
+            rich_help_panel=_PANEL,
+        ),
     ] = False,
-    name: Annotated[str | None, typer.Option(help="Name of the leaderboard. (default: COHORT-BUDGET)")] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Drop records of the leaderboard that are not in this sweep.")
+        bool,
+        typer.Option(
+            "--replace", help="Drop records of the leaderboard that are not in this sweep.", rich_help_panel=_PANEL
+        ),
     ] = False,
-    note: Annotated[str | None, typer.Option(help="A sentence for the leaderboard's header.")] = None,
     results: Results = DEFAULT_RESULTS,
+    *,
+    typed: Mapping[str, Any],
 ) -> None:
     """Train every generator on shared folds, score it, and write the leaderboard.
 
     What exists under the same key is skipped, so the same command resumes after an interrupt. Floors, ceilings
-    and the baseline (real-holdout, class-mean, gene-shuffle, class-gaussian) are part of every sweep.
+    and the baseline (real-holdout, class-mean, gene-shuffle, class-gaussian) are part of every sweep. Options of the
+    sweep and of a cell's resources are keys of a specification, too, whose values they replace.
     """
-    from gexbench.benchmark.authoring.local_generators import with_local
-    from gexbench.benchmark.commands.dry_run import show_plan
-    from gexbench.benchmark.commands.planning import planned
     from gexbench.benchmark.running.pool import GB
     from gexbench.benchmark.running.ray_pool import Cluster, check_ray
     from gexbench.benchmark.running.runner import Runner
     from gexbench.benchmark.storage.reuse import reused
-    from gexbench.benchmark.sweeps.specification import DEFAULT_SPECIFICATION, checked, given_specification
+    from gexbench.benchmark.sweeps.planning import planned
+    from gexbench.benchmark.sweeps.reading import DEFAULT_SPECIFICATION, checked, given_specification
     from gexbench.models import registry
     from gexbench.tasks.errors import InputError
 
@@ -151,9 +119,11 @@ def run(
         raise InputError(f"{specification} and --spec {spec}: give one of them")
     console = options.console()
     folders = [options.leaderboard_folder(results, str(folder)) for folder in reuse or ()]
-    entries, names = with_local(registry(), _with_reused(options.listed(generators), folders))
+    entries = registry()
+    if typed.get("generators", "all") != "all":
+        entries, typed = _with_named(entries, typed, folders)
     given = given_specification(specification or spec or DEFAULT_SPECIFICATION)
-    wanted = checked(given, _given_options(context, names), entries)
+    wanted = checked(given, typed, entries)
     cluster = Cluster(wanted.address, wanted.resources.gpus) if wanted.executor == "ray" else None
     if cluster is not None and not dry_run:
         check_ray(wanted.address)
@@ -173,78 +143,34 @@ def run(
     )
     _show_reused(console, runner, folders)
     if dry_run:
-        show_plan(console, runner, wanted.workers)
+        _show_plan(console, runner, wanted.workers)
         return
     _run(console, runner, wanted.workers, retry, wanted.note)
 
 
-def _given_options(context: typer.Context, generators: tuple[str, ...]) -> dict[str, Any]:
-    """What the command line says of the specification: key → value, of options that were typed.
-
-    Args:
-        context: of the command.
-        generators: registry keys of the generators that were typed, those of files among them.
-    """
-    from gexbench.benchmark.sweeps.seed_counts import parse_seeds
-    from gexbench.benchmark.sweeps.tuned import split_options
-
-    readers: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
-        "cohort": ("cohort", str),
-        "generators": ("generators", lambda text: "all" if text == "all" else list(generators)),
-        "budget": ("budget", str),
-        "panel": ("panel", str),
-        "track": ("track", str),
-        "folds": ("folds", options.given_folds),
-        "seeds": ("seeds", parse_seeds),
-        "train_fractions": ("train_fractions", lambda text: list(options.shares(text))),
-        "gene_sets": ("gene_sets", str),
-        "workers": ("workers", int),
-        "threads": ("resources.threads", int),
-        "device": ("resources.device", str),
-        "time_limit": ("resources.time_limit_s", float),
-        "memory_gb": ("resources.memory_gb", float),
-        "gpu_memory_gb": ("resources.gpu_memory_gb", float),
-        "executor": ("executor", str),
-        "address": ("address", str),
-        "patches": ("resources.patches", str),
-        "name": ("name", str),
-        "note": ("note", str),
-    }
-    sources = {option: context.get_parameter_source(option) for option in readers}
-    typed = {
-        key: read(context.params[option])
-        for option, (key, read) in readers.items()
-        if (source := sources[option]) is not None and source.name == "COMMANDLINE"
-    }
-
-    pairs, tuned = split_options(context.params["settings"] or [])
-    return {
-        **typed,
-        **({"settings": options.parse_settings(pairs)} if pairs else {}),
-        **({} if tuned is None else {"tuned": tuned or True}),
-    }
-
-
-def _with_reused(names: Sequence[str], folders: Sequence[Path]) -> tuple[str, ...]:
-    """Generators that were named, those of the folders' sweeps in the place of `reused`.
+def _with_named(
+    entries: "Registry", typed: Mapping[str, Any], folders: Sequence[Path]
+) -> tuple["Registry", Mapping[str, Any]]:
+    """The generators of files that --generators names beside the registered ones, and registry keys in their place.
 
     Raises:
-        InputError: `reused` without a folder.
+        InputError: `reused` without a folder; files that cannot be used.
     """
+    from gexbench.benchmark.authoring.local_generators import with_local
     from gexbench.benchmark.sweeps.sweep import read_sweep
-    from gexbench.models import registry
     from gexbench.tasks.errors import InputError
 
-    if "reused" not in names:
-        return tuple(names)
-    if not folders:
-        raise InputError("--generators reused: of which leaderboard? Name its folder with --reuse")
-    known = registry()
-    there = [name for folder in folders for name in read_sweep(folder).generators if name in known]
-    return (*there, *(name for name in names if name != "reused"))
+    named = typed["generators"]
+    if "reused" in named:
+        if not folders:
+            raise InputError("--generators reused: of which leaderboard? Name its folder with --reuse")
+        there = [name for folder in folders for name in read_sweep(folder).generators if name in entries]
+        named = [*there, *(name for name in named if name != "reused")]
+    found, names = with_local(entries, named)
+    return found, {**typed, "generators": list(names)}
 
 
-def _show_reused(console: Any, runner: Any, folders: Sequence[Path]) -> None:
+def _show_reused(console: "Console", runner: "Runner", folders: Sequence[Path]) -> None:
     """How many cells come from other folders, and why the other records there do not."""
     if not folders:
         return
@@ -263,13 +189,13 @@ def _show_reused(console: Any, runner: Any, folders: Sequence[Path]) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) -> None:
+def _run(console: "Console", runner: "Runner", workers: int, retry: str, note: str | None) -> None:
     from gexbench.benchmark.cells.jobs import STATES
     from gexbench.benchmark.commands.report import write_and_show
     from gexbench.benchmark.running.progress import Display
     from gexbench.tasks.names import unknown
 
-    states = options.listed(retry)
+    states = listed(retry)
     for state in states:
         if state not in STATES[1:]:
             raise unknown(state, STATES[1:], "state of --retry")
@@ -292,3 +218,48 @@ def _run(console: Any, runner: Any, workers: int, retry: str, note: str | None) 
         named = shlex.quote(",".join(sorted(bad)))
         console.print(f"{counted}: see the table's footnotes; `gexbench run --retry {named}` tries again")
         raise typer.Exit(1)
+
+
+def _show_plan(console: "Console", runner: "Runner", workers: int) -> None:
+    """Print the cells of a plan with their states, an estimate of the time, and the counts last; runs nothing."""
+    from rich.table import Table
+
+    from gexbench.benchmark.storage.estimate import estimated
+
+    table = Table("cell", "state", "key", box=None)
+    counts: dict[str, int] = {}
+    missing = []
+    skipped: dict[str, str] = {}
+    for cell in runner.plan.cells:
+        state = runner.state_of(cell)
+        counts[state] = counts.get(state, 0) + 1
+        table.add_row(cell.slot, state, cell.score_key[:12])
+        if cell.skip and state == "skipped":
+            skipped[cell.entry.name] = cell.skip
+        elif state not in {"cached", "reused"}:
+            missing.append((cell, state == "rows kept"))
+    console.print(table, markup=False)
+    for name, reason in skipped.items():
+        console.print(f"skipped: {name}: {reason}", markup=False, highlight=False)
+    console.print(_sentence(estimated(runner.plan, missing, runner.store, workers)), markup=False, highlight=False)
+    total = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    console.print(
+        f"{len(runner.plan.cells)} cells: {total}; nothing was run; leaderboard: {runner.folder}", soft_wrap=True
+    )
+
+
+def _sentence(estimate: "Estimate") -> str:
+    if not estimate.cells:
+        return "nothing is left to do"
+    if not estimate.covered:
+        return f"no estimate of time: the store holds no record of any of the {estimate.cells} cells' generators"
+    return (
+        f"about {_duration(estimate.wall_s)} with {estimate.workers} workers, from earlier records that cover "
+        f"{estimate.covered} of {estimate.cells} cells to do"
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,30 +18,35 @@ gexbench score simulated-quick --panel extended     every cell with more metrics
 """
 
 
+@options.specified(
+    "workers", "panel", "gene_sets", words={"panel": "core or extended. (default: the leaderboard's own)"}
+)
 def score(
     name: Annotated[str, typer.Argument(help="Name of a leaderboard in the results folder.")],
-    workers: Annotated[int, typer.Option(help="Cells side by side.", min=1)] = 2,
     force: Annotated[bool, typer.Option("--force", help="Score also where a record with this key exists.")] = False,
-    panel: Annotated[str | None, typer.Option(help="core or extended. (default: the leaderboard's own)")] = None,
-    gene_sets: options.GeneSetsOption = None,
     results: Results = DEFAULT_RESULTS,
+    *,
+    typed: Mapping[str, Any],
 ) -> None:
-    """Score the kept rows of a leaderboard again and rewrite it: a new or mended metric needs no retraining."""
+    """Score the kept rows of a leaderboard again and rewrite it: a new or changed metric needs no retraining."""
     from gexbench.benchmark.commands.report import write_and_show
     from gexbench.benchmark.running.progress import Display
     from gexbench.benchmark.running.runner import Runner
-    from gexbench.benchmark.sweeps.gene_sets import with_gene_sets
-    from gexbench.benchmark.sweeps.sweep import plan, read_sweep
+    from gexbench.benchmark.sweeps.planning import plan, with_gene_sets
+    from gexbench.benchmark.sweeps.reading import Given, checked
+    from gexbench.benchmark.sweeps.sweep import read_sweep
     from gexbench.models import registry
     from gexbench.tasks.data_directory import load_cohort
     from gexbench.tasks.errors import InputError, examples
 
     console = options.console()
     folder = leaderboard_folder(results, name)
-    sweep = _with_panel(read_sweep(folder), panel)
+    sweep, entries = read_sweep(folder), registry()
+    wanted = checked(Given(), typed, entries)
+    if "panel" in typed:
+        sweep = sweep.model_copy(update={"panel": wanted.panel})
     if sweep.track == "custom":
         raise InputError(f"{name}: its folds are a user's file; score it with `gexbench run --folds FILE`")
-    entries = registry()
     absent = [generator for generator in sweep.generators if generator not in entries]
     if absent:
         raise InputError(
@@ -47,7 +54,7 @@ def score(
             "with the `gexbench run` that made it, which trains nothing twice"
         )
     cohort = load_cohort(sweep.cohort)
-    sweep, sets = with_gene_sets(sweep, gene_sets, cohort.genes)
+    sweep, sets = with_gene_sets(sweep, Path(wanted.gene_sets) if wanted.gene_sets else None, cohort.genes)
     made = dataclasses.replace(plan(sweep, entries, cohort, cohort.fingerprint()), gene_sets=sets)
     runner = Runner(made, cohort, results, folder.name)
     gone = [cell.slot for cell in made.cells if not runner.store.has_rows(cell.train_key)]
@@ -64,19 +71,6 @@ def score(
         )
     if gone:
         console.print(f"{len(gone)} cells have a record but no kept rows any more ({examples(gone)})", markup=False)
-    summary = runner.run(workers, Display(console), train=False, force=force)
+    summary = runner.run(wanted.workers, Display(console), train=False, force=force)
     console.print(f"scored: {json.dumps(summary.states)}; unchanged: {summary.cached}", markup=False)
     write_and_show(console, runner.folder, None)
-
-
-def _with_panel(sweep: Any, panel: str | None) -> Any:
-    from typing import get_args
-
-    from gexbench.tasks.declarations.metric import Panel
-    from gexbench.tasks.names import unknown
-
-    if panel is None:
-        return sweep
-    if panel not in get_args(Panel):
-        raise unknown(panel, get_args(Panel), "panel")
-    return sweep.model_copy(update={"panel": panel})

@@ -1,5 +1,6 @@
 """`gexbench tune`: search better settings of a generator, fold by fold."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
+from gexbench.benchmark.sweeps.option import listed
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench tune cvae --cohort tcga --budget cpu --trials 8     then: gexbench run … --settings tuned\n
@@ -15,18 +17,25 @@ gexbench tune cvae --dry-run                                 what would be searc
 """
 
 
+@options.specified(
+    "cohort",
+    "budget",
+    "track",
+    "folds",
+    "workers",
+    "resources.threads",
+    "resources.device",
+    "name",
+    words={
+        "budget": "quick, cpu or full; of every trial.",
+        "workers": "Trials side by side; a fold's trials run one after the other.",
+        "resources.threads": "Threads per trial.",
+        "name": "Name of the file of settings. (default: COHORT-BUDGET)",
+    },
+)
 def tune(
     generators: Annotated[str, typer.Argument(metavar="GENERATOR", help="One or more names, comma-separated.")],
-    cohort: options.CohortOption = "simulated",
-    budget: Annotated[str, typer.Option(help="quick, cpu or full; of every trial.")] = "quick",
-    track: options.TrackOption = "random",
-    folds: options.FoldsOption = "",
     trials: Annotated[int, typer.Option(help="Trials per fold, with those of earlier runs.", min=1)] = 8,
-    workers: Annotated[
-        int, typer.Option(help="Trials side by side; a fold's trials run one after the other.", min=1)
-    ] = 2,
-    threads: Annotated[int, typer.Option(help="Threads per trial.", min=1)] = 1,
-    device: options.DeviceOption = "auto",
     objective: Annotated[
         str,
         typer.Option(
@@ -40,8 +49,9 @@ def tune(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the search space and the trials to do; run nothing.")
     ] = False,
-    name: Annotated[str | None, typer.Option(help="Name of the file of settings. (default: COHORT-BUDGET)")] = None,
     results: Results = DEFAULT_RESULTS,
+    *,
+    typed: Mapping[str, Any],
 ) -> None:
     """Search settings of a generator for each fold, by its overall score on the validation patients.
 
@@ -50,7 +60,9 @@ def tune(
     validation score is worse than the median of earlier ones is given up. Every trial is kept as it ends: the same
     command goes on where it stopped.
     """
-    from gexbench.benchmark.sweeps.sweep import chosen_folds, leaderboard_name, sweep_of
+    from gexbench.benchmark.sweeps.planning import chosen_folds, resolved
+    from gexbench.benchmark.sweeps.reading import Given, checked
+    from gexbench.benchmark.sweeps.sweep import leaderboard_name
     from gexbench.benchmark.sweeps.tuned import objective_name
     from gexbench.benchmark.tuning.search import search_tasks
     from gexbench.models import registry
@@ -58,28 +70,19 @@ def tune(
 
     judged_by = objective_name(objective)
     console = options.console()
-    entries, folds_file = registry(), options.folds_file(folds)
-    wanted = options.listed(generators)
-    sweep = sweep_of(
-        entries,
-        cohort=cohort,
-        track="custom" if folds_file else track,
-        folds=options.fold_indices(folds, budget),
-        generators=wanted,
-        budget=budget,
-        threads=threads,
-        device=options.device(device),
-    )
-    place = leaderboard_name(sweep, name)
+    entries, names = registry(), listed(generators)
+    wanted = checked(Given(), {**typed, "generators": list(names)}, entries)
+    sweep, folds_file = resolved(wanted, entries, options.device(wanted.resources.device))
+    place = leaderboard_name(sweep, wanted.name)
     if not console.is_terminal:
-        console.print(f"loading cohort {cohort}", markup=False)
-    loaded = load_cohort(cohort)
+        console.print(f"loading cohort {sweep.cohort}", markup=False)
+    loaded = load_cohort(sweep.cohort)
     tasks = search_tasks(
-        {one: entries[one] for one in dict.fromkeys(wanted)},
+        {one: entries[one] for one in dict.fromkeys(names)},
         chosen_folds(loaded, sweep.track, sweep.folds, folds_file),
         fingerprint=loaded.fingerprint(),
-        budget=budget,
-        threads=threads,
+        budget=sweep.budget,
+        threads=sweep.threads,
         device=sweep.device,
         objective=judged_by,
     )
@@ -87,7 +90,7 @@ def tune(
     if dry_run:
         _show_plan(console, tasks, trials, results, place)
         return
-    _tune(console, tasks, cohort, trials, results, place, workers, time_limit)
+    _tune(console, tasks, sweep.cohort, trials, results, place, wanted.workers, time_limit)
 
 
 def _tune(

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 from gexbench.benchmark.conformance.observation import Observation, observed
-from gexbench.models.contract import Budget, Generator
+from gexbench.models.contract import Budget, Generator, budget_asked
 from gexbench.models.registry import Entry, create
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.conditions import Conditions
@@ -78,7 +78,7 @@ class Subject:
         """
         data = data or self.data
         generator = create(self.entry, self.BUDGET.name, self.short if short else self.given)
-        generator.fit(data.train, data.validation, budget=self.BUDGET, seed=seed, **more)
+        generator.fit(data.train, data.validation, seed=seed, **more, **budget_asked(generator, self.BUDGET))
         return generator
 
     @cached_property

@@ -1,17 +1,14 @@
 """Synthetic cohorts as files: .h5ad, .parquet and .csv, each with its provenance, written whole or not at all."""
 
 import json
-import os
-import tempfile
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from gexbench.benchmark.reproducing.release import Synthetic
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.files.atomic import write_text
+from gexbench.tasks.files.atomic import replacement, write_text
 
 PROVENANCE = "gexbench"
 """Key of `uns` (.h5ad) and of the schema's metadata (.parquet) with the provenance as JSON text."""
@@ -27,16 +24,19 @@ def write_synthetic(synthetic: Synthetic, path: Path) -> tuple[Path, ...]:
     names = synthetic.patients["sample"].astype(str) + "-synthetic-" + synthetic.patients["draw"].astype(str)
     provenance = json.dumps(synthetic.provenance, sort_keys=True, allow_nan=False)
     if path.suffix == ".h5ad":
-        _whole(path, lambda target: _write_h5ad(synthetic, names, provenance, target))
+        with replacement(path) as target:
+            _write_h5ad(synthetic, names, provenance, target)
         return (path,)
     frame = pd.DataFrame(synthetic.expression, index=pd.Index(names, name="sample"), columns=list(synthetic.genes))
     labels = synthetic.patients.drop(columns=["sample", "draw"]).set_axis(frame.index, axis=0)
     frame = frame.join(labels)
     if path.suffix == ".parquet":
-        _whole(path, lambda target: _write_parquet(frame, provenance, target))
+        with replacement(path) as target:
+            _write_parquet(frame, provenance, target)
         return (path,)
     beside = path.with_name(f"{path.name}.provenance.json")
-    _whole(path, lambda target: frame.to_csv(target))
+    with replacement(path) as target:
+        frame.to_csv(target)
     write_text(beside, provenance + "\n")
     return path, beside
 
@@ -75,12 +75,3 @@ def _write_parquet(frame: pd.DataFrame, provenance: str, target: Path) -> None:
     table = pa.Table.from_pandas(frame)
     metadata = {**(table.schema.metadata or {}), PROVENANCE.encode(): provenance.encode()}
     pq.write_table(table.replace_schema_metadata(metadata), target)
-
-
-def _whole(path: Path, write: Callable[[Path], None]) -> None:
-    with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.absolute().parent) as folder:
-        written = Path(folder) / path.name
-        write(written)
-        with written.open("rb") as file:
-            os.fsync(file.fileno())
-        written.replace(path)

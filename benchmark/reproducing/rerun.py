@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from gexbench.benchmark.running.progress import Display
 from gexbench.benchmark.running.runner import Runner
-from gexbench.benchmark.sweeps.gene_sets import with_gene_sets
+from gexbench.benchmark.sweeps.cells import Plan
+from gexbench.benchmark.sweeps.planning import plan, with_gene_sets
 from gexbench.benchmark.sweeps.seed_counts import MOST_SEEDS
-from gexbench.benchmark.sweeps.sweep import Plan, Sweep, plan
+from gexbench.benchmark.sweeps.sweep import Sweep
 from gexbench.leaderboards.records.records import Record, RecordError, read_record
 from gexbench.models.registry import Entry, Registry
 from gexbench.tasks.cohorts.cohort import Cohort

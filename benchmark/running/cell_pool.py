@@ -6,7 +6,7 @@ from gexbench.benchmark.cells.jobs import Job
 from gexbench.benchmark.machine.processes import can_fork, memory_share
 from gexbench.benchmark.running.pool import GB, Places, Pool
 from gexbench.benchmark.running.worker import serve
-from gexbench.benchmark.sweeps.sweep import Plan
+from gexbench.benchmark.sweeps.cells import Plan
 from gexbench.models import BUILT_IN
 
 

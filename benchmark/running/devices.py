@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gexbench.benchmark.storage.store import Store
-from gexbench.benchmark.sweeps.sweep import Cell, Plan
+from gexbench.benchmark.sweeps.cells import Cell, Plan
 
 GB = 10**9
 CONTEXT_BYTES = GB

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gexbench.benchmark.cells.jobs import Job, Outcome
 from gexbench.benchmark.running.devices import Device, DeviceNeeds, found_devices
 from gexbench.benchmark.storage.store import Store
-from gexbench.benchmark.sweeps.sweep import Cell, Plan
+from gexbench.benchmark.sweeps.cells import Cell, Plan
 
 MOST_ON_A_DEVICE = 4
 """Trainings that share a device: beyond these, the device's arithmetic is shared out, too."""

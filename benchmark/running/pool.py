@@ -5,6 +5,7 @@ import dataclasses
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import Any, Generic, Protocol, TypeVar
 
 from gexbench.benchmark.cells.jobs import Outcome
@@ -224,7 +226,7 @@ class Pool(Generic[J]):
     def _start(self, number: int) -> Worker[J]:
         ours, theirs = self._context.Pipe()
         read, write = self._context.Pipe(duplex=False)
-        with _thread_limits(self.threads), _keyboard_held_back():
+        with _thread_limits(self.threads), _keyboard_held_back(), _without_main():
             own = {} if self.places is None else self.places.environment(number)
             arguments = (theirs, write, {**os.environ, **own}, self.serve, self.arguments)
             process: BaseProcess = self._context.Process(target=enter, args=arguments, daemon=True)
@@ -319,6 +321,16 @@ def _thread_limits(threads: int) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes that are started meanwhile do not import the user's script, which would start the sweep again."""
+    before, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = before
 
 
 @contextlib.contextmanager

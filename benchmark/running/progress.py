@@ -15,7 +15,7 @@ from rich.table import Column
 from rich.text import Text
 
 from gexbench.benchmark.cells.jobs import Job, Outcome
-from gexbench.benchmark.sweeps.sweep import Cell
+from gexbench.benchmark.sweeps.cells import Cell
 
 _NAMED = 46
 """Columns for what a worker does: the longest built-in name with its phase, fold and seed."""

@@ -22,7 +22,7 @@ from gexbench.benchmark.cells.jobs import Job, Outcome
 from gexbench.benchmark.machine import environment
 from gexbench.benchmark.running.pool import END_LIMIT_S, GB, POLL_S, START_LIMIT_S, Progress
 from gexbench.benchmark.storage.store import Store
-from gexbench.benchmark.sweeps.sweep import Plan
+from gexbench.benchmark.sweeps.cells import Plan
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.errors import InputError
 

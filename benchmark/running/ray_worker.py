@@ -18,7 +18,7 @@ from gexbench.benchmark.cells.jobs import Job, Outcome
 from gexbench.benchmark.machine import environment
 from gexbench.benchmark.running.cell_pool import cell_pool
 from gexbench.benchmark.storage.store import Store
-from gexbench.benchmark.sweeps.sweep import Plan
+from gexbench.benchmark.sweeps.cells import Plan
 
 Entries = dict[tuple[str, str], dict[str, bytes]]
 """Part and key of entries of a store → their files."""

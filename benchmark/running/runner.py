@@ -24,7 +24,7 @@ from gexbench.benchmark.running.schedule import Schedule
 from gexbench.benchmark.storage.reuse import Reused
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.storage.store_cap import Evicted, evict, in_use
-from gexbench.benchmark.sweeps.sweep import Cell, Plan
+from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.atomic import DiskFull, write_changed, write_text

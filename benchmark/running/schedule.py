@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from gexbench.benchmark.cells.jobs import Job, Outcome
 from gexbench.benchmark.storage.store import Store
-from gexbench.benchmark.sweeps.sweep import Cell, Plan
+from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.tasks.cohorts.folds import Fold
 
 

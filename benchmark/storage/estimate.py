@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gexbench.benchmark.storage.store import Store
-from gexbench.benchmark.sweeps.sweep import Cell, Plan
+from gexbench.benchmark.sweeps.cells import Cell, Plan
 
 
 @dataclass(frozen=True, slots=True)

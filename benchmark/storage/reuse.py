@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gexbench.benchmark.storage.store import Store
-from gexbench.benchmark.sweeps.sweep import Cell, Plan, metric_versions
-from gexbench.benchmark.sweeps.tuned import TUNED
+from gexbench.benchmark.sweeps.cells import Cell, Plan
+from gexbench.benchmark.sweeps.keys import metric_versions
+from gexbench.benchmark.sweeps.rows import TUNED
 from gexbench.leaderboards.publishing.folders import SUMS, differences
 from gexbench.leaderboards.records.logs import read_logs
 from gexbench.leaderboards.records.records import Record, RecordError, read_records

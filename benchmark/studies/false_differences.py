@@ -30,8 +30,9 @@ from gexbench.benchmark.cells.scoring import prepare_fold
 from gexbench.benchmark.cells.training import PAIRED_DRAWS, compact
 from gexbench.leaderboards.comparing.ranking import OVERALL, SIGNIFICANCE, planned_comparisons
 from gexbench.leaderboards.statistics import fold_mean
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.models import registry
-from gexbench.models.contract import Budget, Generator
+from gexbench.models.contract import Generator
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
@@ -43,7 +44,7 @@ from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.atomic import write_text
 from gexbench.tasks.panel.built_in import BUILT_IN
 from gexbench.tasks.panel.scores import References, Values, cell_score, undiscriminating
-from gexbench.tasks.seeds import derive_seed, hash_order
+from gexbench.tasks.seeds import derive_seed
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
 Fits = Literal["same", "halves"]
@@ -108,7 +109,7 @@ def _prepared(cohort: Cohort, index: int) -> PreparedTrial:
 
 def _fit(name: str, device: DeviceFold, train: Split) -> Generator:
     generator = create(registry()[name], "quick")
-    generator.fit(train, device.validation, budget=Budget("quick"), seed=0)
+    generator.fit(train, device.validation, seed=0)
     return generator
 
 

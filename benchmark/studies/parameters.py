@@ -12,7 +12,6 @@ import pandas as pd
 
 from gexbench.models import BUILT_IN
 from gexbench.models.cards import parameter_counts
-from gexbench.models.contract import Budget
 from gexbench.models.registry import Entry, create
 from gexbench.tasks.cohorts.cohort import Cohort, Ragged
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
@@ -74,7 +73,7 @@ def _ragged(random: np.random.Generator, width: int) -> Ragged:
 def counted(entry: Entry, fold: DeviceFold) -> int:
     """Parameters that the generator reports at budget cpu, after a fit that is as short as can be."""
     generator = create(entry, "cpu", shortest(entry))
-    generator.fit(fold.train, fold.validation, budget=Budget("cpu"), seed=0)
+    generator.fit(fold.train, fold.validation, seed=0)
     return int(generator.report.facts["parameters"])
 
 

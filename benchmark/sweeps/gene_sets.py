@@ -2,21 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from gexbench.benchmark.sweeps.design import Strict
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.panel.gene_sets import SET_GENES, GeneSets, GeneSetsError, read_gene_sets, usable_sets
 
-if TYPE_CHECKING:
-    from gexbench.benchmark.sweeps.sweep import Sweep
 
-
-class GeneSetsFile(BaseModel):
+class GeneSetsFile(Strict):
     """What sweeps, keys and records state of a file of gene sets: name: without folder; sha256: of its bytes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: str
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
@@ -44,25 +39,6 @@ def given_gene_sets(path: Path, genes: Sequence[str]) -> GeneSets:
             f"{len(genes)} genes; give a file that names genes as the cohort does ({', '.join(genes[:3])}, …)"
         )
     return found
-
-
-def with_gene_sets(sweep: "Sweep", path: Path | None, genes: Sequence[str]) -> tuple["Sweep", GeneSets | None]:
-    """The sweep that states the file at `path`, and its gene sets; without a file the sweep as it is, or freed of
-    the file that its former panel read.
-
-    Raises:
-        InputError: as `given_gene_sets`; a panel that reads no gene sets; no file where the sweep states one.
-    """
-    if path is None:
-        if sweep.panel == "core":
-            return sweep.model_copy(update={"gene_sets": None}), None
-        if sweep.gene_sets is not None:
-            raise InputError(f"the sweep was scored with gene sets of {sweep.gene_sets.name}; add --gene-sets FILE")
-        return sweep, None
-    if sweep.panel == "core":
-        raise InputError("--gene-sets: the panel core has no metric of gene sets; add --panel extended")
-    found = given_gene_sets(path, genes)
-    return sweep.model_copy(update={"gene_sets": GeneSetsFile.of(found)}), found
 
 
 def matching(stated: GeneSetsFile | None, found: GeneSets | None) -> GeneSets | None:

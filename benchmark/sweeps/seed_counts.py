@@ -28,14 +28,7 @@ Seeds = Annotated[int | Mapping[str, int], PlainValidator(_seeds)]
 """Training seeds per fold as a specification states them."""
 
 
-def split_seeds(seeds: int | Mapping[str, int]) -> tuple[int, dict[str, int]]:
-    """The number of all generators, and generator → its own number."""
-    if isinstance(seeds, int):
-        return seeds, {}
-    return seeds.get(OTHERS, 1), {name: count for name, count in seeds.items() if name != OTHERS}
-
-
-def parse_seeds(text: str) -> int | dict[str, int]:
+def read_seeds(text: str) -> int | dict[str, int]:
     """What `--seeds` says: `2`, `1,cvae=2`, or `cvae=2`, which leaves the number of the others as it is.
 
     Raises:

@@ -2,29 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from gexbench.benchmark.sweeps.design import Strict
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.errors import InputError
-
-TUNED = "tuned"
-"""The word after `--settings`, and the name of the rows' variant."""
-
 
 ObjectiveName = Literal["overall score", "validation score"]
 """What a finished trial is judged by: 1 - overall score of the panel core on the validation patients, or the common
 validation score of the state that its fit kept. Lower is better in both."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class TrialCounts(_Strict):
+class TrialCounts(Strict):
     """Trials of a fold by how they ended."""
 
     complete: int = Field(ge=0)
@@ -32,7 +25,7 @@ class TrialCounts(_Strict):
     failed: int = Field(ge=0)
 
 
-class TunedFold(_Strict):
+class TunedFold(Strict):
     """Settings found for one fold, from its training and validation patients.
 
     Attributes:
@@ -50,7 +43,7 @@ class TunedFold(_Strict):
     objective: ObjectiveName = "validation score"
 
 
-class Trial(_Strict):
+class Trial(Strict):
     """One trial: its settings, its validation score (None when pruned or failed) and why it failed."""
 
     state: Literal["complete", "pruned", "failed"]
@@ -78,14 +71,14 @@ class FoldTuning(TunedFold):
         return TunedFold(**{name: getattr(self, name) for name in TunedFold.model_fields})
 
 
-class GeneratorTuning(_Strict):
+class GeneratorTuning(Strict):
     """A generator in a tuning file: its version and, by fold hash, what was found."""
 
     version: str
     folds: Mapping[str, FoldTuning]
 
 
-class TuningFile(_Strict):
+class TuningFile(Strict):
     """A whole tuning file.
 
     Attributes:
@@ -105,7 +98,7 @@ class TuningFile(_Strict):
     generators: Mapping[str, GeneratorTuning]
 
 
-class TunedSettings(_Strict):
+class TunedSettings(Strict):
     """Tuned settings in the specification of a sweep.
 
     Attributes:
@@ -133,19 +126,6 @@ def objective_name(text: str) -> ObjectiveName:
 def tuning_file(results: Path, name: str) -> Path:
     """Where `gexbench tune` leaves the settings of a cohort and budget."""
     return results / "tuning" / f"{name}.json"
-
-
-def split_options(pairs: Sequence[str]) -> tuple[list[str], str | None]:
-    """`--settings` options without `tuned` and `tuned:FILE`; and FILE, "" for the default file, None without one.
-
-    Raises:
-        InputError: several of them.
-    """
-    given = [pair for pair in pairs if pair == TUNED or pair.startswith(f"{TUNED}:")]
-    if len(given) > 1:
-        raise InputError(f"--settings: {', '.join(given)}: give one of them")
-    rest = [pair for pair in pairs if pair not in given]
-    return rest, given[0].partition(":")[2] if given else None
 
 
 def read_tuning_file(path: Path) -> TuningFile:

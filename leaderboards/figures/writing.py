@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from gexbench.leaderboards.pages.rendering import write_bytes
+from gexbench.tasks.files.atomic import write_bytes
 
 FORMATS = ("svg", "png", "pdf")
 DOTS_PER_INCH = 200

@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from gexbench.leaderboards.pages.latex import to_latex
 from gexbench.leaderboards.pages.markdown import to_markdown
 from gexbench.leaderboards.records.records import Record
 from gexbench.leaderboards.statistics import FloatArray
+from gexbench.tasks.files.atomic import write_bytes
 from gexbench.tasks.panel.catalogue import lookup
 
 __all__ = ["DEFAULT_FORMATS", "FORMATS", "to_csv", "to_html", "to_latex", "to_markdown", "to_parquet", "wide", "write"]
@@ -126,17 +126,3 @@ def _csv_cell(value: object) -> str:
         text: str = "" if math.isnan(value) else f"{value:.9g}"
         return text
     return str(value)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file at once or not at all."""
-    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

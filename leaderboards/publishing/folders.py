@@ -17,6 +17,7 @@ from gexbench.leaderboards.comparing.table import Leaderboard, leaderboard
 from gexbench.leaderboards.pages.rendering import write
 from gexbench.leaderboards.records.logs import read_logs
 from gexbench.leaderboards.records.records import Record, RecordError, read_records
+from gexbench.tasks.files.atomic import write_text
 
 SUMS = "SHA256SUMS"
 NOTE = "note.json"
@@ -95,9 +96,7 @@ def refresh(folder: Path) -> None:
     if problems:
         raise PublishedError(problems)
     _with_tables(folder)
-    temporary = folder / f".{SUMS}"
-    temporary.write_text(checksums(folder), encoding="utf-8")
-    temporary.replace(folder / SUMS)
+    write_text(folder / SUMS, checksums(folder))
 
 
 def verify(folder: Path) -> Verification:

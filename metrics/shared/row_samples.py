@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.metrics.shared.arrays import Matrix
-from gexbench.metrics.shared.hashing import hashed_order
+from gexbench.metrics.shared.hashing import hash_order
 
 SAMPLE_SEED = 0
 MOST_ROWS = 10_000
@@ -24,7 +24,7 @@ def sampled_places(ids: Any, most: int) -> NDArray[np.intp]:
     """Places, ascending, of at most ``most`` of (n,) ids: the first by SHA-256 of (seed, id), in any order of rows."""
     if len(ids) <= most:
         return np.arange(len(ids))
-    return np.sort(hashed_order(ids, f"sample of rows/{SAMPLE_SEED}")[:most])
+    return np.sort(hash_order(f"sample of rows/{SAMPLE_SEED}", ids)[:most])
 
 
 def sampled(rows: Matrix, ids: Any) -> Matrix:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gexbench.models.conditioning.conditioner import Conditioner, needs_of, width_of
 from gexbench.models.conditioning.drawn import encoded
-from gexbench.models.contract import Budget, FitReport, Generator, Progress, Samples, silent
+from gexbench.models.contract import FitReport, Generator, Progress, Samples, silent
 from gexbench.models.diffusion.denoiser import Denoiser
 from gexbench.models.diffusion.representation import Representation
 from gexbench.models.diffusion.sampling import sampled_rows
@@ -44,7 +44,7 @@ class Diffusion(Generator):
         """The kinds of conditions that the encoder uses."""
         return needs_of(settings)
 
-    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
+    def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:
         """Train for the settings' steps; the budget acts through the settings' preset.
 
         Raises:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gexbench.models.contract import Budget, Progress, Samples, Unavailable, silent
+from gexbench.models.contract import Progress, Samples, Unavailable, silent
 from gexbench.models.references.labelled import LabelReference
 from gexbench.models.settings import Condition, GeneratorSettings
 from gexbench.tasks.cohorts.conditions import Conditions, RaggedTensor
@@ -104,8 +104,8 @@ class ConditionRidge(LabelReference):
         """Labels, text and patches: those of them that the cohort has."""
         return frozenset({"labels", "text", "patches"})
 
-    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
-        """Estimate in closed form; budget and seed have no effect.
+    def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:
+        """Estimate in closed form; the seed has no effect.
 
         Raises:
             Unavailable: the cohort has neither patches nor the full text.

@@ -14,7 +14,7 @@ import torch
 from sklearn.covariance import ledoit_wolf_shrinkage
 from torch import Tensor
 
-from gexbench.models.contract import Budget, Progress, Samples, silent
+from gexbench.models.contract import Progress, Samples, silent
 from gexbench.models.references.labelled import LabelReference
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.split import Split, Standardiser
@@ -31,8 +31,8 @@ class _PerLabel(LabelReference):
     gene_mean: Tensor
     gene_sd: Tensor
 
-    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
-        """Estimate on the training rows; budget and seed have no effect."""
+    def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:
+        """Estimate on the training rows; the seed has no effect."""
         self.remember(train)
         self.gene_mean, self.gene_sd = train.standardiser.mean.clone(), train.standardiser.sd.clone()
         rows, codes = train.standardised.double(), train.conditions.finest

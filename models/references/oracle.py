@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from gexbench.models.contract import (
-    Budget,
     Generator,
     Progress,
     Samples,
@@ -35,8 +34,8 @@ class Oracle(Generator):
     finds_by_id: ClassVar[bool] = True
     settings: OracleSettings
 
-    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
-        """Rebuild the world from the provenance; budget and seed have no effect.
+    def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:
+        """Rebuild the world from the provenance; the seed has no effect.
 
         Raises:
             Unavailable: on any cohort but the simulated one, or when its genes were changed.

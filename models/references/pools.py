@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.folds import FOLD_SEED
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.seeds import hash_order
 
 Index = NDArray[np.int64]
 

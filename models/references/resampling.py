@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gexbench.models.contract import Budget, Generator, Progress, Samples, silent
+from gexbench.models.contract import Generator, Progress, Samples, silent
 from gexbench.models.references.labelled import LabelReference
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.split import Split
@@ -41,8 +41,8 @@ class RealHoldout(_RealRows):
     On the equal-size rows of a fold (`tasks.folds.equal_size_rows`) no row repeats.
     """
 
-    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
-        """Keep the validation rows; budget and seed have no effect."""
+    def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:
+        """Keep the validation rows; the seed has no effect."""
         self.keep(validation)
 
 
@@ -52,8 +52,8 @@ class TrainCopy(_RealRows):
     Sampled for the training patients themselves it is exactly a permutation within each label.
     """
 
-    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
-        """Keep the training rows; budget and seed have no effect."""
+    def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:
+        """Keep the training rows; the seed has no effect."""
         self.keep(train)
 
 
@@ -66,8 +66,8 @@ class Mixup(LabelReference):
     kept: ClassVar[tuple[str, ...]] = ("rows",)
     rows: Tensor
 
-    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
-        """Keep the training rows; budget and seed have no effect."""
+    def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:
+        """Keep the training rows; the seed has no effect."""
         self.remember(train)
         self.rows = train.expression.clone()
 
@@ -94,8 +94,8 @@ class GeneShuffle(Generator):
 
     rows: Tensor
 
-    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
-        """Keep the training rows; budget and seed have no effect."""
+    def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:
+        """Keep the training rows; the seed has no effect."""
         self.rows, self.genes = train.expression.clone(), train.genes
         self.report.facts = {"parameters": 0}
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gexbench.models.conditioning.labels import LabelCombinations
-from gexbench.models.contract import Budget, Generator, Progress, Samples, Unavailable, silent
+from gexbench.models.contract import Generator, Progress, Samples, Unavailable, silent
 from gexbench.models.scvi.count_layer import LayerScale, NotProportional
 from gexbench.models.scvi.counts import CountScale
 from gexbench.models.scvi.network import CountSource, network_of, posterior, start_from_moments
@@ -51,7 +51,7 @@ class Scvi(Generator):
         conditional = isinstance(settings, ScviSettings) and settings.conditioning == "labels"
         return frozenset({"labels"}) if conditional else frozenset()
 
-    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
+    def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:
         """Train for the settings' steps; the weights with the best common validation score are kept.
 
         Raises:

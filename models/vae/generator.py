@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gexbench.models.conditioning.conditioner import Conditioner, needs_of
-from gexbench.models.contract import Budget, Generator, Progress, Samples, silent
+from gexbench.models.contract import Generator, Progress, Samples, silent
 from gexbench.models.settings import Condition, GeneratorSettings
 from gexbench.models.training.expression_scale import ExpressionScale
 from gexbench.models.vae.networks import VaeNetwork
@@ -33,7 +33,7 @@ class Vae(Generator):
     Settings: ClassVar[type[GeneratorSettings]] = VaeSettings
     settings: VaeSettings
 
-    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
+    def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:
         """Train with the settings' steps; the weights with the best common validation score are kept.
 
         Raises:

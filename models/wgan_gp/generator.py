@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gexbench.models.conditioning.batch import ConditionReader
 from gexbench.models.conditioning.conditioner import Conditioner, needs_of
-from gexbench.models.contract import Budget, Generator, Progress, Samples, silent
+from gexbench.models.contract import Generator, Progress, Samples, silent
 from gexbench.models.settings import Condition, GeneratorSettings
 from gexbench.models.training.averaging import AveragedWeights
 from gexbench.models.training.dispersion import report_dispersion
@@ -45,7 +45,7 @@ class WganGp(Generator):
         """The kinds of conditions that the encoder uses."""
         return needs_of(settings)
 
-    def fit(self, train: Split, validation: Split, *, budget: Budget, seed: int, progress: Progress = silent) -> None:
+    def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:
         """Train for the settings' steps; the budget acts through the settings' preset.
 
         Raises:

@@ -18,6 +18,7 @@ from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.atomic import FULL, sync
 from gexbench.tasks.files.hdf5_files import check_promises
+from gexbench.tasks.files.input_paths import is_writable
 from gexbench.tasks.files.npz_files import map_npz, read_npz, write_npz
 
 SCHEMA = 1
@@ -27,6 +28,18 @@ HEADER = "gexbench"
 COUNTS = "counts"
 """Layer of the read counts."""
 MODALITIES = ("patches", *(f"text-{variant}" for variant in TEXT_VARIANTS))
+
+
+def place_problems(name: str, folder: Path, *, replace: bool) -> list[str]:
+    """What stands in the way of saving a cohort in a folder, found before its files are read."""
+    problems = []
+    if folder.exists() and not replace:
+        problems.append(
+            f"cohort {name!r} exists ({folder}); use --force (replace=True in Python) to replace it, or another name"
+        )
+    if not is_writable(folder.parent):
+        problems.append(f"{folder.parent}: cannot be written; set GEXBENCH_DATA to a folder that can be written")
+    return problems
 
 
 def save_cohort(cohort: Cohort, folder: Path, *, replace: bool = False) -> str:

@@ -2,7 +2,6 @@
 
 import zlib
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -15,10 +14,8 @@ from gexbench.tasks.cohorts.folds import Fold, share_of
 from gexbench.tasks.cohorts.mapped_files import is_mapped
 from gexbench.tasks.cohorts.mapped_rows import fits
 from gexbench.tasks.cohorts.split import CohortFacts, CountLayer, Split, Standardiser
+from gexbench.tasks.cohorts.vocabulary import PatchPlace
 from gexbench.tasks.errors import InputError
-
-Place = Literal["auto", "held", "streamed"]
-"""Where patches lie: on the device, in the cohort's file, or `auto`: held where they fit (`mapped_rows.HELD_SHARE`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +76,7 @@ def put_on_device(
     fingerprint: str = "",
     conditions: Conditions | None = None,
     train_fraction: float = 1.0,
-    patches: Place = "auto",
+    patches: PatchPlace = "auto",
 ) -> DeviceFold:
     """Expression (z-scored with training statistics), labels, tokens and patches of one fold for the device.
 
@@ -119,7 +116,7 @@ def put_on_device(
     return DeviceFold(fold, train, validation, conditions.take(rows["test"]), known)
 
 
-def all_conditions(cohort: Cohort, device: torch.device, patches: Place = "auto") -> Conditions:
+def all_conditions(cohort: Cohort, device: torch.device, patches: PatchPlace = "auto") -> Conditions:
     """Conditions of every sample of the cohort, on the device.
 
     Args:
@@ -143,5 +140,5 @@ def all_conditions(cohort: Cohort, device: torch.device, patches: Place = "auto"
     )
 
 
-def _streams(place: Place, size: int, device: torch.device) -> bool:
+def _streams(place: PatchPlace, size: int, device: torch.device) -> bool:
     return place == "streamed" or (place == "auto" and not fits(size, device))

@@ -5,17 +5,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.vocabulary import Track
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.seeds import hash_order
 
-Track = Literal["random", "site"]
 PARTS = 5
 FOLD_SEED = 0
 SMALLEST_PART = 20

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gexbench.metrics.shared.hashing import hash_keys
 from gexbench.tasks.cohorts.cohort import Ragged
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.seeds import hash_keys
 
 DRAW_SEED = 0
 _SEPARATOR = "\x1f"

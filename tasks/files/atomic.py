@@ -36,23 +36,30 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically: temporary file beside it, fsync, rename.
+    """Write a file atomically; see `replacement`."""
+    with replacement(path) as written:
+        written.write_bytes(content)
+
+
+@contextlib.contextmanager
+def replacement(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path`, which takes its place at the end: fsync, rename; nothing stays after an error.
 
     Raises:
         DiskFull: the disk is full; other OSErrors as they come.
     """
     with said_when_full(path.parent):
-        handle, name = tempfile.mkstemp(prefix=f"{WRITING}{os.getpid()}-", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f"{WRITING}{os.getpid()}-", suffix=path.suffix, dir=path.parent)
+        written = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fchmod(handle, 0o666 & ~_UMASK)
-                os.fsync(handle)
-            Path(name).replace(path)
+            os.fchmod(handle, 0o666 & ~_UMASK)
+            os.close(handle)
+            yield written
+            sync(written)
+            written.replace(path)
             sync(path.parent)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            written.unlink(missing_ok=True)
             raise
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.metrics.classifiers import Classification, train_and_test
-from gexbench.metrics.shared.hashing import hashed_order
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.declarations.comparison import Comparison
 from gexbench.tasks.declarations.metric import Findings, Metric
 from gexbench.tasks.declarations.rows import ClassifierReferences, RealRows
@@ -158,7 +158,7 @@ def few_patients(ids: Any, labels: Any, size: int, salt: str) -> NDArray[np.intp
     Drawn by hashed id, so that the order of rows has no say and the patients of a smaller size are among those of a
     larger one.
     """
-    order, names = hashed_order(ids, salt), np.asarray(labels)
+    order, names = hash_order(salt, ids), np.asarray(labels)
     return np.sort(np.concatenate([order[names[order] == name][:size] for name in np.unique(names)]))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.metrics.classifiers import Classification, Classifier, Fitted, fit_classifier, majority, train_and_test
-from gexbench.metrics.shared.hashing import hashed_order
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.declarations.comparison import Comparison
 from gexbench.tasks.declarations.metric import Findings, Metric, Need, Panel, Table
 from gexbench.tasks.declarations.rows import RealRows
@@ -167,7 +167,7 @@ def with_shuffled_labels(rows: RealRows, seed: int) -> RealRows:
 
     By two hashed orders of the ids, so that the order of rows has no say. Test labels stay.
     """
-    given, taken = (hashed_order(rows.train_ids, f"shuffled labels/{side}/{seed}") for side in ("given", "taken"))
+    given, taken = (hash_order(f"shuffled labels/{side}/{seed}", rows.train_ids) for side in ("given", "taken"))
     source = np.empty(len(given), dtype=np.intp)
     source[given] = taken
     labels = {column: (train[source], validation, test) for column, (train, validation, test) in rows.labels.items()}

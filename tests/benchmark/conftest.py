@@ -13,7 +13,8 @@ from rich.console import Console
 from gexbench.benchmark.cells.objective import Objective
 from gexbench.benchmark.running.progress import Display
 from gexbench.benchmark.running.runner import Runner
-from gexbench.benchmark.sweeps.sweep import chosen_folds, plan, sweep_of
+from gexbench.benchmark.sweeps.planning import chosen_folds, plan
+from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.benchmark.tuning import searches as tuning
 from gexbench.benchmark.tuning.search import search_tasks
 from gexbench.benchmark.tuning.searches import TrialDisplay, Tuner
@@ -43,7 +44,7 @@ def start_children():
 
 class Behaved(Generator):
     Settings = Settings
-    def fit(self, train, validation, *, budget, seed, progress=None):
+    def fit(self, train, validation, *, seed, progress=None):
         how = self.settings.how
         print("the last words of", how, "in /home/someone/data")
         if how == "raise": raise RuntimeError("no luck with /home/someone/data")
@@ -163,7 +164,7 @@ def score(settings):
 
 class Tunable(Generator):
     Settings = Settings
-    def fit(self, train, validation, *, budget, seed, progress):
+    def fit(self, train, validation, *, seed, progress):
         seen = {part: split.conditions.ids.tolist() for part, split in (("train", train), ("validation", validation))}
         tensors = {"text": sorted({len(text.offsets) for text in train.conditions.text.values()}),
                    "labels": len(train.conditions.classes)}

@@ -21,7 +21,7 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
 def plain() -> ModuleType:
     """The plain formulation of GeMM-GAN."""
     spec = importlib.util.spec_from_file_location(
-        "plain_gemm_gan", Path(__file__).parents[1] / "models" / "plain_gemm_gan.py"
+        "plain_gemm_gan", Path(__file__).parents[1] / "models" / "wgan_gp" / "plain_gemm_gan.py"
     )
     assert spec is not None
     assert spec.loader is not None

@@ -16,7 +16,7 @@ import torch
 
 from gexbench.metrics import detect, support_measures
 from gexbench.models import BUILT_IN, registry
-from gexbench.models.contract import Budget, Generator, Samples
+from gexbench.models.contract import Generator, Samples
 from gexbench.models.diffusion.denoiser import Denoiser
 from gexbench.models.registry import Entry, create, resolve_settings
 from gexbench.models.training import run
@@ -76,7 +76,7 @@ def short(name: str) -> Generator:
 
 def fit(generator: Generator, device: str) -> None:
     fold = data(device)
-    generator.fit(fold.train, fold.validation, budget=Budget("cpu"), seed=0)
+    generator.fit(fold.train, fold.validation, seed=0)
 
 
 def fitted(name: str, device: str) -> Generator:

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from gexbench.benchmark.cells.scoring import prepare_fold, score
 from gexbench.benchmark.cells.training import train_and_sample
-from gexbench.benchmark.sweeps.sweep import Plan, plan, sweep_of
+from gexbench.benchmark.sweeps.cells import Plan
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.models import registry
 from gexbench.models.contract import Budget
 from gexbench.tasks.cohorts.cohort import Cohort

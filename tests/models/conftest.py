@@ -31,7 +31,9 @@ def data(small_cohort: Cohort) -> DeviceFold:
 @pytest.fixture(scope="session")
 def plain() -> ModuleType:
     """The plain formulation of GeMM-GAN."""
-    spec = importlib.util.spec_from_file_location("plain_gemm_gan", Path(__file__).parent / "plain_gemm_gan.py")
+    spec = importlib.util.spec_from_file_location(
+        "plain_gemm_gan", Path(__file__).parent / "wgan_gp" / "plain_gemm_gan.py"
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

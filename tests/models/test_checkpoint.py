@@ -11,7 +11,6 @@ from safetensors.numpy import load_file
 
 from gexbench.models import registry
 from gexbench.models.checkpoint import load, save
-from gexbench.models.contract import Budget
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.device_fold import DeviceFold
 from gexbench.tasks.errors import InputError
@@ -21,7 +20,7 @@ from gexbench.tasks.errors import InputError
 def saved(data: DeviceFold, tmp_path: Path) -> Path:
     """A folder with a saved class-diagonal."""
     generator = create(registry()["class-diagonal"], "quick")
-    generator.fit(data.train, data.validation, budget=Budget("quick"), seed=0)
+    generator.fit(data.train, data.validation, seed=0)
     save(generator, "class-diagonal", tmp_path / "model")
     return tmp_path / "model"
 

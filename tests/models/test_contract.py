@@ -9,8 +9,9 @@ import torch
 from gexbench.benchmark.conformance import CHECKS, Check, Subject, checked
 from gexbench.benchmark.conformance.observation import DeviceGuard
 from gexbench.models import BUILT_IN, registry
-from gexbench.models.contract import Budget, Diverged
+from gexbench.models.contract import Budget, Diverged, Generator, budget_asked, silent
 from gexbench.models.registry import create, resolve_settings
+from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import folds
@@ -94,7 +95,7 @@ def test_an_exploding_training_ends_as_diverged(name: str, data: DeviceFold) -> 
     wanted = {"steps": 12, "checkpoints": 2, "learning_rate": 1e25, "critic_learning_rate": 1e25}
     generator = create(entry, "quick", {field: value for field, value in wanted.items() if field in fields})
     with pytest.raises(Diverged, match=r"loss is (nan|inf)"):
-        generator.fit(data.train, data.validation, budget=Budget("quick"), seed=0)
+        generator.fit(data.train, data.validation, seed=0)
 
 
 ENCODED = [entry.name for entry in BUILT_IN if entry.conditions and entry.family not in {"reference", "scvi"}]
@@ -118,3 +119,29 @@ def test_a_misspelt_setting_is_refused_with_a_suggestion(name: str) -> None:
     hint = f"did you mean '{fields[0]}'" if fields else "known: none"
     with pytest.raises(InputError, match=f"unknown setting '{typo}'; {hint}"):
         create(entry, "quick", {typo: 1})
+
+
+class WithBudget(Generator):
+    def fit(self, train, validation, *, budget, seed, progress=silent): ...  # type: ignore[no-untyped-def]
+    def sample(self, conditions, draws=1, *, seed): ...  # type: ignore[no-untyped-def]
+    def state(self): ...  # type: ignore[no-untyped-def]
+    def restore(self, tensors, facts, device): ...  # type: ignore[no-untyped-def]
+
+
+class WithKeywords(WithBudget):
+    def fit(self, train, validation, **more): ...  # type: ignore[no-untyped-def]
+
+
+class Without(WithBudget):
+    def fit(self, train, validation, *, seed, progress=silent): ...  # type: ignore[no-untyped-def]
+
+
+@pytest.mark.parametrize(("cls", "asked"), [(WithBudget, True), (WithKeywords, True), (Without, False)])
+def test_a_fit_that_asks_for_the_budget_is_given_it(cls: type[Generator], asked: bool) -> None:
+    budget = Budget("cpu")
+    assert budget_asked(cls(GeneratorSettings()), budget) == ({"budget": budget} if asked else {})
+
+
+def test_no_built_in_generator_asks_for_the_budget() -> None:
+    for entry in BUILT_IN:
+        assert budget_asked(create(entry, "quick"), Budget("quick")) == {}, entry.name

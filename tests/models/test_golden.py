@@ -32,7 +32,6 @@ from threadpoolctl import threadpool_limits
 from gexbench.benchmark.machine.environment import versions
 from gexbench.benchmark.machine.machine_class import machine_class
 from gexbench.models import BUILT_IN, registry
-from gexbench.models.contract import Budget
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.device_fold import DeviceFold
 
@@ -111,7 +110,7 @@ def test_the_tolerance_finds_a_changed_model(name: str, change: dict[str, Any], 
 
 def _rows(name: str, data: DeviceFold, settings: dict[str, Any]) -> NDArray[np.float32]:
     generator = create(registry()[name], "quick", settings)
-    generator.fit(data.train, data.validation, budget=Budget("quick"), seed=11)
+    generator.fit(data.train, data.validation, seed=11)
     rows: NDArray[np.float32] = generator.sample(data.test_conditions.take([0, 7]), 2, seed=12).expression
     return rows[:, ::13]
 

@@ -9,7 +9,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gexbench.models import BUILT_IN, registry
-from gexbench.models.contract import Budget, Generator
+from gexbench.models.contract import Generator
 from gexbench.models.registry import create
 from gexbench.models.training import run
 from gexbench.models.training.run import TrainingRun
@@ -83,7 +83,7 @@ def test_no_step_reads_from_the_device(
     monkeypatch.setattr(TrainingRun, "after", counted)
     monkeypatch.setattr(torch.nn.functional, "one_hot", one_hot)
     with reads:
-        generator.fit(data.train, data.validation, budget=Budget("quick"), seed=0)
+        generator.fit(data.train, data.validation, seed=0)
     assert finished == list(range(1, STEPS + 1))
     assert [reads.found[step] for step in range(1, STEPS - 1)] == [0] * (STEPS - 2)
     assert reads.found[STEPS - 1], "the checkpoint reads the losses"
@@ -119,7 +119,7 @@ def test_no_step_waits_for_a_gpu(
 
     monkeypatch.setattr(TrainingRun, "after", watched)
     try:
-        generator.fit(held.train, held.validation, budget=Budget("quick"), seed=0)
+        generator.fit(held.train, held.validation, seed=0)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert finished[-1] == STEPS

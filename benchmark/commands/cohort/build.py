@@ -11,7 +11,7 @@ from gexbench.benchmark.commands.cohort import compare as cohort_compare
 from gexbench.benchmark.commands.cohort import public as cohort_public
 from gexbench.benchmark.commands.cohort import tile as cohort_tile
 from gexbench.benchmark.commands.cohort.card import rendered
-from gexbench.benchmark.commands.stages import stages
+from gexbench.benchmark.commands.cohort.stages import stages
 
 if TYPE_CHECKING:
     from gexbench.tasks.cohorts.cohort import Cohort
@@ -151,10 +151,9 @@ def build(
     Files are checked before anything is written; every problem is named with counts and examples.
     """
     from gexbench.tasks.cards.card import card
-    from gexbench.tasks.cohorts.cohort_folder import save_cohort
+    from gexbench.tasks.cohorts.cohort_folder import place_problems, save_cohort
     from gexbench.tasks.data_directory import cohort_folder
     from gexbench.tasks.errors import InputError
-    from gexbench.tasks.files.input_paths import is_writable
     from gexbench.tasks.importing.building import Sources
 
     folder = cohort_folder(name)
@@ -162,10 +161,7 @@ def build(
     problems = _contradictions(ctx, packaged, from_public)
     if not (packaged or expression or from_public):
         problems.append(NO_EXPRESSION)
-    if folder.exists() and not force:
-        problems.append(f"cohort {name!r} exists ({folder}); use --force to replace it, or another name")
-    if not is_writable(folder.parent):
-        problems.append(f"{folder.parent}: cannot be written; set GEXBENCH_DATA to a folder that can be written")
+    problems += place_problems(name, folder, replace=force)
     if problems:
         raise InputError(problems)
     sources = Sources(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gexbench.benchmark.commands import options
-from gexbench.benchmark.commands.stages import stages
+from gexbench.benchmark.commands.cohort.stages import stages
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

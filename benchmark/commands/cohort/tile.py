@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gexbench.benchmark.commands import options
-from gexbench.benchmark.commands.stages import stages
+from gexbench.benchmark.commands.cohort.stages import stages
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench cohort tile slides --encoder resnet50 --out downloads/features_resnet50\n
@@ -35,7 +35,7 @@ def tile(
         float | None, typer.Option(help="µm per pixel of the slides' finest level, where the files do not say.")
     ] = None,
     batch: Annotated[int, typer.Option(help="Tiles encoded at once.")] = 64,
-    device: options.DeviceOption = "auto",
+    device: Annotated[str, options.option("resources.device")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Make files anew that were made otherwise.")] = False,
 ) -> None:
     """Cut slides into tiles of tissue and encode them, one HDF5 file per slide, for `gexbench cohort build`.

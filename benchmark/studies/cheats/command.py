@@ -8,6 +8,7 @@ import typer
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS
 from gexbench.benchmark.machine.exits import clear_exits
+from gexbench.benchmark.sweeps.option import read_folds
 from gexbench.tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,13 +34,13 @@ app = typer.Typer(
 
 @app.command(epilog=EPILOG)
 def cheats(
-    cohort: options.CohortOption = ("simulated"),
+    cohort: Annotated[str, options.option("cohort")] = "simulated",
     folds: Annotated[str, typer.Option(help="Comma-separated indices, or `all`.")] = "0,1,2",
     panel: Annotated[str, typer.Option(help="core, or extended (core and more).")] = "core",
     extended_folds: Annotated[
         str, typer.Option(help="Folds that get the panel extended; the others get core. (default: all of --folds)")
     ] = "",
-    gene_sets: options.GeneSetsOption = None,
+    gene_sets: Annotated[Path | None, options.option("gene_sets")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the page, its tables and figures.", file_okay=False)] = (
         Path("docs/metrics/what-each-metric-sees")
     ),
@@ -70,16 +71,19 @@ def _panels(folds: str, panel: str, extended_folds: str) -> "dict[int, Panel]":
     Raises:
         InputError: all problems of the three options at once.
     """
+    from gexbench.benchmark.sweeps.planning import given_folds
+
     problems = []
-    for name, text in (("--folds", folds), ("--extended-folds", extended_folds)):
-        if options.folds_file(text) is not None or (name == "--folds" and not text):
+    wanted, more_wanted = read_folds(folds), read_folds(extended_folds) or "all"
+    for name, text, found in (("--folds", folds, wanted), ("--extended-folds", extended_folds, more_wanted)):
+        if found != "all" and not isinstance(found, list):
             problems.append(f"{name} {text!r}: give comma-separated indices such as 0,1,2, or all")
     if panel not in ("core", "extended"):
         problems.append(f"--panel {panel!r}: choose core or extended")
     if problems:
         raise InputError(problems)
-    every = options.fold_indices(folds, "full")
-    more = every if extended_folds in {"", "all"} else options.fold_indices(extended_folds, "full")
+    _, every = given_folds(wanted, "full")
+    more = every if more_wanted == "all" else given_folds(more_wanted, "full")[1]
     if extended_folds and panel == "core":
         problems.append("--extended-folds: the panel is core; add --panel extended")
     if not set(more) <= set(every):

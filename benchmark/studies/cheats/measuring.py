@@ -10,9 +10,11 @@ from gexbench.benchmark.cells.scoring import prepare_fold, score
 from gexbench.benchmark.cells.training import train_and_sample
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST, REFERENCES, Cheat, cheat_arrays
+from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.benchmark.sweeps.gene_sets import GeneSetsFile
 from gexbench.benchmark.sweeps.keys import content_key
-from gexbench.benchmark.sweeps.sweep import Cell, Plan, plan, sweep_of
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.leaderboards.comparing.copies import COPY_METRICS
 from gexbench.models import registry
 from gexbench.models.contract import Budget

@@ -24,7 +24,9 @@ from gexbench.benchmark.running.progress import Display
 from gexbench.benchmark.running.runner import Runner
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.studies.speed.overhead_report import CachedCost, Figures, InLineCost, WorkerCost, write_report
-from gexbench.benchmark.sweeps.sweep import ANCHORS, Cell, Sweep, plan, sweep_of
+from gexbench.benchmark.sweeps.cells import Cell
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, sweep_of
 from gexbench.models.registry import Entry, Registry, registry
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.cohort_folder import save_cohort
@@ -37,7 +39,7 @@ import numpy as np
 from gexbench.models.contract import Generator, Samples
 
 class Nothing(Generator):
-    def fit(self, train, validation, *, budget, seed, progress=None):
+    def fit(self, train, validation, *, seed, progress=None):
         self.genes, self.mean = train.genes, train.expression.mean(0).numpy()
     def sample(self, conditions, draws=1, *, seed):
         rows = np.random.default_rng(seed).normal(self.mean, 1.0, (len(conditions) * draws, len(self.genes)))
@@ -46,8 +48,8 @@ class Nothing(Generator):
     def restore(self, tensors, facts, device): ...
 
 class Computing(Nothing):
-    def fit(self, train, validation, *, budget, seed, progress=None):
-        super().fit(train, validation, budget=budget, seed=seed)
+    def fit(self, train, validation, *, seed, progress=None):
+        super().fit(train, validation, seed=seed)
         sum(number * number for number in range(200_000_000))
 """
 

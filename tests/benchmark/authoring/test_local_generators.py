@@ -8,7 +8,8 @@ import pytest
 
 from gexbench.benchmark import cli
 from gexbench.benchmark.authoring.local_generators import key_of, local_entry, with_local
-from gexbench.benchmark.sweeps.sweep import plan, sweep_of
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.models import registry
 from gexbench.models.registry import Registry
 from gexbench.tasks.errors import InputError

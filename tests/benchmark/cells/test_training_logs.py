@@ -11,7 +11,8 @@ from gexbench.benchmark.cells.training_log import BadLog, columns_of, jsonable, 
 from gexbench.benchmark.commands.report import write_and_show
 from gexbench.benchmark.running.runner import FINAL_STATES, Runner
 from gexbench.benchmark.storage.store import Store
-from gexbench.benchmark.sweeps.sweep import ANCHORS, plan, sweep_of
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import ANCHORS, sweep_of
 from gexbench.models.registry import Registry
 
 

@@ -114,7 +114,7 @@ def test_a_data_directory_that_cannot_be_written_is_named_before_anything_is_rea
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "expression.csv").unlink()
-    monkeypatch.setattr("gexbench.tasks.files.input_paths.is_writable", lambda place: False)
+    monkeypatch.setattr("gexbench.tasks.cohorts.cohort_folder.is_writable", lambda place: False)
     assert build(folder) == 2
     assert capsys.readouterr().err.endswith(
         "cohorts: cannot be written; set GEXBENCH_DATA to a folder that can be written\n"
@@ -229,7 +229,7 @@ def test_download_and_build(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    place, server = xena(folder, layouts), load_test_module("public_server")
+    place, server = xena(folder, layouts), load_test_module("tasks/public/public_server")
     files = {
         f"/TCGA.{project}.sampleMap/HiSeqV2.gz": (place / "HiSeqV2.gz").read_bytes() for project in ("LUAD", "GBM")
     }

@@ -14,7 +14,8 @@ from gexbench.benchmark.cells.workspace import Workspace
 from gexbench.benchmark.machine.exits import clear_exits
 from gexbench.benchmark.reproducing.release import synthetic_cohort
 from gexbench.benchmark.running.runner import Runner
-from gexbench.benchmark.sweeps.sweep import plan, sweep_of
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.models import registry
 from gexbench.tasks.cohorts.cohort_folder import save_cohort
 from gexbench.tasks.data_directory import cohort_folder

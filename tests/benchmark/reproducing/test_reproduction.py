@@ -12,7 +12,8 @@ from gexbench.benchmark import cli
 from gexbench.benchmark.cells.record import record_of
 from gexbench.benchmark.reproducing.reproduction import reproduction
 from gexbench.benchmark.reproducing.rerun import rerun_of
-from gexbench.benchmark.sweeps.sweep import plan, sweep_of
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.leaderboards.records.records import parse_record
 from gexbench.models import registry
 from gexbench.models.registry import Registry

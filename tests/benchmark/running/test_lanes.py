@@ -14,7 +14,8 @@ from gexbench.benchmark.running.pool import Pool
 from gexbench.benchmark.running.schedule import Schedule
 from gexbench.benchmark.running.worker import work
 from gexbench.benchmark.storage.store import Store
-from gexbench.benchmark.sweeps.sweep import plan, sweep_of
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.models import registry
 
 LISTED = """0, GPU-aaaa, 81920

@@ -17,7 +17,7 @@ from gexbench.benchmark.cells.jobs import Job
 from gexbench.benchmark.running import ray_pool
 from gexbench.benchmark.running.ray_worker import made, needed
 from gexbench.benchmark.storage.store import Store
-from gexbench.benchmark.sweeps.specification import Given, checked
+from gexbench.benchmark.sweeps.reading import Given, checked
 from gexbench.models import registry
 from gexbench.tasks.errors import InputError
 
@@ -51,7 +51,7 @@ import numpy as np
 from gexbench.models.contract import Generator
 
 class Broken(Generator):
-    def fit(self, train, validation, *, budget, seed, progress=None): self.go_wrong()
+    def fit(self, train, validation, *, seed, progress=None): self.go_wrong()
     def sample(self, conditions, draws=1, *, seed): ...
     def state(self): return {}, {}
     def restore(self, tensors, facts, device): ...

@@ -14,7 +14,6 @@ from gexbench.benchmark.cells.scoring import prepare_fold
 from gexbench.benchmark.cells.training import PAIRED_DRAWS, compact
 from gexbench.leaderboards.statistics import fold_mean, half_width
 from gexbench.models import registry
-from gexbench.models.contract import Budget
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import folds
@@ -35,7 +34,7 @@ Values = dict[str, float | None]
 
 def rows_of(name: str, device: DeviceFold, seed: int) -> SyntheticRows:
     generator = create(registry()[name], "quick")
-    generator.fit(device.train, device.validation, budget=Budget("quick"), seed=seed)
+    generator.fit(device.train, device.validation, seed=seed)
     test, train = device.test_conditions, device.train.conditions
 
     def of(purpose: str) -> int:

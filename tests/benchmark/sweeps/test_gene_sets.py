@@ -6,9 +6,10 @@ import json
 import pytest
 
 from gexbench.benchmark.cells.record import record_of
-from gexbench.benchmark.sweeps.gene_sets import GeneSetsFile, given_gene_sets, matching, with_gene_sets
-from gexbench.benchmark.sweeps.keys import content_key
-from gexbench.benchmark.sweeps.sweep import Sweep, metric_versions, plan, sweep_of
+from gexbench.benchmark.sweeps.gene_sets import GeneSetsFile, given_gene_sets, matching
+from gexbench.benchmark.sweeps.keys import content_key, metric_versions
+from gexbench.benchmark.sweeps.planning import plan, with_gene_sets
+from gexbench.benchmark.sweeps.sweep import Sweep, sweep_of
 from gexbench.models import registry
 from gexbench.tasks.declarations.metric import PANEL_SCHEMA
 from gexbench.tasks.errors import InputError

@@ -6,10 +6,11 @@ import pytest
 from typer.testing import CliRunner
 
 from gexbench.benchmark.cli import app
-from gexbench.benchmark.sweeps.seed_counts import parse_seeds, split_seeds
-from gexbench.benchmark.sweeps.specification import Given, checked
-from gexbench.benchmark.sweeps.specification_text import parsed
-from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, plan, sweep_of
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.reading import Given, checked
+from gexbench.benchmark.sweeps.seed_counts import read_seeds
+from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, split_seeds, sweep_of
+from gexbench.benchmark.sweeps.yaml_text import parsed
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.records.records import read_records
 from gexbench.models import registry
@@ -29,18 +30,18 @@ def read(text, **options):
     ],
 )
 def test_the_option(text, found):
-    assert parse_seeds(text) == found
+    assert read_seeds(text) == found
 
 
 def test_every_part_of_the_option_that_says_nothing_is_named():
     with pytest.raises(InputError) as caught:
-        parse_seeds("0,cvae=x,=2,vae=1,vae=2,1.5,,-1")
+        read_seeds("0,cvae=x,=2,vae=1,vae=2,1.5,,-1")
     text = "\n".join(caught.value.problems)
     for part in ("'0'", "'cvae=x'", "'=2'", "'vae=2': a second number for vae", "'1.5'", "''", "'-1'"):
         assert f"--seeds {part}" in text
     assert len(caught.value.problems) == 7
     with pytest.raises(InputError, match="a second number for all generators"):
-        parse_seeds("1,2")
+        read_seeds("1,2")
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import pytest
 
-from gexbench.benchmark.commands.planning import planned
 from gexbench.benchmark.storage.estimate import estimated
 from gexbench.benchmark.storage.store import Store
-from gexbench.benchmark.sweeps.specification import (
-    Given,
-    Specification,
-    checked,
-    given_specification,
-    ready_made,
-)
-from gexbench.benchmark.sweeps.specification_text import parsed
+from gexbench.benchmark.sweeps.planning import planned
+from gexbench.benchmark.sweeps.reading import Given, checked, given_specification, ready_made
+from gexbench.benchmark.sweeps.specification import Specification, keys
 from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep
+from gexbench.benchmark.sweeps.yaml_text import parsed
 from gexbench.models import registry
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.simulated.cohort import simulated_cohort
@@ -39,9 +35,7 @@ def problems(text, **options):
 
 
 def test_every_ready_made_specification_is_valid(monkeypatch, tmp_path):
-    monkeypatch.setattr(
-        "gexbench.benchmark.sweeps.specification_names.list_cohorts", lambda: [("simulated", ""), ("tcga", "")]
-    )
+    monkeypatch.setattr("gexbench.benchmark.sweeps.reading.list_cohorts", lambda: [("simulated", ""), ("tcga", "")])
     assert set(ready_made()) == {"smoke", "default", "paper", "full"}
     found = {name: checked(given_specification(name), {}, registry()) for name in ready_made()}
     assert found["default"] == Specification(), "a run without a specification is the default one"
@@ -76,6 +70,10 @@ def test_a_file_says_everything_and_options_override_it():
         "patches": "auto",
     }
     assert found.resources.model_dump() == limits
+
+
+def test_folds_in_quotes_are_read_as_they_are_typed():
+    assert read("folds: '3,1'").folds == (3, 1)
 
 
 def test_shares_of_the_patients_come_from_the_file_or_the_option():
@@ -191,7 +189,7 @@ def test_files_are_found_from_the_specification(tmp_path):
 
 def test_the_plan_of_a_specification(tmp_path, monkeypatch):
     small = simulated_cohort(patients=240, genes=40, seed=1, name="simulated")
-    monkeypatch.setattr("gexbench.benchmark.commands.planning.load_cohort", lambda name: small)
+    monkeypatch.setattr("gexbench.benchmark.sweeps.planning.load_cohort", lambda name: small)
     text = "folds: [1]\ngenerators: [mixup]\nresources: {memory_gb: 3, time_limit_s: 50}"
     given = Given(parsed(text, "mine.yaml"), "mine.yaml", "mine", tmp_path)
     made, _, name = planned(given, checked(given, {}, registry()), registry(), tmp_path, "cpu")
@@ -247,14 +245,15 @@ def test_the_command_takes_a_file_a_name_or_an_option(tmp_path):
 
 
 def test_the_page_of_specifications_names_every_key_with_its_default():
-    page = Path(__file__).parents[3] / "docs" / "getting-started" / "sweeps.md"
+    (page,) = (Path(__file__).parents[3] / "docs").rglob("sweeps.md")
     rows = [line.split("|")[1:-1] for line in page.read_text().splitlines() if line.startswith("| `")]
-    defaults = {key.strip(" `"): default.strip(" `") for keys, _, default in rows for key in keys.split(",")}
-    resources = Specification.model_fields["resources"].annotation.model_fields
-    fields = {**Specification.model_fields, **{f"resources.{name}": field for name, field in resources.items()}}
-    assert defaults.keys() == fields.keys() - {"resources"}
-    for name, field in fields.items():
+    defaults = {key.strip(" `"): default.strip(" `") for names, _, default in rows for key in names.split(",")}
+    values = {key.strip(" `"): text for names, text, _ in rows for key in names.split(",")}
+    assert defaults.keys() == keys().keys()
+    for key, (field, _) in keys().items():
         if isinstance(field.default, str | bool | int | float):
-            assert defaults[name] == str(field.default).lower().removesuffix(".0"), name
+            assert defaults[key] == str(field.default).lower().removesuffix(".0"), key
+        if get_origin(field.annotation) is Literal:
+            assert all(f"`{word}`" in values[key] for word in get_args(field.annotation)), key
     example = page.read_text().partition("```yaml")[2].partition("```")[0]
     assert read(example.replace("cohort: tcga", "cohort: simulated")).seeds == {"default": 1, "gemm-gan": 3}

@@ -3,9 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
-from gexbench.benchmark.commands.options import listed, parse_settings, shares
-from gexbench.benchmark.sweeps.keys import content_key
-from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, leaderboard_name, metric_versions, plan, sweep_of
+from gexbench.benchmark.sweeps.keys import content_key, metric_versions
+from gexbench.benchmark.sweeps.option import listed, read_settings, read_shares
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, leaderboard_name, sweep_of
 from gexbench.models import registry
 from gexbench.tasks.declarations.metric import PANEL_SCHEMA
 from gexbench.tasks.errors import InputError
@@ -49,7 +50,7 @@ def test_keys_hold_what_changes_numbers(small_cohort, change):
 
 def test_a_key_holds_the_metrics_versions_and_the_rows_key_does_not(small_cohort, monkeypatch):
     before = keys(small_cohort)
-    monkeypatch.setattr("gexbench.benchmark.sweeps.sweep.metric_versions", lambda *_, **__: {"precision_genes": 99})
+    monkeypatch.setattr("gexbench.benchmark.sweeps.keys.metric_versions", lambda *_, **__: {"precision_genes": 99})
     after = keys(small_cohort)
     assert before.train_key == after.train_key
     assert before.score_key != after.score_key
@@ -89,12 +90,12 @@ def test_other_generators_change_no_key(small_cohort):
 
 
 def test_settings_options():
-    assert parse_settings(["gemm-gan.batch=32", "vae.x=low", "gemm-gan.lr=1e-3"]) == {
+    assert read_settings(["gemm-gan.batch=32", "vae.x=low", "gemm-gan.lr=1e-3"]) == {
         "gemm-gan": {"batch": 32, "lr": 1e-3},
         "vae": {"x": "low"},
     }
     with pytest.raises(InputError, match=r"'a=1'(.|\n)*'b.c'"):
-        parse_settings(["a=1", "b.c"])
+        read_settings(["a=1", "b.c"])
 
 
 def test_leaderboard_names():
@@ -130,12 +131,11 @@ def test_shares_of_the_patients_make_rows_of_their_own_and_leave_the_other_keys_
 
 
 def test_shares_outside_0_to_1_are_refused():
-    with pytest.raises(InputError) as caught:
-        shares("0.1,1,some")
-    assert "'1'" in str(caught.value)
-    assert "'some'" in str(caught.value)
-    assert shares("0.25, 0.1,0.25") == (0.25, 0.1)
-    with pytest.raises(InputError, match="more than six digits"):
+    assert read_shares("0.25, 0.1,some") == [0.25, 0.1, "some"]
+    for share in (0.0, 1.0, "some"):
+        with pytest.raises(InputError, match="give a list of shares above 0 and below 1"):
+            sweep_of(registry(), generators=("vae",), train_fractions=(0.1, share))
+    with pytest.raises(InputError, match="at most six digits"):
         sweep_of(registry(), generators=("vae",), train_fractions=(0.1, 0.10000001))
     with pytest.raises(InputError, match="names nothing"):
         listed(" , ")
@@ -143,4 +143,4 @@ def test_shares_outside_0_to_1_are_refused():
 
 def test_settings_that_are_no_finite_number_are_refused():
     with pytest.raises(InputError, match="Infinity is not a finite number"):
-        parse_settings(["cvae.learning_rate=Infinity", "cvae.batch=8"])
+        read_settings(["cvae.learning_rate=Infinity", "cvae.batch=8"])

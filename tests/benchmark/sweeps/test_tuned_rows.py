@@ -5,8 +5,10 @@ import json
 import pytest
 
 from gexbench.benchmark.running.runner import Runner
-from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, chosen_folds, plan, read_sweep, sweep_of
-from gexbench.benchmark.sweeps.tuned import read_tuning_file, split_options, to_json, tuned_settings
+from gexbench.benchmark.sweeps.option import NOT_TYPED, read_settings, read_tuned
+from gexbench.benchmark.sweeps.planning import chosen_folds, plan
+from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, read_sweep, sweep_of
+from gexbench.benchmark.sweeps.tuned import read_tuning_file, to_json, tuned_settings
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.pages.rendering import to_markdown
 from gexbench.leaderboards.records.records import read_records
@@ -116,11 +118,11 @@ def test_a_tuning_file_comes_back(in_process, tune):
 
 
 def test_options():
-    assert split_options(["a.b=1"]) == (["a.b=1"], None)
-    assert split_options(["tuned", "a.b=1"]) == (["a.b=1"], "")
-    assert split_options(["tuned:x/y.json"]) == ([], "x/y.json")
+    assert (read_settings(["a.b=1"]), read_tuned(["a.b=1"])) == ({"a": {"b": 1}}, NOT_TYPED)
+    assert (read_settings(["tuned", "a.b=1"]), read_tuned(["tuned", "a.b=1"])) == ({"a": {"b": 1}}, True)
+    assert (read_settings(["tuned:x/y.json"]), read_tuned(["tuned:x/y.json"])) == ({}, "x/y.json")
     with pytest.raises(InputError, match="one of them"):
-        split_options(["tuned", "tuned:x"])
+        read_tuned(["tuned", "tuned:x"])
 
 
 def test_an_old_sweep_is_read(tmp_path):

@@ -15,7 +15,7 @@ import pytest
 
 from gexbench.benchmark.cells.objective import fitted, kept_validation_score
 from gexbench.benchmark.cells.validation_panel import ValidationPanel
-from gexbench.benchmark.sweeps.sweep import chosen_folds
+from gexbench.benchmark.sweeps.planning import chosen_folds
 from gexbench.benchmark.sweeps.tuned import read_tuning_file
 from gexbench.benchmark.tuning import searches as tuning
 from gexbench.benchmark.tuning.search import Search, search_tasks, storage_at
@@ -93,7 +93,7 @@ def judged(panel, cohort, fold, name):
     entry = registry()[name]
     held = put_on_device(cohort, fold)
     generator = entry.load()(entry.load().Settings())
-    generator.fit(held.train, held.validation, budget=Budget("quick"), seed=0)
+    generator.fit(held.train, held.validation, seed=0)
     return panel.overall(generator, True, seed=1)
 
 
@@ -199,7 +199,7 @@ import json, sys
 from pathlib import Path
 from rich.console import Console
 from gexbench.benchmark.tuning.search import search_tasks
-from gexbench.benchmark.sweeps.sweep import chosen_folds
+from gexbench.benchmark.sweeps.planning import chosen_folds
 from gexbench.benchmark.tuning.searches import TrialDisplay, Tuner
 from gexbench.models.registry import Entry
 from gexbench.tasks.data_directory import load_cohort

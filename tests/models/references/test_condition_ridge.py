@@ -10,7 +10,7 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from torch import Tensor
 
 from gexbench.models.checkpoint import load, save
-from gexbench.models.contract import Budget, Unavailable
+from gexbench.models.contract import Unavailable
 from gexbench.models.references.condition_ridge import PENALTIES, ConditionRidge, Ridge
 from gexbench.models.registry import Entry, Registry, create
 from gexbench.models.training.dispersion import variance_ratio
@@ -31,7 +31,7 @@ ENTRY = Entry(
 def fit(train: Split, validation: Split) -> ConditionRidge:
     generator = create(ENTRY, "quick")
     assert isinstance(generator, ConditionRidge)
-    generator.fit(train, validation, budget=Budget("quick"), seed=0)
+    generator.fit(train, validation, seed=0)
     return generator
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from gexbench.models import registry
 from gexbench.models.checkpoint import load, save
-from gexbench.models.contract import Budget, Unavailable
+from gexbench.models.contract import Unavailable
 from gexbench.models.registry import create, resolve_settings
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
@@ -32,7 +32,7 @@ def data(cohort: Cohort) -> DeviceFold:
 
 def test_draws_equal_the_exact_oracle_of_the_cohort(cohort: Cohort, data: DeviceFold) -> None:
     generator = create(ENTRY, "quick", {"conditions": ["labels", "patches"]})
-    generator.fit(data.train, data.validation, budget=Budget("quick"), seed=0)
+    generator.fit(data.train, data.validation, seed=0)
     samples = generator.sample(data.test_conditions, 3, seed=4)
     expected = oracle(cohort, ["labels", "patches"]).sample(data.fold.test, 3, seed=4)
     np.testing.assert_array_equal(samples.expression, expected.reshape(-1, 30))
@@ -42,7 +42,7 @@ def test_draws_equal_the_exact_oracle_of_the_cohort(cohort: Cohort, data: Device
 
 def test_draws_beat_the_mean_of_the_label(cohort: Cohort, data: DeviceFold) -> None:
     generator = create(ENTRY, "quick")
-    generator.fit(data.train, data.validation, budget=Budget("quick"), seed=0)
+    generator.fit(data.train, data.validation, seed=0)
     order = np.random.default_rng(0).permutation(len(data.test_conditions))
     conditions = data.test_conditions.take(order)
     mean = generator.sample(conditions, 50, seed=1).expression.reshape(len(order), 50, -1).mean(1)
@@ -54,7 +54,7 @@ def test_draws_beat_the_mean_of_the_label(cohort: Cohort, data: DeviceFold) -> N
 
 def test_saved_oracle_samples_the_same_bits(data: DeviceFold, tmp_path: Path) -> None:
     generator = create(ENTRY, "quick", {"conditions": ["text"], "text": "plain"})
-    generator.fit(data.train, data.validation, budget=Budget("quick"), seed=0)
+    generator.fit(data.train, data.validation, seed=0)
     save(generator, "oracle", tmp_path)
     restored = load(tmp_path, registry())
     first, second = (model.sample(data.test_conditions, 2, seed=9).expression for model in (generator, restored))
@@ -66,9 +66,9 @@ def test_unavailable_on_any_other_cohort(data: DeviceFold) -> None:
     generator = create(ENTRY, "quick")
     facts = replace(data.train.cohort, provenance={"kind": "files"})
     with pytest.raises(Unavailable, match="needs the simulated cohort"):
-        generator.fit(replace(data.train, cohort=facts), data.validation, budget=Budget("quick"), seed=0)
+        generator.fit(replace(data.train, cohort=facts), data.validation, seed=0)
     with pytest.raises(Unavailable, match="30 genes in their order, this one has 2"):
-        generator.fit(replace(data.train, genes=data.train.genes[:2]), data.validation, budget=Budget("quick"), seed=0)
+        generator.fit(replace(data.train, genes=data.train.genes[:2]), data.validation, seed=0)
 
 
 def test_settings_name_the_conditions_it_uses() -> None:

@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 from sklearn.covariance import LedoitWolf
 
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.models import registry
-from gexbench.models.contract import Budget, Generator
+from gexbench.models.contract import Generator
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import DeviceFold
 from gexbench.tasks.cohorts.folds import equal_size_rows
 from gexbench.tasks.cohorts.split import Split
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.seeds import hash_order
 
 Make = Callable[[str], Generator]
 LABEL_REFERENCES = ("real-holdout", "train-copy", "mixup", "class-gaussian", "class-diagonal", "class-mean")
@@ -28,7 +28,7 @@ LABEL_REFERENCES = ("real-holdout", "train-copy", "mixup", "class-gaussian", "cl
 def fitted(data: DeviceFold) -> Make:
     def make(name: str, train: Split = data.train) -> Generator:
         generator = create(registry()[name], "quick")
-        generator.fit(train, data.validation, budget=Budget("quick"), seed=0)
+        generator.fit(train, data.validation, seed=0)
         return generator
 
     return make

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from gexbench.models.checkpoint import load, save
-from gexbench.models.contract import Budget, Unavailable
+from gexbench.models.contract import Unavailable
 from gexbench.models.registry import Entry, Registry, create
 from gexbench.models.scvi.settings import ScviSettings
 from gexbench.tasks.cohorts.device_fold import DeviceFold
@@ -49,7 +49,7 @@ TINY = {"steps": 20, "checkpoints": 2, "hidden": 16, "latent": 4}
 def fit(data: DeviceFold, name: str = "scvi-label", train: Split | None = None, **overrides: Any) -> Scvi:
     generator = create(ENTRIES[name], "quick", {**TINY, **overrides})
     assert isinstance(generator, Scvi)
-    generator.fit(train or data.train, data.validation, budget=Budget("quick"), seed=0)
+    generator.fit(train or data.train, data.validation, seed=0)
     return generator
 
 
@@ -297,7 +297,7 @@ def test_an_interrupt_and_other_errors_come_through(data: DeviceFold) -> None:
 
         generator = create(ENTRIES["scvi"], "quick", TINY)
         with pytest.raises(error):
-            generator.fit(data.train, data.validation, budget=Budget("quick"), seed=0, progress=stop)
+            generator.fit(data.train, data.validation, seed=0, progress=stop)
         assert signal.getsignal(signal.SIGINT) == handler
 
 

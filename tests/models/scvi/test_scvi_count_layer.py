@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from gexbench.benchmark.sweeps.sweep import plan, sweep_of
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.models import registry
 from gexbench.models.checkpoint import load, save
-from gexbench.models.contract import Budget, Unavailable
+from gexbench.models.contract import Unavailable
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
@@ -53,7 +54,7 @@ def layered(cohort: Cohort) -> DeviceFold:
 def fit(data: DeviceFold, name: str = "scvi-label", **settings: object) -> Scvi:
     generator = create(registry()[name], "quick", {**TINY, **settings})
     assert isinstance(generator, Scvi)
-    generator.fit(data.train, data.validation, budget=Budget("quick"), seed=0)
+    generator.fit(data.train, data.validation, seed=0)
     return generator
 
 

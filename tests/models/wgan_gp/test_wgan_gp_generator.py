@@ -14,7 +14,7 @@ from gexbench.models.checkpoint import load, save
 from gexbench.models.conditioning.batch import ConditionReader
 from gexbench.models.conditioning.encoders import ENCODERS, EncoderSizes
 from gexbench.models.conditioning.fusion import FusionSizes
-from gexbench.models.contract import Budget, Unavailable
+from gexbench.models.contract import Unavailable
 from gexbench.models.registry import create, resolve_settings
 from gexbench.models.training.dispersion import variance_ratio
 from gexbench.models.wgan_gp.conditional import ConditionalGenerator
@@ -32,7 +32,7 @@ SMALL |= {"warm_start_steps": 20, "checkpoints": 3}
 def fitted(data: DeviceFold, name: str, **given: Any) -> WganGp:
     generator = create(registry()[name], "quick", {**SMALL, **given})
     assert isinstance(generator, WganGp)
-    generator.fit(data.train, data.validation, budget=Budget("quick"), seed=0)
+    generator.fit(data.train, data.validation, seed=0)
     return generator
 
 
@@ -44,7 +44,7 @@ def without(split: Split, **missing: Any) -> Split:
 def test_every_conditioning_trains_and_samples(name: str, data: DeviceFold) -> None:
     generator = create(registry()["wgan-gp"], "quick", {**SMALL, "conditioning": name})
     assert generator.conditions_used(generator.settings) == ENCODERS[name].needs
-    generator.fit(data.train, data.validation, budget=Budget("quick"), seed=0)
+    generator.fit(data.train, data.validation, seed=0)
     rows = generator.sample(data.test_conditions, 2, seed=0).expression
     assert np.isfinite(rows).all()
     assert rows.min() >= 0.0
@@ -95,7 +95,7 @@ def test_unavailable_without_its_conditions(missing: dict[str, Any], reason: str
     given = missing or {"text": {"full": data.train.conditions.text["full"]}}
     generator = create(registry()["gemm-gan"], "quick", {**SMALL, "text": "full" if missing else "plain"})
     with pytest.raises(Unavailable, match=reason):
-        generator.fit(without(data.train, **given), data.validation, budget=Budget("quick"), seed=0)
+        generator.fit(without(data.train, **given), data.validation, seed=0)
 
 
 @pytest.mark.parametrize("wiring", ["sequential", "parallel"])
@@ -207,12 +207,12 @@ def test_components_need_their_start() -> None:
 
 def test_the_critic_sees_values_below_the_floor_as_the_floor(data: DeviceFold) -> None:
     generator = WganGp(resolve_settings(registry()["wgan-gp-label"], "quick", SMALL))
-    generator.fit(data.train, data.validation, budget=Budget("quick"), seed=0)
+    generator.fit(data.train, data.validation, seed=0)
     floor = generator._floor(data.train)
     assert floor is not None
     torch.testing.assert_close(floor, -data.train.standardiser.mean / data.train.standardiser.sd)
     free = WganGp(resolve_settings(registry()["wgan-gp-label"], "quick", {**SMALL, "floored": False}))
-    free.fit(data.train, data.validation, budget=Budget("quick"), seed=0)
+    free.fit(data.train, data.validation, seed=0)
     assert free._floor(data.train) is None
     one, other = (each.sample(data.test_conditions, seed=0).expression for each in (generator, free))
     assert (one != other).any()

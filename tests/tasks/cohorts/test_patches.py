@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from gexbench.metrics.shared.hashing import hash_keys
 from gexbench.tasks.cohorts.cohort import Ragged
 from gexbench.tasks.cohorts.patches import in_draw_order
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.seeds import hash_keys
 
 
 def _ragged(*counts: int) -> Ragged:

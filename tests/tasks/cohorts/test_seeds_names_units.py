@@ -7,10 +7,11 @@ import sys
 import numpy as np
 import pytest
 
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.names import checked_name, unknown
-from gexbench.tasks.seeds import derive_seed, hash_order
+from gexbench.tasks.seeds import derive_seed
 
 
 def test_every_axis_changes_the_seed():

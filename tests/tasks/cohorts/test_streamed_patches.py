@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from gexbench.models import registry
-from gexbench.models.contract import Budget
 from gexbench.models.registry import resolve_settings
 from gexbench.tasks.cohorts import cohort as cohort_module
 from gexbench.tasks.cohorts import mapped_rows
@@ -106,7 +105,7 @@ def test_generators_give_the_same_bits(stored: Cohort, name: str) -> None:
     rows = []
     for fold in _both(stored):
         generator = cls(settings)
-        generator.fit(fold.train, fold.validation, budget=Budget("quick"), seed=1)
+        generator.fit(fold.train, fold.validation, seed=1)
         rows.append(generator.sample(fold.test_conditions, 2, seed=2).expression)
     assert np.array_equal(*rows)
 
@@ -182,7 +181,8 @@ def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
 
 
 def test_the_choice_is_not_part_of_a_key(stored: Cohort) -> None:
-    from gexbench.benchmark.sweeps.sweep import plan, sweep_of
+    from gexbench.benchmark.sweeps.planning import plan
+    from gexbench.benchmark.sweeps.sweep import sweep_of
 
     keys = []
     for place in ("auto", "held", "streamed"):

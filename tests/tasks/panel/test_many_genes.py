@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gexbench.benchmark.cells.record import record_of
-from gexbench.benchmark.sweeps.sweep import plan, sweep_of
+from gexbench.benchmark.sweeps.planning import plan
+from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.metrics import classifiers, detection, memorisation, space, structure
 from gexbench.metrics.co_expression import co_expression_modules, module_connectivity, module_density_error
 from gexbench.metrics.shared import row_samples

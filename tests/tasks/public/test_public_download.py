@@ -27,7 +27,7 @@ PATIENTS = [f"TCGA-{row % 7:02d}-{row:04d}" for row in range(60)]
 
 @pytest.fixture(scope="module")
 def server_code(load_test_module: Any) -> ModuleType:
-    module: ModuleType = load_test_module("public_server")
+    module: ModuleType = load_test_module("tasks/public/public_server")
     return module
 
 

@@ -9,7 +9,6 @@ from gexbench.benchmark.cells.scoring import prepare_fold
 from gexbench.benchmark.cells.training import PAIRED_DRAWS, compact
 from gexbench.metrics.shuffled_conditions import derangement, shuffled_conditions
 from gexbench.models import registry
-from gexbench.models.contract import Budget
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.device_fold import put_on_device
 from gexbench.tasks.cohorts.folds import folds
@@ -65,7 +64,7 @@ def _given(name, fold, cohort):
     device = put_on_device(cohort, fold, fingerprint=cohort.fingerprint())
     prepared = prepare_fold(cohort, fold, cohort.fingerprint())
     generator = create(registry()[name], "quick")
-    generator.fit(device.train, device.validation, budget=Budget("quick"), seed=0)
+    generator.fit(device.train, device.validation, seed=0)
     test = device.test_conditions
     draws = compact(generator.sample(test, PAIRED_DRAWS, seed=1).expression.reshape(len(test), PAIRED_DRAWS, -1))
     real = prepared.rows

@@ -10,7 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gexbench.tasks.cohorts.cohort import Cohort
-from gexbench.tasks.cohorts.folds import Track, folds
+from gexbench.tasks.cohorts.folds import folds
+from gexbench.tasks.cohorts.vocabulary import Track
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.simulated.cohort import simulated_cohort, simulated_conditions
 from gexbench.tasks.simulated.world import REGION_WEIGHTS, TYPES, simulated_world

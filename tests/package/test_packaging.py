@@ -1,4 +1,4 @@
-"""The layout: `X/` imports as `gexbench.X`, from a checkout and from the built wheel."""
+"""The layout: `X/` imports as `gexbench.X`, `gexbench/` as `gexbench`, from a checkout and from the built wheel."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("benchmark", "leaderboards", "metrics", "models", "tasks")
 
 pytestmark = pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="needs the source tree")
@@ -19,7 +19,7 @@ def project():
 
 
 def packages_on_disk():
-    found = set()
+    found = {"gexbench"}
     for part in PARTS:
         for path in (ROOT / part).rglob("*.py"):
             found.add("gexbench." + ".".join(path.parent.relative_to(ROOT).parts))
@@ -30,11 +30,11 @@ def test_the_list_of_packages_is_the_folders():
     assert set(project()["tool"]["setuptools"]["packages"]) == packages_on_disk()
 
 
-def test_every_package_has_an_init_and_every_part_is_typed():
-    for package in packages_on_disk():
+def test_every_package_has_an_init_and_the_whole_is_typed():
+    for package in packages_on_disk() - {"gexbench"}:
         assert (ROOT.joinpath(*package.split(".")[1:]) / "__init__.py").exists(), package
-    for part in PARTS:
-        assert (ROOT / part / "py.typed").exists(), part
+    for name in ("__init__.py", "__main__.py", "py.typed"):
+        assert (ROOT / "gexbench" / name).exists(), name
 
 
 def test_constraints_pin_torch_and_every_dependency():
@@ -67,6 +67,7 @@ def test_the_wheel_works_beside_a_strangers_models_and_metrics(tmp_path):
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert all(name.startswith(("gexbench/", "gexbench-")) for name in names)
+    assert [name for name in names if name.endswith("py.typed")] == ["gexbench/py.typed"]
     target = tmp_path / "site"
     for stranger in ("models", "metrics"):
         (target / stranger).mkdir(parents=True)
@@ -76,7 +77,8 @@ def test_the_wheel_works_beside_a_strangers_models_and_metrics(tmp_path):
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "sys.meta_path = [finder for finder in sys.meta_path if 'editable' not in repr(finder).lower()]\n"
-        "import models, metrics, gexbench.models, gexbench.metrics\n"
+        "import models, metrics, gexbench, gexbench.models, gexbench.metrics\n"
+        "assert gexbench.__file__.startswith(sys.argv[1]) and gexbench.load_leaderboard and gexbench.__version__\n"
         "assert models.STRANGER and metrics.STRANGER\n"
         "assert gexbench.models.__file__.startswith(sys.argv[1]), gexbench.models.__file__\n"
         "assert len(gexbench.models.registry()) >= 14\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-GUIDE = Path(__file__).resolve().parent.parent / "docs" / "add-a-generator" / "index.md"
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "add-a-generator" / "index.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 REPLACED = {
     "gexbench ": f"{sys.executable} -m gexbench.benchmark.cli ",

@@ -13,7 +13,7 @@ import pytest
 from gexbench.benchmark.authoring.new_generator import write_generator
 from gexbench.models import registry
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NAME = "stranger-gaussian"
 PYPROJECT = """
 [build-system]

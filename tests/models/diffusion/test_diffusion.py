@@ -13,7 +13,6 @@ import torch
 from scipy.stats import norm
 from torch import Tensor
 
-from gexbench.models.contract import Budget
 from gexbench.models.diffusion import schedule
 from gexbench.models.diffusion.denoiser import Denoiser
 from gexbench.models.diffusion.generator import Diffusion
@@ -49,7 +48,7 @@ def entry(conditioning: str) -> Entry:
 def fitted(data: DeviceFold, conditioning: str, **overrides: Any) -> Diffusion:
     tiny = {"steps": 20, "checkpoints": 2, "warm_start_steps": 3, **overrides}
     generator = create(entry(conditioning), "quick", tiny)
-    generator.fit(data.train, data.validation, budget=Budget("quick"), seed=0)
+    generator.fit(data.train, data.validation, seed=0)
     assert isinstance(generator, Diffusion)
     return generator
 

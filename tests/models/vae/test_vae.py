@@ -12,7 +12,6 @@ from pyro.infer import TraceMeanField_ELBO
 from torch import Tensor, nn
 
 from gexbench.models import registry
-from gexbench.models.contract import Budget
 from gexbench.models.registry import create
 from gexbench.models.training.latent_mixture import LatentMixture, of_conditions, of_labels, of_mixture
 from gexbench.models.vae.bound import DeviceBound
@@ -149,7 +148,7 @@ def fitted(data: DeviceFold, name: str = "cvae", seed: int = 0, **settings: Any)
         registry()[name], "quick", {"hidden": 32, "latent": 8, "steps": 30, "checkpoints": 3, **settings}
     )
     assert isinstance(generator, Vae)
-    generator.fit(data.train, data.validation, budget=Budget("quick"), seed=seed)
+    generator.fit(data.train, data.validation, seed=seed)
     return generator
 
 
@@ -194,7 +193,6 @@ def test_progress_reports_steps(data: DeviceFold) -> None:
     generator.fit(
         data.train,
         data.validation,
-        budget=Budget("quick"),
         seed=0,
         progress=lambda step, steps, **values: seen.append((step, steps)),
     )

@@ -1,6 +1,6 @@
 """Writes tables of patients in the layouts of UCSC Xena, the GDC, HIPT, TRIDENT and CLAM.
 
-    python tests/public_layouts.py FOLDER --source TCGA_FILES --layout xena
+    python tests/tasks/public/public_layouts.py FOLDER --source TCGA_FILES --layout xena
 
 writes the folder's expression.parquet, clinical.parquet and regions.npz as Xena (or `gdc`) files with HIPT slides.
 """

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.skipif(not (ROOT / "docs").is_dir(), reason="needs the source tree")
 
@@ -42,7 +42,7 @@ ONLY_PARSED = {
     "--from-package": "needs the data files of a package that is not installed",
     "--rows cvae,gemm-gan": "needs the rows of a sweep over all generators",
 }
-"""What a command is or contains → why no test runs it; tests/test_documented_commands.py parses it."""
+"""What a command is or contains → why no test runs it; tests/documentation/test_documented_commands.py parses it."""
 
 
 def reason_of(line):

@@ -1,6 +1,6 @@
 """Peak memory and time of `gexbench cohort build --from-public` on generated genome-wide files.
 
-    python tests/public_growth.py FOLDER --layout xena --genes 20000 --samples 500 1000 2000
+    python tests/tasks/public/public_growth.py FOLDER --layout xena --genes 20000 --samples 500 1000 2000
 
 Each build runs in a process of its own; the last line gives the slope and what 10,000 samples would take. Of GDC files
 only the first --distinct differ; the others are hard links to them under names of their own, so that the files of
