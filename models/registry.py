@@ -7,8 +7,8 @@ from gexbench.models.built_in import BUILT_IN
 from gexbench.models.entry import Entry
 from gexbench.models.settings import Condition, GeneratorSettings
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.files.plug_ins import not_imported, plug_ins
 from gexbench.tasks.names import checked_name, unknown
-from gexbench.tasks.plug_ins import not_imported, plug_ins
 
 if TYPE_CHECKING:
     from gexbench.models.contract import Generator

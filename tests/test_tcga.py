@@ -21,9 +21,9 @@ from gexbench.tasks.cards.card import card
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import put_on_device
 from gexbench.tasks.cohorts.folds import folds
-from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.rows import Prepared, SyntheticRows
 from gexbench.tasks.importing.building import Sources, build_cohort
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.rows import Prepared, SyntheticRows
 from gexbench.tasks.questions import privacy
 
 pytestmark = [pytest.mark.real_data, pytest.mark.timeout(600)]

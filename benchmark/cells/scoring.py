@@ -11,8 +11,8 @@ from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import rows_of
 from gexbench.tasks.cohorts.folds import FOLD_SEED, Fold, equal_size_rows
-from gexbench.tasks.declarations.metric import Panel
-from gexbench.tasks.declarations.rows import Prepared, RealRows, SyntheticRows
+from gexbench.tasks.panel.declarations.metric import Panel
+from gexbench.tasks.panel.declarations.rows import Prepared, RealRows, SyntheticRows
 from gexbench.tasks.panel.evaluation import PanelResult, evaluate
 from gexbench.tasks.panel.gene_sets import GeneSets
 from gexbench.tasks.panel.preparation import prepare

@@ -23,7 +23,7 @@ from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import Fold
-from gexbench.tasks.declarations.rows import Prepared, SyntheticRows
+from gexbench.tasks.panel.declarations.rows import Prepared, SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.scores import References, cell_score, undiscriminating
 from gexbench.tasks.seeds import derive_seed

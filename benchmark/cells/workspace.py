@@ -27,8 +27,8 @@ from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import DeviceFold, all_conditions, put_on_device
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.data_directory import load_cohort
-from gexbench.tasks.declarations.rows import Prepared
 from gexbench.tasks.files.atomic import DiskFull, write_text
+from gexbench.tasks.panel.declarations.rows import Prepared
 
 FOLDS_HELD = 2
 T = TypeVar("T")

@@ -38,11 +38,11 @@ from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.cohorts.split import Split
-from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.rows import Prepared, SyntheticRows
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.atomic import write_text
 from gexbench.tasks.panel.built_in import BUILT_IN
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.rows import Prepared, SyntheticRows
 from gexbench.tasks.panel.scores import References, Values, cell_score, undiscriminating
 from gexbench.tasks.seeds import derive_seed
 from gexbench.tasks.simulated.cohort import simulated_cohort

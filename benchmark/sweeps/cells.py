@@ -10,7 +10,7 @@ from gexbench.benchmark.sweeps.sweep import Sweep
 from gexbench.benchmark.sweeps.tuned import TunedFold
 from gexbench.models.entry import Entry
 from gexbench.tasks.cohorts.folds import Fold
-from gexbench.tasks.declarations.metric import Panel
+from gexbench.tasks.panel.declarations.metric import Panel
 from gexbench.tasks.panel.gene_sets import GeneSets
 
 

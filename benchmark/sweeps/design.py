@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from gexbench.benchmark.sweeps.option import Option, read_generators, read_settings, read_shares
 from gexbench.models.settings import BudgetName
 from gexbench.tasks.cohorts.vocabulary import PatchPlace
-from gexbench.tasks.declarations.metric import Panel
+from gexbench.tasks.panel.declarations.metric import Panel
 
 
 def _generators(value: Any) -> Any:

@@ -10,8 +10,8 @@ from gexbench.benchmark.sweeps.tuned import TunedFold
 from gexbench.models.entry import Entry
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.folds import Fold
-from gexbench.tasks.declarations.metric import PANEL_SCHEMA, Panel
 from gexbench.tasks.panel.catalogue import panel_specifications
+from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA, Panel
 
 KEY_SCHEMA = 1
 

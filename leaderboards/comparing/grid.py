@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from gexbench.leaderboards.records.records import Record
 from gexbench.leaderboards.statistics import FloatArray
-from gexbench.tasks.declarations.metric import Metric
 from gexbench.tasks.panel.catalogue import lookup, place, split_key
+from gexbench.tasks.panel.declarations.metric import Metric
 
 MISSING = "missing"
 

@@ -8,7 +8,7 @@ import numpy as np
 from gexbench.leaderboards.comparing.grid import Grid
 from gexbench.leaderboards.comparing.selection import CEILING, FLOORS
 from gexbench.leaderboards.statistics import FloatArray
-from gexbench.tasks.declarations.metric import FAMILY_WEIGHTS, Family
+from gexbench.tasks.panel.declarations.metric import FAMILY_WEIGHTS, Family
 from gexbench.tasks.panel.scores import References, cell_score, undiscriminating
 
 

@@ -1,6 +1,6 @@
 """The built-in tasks; their order is that of the tables."""
 
-from gexbench.tasks.declarations.task import Task
+from gexbench.tasks.panel.declarations.task import Task
 from gexbench.tasks.questions import (
     augmentation,
     biology,

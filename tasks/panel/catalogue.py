@@ -3,9 +3,9 @@
 import math
 from functools import cache
 
-from gexbench.tasks.declarations.metric import Metric, Panel, Table, in_words
-from gexbench.tasks.declarations.task import Task
 from gexbench.tasks.panel.built_in import BUILT_IN, CATALOGUE
+from gexbench.tasks.panel.declarations.metric import Metric, Panel, Table, in_words
+from gexbench.tasks.panel.declarations.task import Task
 from gexbench.tasks.panel.plug_ins import installed
 
 

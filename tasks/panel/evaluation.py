@@ -12,11 +12,11 @@ from typing import TypeVar, cast, get_args
 import numpy as np
 
 from gexbench.metrics.shared.clusters import ClusterSums, by_cluster
-from gexbench.tasks.declarations.comparison import Comparison, NotApplicable
-from gexbench.tasks.declarations.metric import Metric, Panel
-from gexbench.tasks.declarations.rows import Prepared, RealRows, SyntheticRows
-from gexbench.tasks.declarations.task import Step
 from gexbench.tasks.panel.catalogue import panel_specifications, tasks
+from gexbench.tasks.panel.declarations.comparison import Comparison, NotApplicable
+from gexbench.tasks.panel.declarations.metric import Metric, Panel
+from gexbench.tasks.panel.declarations.rows import Prepared, RealRows, SyntheticRows
+from gexbench.tasks.panel.declarations.task import Step
 from gexbench.tasks.panel.foreign import computed, steps_of
 
 T = TypeVar("T")

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from gexbench.metrics.biology import RealBiology
-from gexbench.tasks.declarations.comparison import Comparison, NotApplicable
-from gexbench.tasks.declarations.metric import Findings
-from gexbench.tasks.declarations.rows import Prepared, RealRows, SyntheticRows, TrainingRows
-from gexbench.tasks.declarations.task import Step, Task
+from gexbench.tasks.panel.declarations.comparison import Comparison, NotApplicable
+from gexbench.tasks.panel.declarations.metric import Findings
+from gexbench.tasks.panel.declarations.rows import Prepared, RealRows, SyntheticRows, TrainingRows
+from gexbench.tasks.panel.declarations.task import Step, Task
 
 _SHARED = (Comparison, Prepared, RealRows, SyntheticRows, TrainingRows, RealBiology)
 

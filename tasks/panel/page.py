@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterable
 
-from gexbench.tasks.declarations.metric import FAMILY_WEIGHTS, Anchor, Metric
 from gexbench.tasks.panel.built_in import CATALOGUE
+from gexbench.tasks.panel.declarations.metric import FAMILY_WEIGHTS, Anchor, Metric
 
 _DIRECTIONS = {"match": "as the ceiling", "higher": "higher", "lower": "lower", "skill": "higher", "diagnostic": "none"}
 _INTRODUCTION = """# Metrics

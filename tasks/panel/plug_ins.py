@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from gexbench.tasks.declarations.metric import Metric
-from gexbench.tasks.declarations.task import Task
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.files.plug_ins import PlugIn, plug_ins
 from gexbench.tasks.names import checked_name
 from gexbench.tasks.panel.built_in import BUILT_IN
-from gexbench.tasks.plug_ins import PlugIn, plug_ins
+from gexbench.tasks.panel.declarations.metric import Metric
+from gexbench.tasks.panel.declarations.task import Task
 
 METRIC_GROUP, TASK_GROUP = "gexbench.metrics", "gexbench.tasks"
 

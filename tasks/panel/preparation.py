@@ -15,9 +15,9 @@ from gexbench.metrics.shared.row_samples import MOST_ROWS, sampled, sampled_plac
 from gexbench.metrics.shared.row_samples import notes as sampling_notes
 from gexbench.metrics.space import Space, fit_space
 from gexbench.metrics.structure import Correlations, correlations
-from gexbench.tasks.declarations.metric import PANEL_SCHEMA, Panel
-from gexbench.tasks.declarations.rows import ClassifierReferences, Prepared, RealRows, TrainingRows
 from gexbench.tasks.panel.catalogue import panel_specifications
+from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA, Panel
+from gexbench.tasks.panel.declarations.rows import ClassifierReferences, Prepared, RealRows, TrainingRows
 from gexbench.tasks.panel.gene_sets import GeneSets, usable_sets
 from gexbench.tasks.questions.augmentation import RELEASE_SIZES, copied_anchors, release
 from gexbench.tasks.questions.classification import ANCHORS, Asked, anchor_values, asked, real_classifiers

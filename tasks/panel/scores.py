@@ -9,8 +9,8 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gexbench.tasks.declarations.metric import FAMILY_WEIGHTS, Family, Metric
 from gexbench.tasks.panel.catalogue import lookup
+from gexbench.tasks.panel.declarations.metric import FAMILY_WEIGHTS, Family, Metric
 
 COPY_GATE = 0.05
 """Share of rows made of one, two or three known rows above which a generator stands below the line, unranked."""

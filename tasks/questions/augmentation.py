@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from gexbench.metrics.classifiers import Classification, train_and_test
 from gexbench.metrics.shared.hashing import hash_order
-from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.metric import Findings, Metric
-from gexbench.tasks.declarations.rows import ClassifierReferences, RealRows
-from gexbench.tasks.declarations.task import Step, Task
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.metric import Findings, Metric
+from gexbench.tasks.panel.declarations.rows import ClassifierReferences, RealRows
+from gexbench.tasks.panel.declarations.task import Step, Task
 from gexbench.tasks.questions.classification import TRTS, TSTR, measured, scores
 
 RELEASE_SIZES = (2, 5, 10, 25)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from gexbench.metrics import biology, co_expression
 from gexbench.metrics.structure import correlations
-from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.metric import Findings, Metric
-from gexbench.tasks.declarations.rows import RealRows
-from gexbench.tasks.declarations.task import Step, Task
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.metric import Findings, Metric
+from gexbench.tasks.panel.declarations.rows import RealRows
+from gexbench.tasks.panel.declarations.task import Step, Task
 
 _DIFFERENCES, _ACTIVITY, _PAIRS = "time O(classes n genes)", "time O(n genes sets)", "time O(n genes²)"
 _FOROUTAN, _LANGFELDER = "Foroutan et al. 2018 (rank score)", "Langfelder et al. 2011"

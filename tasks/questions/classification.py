@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from gexbench.metrics.classifiers import Classification, Classifier, Fitted, fit_classifier, majority, train_and_test
 from gexbench.metrics.shared.hashing import hash_order
-from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.metric import Findings, Metric, Need, Panel, Table
-from gexbench.tasks.declarations.rows import RealRows
-from gexbench.tasks.declarations.task import Step, Task
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.metric import Findings, Metric, Need, Panel, Table
+from gexbench.tasks.panel.declarations.rows import RealRows
+from gexbench.tasks.panel.declarations.task import Step, Task
 
 MEASURES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1"}
 """Names of a classification's measures, and how titles write them."""

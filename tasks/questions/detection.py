@@ -3,9 +3,9 @@
 from functools import partial
 
 from gexbench.metrics import detection
-from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.metric import Findings, Metric, Panel, Table
-from gexbench.tasks.declarations.task import Task
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.metric import Findings, Metric, Panel, Table
+from gexbench.tasks.panel.declarations.task import Task
 
 
 def _detect(given: Comparison, detector: detection.Detector) -> Findings:

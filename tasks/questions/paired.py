@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from gexbench.metrics import paired
 from gexbench.metrics.shared.arrays import Matrix, as_array, row_chunks
 from gexbench.metrics.shuffled_conditions import shuffled_conditions
-from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.metric import Findings, Metric
-from gexbench.tasks.declarations.rows import RealRows
-from gexbench.tasks.declarations.task import Step, Task
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.metric import Findings, Metric
+from gexbench.tasks.panel.declarations.rows import RealRows
+from gexbench.tasks.panel.declarations.task import Step, Task
 
 _DRAWN_PATIENTS = 256
 """A multiple of the patients that the CRPS takes at once, so that its bits stay the same."""

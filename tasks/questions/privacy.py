@@ -8,10 +8,10 @@ import numpy as np
 
 from gexbench.metrics import membership, memorisation
 from gexbench.metrics.shared.row_samples import sampled
-from gexbench.tasks.declarations.comparison import Comparison, NotApplicable
-from gexbench.tasks.declarations.metric import Findings, Metric, Table
-from gexbench.tasks.declarations.rows import RealRows
-from gexbench.tasks.declarations.task import Step, Task
+from gexbench.tasks.panel.declarations.comparison import Comparison, NotApplicable
+from gexbench.tasks.panel.declarations.metric import Findings, Metric, Table
+from gexbench.tasks.panel.declarations.rows import RealRows
+from gexbench.tasks.panel.declarations.task import Step, Task
 
 _COST = "time O(n² genes), memory O(n · chunk)"
 _privacy = partial(Metric, family="privacy", range=(0.0, 1.0))

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from functools import partial
 
 from gexbench.metrics import structure
-from gexbench.tasks.declarations.comparison import Comparison, NotApplicable
-from gexbench.tasks.declarations.metric import Findings, Metric
-from gexbench.tasks.declarations.rows import RealRows
-from gexbench.tasks.declarations.task import Step, Task
+from gexbench.tasks.panel.declarations.comparison import Comparison, NotApplicable
+from gexbench.tasks.panel.declarations.metric import Findings, Metric
+from gexbench.tasks.panel.declarations.rows import RealRows
+from gexbench.tasks.panel.declarations.task import Step, Task
 
 _PAIRS = "time O(n genes²)"
 

@@ -6,10 +6,10 @@ from functools import partial
 from typing import Literal
 
 from gexbench.metrics.support import Support, support_measures
-from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.metric import Findings, Goal, Metric, Table
-from gexbench.tasks.declarations.rows import RealRows
-from gexbench.tasks.declarations.task import Step, Task
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.metric import Findings, Goal, Metric, Table
+from gexbench.tasks.panel.declarations.rows import RealRows
+from gexbench.tasks.panel.declarations.task import Step, Task
 
 Space = Literal["genes", "pcs"]
 _KYNKAANNIEMI = "Kynkäänniemi et al. 2019, equations 1 and 2"

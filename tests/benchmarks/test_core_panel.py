@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gexbench.tasks.declarations.rows import Prepared, RealRows, SyntheticRows
+from gexbench.tasks.panel.declarations.rows import Prepared, RealRows, SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.preparation import prepare
 

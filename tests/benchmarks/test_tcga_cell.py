@@ -22,9 +22,9 @@ from gexbench.models.contract import Budget
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import put_on_device
 from gexbench.tasks.data_directory import load_cohort
-from gexbench.tasks.declarations.metric import Panel
-from gexbench.tasks.declarations.rows import Prepared
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.panel.declarations.metric import Panel
+from gexbench.tasks.panel.declarations.rows import Prepared
 from gexbench.tasks.panel.evaluation import PanelResult
 from gexbench.tasks.panel.gene_sets import GeneSets, read_gene_sets
 

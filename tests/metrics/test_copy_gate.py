@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gexbench.leaderboards.comparing.copies import COPY_METRICS
-from gexbench.tasks.declarations.rows import RealRows, SyntheticRows
+from gexbench.tasks.panel.declarations.rows import RealRows, SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.preparation import prepare
 from gexbench.tasks.panel.scores import COPY_GATE, copy_gate_passed

@@ -167,7 +167,7 @@ def scored(small_cohort):
     from gexbench.benchmark.cells.training import sample_requests
     from gexbench.tasks.cohorts.device_fold import put_on_device
     from gexbench.tasks.cohorts.folds import folds
-    from gexbench.tasks.declarations.rows import SyntheticRows
+    from gexbench.tasks.panel.declarations.rows import SyntheticRows
 
     fold = folds(small_cohort)[0]
     prepared = prepare_fold(small_cohort, fold, "small", panel="extended")
@@ -182,7 +182,7 @@ def scored(small_cohort):
 
 
 def test_the_panel_finds_the_members_among_the_kept_privacy_rows(scored):
-    from gexbench.tasks.declarations.comparison import Comparison
+    from gexbench.tasks.panel.declarations.comparison import Comparison
 
     prepared, synthetic = scored
     (step,) = (step for step in privacy.TASK.steps(prepared.rows) if step.name == "membership")

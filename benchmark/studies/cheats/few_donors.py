@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.metrics.structure import correlation_matrix
-from gexbench.tasks.declarations.rows import RealRows
+from gexbench.tasks.panel.declarations.rows import RealRows
 
 MODULES = 60
 ORDERS = 30

@@ -22,9 +22,9 @@ from gexbench.models.settings import BudgetName
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import Fold
-from gexbench.tasks.declarations.metric import Panel
-from gexbench.tasks.declarations.rows import Prepared
 from gexbench.tasks.panel.catalogue import panel_specifications, split_key
+from gexbench.tasks.panel.declarations.metric import Panel
+from gexbench.tasks.panel.declarations.rows import Prepared
 from gexbench.tasks.panel.gene_sets import GeneSets
 from gexbench.tasks.simulated.oracle import why_not_simulated
 

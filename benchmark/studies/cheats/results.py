@@ -14,9 +14,9 @@ from gexbench.benchmark.studies.cheats.measuring import BESIDE, Measured
 from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST
 from gexbench.leaderboards.comparing.copies import COPIES, OF_TRAINING, OF_VALIDATION
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
-from gexbench.tasks.declarations.metric import Family, Panel
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.panel.catalogue import lookup, place, split_key
+from gexbench.tasks.panel.declarations.metric import Family, Panel
 from gexbench.tasks.panel.scores import COPY_GATE, References, cell_score, undiscriminating
 
 COLUMNS = ("cohort", "fold", "panel", "test_share", "row", "key", "value", "floor", "ceiling")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gexbench.benchmark.cells.training import compact
 from gexbench.benchmark.studies.cheats.few_donors import averaged_rows, blended_rows, mosaic_rows
-from gexbench.tasks.declarations.rows import RealRows
+from gexbench.tasks.panel.declarations.rows import RealRows
 from gexbench.tasks.seeds import derive_seed
 
 HONEST = "real-holdout"

@@ -178,7 +178,7 @@ def _per_step(fold: Any, figures: Figures) -> Figures:
 def measure_panel(folder: Path, say: Say) -> Figures:
     """The core panel of one generator: the shared work of the fold, and every metric on rows of the same kind."""
     from gexbench.benchmark.cells.scoring import real_fold
-    from gexbench.tasks.declarations.rows import SyntheticRows
+    from gexbench.tasks.panel.declarations.rows import SyntheticRows
     from gexbench.tasks.panel.evaluation import evaluate
     from gexbench.tasks.panel.preparation import prepare
 

@@ -17,8 +17,8 @@ from gexbench.models import registry
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import folds
-from gexbench.tasks.declarations.rows import Prepared, SyntheticRows
 from gexbench.tasks.panel.catalogue import lookup
+from gexbench.tasks.panel.declarations.rows import Prepared, SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.scores import CellScore, References, cell_score, undiscriminating
 from gexbench.tasks.seeds import derive_seed

@@ -11,7 +11,7 @@ from gexbench.benchmark.cells.scoring import real_fold
 from gexbench.benchmark.running.runner import _json
 from gexbench.metrics.shared.clusters import cluster_sums
 from gexbench.tasks.cohorts.folds import folds
-from gexbench.tasks.declarations.rows import SyntheticRows
+from gexbench.tasks.panel.declarations.rows import SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.preparation import prepare
 

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from gexbench.tasks.declarations.metric import FAMILY_WEIGHTS
 from gexbench.tasks.panel.built_in import CATALOGUE
 from gexbench.tasks.panel.catalogue import lookup, panel_specifications, split_key
+from gexbench.tasks.panel.declarations.metric import FAMILY_WEIGHTS
 
 
 def test_names_are_unique_and_every_scored_family_has_a_weight():

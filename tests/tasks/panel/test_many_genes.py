@@ -15,8 +15,8 @@ from gexbench.metrics.shared.block_correlations import BlockCorrelations, PairSu
 from gexbench.metrics.shared.row_samples import notes, sampled_of_classes, sampled_places
 from gexbench.models import registry
 from gexbench.tasks.cohorts.cohort import Cohort
-from gexbench.tasks.declarations.rows import RealRows, SyntheticRows
 from gexbench.tasks.panel import preparation
+from gexbench.tasks.panel.declarations.rows import RealRows, SyntheticRows
 from gexbench.tasks.panel.evaluation import PanelResult, evaluate
 from gexbench.tasks.panel.preparation import prepare
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gexbench.tasks.declarations.rows import RealRows, SyntheticRows
 from gexbench.tasks.panel.catalogue import lookup
+from gexbench.tasks.panel.declarations.rows import RealRows, SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.preparation import fingerprint, prepare
 from gexbench.tasks.panel.scores import References, cell_score, copy_gate_passed

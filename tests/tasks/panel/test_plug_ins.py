@@ -65,7 +65,8 @@ def install(monkeypatch):
 
     def given(*points):
         monkeypatch.setattr(
-            "gexbench.tasks.plug_ins.entry_points", lambda group: [point for point in points if point.group == group]
+            "gexbench.tasks.files.plug_ins.entry_points",
+            lambda group: [point for point in points if point.group == group],
         )
         forget()
 

@@ -10,9 +10,9 @@ from gexbench.benchmark.cells.scoring import real_fold
 from gexbench.metrics.classifiers import fit_classifier, fit_perceptron, train_and_test
 from gexbench.metrics.detection import Detection
 from gexbench.tasks.cohorts.folds import folds, read_folds
-from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.rows import SyntheticRows
 from gexbench.tasks.panel.catalogue import lookup, panel_specifications
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.rows import SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.preparation import fingerprint, prepare
 from gexbench.tasks.questions.augmentation import RELEASE_SIZES, few_patients, release

@@ -7,10 +7,10 @@ import pytest
 
 from gexbench.benchmark.cells.scoring import real_fold
 from gexbench.tasks.cohorts.folds import folds
-from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.rows import ClassifierReferences, SyntheticRows
 from gexbench.tasks.panel import evaluation
 from gexbench.tasks.panel.catalogue import panel_specifications, split_key
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.rows import ClassifierReferences, SyntheticRows
 from gexbench.tasks.panel.gene_sets import GeneSets
 from gexbench.tasks.panel.preparation import prepare
 from gexbench.tasks.panel.scores import References, cell_score

@@ -12,9 +12,9 @@ from gexbench.models import registry
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.device_fold import put_on_device
 from gexbench.tasks.cohorts.folds import folds
-from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.rows import SyntheticRows
 from gexbench.tasks.panel.catalogue import lookup, panel_specifications
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.rows import SyntheticRows
 from gexbench.tasks.questions import paired
 from gexbench.tasks.simulated.cohort import simulated_cohort
 

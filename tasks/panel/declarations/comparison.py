@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from gexbench.metrics.shared.arrays import Matrix
-from gexbench.tasks.declarations.rows import Prepared, RealRows, SyntheticRows, TrainingRows
+from gexbench.tasks.panel.declarations.rows import Prepared, RealRows, SyntheticRows, TrainingRows
 
 T = TypeVar("T")
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from gexbench.tasks.declarations.comparison import Comparison
-from gexbench.tasks.declarations.metric import Findings, Group, Metric
-from gexbench.tasks.declarations.rows import RealRows
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.metric import Findings, Group, Metric
+from gexbench.tasks.panel.declarations.rows import RealRows
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "add-a-generator" / "metric-or-task.md"
 NAMES = ("range_metrics.low_extremes", "range_metrics.high_extremes", "range_metrics.range_coverage")
 
