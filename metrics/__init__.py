@@ -70,7 +70,7 @@ _MODULES = {
         "normalise",
         "undiscriminating",
     ),
-    "tasks.questions.augmentation": ("few_patients", "release"),
+    "tasks.panel.questions.augmentation": ("few_patients", "release"),
 }
 _OWNER = {name: f"gexbench.{module}" for module, names in _MODULES.items() for name in names}
 _FORMER = {

@@ -59,7 +59,7 @@ _LAYER = _of("models/scvi/count_layer.py", "models/scvi/test_scvi_count_layer.py
 _LAYER_ROWS = _of("tasks/cohorts/device_fold.py", "models/scvi/test_scvi_count_layer.py")
 _LAYER_KEY = _of("benchmark/sweeps/planning.py", "models/scvi/test_scvi_count_layer.py")
 _OPTION = _of("benchmark/sweeps/option.py", "benchmark/commands/test_options.py")
-_GATE = _of("tasks/questions/privacy.py", "metrics/test_copy_gate.py")
+_GATE = _of("tasks/panel/questions/privacy.py", "metrics/test_copy_gate.py")
 _GATE_TABLE = _of("leaderboards/comparing/copies.py", "leaderboards/comparing/test_table.py")
 _BOUND = _of("models/vae/bound.py", "models/vae/test_vae.py")
 

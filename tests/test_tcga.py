@@ -24,7 +24,7 @@ from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.importing.building import Sources, build_cohort
 from gexbench.tasks.panel.declarations.comparison import Comparison
 from gexbench.tasks.panel.declarations.rows import Prepared, SyntheticRows
-from gexbench.tasks.questions import privacy
+from gexbench.tasks.panel.questions import privacy
 
 pytestmark = [pytest.mark.real_data, pytest.mark.timeout(600)]
 

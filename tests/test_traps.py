@@ -62,7 +62,7 @@ TRAPS = {
     "a privacy score against ½ of sets that differ": (
         "metrics/test_membership.py::test_a_generator_that_remembers_nothing_meets_the_null",
         "metrics/test_membership.py::test_as_many_members_as_non_members_of_every_class",
-        "tasks/questions/test_augmentation.py::test_the_site_held_out_track_has_no_membership_null",
+        "tasks/panel/questions/test_augmentation.py::test_the_site_held_out_track_has_no_membership_null",
         "metrics/test_membership.py::test_shares_of_copies_of_either_side",
     ),
     "a time limit that kills nothing; one failure that ends all; a failure that vanishes or is kept as a result": (

@@ -1,7 +1,7 @@
 """The built-in tasks; their order is that of the tables."""
 
 from gexbench.tasks.panel.declarations.task import Task
-from gexbench.tasks.questions import (
+from gexbench.tasks.panel.questions import (
     augmentation,
     biology,
     classification,

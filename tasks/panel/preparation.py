@@ -19,8 +19,8 @@ from gexbench.tasks.panel.catalogue import panel_specifications
 from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA, Panel
 from gexbench.tasks.panel.declarations.rows import ClassifierReferences, Prepared, RealRows, TrainingRows
 from gexbench.tasks.panel.gene_sets import GeneSets, usable_sets
-from gexbench.tasks.questions.augmentation import RELEASE_SIZES, copied_anchors, release
-from gexbench.tasks.questions.classification import ANCHORS, Asked, anchor_values, asked, real_classifiers
+from gexbench.tasks.panel.questions.augmentation import RELEASE_SIZES, copied_anchors, release
+from gexbench.tasks.panel.questions.classification import ANCHORS, Asked, anchor_values, asked, real_classifiers
 
 NEIGHBOURS = 5
 

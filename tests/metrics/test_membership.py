@@ -19,7 +19,7 @@ from gexbench.metrics.membership import (
     split_attacks,
     true_positive_rate,
 )
-from gexbench.tasks.questions import privacy
+from gexbench.tasks.panel.questions import privacy
 
 GENES, MEMBERS, VALIDATION = 12, 80, 80
 

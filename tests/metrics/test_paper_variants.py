@@ -6,7 +6,7 @@ import pytest
 from gexbench.metrics.classifiers import train_and_test
 from gexbench.metrics.paper_variants import paper_support, paper_tstr_on_training_rows
 from gexbench.metrics.support import support_measures
-from gexbench.tasks.questions import paper_variants
+from gexbench.tasks.panel.questions import paper_variants
 
 
 def test_support_is_by_manhattan_distance_and_ten_neighbours():

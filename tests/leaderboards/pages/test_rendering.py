@@ -165,7 +165,7 @@ def test_escapes() -> None:
 
 SHARED = {"gexbench.tasks.errors", "gexbench.tasks.files.atomic"}
 """All that leaderboards take from elsewhere than the metrics: how bad input is told and how files are written."""
-DECLARED = ("gexbench.tasks.panel", "gexbench.tasks.questions")
+DECLARED = ("gexbench.tasks.panel",)
 """Where metrics are declared."""
 
 

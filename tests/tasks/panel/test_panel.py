@@ -201,7 +201,7 @@ def test_cache_is_json_and_is_ignored_for_other_data(prepared, real, monkeypatch
     kept = json.loads(json.dumps(prepared.cacheable, allow_nan=False))
     other = replace(real, train=real.train[:, ::-1])
     with monkeypatch.context() as patch:
-        patch.setattr("gexbench.tasks.questions.classification.train_and_test", None)
+        patch.setattr("gexbench.tasks.panel.questions.classification.train_and_test", None)
         assert prepare(real, seed=3, cached=kept).reference_values == prepared.reference_values
         with pytest.raises(TypeError):
             prepare(other, seed=3, cached=kept)

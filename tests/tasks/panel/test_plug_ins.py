@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gexbench.benchmark.cells.scoring import real_fold
-from gexbench.benchmark.sweeps.sweep import metric_versions
+from gexbench.benchmark.sweeps.keys import metric_versions
 from gexbench.metrics import CATALOGUE, Findings, Metric, NotApplicable, Step, SyntheticRows, Task, evaluate, prepare
 from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.errors import InputError

@@ -8,8 +8,8 @@ import pytest
 from gexbench.benchmark.cells.scoring import real_fold
 from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.panel.preparation import fingerprint, prepare
+from gexbench.tasks.panel.questions.classification import ANCHORS, MEASURES, tstr, with_shuffled_labels
 from gexbench.tasks.panel.scores import References, cell_score
-from gexbench.tasks.questions.classification import ANCHORS, MEASURES, tstr, with_shuffled_labels
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
 

@@ -15,9 +15,9 @@ from gexbench.tasks.panel.declarations.comparison import Comparison
 from gexbench.tasks.panel.declarations.rows import SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.preparation import fingerprint, prepare
-from gexbench.tasks.questions.augmentation import RELEASE_SIZES, few_patients, release
-from gexbench.tasks.questions.classification import MEASURES
-from gexbench.tasks.questions.detection import DETECTION
+from gexbench.tasks.panel.questions.augmentation import RELEASE_SIZES, few_patients, release
+from gexbench.tasks.panel.questions.classification import MEASURES
+from gexbench.tasks.panel.questions.detection import DETECTION
 
 
 @pytest.fixture(scope="module")

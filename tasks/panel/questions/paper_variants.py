@@ -9,7 +9,7 @@ from gexbench.tasks.panel.declarations.comparison import Comparison
 from gexbench.tasks.panel.declarations.metric import Findings, Metric
 from gexbench.tasks.panel.declarations.rows import RealRows
 from gexbench.tasks.panel.declarations.task import Step, Task
-from gexbench.tasks.questions.classification import MEASURES, scores
+from gexbench.tasks.panel.questions.classification import MEASURES, scores
 
 _ON_TRAINING = "paper_tstr_on_training_rows"
 

@@ -15,7 +15,7 @@ from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.panel.catalogue import lookup, panel_specifications
 from gexbench.tasks.panel.declarations.comparison import Comparison
 from gexbench.tasks.panel.declarations.rows import SyntheticRows
-from gexbench.tasks.questions import paired
+from gexbench.tasks.panel.questions import paired
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
 KEYS = ("shuffled_conditions_skill", "conditions_gain")

@@ -20,7 +20,7 @@ from gexbench.tasks.panel.declarations.comparison import Comparison
 from gexbench.tasks.panel.declarations.metric import Findings, Metric
 from gexbench.tasks.panel.declarations.rows import ClassifierReferences, RealRows
 from gexbench.tasks.panel.declarations.task import Step, Task
-from gexbench.tasks.questions.classification import TRTS, TSTR, measured, scores
+from gexbench.tasks.panel.questions.classification import TRTS, TSTR, measured, scores
 
 RELEASE_SIZES = (2, 5, 10, 25)
 """Real training patients per class that a user of released synthetic rows holds."""

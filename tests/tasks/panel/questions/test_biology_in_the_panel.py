@@ -13,8 +13,8 @@ from gexbench.tasks.panel.declarations.comparison import Comparison
 from gexbench.tasks.panel.declarations.rows import ClassifierReferences, SyntheticRows
 from gexbench.tasks.panel.gene_sets import GeneSets
 from gexbench.tasks.panel.preparation import prepare
+from gexbench.tasks.panel.questions import biology, paper_variants
 from gexbench.tasks.panel.scores import References, cell_score
-from gexbench.tasks.questions import biology, paper_variants
 
 LITTLE = {"trtr": {}, "majority": {}}
 TASKS = (biology.TASK, paper_variants.TASK)
