@@ -1,8 +1,6 @@
 """The command line `gexbench`: one module per verb in `gexbench.benchmark.commands`."""
 
 import gc
-import inspect
-import re
 
 import typer
 
@@ -22,6 +20,7 @@ from gexbench.benchmark.commands import (
     tune,
 )
 from gexbench.benchmark.commands.cohort import build as cohort
+from gexbench.benchmark.commands.terminal.help import add
 from gexbench.benchmark.machine.exits import clear_exits
 
 app = typer.Typer(
@@ -48,8 +47,7 @@ for _verb, _epilog in (
     (status.status, status.EPILOG),
     (ls.ls, ls.EPILOG),
 ):
-    _unwrapped = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(_verb.__doc__ or ""))  # else lines break twice
-    app.command(_verb.__name__, help=_unwrapped, epilog=_epilog)(_verb)
+    add(app, _verb, _epilog)
 app.add_typer(cohort.app, name="cohort")
 
 

@@ -91,7 +91,7 @@ def drawn(folder: Path) -> Iterator[tuple[str, bytes, str]]:
     from gexbench.leaderboards.comparing.table import leaderboard
     from gexbench.leaderboards.figures.catalogue import drawings
     from gexbench.leaderboards.figures.writing import figure_bytes
-    from gexbench.leaderboards.records.records import read_records
+    from gexbench.leaderboards.records import read_records
 
     records = read_records(folder / "records")
     found, _ = drawings(leaderboard(records), records, SHOWN)

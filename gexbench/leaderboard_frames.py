@@ -6,7 +6,7 @@ import pandas as pd
 
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.pages.rendering import wide
-from gexbench.leaderboards.records.records import RecordError, read_records
+from gexbench.leaderboards.records import RecordError, read_records
 from gexbench.tasks.errors import InputError
 
 

@@ -10,21 +10,14 @@ from typing import Any
 import pandas as pd
 
 from gexbench.benchmark.authoring.local_generators import with_local
-from gexbench.benchmark.cells.jobs import STATES
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.report import write_and_show
-from gexbench.benchmark.running.pool import GB
+from gexbench.benchmark.running.preparation import checked_states, prepared
 from gexbench.benchmark.running.progress import Display
-from gexbench.benchmark.running.ray_pool import Cluster, check_ray
-from gexbench.benchmark.running.runner import Runner
-from gexbench.benchmark.storage.reuse import reused
-from gexbench.benchmark.sweeps.planning import planned
 from gexbench.benchmark.sweeps.reading import DEFAULT_SPECIFICATION, Given, checked, given_specification
 from gexbench.leaderboard_frames import load_leaderboard
 from gexbench.models import registry
 from gexbench.models.registry import Registry
-from gexbench.tasks.errors import InputError
-from gexbench.tasks.names import unknown
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,25 +68,11 @@ def run(
     """
     given, typed, entries = _read(specification, keys)
     wanted = checked(given, _by_option(typed), entries)
-    cluster = Cluster(wanted.address, wanted.resources.gpus) if wanted.executor == "ray" else None
-    if cluster is not None:
-        check_ray(wanted.address)
-    states = tuple(retry)
-    problems = [str(unknown(state, STATES[1:], "state of retry")) for state in states if state not in STATES[1:]]
-    if problems:
-        raise InputError(problems)
-    root = Path(results)
-    made, cohort, name = planned(given, wanted, entries, root, options.device(wanted.resources.device))
-    runner = Runner(
-        made,
-        cohort,
-        root,
-        name,
-        keep_models=keep_models,
-        replace=replace,
-        store_cap=store_cap * GB,
-        cluster=cluster,
-        reused=reused([options.leaderboard_folder(root, str(folder)) for folder in reuse], made),
+    states, root = checked_states(tuple(retry)), Path(results)
+    folders = [options.leaderboard_folder(root, str(folder)) for folder in reuse]
+    device = options.device(wanted.resources.device)
+    runner = prepared(
+        given, wanted, entries, root, folders, device, keep_models=keep_models, replace=replace, store_cap=store_cap
     )
     console = options.console()
     summary = runner.run(wanted.workers, Display(console), retry=states)

@@ -19,7 +19,7 @@ def arrow(spec: Metric) -> str:
 
 
 def decimals(values: Iterable[float]) -> int:
-    """Decimals for a column of values, so that one far off does not hide the others.
+    """Decimals for a column of values, robust to an outlier.
 
     3 where the largest is between 0.1 and 10, else about three digits of it; at least two digits of the median of the
     values that are not 0; at most 6.
@@ -70,13 +70,13 @@ def plain(text: str) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Foreign text that Markdown and HTML show as it is, also inside a table; no link, no markup."""
+    """Foreign text escaped for Markdown and HTML, also inside tables; no links, no markup."""
     line = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKUP.sub(r"\\\1", line)
 
 
 def csv_text(text: str) -> str:
-    """A text cell that no spreadsheet takes for a formula."""
+    """A text cell that spreadsheets do not interpret as a formula."""
     line = plain(text)
     return f"'{line}" if line.startswith(_FORMULA) else line
 

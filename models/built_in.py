@@ -1,4 +1,4 @@
-"""The one table of built-in generators; imports no model, so that listing costs no torch import."""
+"""Table of the built-in generators; imports no models, so listing them does not import torch."""
 
 from functools import partial
 from typing import Any
@@ -133,7 +133,7 @@ BUILT_IN: tuple[Entry, ...] = (
         f"{_REFERENCES}.condition_ridge:ConditionRidge",
         "reference",
         ("labels", "text", "patches"),
-        "ridge from pooled patches, text summary and labels, plus residuals of training patients of the label",
+        "ridge regression on pooled patches, text summary and labels, plus residuals of training patients of the label",
         settings_target=_REFERENCE_SETTINGS,
     ),
     Entry(
@@ -163,7 +163,7 @@ BUILT_IN: tuple[Entry, ...] = (
     _gan(
         "wgan-gp-image-transformer",
         ("patches",),
-        "WGAN-GP on patches read by a transformer; no text",
+        "WGAN-GP on patches through a transformer; no text",
         conditioning="image-transformer",
         source=_GEMM,
     ),
@@ -191,7 +191,7 @@ BUILT_IN: tuple[Entry, ...] = (
     _gan(
         "gemm-gan-parallel",
         ("text", "patches"),
-        "GeMM-GAN wired as in the paper's figure: the text is asked by the encoder's summary",
+        "GeMM-GAN wired as in the paper's figure: the encoder's summary queries the text",
         conditioning="fusion",
         wiring="parallel",
         source=_GEMM,
@@ -199,7 +199,7 @@ BUILT_IN: tuple[Entry, ...] = (
     _gan(
         "gemm-gan-plain",
         ("text", "patches"),
-        "GeMM-GAN on a text without the words that name the diagnosis",
+        "GeMM-GAN on text without the words that name the diagnosis",
         conditioning="fusion",
         text="plain",
         source=_GEMM,
@@ -207,7 +207,7 @@ BUILT_IN: tuple[Entry, ...] = (
     _gan(
         "gemm-gan-reference",
         ("text", "patches"),
-        "GeMM-GAN as its authors trained it, within the budget's steps",
+        "GeMM-GAN with its authors' training procedure, within the budget's steps",
         conditioning="fusion",
         training="reference",
         source=_GEMM,

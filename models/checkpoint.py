@@ -47,7 +47,7 @@ def load(folder: Path, generators: Registry, device: torch.device | str = "cpu")
     if content["version"] != cls.Settings.version:
         raise InputError(
             f"{folder.name}: saved by {entry.name} version {content['version']}, "
-            f"this suite has version {cls.Settings.version}; fit it again"
+            f"this version of gexbench has {cls.Settings.version}; fit it again"
         )
     try:
         tensors = load_file(folder / _TENSORS)

@@ -1,4 +1,4 @@
-"""What a registry says of one generator, without importing its code."""
+"""A generator's entry in the registry, readable without importing its code."""
 
 import importlib
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Entry:
         reads_counts: it reads the read counts that a cohort keeps beside its expression (`Split.counts`).
         returns_real_rows: its rows are real patients' rows, which never leave the machine unasked.
         file: the file that the user named, of which `target`'s class is part; None for a generator in a module.
-        broken: why the package that it comes from cannot be imported; empty when it can.
+        broken: why its package cannot be imported; empty if it can.
     """
 
     name: str
@@ -52,17 +52,17 @@ class Entry:
 
     @property
     def local(self) -> bool:
-        """Whether it comes from a file that the user named."""
+        """Whether it was loaded from a file named by the user."""
         return self.file is not None
 
     @property
     def is_reference(self) -> bool:
-        """Whether it stands in the table without a rank."""
+        """Whether it appears in the table without a rank."""
         return self.family == "reference"
 
     @property
     def unavailable(self) -> str | None:
-        """Why it cannot be used here, with the mend; None when it can."""
+        """Why the generator cannot be used here, with the fix; None if it can."""
         if self.broken:
             return self.broken
         missing = [module for module in self.modules if find_spec(module) is None]

@@ -15,11 +15,11 @@ from types import ModuleType
 class LocalFile:
     """A Python file and its content.
 
-    The content travels to worker processes with the path, so that what is hashed is what runs, also when the file is
-    edited meanwhile. Tracebacks name the file without its folder.
+    The content travels to worker processes with the path, so the code that runs is the code that was hashed, even if
+    the file is edited meanwhile. Tracebacks name the file without its folder.
 
     Attributes:
-        path: where it lies; shown to nobody.
+        path: its location; never shown.
         source: its bytes.
     """
 
@@ -65,9 +65,9 @@ class _SourceInHand(SourceLoader):
         self.file = file
 
     def get_filename(self, fullname: str) -> str:
-        """What tracebacks show."""
+        """Name shown in tracebacks."""
         return self.file.name
 
     def get_data(self, path: str | bytes) -> bytes:
-        """The source, whatever is asked for."""
+        """The source, for any argument."""
         return self.file.source

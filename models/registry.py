@@ -19,7 +19,7 @@ ENTRY_POINT_GROUP = "gexbench.generators"
 
 
 class BrokenGenerator(InputError):
-    """A generator of another package whose code cannot be imported; names it, the cause and the mend."""
+    """A third-party generator that cannot be imported; the message names it, the cause and the fix."""
 
 
 class Registry(Mapping[str, Entry]):

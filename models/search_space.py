@@ -1,4 +1,4 @@
-"""How a settings class says which of its settings are searched when it is tuned; imports no torch and no optuna."""
+"""Search spaces: how a settings class declares the settings to tune; imports neither torch nor optuna."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -26,7 +26,7 @@ def data_directory() -> Path:
         try:
             return Path(named).expanduser().resolve()
         except RuntimeError as error:
-            raise InputError(f"{VARIABLE}={named}: names no folder ({error}); set another") from None
+            raise InputError(f"{VARIABLE}={named}: not a valid folder ({error}); set another") from None
     import platformdirs
 
     return Path(platformdirs.user_data_dir("gexbench", appauthor=False))
@@ -36,10 +36,10 @@ def cohort_folder(name: str) -> Path:
     """The folder of a cohort, existing or not.
 
     Raises:
-        InputError: a name that is none, or the name of the built-in cohort.
+        InputError: an invalid name, or the name of the built-in cohort.
     """
     if checked_name(name, "cohort") == SIMULATED:
-        raise InputError(f"cohort name {name!r} is taken by the built-in cohort; choose another")
+        raise InputError(f"cohort name {name!r} is reserved for the built-in cohort; choose another")
     return data_directory() / "cohorts" / name
 
 

@@ -1,10 +1,10 @@
-"""The one exception for input that a user can mend."""
+"""The exception for input that a user can fix."""
 
 from collections.abc import Iterable
 
 
 class InputError(Exception):
-    """Bad input: names the value, the place and the mend.
+    """Bad input: the message names the value, the place and the fix.
 
     The command line prints the message without a traceback and exits with code 2.
     Several problems of one file or specification are collected and raised together.

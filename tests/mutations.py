@@ -83,7 +83,7 @@ def problems(folder: Path, chosen: list[Mutation]) -> list[str]:
     for mutation in chosen:
         count = (ROOT / mutation.path).read_text().count(mutation.old)
         if count != 1:
-            found.append(f"{mutation.name}: its text occurs {count} times in {mutation.path}; mend mutation_list.py")
+            found.append(f"{mutation.name}: its text occurs {count} times in {mutation.path}; fix mutation_list.py")
     if not found:
         code, output = pytest_in(folder, tuple(sorted({name for mutation in chosen for name in mutation.tests})))
         if code:

@@ -1,1 +1,1 @@
-"""For authors of generators: a first file, and generators from files."""
+"""For authors of generators: a template file, and generators loaded from files."""

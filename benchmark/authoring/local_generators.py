@@ -1,4 +1,4 @@
-"""Generators from files that the user names: `path/to/my_model.py:MyModel`.
+"""Generators loaded from files that the user names: `path/to/my_model.py:MyModel`.
 
 The file's code runs because the user typed its path, never because a record or a sweep names it.
 """
@@ -24,7 +24,7 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_")
 
 
 def with_local(entries: Registry, wanted: Sequence[str]) -> tuple[Registry, tuple[str, ...]]:
-    """The registry with the generators of every file among `wanted`, and the registry keys of what is wanted.
+    """The registry extended by the generators of the files in `wanted`, and the registry keys of everything wanted.
 
     Args:
         entries: the registered generators.
@@ -55,7 +55,7 @@ def with_local(entries: Registry, wanted: Sequence[str]) -> tuple[Registry, tupl
 
 
 def names_a_file(text: str) -> bool:
-    """Whether a name of a generator is that of a file: no registry key holds a slash or ends in `.py`."""
+    """Whether a generator's name is a file: no registry key contains a slash or ends in `.py`."""
     return text.endswith(".py") or ".py:" in text or "/" in text or "\\" in text
 
 
@@ -66,11 +66,11 @@ def local_entry(text: str) -> Entry:
         text: `FILE.py:Class`, or `FILE.py` when the file holds one generator.
 
     Raises:
-        InputError: a file that cannot be read or run, no such class, a class that is no complete generator.
+        InputError: a file that cannot be read or run, a missing class, an incomplete generator.
     """
     match = _PLACE.fullmatch(text)
     if match is None:
-        raise InputError(f"{text}: no Python file; give FILE.py:Class, or a name of `gexbench ls generators`")
+        raise InputError(f"{text}: not a Python file; give FILE.py:Class, or a name of `gexbench ls generators`")
     place, wanted = match.group("file"), match.group("class") or ""
     try:
         file = LocalFile.read(Path(place))
@@ -115,7 +115,7 @@ def _class(file: LocalFile, wanted: str) -> "type[Generator]":
         raise InputError(f"{file.name}: {unknown(wanted, generators, 'generator class')}")
     if wanted not in generators:
         raise InputError(
-            f"{file.name}:{wanted} is no generator of this file; make it a subclass of {Generator.__module__}.Generator"
+            f"{file.name}:{wanted} is not a generator; make it a subclass of {Generator.__module__}.Generator"
         )
     return generators[wanted]
 
@@ -130,7 +130,7 @@ def _conditions(file: LocalFile, cls: "type[Generator]") -> tuple[Condition, ...
     ]
     settings: Any = cls.Settings  # the user's class need not keep to the type
     if not (isinstance(settings, type) and issubclass(settings, GeneratorSettings)):
-        problems.append(f"{place}: Settings is no subclass of {GeneratorSettings.__module__}.GeneratorSettings")
+        problems.append(f"{place}: Settings is not a subclass of {GeneratorSettings.__module__}.GeneratorSettings")
         raise InputError(problems)
     known = get_args(Condition)
     used: Any = frozenset()
@@ -148,17 +148,17 @@ def _conditions(file: LocalFile, cls: "type[Generator]") -> tuple[Condition, ...
 
 
 def _reason(error: Exception | SystemExit) -> str:
-    mend = ""
+    fix = ""
     if isinstance(error, ModuleNotFoundError):
-        mend = f"; a file may import installed packages alone: install it, or make a package of several files ({GUIDE})"
+        fix = f"; a file may import only installed packages: install it, or turn several files into a package ({GUIDE})"
     elif isinstance(error, SystemExit):
-        mend = '; the file ends the program when it is read: put that behind `if __name__ == "__main__":`'
+        fix = '; importing the file ends the program: put that code behind `if __name__ == "__main__":`'
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{type(error).__name__}: {text}{mend}"
+    return f"{type(error).__name__}: {text}{fix}"
 
 
 def _line(error: Exception | SystemExit, file: LocalFile) -> str:
-    """` line N` of the file, where the error came up."""
+    """` line N` of the file, where the error occurred."""
     if isinstance(error, SyntaxError):
         return f" line {error.lineno}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file.name]

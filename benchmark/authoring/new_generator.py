@@ -1,4 +1,4 @@
-"""The file that a generator of one's own starts from, and its test; imports no torch."""
+"""Template of a new generator and of its test; imports no torch."""
 
 import keyword
 import re
@@ -13,7 +13,7 @@ from gexbench.tasks.files.atomic import write_text
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 
 GENERATOR = '''\
-"""$name: independent normal genes per class, a start that works; put your own model in its place."""
+"""$name: independent normal genes per class, a working start; replace it with your own model."""
 
 import torch
 
@@ -22,13 +22,13 @@ from gexbench.models.settings import GeneratorSettings
 
 
 class Settings(GeneratorSettings):
-    version = "1"  # raise it when the same settings and seed give other numbers
+    version = "1"  # raise it when the same settings and seed give different numbers
     spread: float = 1.0
 
 
 class $class(Generator):
     Settings = Settings
-    needs = frozenset({"labels"})  # of labels, text and patches exactly those that `sample` reads
+    needs = frozenset({"labels"})  # exactly those of labels, text and patches that `sample` reads
 
     def fit(self, train, validation, *, seed, progress=silent):
         self.genes, self.floor = train.genes, train.cohort.unit.floor
@@ -92,15 +92,15 @@ def write_generator(name: str, folder: Path, known: Registry) -> tuple[Path, Pat
     """Write `MODULE.py` and `test_MODULE.py` into a folder: both or, with an error, neither.
 
     Args:
-        name: the registry key that the generator is to have, for instance `my-model`.
-        folder: made if absent.
+        name: registry key of the new generator, for example `my-model`.
+        folder: created if missing.
         known: the registered generators, whose names are taken.
 
     Returns:
         The generator's file and its test.
 
     Raises:
-        InputError: a name that no class gives, one that is taken, or files that exist.
+        InputError: an invalid name, a name already in use, or existing files.
     """
     class_name = "".join(part.capitalize() for part in name.split("-"))
     module = name.replace("-", "_")
@@ -111,9 +111,7 @@ def write_generator(name: str, folder: Path, known: Registry) -> tuple[Path, Pat
     if name in known:
         raise InputError(f"{name!r} is a registered generator; choose another name")
     files = folder / f"{module}.py", folder / f"test_{module}.py"
-    problems = [
-        f"{path} exists and is left as it is; choose another name or --folder" for path in files if path.exists()
-    ]
+    problems = [f"{path} already exists; choose another name or --folder" for path in files if path.exists()]
     if not problems and (keyword.iskeyword(module) or find_spec(module) is not None):
         problems.append(f"a file {module}.py would hide the module {module!r}; choose another name")
     if problems:
@@ -121,7 +119,7 @@ def write_generator(name: str, folder: Path, known: Registry) -> tuple[Path, Pat
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another --folder") from None
+        raise InputError(f"{folder}: cannot be created ({error.strerror}); choose another --folder") from None
     for path, text in zip(files, (GENERATOR, TEST), strict=True):
         for mark, value in (("$name", name), ("$module", module), ("$class", class_name)):
             text = text.replace(mark, value)

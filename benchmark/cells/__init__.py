@@ -1,1 +1,1 @@
-"""What one cell does: train, sample, score, and leave a record."""
+"""What one cell does: train, sample, score, and write a record."""

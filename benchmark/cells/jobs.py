@@ -6,10 +6,6 @@ from typing import Literal
 from gexbench.benchmark.sweeps.cells import Cell
 from gexbench.tasks.cohorts.folds import Fold
 
-STATES = ("ok", "failed", "timeout", "out of memory", "diverged", "unavailable", "skipped")
-"""How a cell can end: `unavailable` says the generator itself, of this cohort; `skipped` is never started, because
-the generator cannot be imported here."""
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -21,7 +17,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """A name for progress lines."""
+        """Name shown in progress lines."""
         return f"{self.kind} {self.place}"
 
     @property
@@ -35,11 +31,11 @@ class Outcome:
     """How a job ended: `ok`, or another state with its reason and traceback.
 
     Attributes:
-        state: one of `STATES`.
-        reason, traceback: of any state but `ok`.
-        output: the last lines that the worker's processes printed, of any state but `ok`.
-        disk_full: the store could not be written to, so that no further cell can end well.
-        lost_rows: kept rows that were to be scored are corrupt or gone.
+        state: how it ended, one of `leaderboards.records.parts.STATES`.
+        reason, traceback: for any state but `ok`.
+        output: the last lines printed by the worker's processes, for any state but `ok`.
+        disk_full: the store could not be written, so no further cell can succeed.
+        lost_rows: kept rows to be scored are corrupt or missing.
     """
 
     state: str

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.benchmark.storage.store import Store
-from gexbench.leaderboards.records.records import Record
+from gexbench.leaderboards.records import Record
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.errors import InputError, examples
 
@@ -28,38 +27,41 @@ class MatchedRows:
 
 
 def record_with_rows(records: Sequence[Record], row: str, fold: int) -> Record:
-    """The finished record of a leaderboard's row and fold, of its first seed.
+    """The finished record of a leaderboard's row and fold, for its first seed.
 
     Raises:
-        InputError: no such row, or no finished cell of this fold; says which there are.
+        InputError: no such row, or no finished cell on this fold; lists the existing ones.
     """
     mine = [r for r in records if r.row == row and r.state == "ok"]
     if not mine:
         there = sorted({record.row for record in records if record.state == "ok"})
-        raise InputError(f"--rows {row!r}: no finished cell of such a row (there: {examples(there, 40)})")
-    found = [record for record in mine if record.fold == fold]
+        raise InputError(
+            f"--rows {row!r}: the leaderboard has no finished cell of this row (rows: {examples(there, 40)})"
+        )
+    found = [record for record in mine if record.fold.index == fold]
     if not found:
-        folds = ", ".join(map(str, sorted({record.fold for record in mine})))
-        raise InputError(f"--fold {fold}: {row} has no finished cell of it (there: {folds})")
+        folds = ", ".join(map(str, sorted({record.fold.index for record in mine})))
+        raise InputError(f"--fold {fold}: {row} has no finished cell on this fold (folds: {folds})")
     return min(found, key=lambda record: record.repeat)
 
 
 def matched_rows(record: Record, store: Store, cohort: Cohort) -> MatchedRows:
-    """The rows that the store keeps of a record's cell, with the real rows of the same test patients.
+    """The stored rows of a record's cell, with the real rows of the same test patients.
 
     Raises:
-        InputError: another cohort than the record's, a record without the key of its rows, rows that are not kept.
+        InputError: the cohort differs from the record's, or the rows are not stored.
     """
-    stated = record.content["cohort"]["fingerprint"]
+    stated = record.cohort.fingerprint
     if cohort.fingerprint() != stated:
         raise InputError(
-            f"cohort {cohort.name} is not the one of the records (fingerprint {stated[:12]}…); name that one (--cohort)"
+            f"cohort {cohort.name} is not the cohort of the records (fingerprint {stated[:12]}…); give that "
+            "cohort with --cohort"
         )
-    key = _mapping(record.content.get("keys")).get("rows")
-    kept = store.read_rows(key) if isinstance(key, str) and key.isalnum() else None
+    kept = store.read_rows(record.keys.rows)
     if kept is None:
         raise InputError(
-            f"{store.folder}: keeps no rows of {record.row}, fold {record.fold} (a record that was taken with --reuse "
+            f"{store.folder}: holds no kept rows of {record.row}, fold {record.fold.index} (a record that was taken "
+            "with --reuse "
             "has none); name the results folder of the run that trained it, or train it again with `gexbench run` "
             "under another --results"
         )
@@ -68,7 +70,3 @@ def matched_rows(record: Record, store: Store, cohort: Cohort) -> MatchedRows:
     at = [place[str(name)] for name in arrays["test_ids"]]
     labels = cohort.clinical[cohort.label_columns[0]].to_numpy(dtype=str)
     return MatchedRows(cohort.expression[at], arrays["test"], labels[at])
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -1,4 +1,4 @@
-"""One trial of a tuning, in a worker process: a fit on training and validation patients, and how good it is."""
+"""One trial of a tuning, in a worker process: a fit on the training and validation patients, and its score."""
 
 import math
 import traceback
@@ -14,7 +14,7 @@ from gexbench.benchmark.cells.training import Report
 from gexbench.benchmark.cells.validation_panel import ValidationPanel
 from gexbench.benchmark.cells.workspace import WroteToInputs
 from gexbench.benchmark.machine.memory import memory_is_short
-from gexbench.benchmark.sweeps.tuned import ObjectiveName
+from gexbench.leaderboards.records.parts import ObjectiveName
 from gexbench.models.contract import Budget, Diverged, Generator, Unavailable, budget_asked
 from gexbench.models.registry import Entry
 from gexbench.models.settings import BudgetName
@@ -27,7 +27,7 @@ from gexbench.tasks.data_directory import load_cohort
 
 @dataclass(frozen=True, slots=True)
 class TrialJob:
-    """A trial to run. It names training and validation patients only, so that no trial can see others.
+    """A trial to run. It names only training and validation patients, so a trial cannot see any others.
 
     Attributes:
         place: generator, fold and number of the trial, for progress lines.
@@ -50,7 +50,7 @@ class TrialJob:
 
 @dataclass(frozen=True, slots=True)
 class TrialOutcome(Outcome):
-    """How a trial ended: `ok`, `pruned` or a failure; `value` is what the objective says, lower is better."""
+    """How a trial ended: `ok`, `pruned` or a failure; `value` is the objective, lower is better."""
 
     value: float | None = None
 
@@ -65,8 +65,8 @@ class Objective:
     Args:
         cohort, fingerprint: name of the cohort and fingerprint of its data.
         budget, device, threads: of every trial.
-        objective: what a finished trial is judged by.
-        pruned: whether a trial with this validation score at the pruning point is to be given up.
+        objective: the criterion of finished trials.
+        pruned: whether to prune a trial with this validation score at the pruning point.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Objective:
         self._panels: dict[tuple[str, ...], ValidationPanel] = {}
 
     def do(self, job: TrialJob, report: Report) -> Outcome:
-        """Run a trial; a failure of any kind is an outcome, never an exception."""
+        """Run a trial; any failure is an outcome, never an exception."""
         try:
             generator = self._fitted(job, report)
             value = kept_validation_score(generator, job.entry.name)
@@ -122,7 +122,7 @@ class Objective:
                 self._held = None
                 self._panels.clear()
                 self.cohort = load_cohort(self.cohort.name)
-                raise WroteToInputs(f"{job.entry.name} wrote to its inputs; copy tensors before changing them")
+                raise WroteToInputs(f"{job.entry.name} modified its inputs; copy tensors before changing them")
 
     def _panel(self, job: TrialJob) -> ValidationPanel:
         patients = _patients(job)
@@ -138,12 +138,12 @@ def _patients(job: TrialJob) -> tuple[str, ...]:
 
 
 def seen_by(job: TrialJob, cohort: Cohort) -> Cohort:
-    """The cohort without everyone whom a trial must not see."""
+    """The cohort without the patients that a trial must not see."""
     return cohort.take(np.sort(rows_of(cohort, job.train + job.validation)))
 
 
 def device_fold_of(job: TrialJob, cohort: Cohort, fingerprint: str, device: torch.device) -> DeviceFold:
-    """Splits of a trial; expression, labels, text and patches of nobody else are in them."""
+    """Splits of a trial; they contain data of its own patients only."""
     fold = Fold(job.track, job.index, job.train, job.validation, ())
     return put_on_device(seen_by(job, cohort), fold, device, fingerprint=fingerprint)
 
@@ -163,7 +163,7 @@ def fitted(
 
     Raises:
         Pruned: the answer was yes.
-        Diverged: the training left the finite numbers or collapsed.
+        Diverged: the training produced non-finite values or collapsed.
     """
     cls = job.entry.load()
     generator = cls(cls.Settings.model_validate(dict(job.settings), strict=False))
@@ -183,7 +183,7 @@ def fitted(
 
 
 def kept_validation_score(generator: Generator, name: str) -> float:
-    """The common validation score of the state that a fit kept; lower is better.
+    """The common validation score of the checkpoint that a fit kept; lower is better.
 
     Raises:
         Diverged: a score is not finite.

@@ -1,4 +1,4 @@
-"""The second stage of a cell: score kept rows against the real fold."""
+"""Second stage of a cell: score kept rows against the real fold."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -55,8 +55,8 @@ def _patients(cohort: Cohort) -> NDArray[np.str_]:
 def _clusters(cohort: Cohort, fold: Fold) -> NDArray[np.str_]:
     """Cluster of every sample, shape (n,): its site, else its patient.
 
-    A site has one name in all folds, whose patients a bootstrap then draws together. Records hold no patient's name:
-    patients are counted in an order of their hashed names, within the fold.
+    A site has the same name in all folds, so a bootstrap draws its patients together. Records hold no patient names:
+    patients are numbered within the fold in the order of their hashed names.
     """
     if cohort.site_column is not None:
         return cohort.labels(cohort.site_column)
@@ -82,14 +82,14 @@ def prepare_fold(
 def score(
     prepared: Prepared, arrays: Mapping[str, NDArray[Any]], panel: str, conditional: bool, report: Report
 ) -> tuple[PanelResult, dict[str, float]]:
-    """Scores of kept rows, and the wall and CPU seconds they took.
+    """Scores of kept rows, with the wall and CPU seconds taken.
 
     Raises:
-        ValueError: kept rows that belong to other patients than the fold's.
+        ValueError: kept rows that do not belong to the patients of this fold.
     """
     for part, ids in (("test", prepared.rows.test_ids), ("train", prepared.rows.train_ids)):
         if not np.array_equal(arrays[f"{part}_ids"], ids):
-            raise ValueError(f"kept rows '{part}' belong to other patients than the fold's")
+            raise ValueError(f"kept rows '{part}' do not belong to the patients of this fold")
     clock = Clock()
     synthetic = SyntheticRows(
         test=arrays["test"],

@@ -1,4 +1,4 @@
-"""What a kept model was trained on, so that it is only asked for what it knows; imports no torch."""
+"""What a kept model was trained on, to check that it can sample for a cohort; imports no torch."""
 
 from collections.abc import Collection, Mapping
 
@@ -18,7 +18,7 @@ class TrainedOn(BaseModel):
     Attributes:
         cohort, fingerprint: its name and the fingerprint of its data.
         unit: of the expression; genes: names, the columns of every row that the model samples.
-        classes: label column, finest first → class names; a model knows them by their place.
+        classes: label column, finest first → class names; the model identifies them by position.
         widths: `patches` and the variants of the text → width of an embedding.
     """
 

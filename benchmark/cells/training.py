@@ -1,4 +1,4 @@
-"""The first stage of a cell: train a generator and keep the rows it samples."""
+"""First stage of a cell: train a generator and keep the rows it samples."""
 
 import time
 from collections.abc import Callable
@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from gexbench.benchmark.cells.training_log import BadLog, jsonable, log_table
 from gexbench.benchmark.machine import environment
 from gexbench.benchmark.sweeps.cells import Cell
+from gexbench.leaderboards.records.model import Reported
+from gexbench.leaderboards.records.problems import field_problems
 from gexbench.metrics.shared.hashing import hash_order
-from gexbench.models.contract import Budget, Diverged, Generator, Samples, budget_asked
+from gexbench.models.contract import Budget, Diverged, FitReport, Generator, Samples, budget_asked
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import DeviceFold
 from gexbench.tasks.seeds import derive_seed
@@ -26,7 +29,11 @@ Report = Callable[[str, int, int, dict[str, float]], None]
 
 
 class BadSamples(Exception):
-    """What a generator returned breaks the contract; names the culprit and the mend."""
+    """A generator's output breaks the contract; the message names the generator and the fix."""
+
+
+class BadReport(Exception):
+    """What a generator reports of its fit breaks the contract; names the fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +75,12 @@ def train_and_sample(
     """Fit the cell's generator on its fold and sample the rows that later stages need.
 
     Args:
-        shown: receives what the training shows of its progress, which is all that is left of one that diverges.
+        shown: receives the progress of the training, the only log left if it diverges.
 
     Raises:
         Unavailable: the generator cannot work on this cohort.
-        BadSamples, Diverged: what it returned cannot be scored.
+        BadSamples, Diverged: its output cannot be scored.
+        BadReport: what it reports does not fit into a record.
     """
     cls = cell.entry.load()
     generator = cls(cls.Settings.model_validate(dict(cell.settings), strict=False))
@@ -96,32 +104,33 @@ def train_and_sample(
         shaped = compact(rows.reshape(len(conditions), draws, -1)) if draws > 1 else rows
         arrays[name], arrays[f"{name}_ids"] = shaped, conditions.ids
     times["sample"] = clock.lap()
+    reported = checked_report(generator.report, cell.entry.name)
     fitted = fold.train.conditions.ids
     if cell.train_fraction != 1.0:
         arrays["fitted_ids"] = fitted
-    facts = {
+    facts: dict[str, Any] = {
         "fitted": len(fitted),
         "source_hash": environment.source_hash(cell.entry.target, cell.entry.file),
         "trained_by": environment.suite(),
         "seeds": seeds,
         "times_s": {phase: wall for phase, (wall, _) in times.items()},
         "cpu_times_s": {phase: cpu for phase, (_, cpu) in times.items()},
-        "curves": jsonable(generator.report.curves),
-        "facts": jsonable(generator.report.facts),
-        "warnings": list(generator.report.warnings),
+        "curves": reported.curves,
+        "facts": reported.diagnostics,
+        "warnings": list(reported.warnings),
     }
     log = None
     try:
         log = log_table(generator.report.log)
     except BadLog as error:
-        facts["warnings"].append(f"the training log is not kept: {error}")
+        facts["warnings"].append(f"the training log was not kept: {error}")
     return TrainedCell(arrays, facts, generator, log)
 
 
 def sample_requests(fold: DeviceFold) -> dict[str, tuple[Conditions, int]]:
-    """What is sampled of every generator: name → conditions and draws per condition.
+    """What every generator samples: name → conditions and draws per condition.
 
-    `train`: all the fold's training patients, also of a generator that was fitted on a share of them. `privacy`: per
+    `train`: all training patients of the fold, even if the generator was fitted on a fraction of them. `privacy`: per
     class as many patients of the fit (members) as test patients, in hashed order, then all test patients
     (non-members).
     """
@@ -152,11 +161,11 @@ def sample_requests(fold: DeviceFold) -> dict[str, tuple[Conditions, int]]:
 def checked_samples(
     samples: Samples, conditions: Conditions, draws: int, genes: tuple[str, ...], name: str
 ) -> NDArray[np.float32]:
-    """The rows of `samples`, when they are what the contract asks for.
+    """The rows of `samples`, if they meet the contract.
 
     Raises:
-        BadSamples: another type, shape, gene order or row order.
-        Diverged: values that are not finite.
+        BadSamples: wrong type, shape, gene order or row order.
+        Diverged: non-finite values.
     """
     if not isinstance(samples, Samples):
         raise BadSamples(f"{name}.sample returned {type(samples).__name__}; return gexbench.models.contract.Samples")
@@ -164,17 +173,32 @@ def checked_samples(
     if samples.expression.shape != expected:
         raise BadSamples(f"{name}.sample returned rows of shape {samples.expression.shape}; expected {expected}")
     if tuple(samples.genes) != genes:
-        raise BadSamples(f"{name}.sample returned other gene names; return the genes of the training split in order")
+        raise BadSamples(
+            f"{name}.sample returned different gene names; return the genes of the training split in order"
+        )
     if not np.array_equal(np.asarray(samples.ids, dtype=str), np.repeat(conditions.ids, draws)):
-        raise BadSamples(f"{name}.sample returned other ids; give each row the id of its condition, in order")
+        raise BadSamples(f"{name}.sample returned different ids; give each row the id of its condition, in order")
     bad = int((~np.isfinite(samples.expression)).sum())
     if bad:
-        raise Diverged(f"{name} returned {bad} values that are not finite")
+        raise Diverged(f"{name} returned {bad} non-finite values")
     return samples.expression
 
 
+def checked_report(report: FitReport, name: str) -> Reported:
+    """What a record holds of a fit's report; numbers that are not finite become null.
+
+    Raises:
+        BadReport: curves that are no lists of numbers, facts that are no JSON, warnings that are no text.
+    """
+    content = {"curves": report.curves, "diagnostics": report.facts, "warnings": report.warnings}
+    try:
+        return Reported.model_validate(jsonable(content))
+    except ValidationError as error:
+        raise BadReport(f"{name}.report: {'; '.join(field_problems(error))}") from None
+
+
 def compact(rows: NDArray[np.float32]) -> NDArray[np.float16] | NDArray[np.float32]:
-    """Rows as float16, or as they are when a value lies beyond float16's range (counts do)."""
+    """Rows as float16, or unchanged if a value exceeds float16's range (as counts can)."""
     return rows.astype(np.float16) if np.abs(rows).max(initial=0.0) < np.finfo(np.float16).max else rows
 
 

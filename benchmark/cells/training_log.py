@@ -9,14 +9,14 @@ import pandas as pd
 
 
 class BadLog(ValueError):
-    """A log that is no table; the message says why."""
+    """A malformed log; the message says why."""
 
 
 def log_table(columns: Mapping[str, Sequence[float]]) -> bytes | None:
     """A log (`FitReport.log`) as parquet: float64 columns, `step` first; None without any rows.
 
     Raises:
-        BadLog: columns of unequal length, no `step`, or values that are no numbers.
+        BadLog: columns of unequal length, no `step`, or values that are not numbers.
     """
     if not columns or not any(len(values) for values in columns.values()):
         return None
@@ -28,7 +28,7 @@ def log_table(columns: Mapping[str, Sequence[float]]) -> bytes | None:
     try:
         frame = pd.DataFrame(dict(columns)).astype("float64")
     except (TypeError, ValueError) as error:
-        raise BadLog(f"its values are no numbers ({error})") from None
+        raise BadLog(f"its values are not numbers ({error})") from None
     target = io.BytesIO()
     frame[["step", *frame.columns.drop("step")]].to_parquet(target, index=False)
     return target.getvalue()
@@ -41,7 +41,7 @@ def columns_of(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
 
 
 def jsonable(content: Any) -> Any:
-    """The same content with None in the place of numbers that are not finite."""
+    """The same content with None instead of non-finite numbers."""
     if isinstance(content, float):
         return content if math.isfinite(content) else None
     if isinstance(content, Mapping):

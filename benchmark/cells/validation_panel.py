@@ -1,9 +1,9 @@
-"""The overall score of the panel core on a fold's validation patients: what a tuning is judged by.
+"""The overall score of the panel core on a fold's validation patients, the objective of tuning.
 
-The common validation score (an energy distance) tells good settings from bad ones while a fit goes on, but not the
-best from the second best: at the top of a leaderboard generators differ in supports, correlations and what a boosted
-detector sees. So finished trials are judged as rows of the table are, with the validation patients in the place of the
-test patients and training patients in the place of the real rows that set the ceiling.
+The common validation score (an energy distance) separates good settings from bad ones during a fit, but not the best
+from the second best: at the top of a leaderboard, generators differ in support, correlations and what a boosted
+detector sees. Finished trials are therefore scored like rows of the table, with validation patients in place of test
+patients and training patients in place of the real rows that set the ceiling.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ from gexbench.tasks.seeds import derive_seed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValidationPanel:
-    """One fold, ready to judge generators that were fitted on its training and validation patients.
+    """One fold, prepared to score generators fitted on its training and validation patients.
 
     Attributes:
         prepared: the panel with the validation patients as its test patients; training rows are withheld.
@@ -48,7 +48,7 @@ class ValidationPanel:
 
     @classmethod
     def of(cls, cohort: Cohort, fold: Fold, device: torch.device | str, fingerprint: str) -> "ValidationPanel":
-        """The panel of a fold; test patients of the fold need not be in the cohort, and are not looked at.
+        """The panel of a fold; the fold's test patients need not be in the cohort and are not used.
 
         Raises:
             ValueError: no metric discriminates on these patients.
@@ -62,14 +62,14 @@ class ValidationPanel:
         return cls(prepared, references, undiscriminating([references]), held.train.conditions, held.test_conditions)
 
     def overall(self, generator: Generator, conditional: bool, seed: int) -> float:
-        """Overall score of a fitted generator's rows in [0, 1], higher is better; paired draws are not asked for.
+        """Overall score of a fitted generator's rows in [0, 1], higher is better; without paired draws.
 
         Args:
             conditional: whether its rows depend on labels (`evaluate`).
             seed: of the rows.
 
         Raises:
-            BadSamples, Diverged: what it returned cannot be scored.
+            BadSamples, Diverged: its output cannot be scored.
         """
         values = _values(generator, self.validation, self.train, self.prepared, conditional, seed)
         return cell_score(values, self.references, left_out=self.left_out).overall
@@ -104,7 +104,7 @@ def _values(
     conditional: bool,
     seed: int,
 ) -> dict[str, float | None]:
-    """Values of the core panel by key. Rows of training patients are asked for only where a task trains on them."""
+    """Values of the core panel by key. Training patients are sampled only if a task trains on them."""
     genes, name = prepared.rows.genes, type(generator).__name__
     rows: Mapping[str, NDArray[np.float32]] = {
         part: checked_samples(

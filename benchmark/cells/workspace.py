@@ -35,11 +35,11 @@ T = TypeVar("T")
 
 
 class WroteToInputs(Exception):
-    """A generator changed the tensors that it was given, which other cells would get; the worker has to go."""
+    """A generator modified its input tensors, which other cells share; the worker must be replaced."""
 
 
 class LostRows(Exception):
-    """Kept rows that were to be scored are corrupt, or have gone meanwhile."""
+    """Kept rows to be scored are corrupt, or have been removed meanwhile."""
 
 
 class Workspace:
@@ -68,7 +68,7 @@ class Workspace:
 
     @cached_property
     def conditions(self) -> Conditions:
-        """Of all patients, put on the device by the first training: a worker that only scores holds none there."""
+        """Conditions of all patients, put on the device by the first training; a worker that only scores holds none."""
         return all_conditions(self.cohort, self.device, self.plan.sweep.patches)
 
     def hold(self, job: Job) -> None:
@@ -77,7 +77,7 @@ class Workspace:
         self._device_fold(cell.fold, cell.train_fraction)
 
     def do(self, job: Job, report: Report) -> Outcome:
-        """Do a job; a failure of the cell of any kind is an outcome, never an exception."""
+        """Do a job; any failure of the cell is an outcome, never an exception."""
         try:
             if job.kind == "prepare":
                 self._prepare(job.fold)
@@ -139,9 +139,9 @@ class Workspace:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()  # for the other cells on the device
             if fold.checksum() != checksum:
-                raise WroteToInputs(f"{cell.entry.name} wrote to its inputs; copy tensors before changing them")
+                raise WroteToInputs(f"{cell.entry.name} modified its inputs; copy tensors before changing them")
         left = end_children(before)
-        warnings = [f"left {left} running processes behind, which were ended"] if left else []
+        warnings = [f"left {left} processes running; they were ended"] if left else []
         facts = {
             **trained.facts,
             "warnings": [*trained.facts["warnings"], *warnings],
@@ -163,7 +163,7 @@ class Workspace:
         key = cell.train_key
         kept = self.store.read_rows(key) or self.store.read_rows(key)  # another process may be putting its own there
         if kept is None:
-            raise LostRows(f"rows of {cell.slot} are gone or corrupt; `gexbench run` trains it again")
+            raise LostRows(f"the kept rows of {cell.slot} are missing or corrupt; `gexbench run` trains it again")
         arrays, facts = kept
         prepared = self._prepare(cell.fold)
         result, times = score(prepared, arrays, self.plan.sweep.panel, bool(cell.entry.conditions), report)
@@ -177,7 +177,7 @@ class Workspace:
             score_times=times,
             peak_memory_bytes=facts["peak_memory_bytes"],
         )
-        self.store.write_json("records", cell.score_key, record)
+        self.store.write_json("records", cell.score_key, record.content())
 
 
 def _cell_of(job: Job) -> Cell:
@@ -191,7 +191,7 @@ def _trace() -> str:
 
 
 def _held(cache: dict[str, T], key: str, make: Callable[[], T]) -> T:
-    """The cached value, made when absent; the oldest leaves when more than `FOLDS_HELD` are held."""
+    """The cached value, made if missing; the oldest is dropped when more than `FOLDS_HELD` are held."""
     if key not in cache:
         while len(cache) >= FOLDS_HELD:
             cache.pop(next(iter(cache)))

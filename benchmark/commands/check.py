@@ -1,10 +1,11 @@
-"""`gexbench check`: does a generator keep the contract?"""
+"""`gexbench check`: test a generator against the contract."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gexbench.benchmark.commands import options
+from gexbench.benchmark.commands.terminal.tables import print_table
 from gexbench.benchmark.sweeps.option import read_settings
 
 if TYPE_CHECKING:
@@ -21,16 +22,18 @@ _MARKS = {"passed": "✓", "broken": "✗", "skipped": "–"}
 
 
 def check(
-    generator: Annotated[str, typer.Argument(help="A name of `gexbench ls generators`, or a file: FILE.py:Class.")],
+    generator: Annotated[
+        str, typer.Argument(help="A generator from `gexbench ls generators`, or your own file as FILE.py:Class.")
+    ],
     settings: Annotated[
-        list[str] | None, typer.Option(help="GENERATOR.SETTING=VALUE, may be given several times.")
+        list[str] | None, typer.Option(help="GENERATOR.SETTING=VALUE; repeat the option for more.")
     ] = None,
     device: Annotated[str, options.option("resources.device")] = "cpu",
 ) -> None:
-    """Check a generator against the contract on a small simulated cohort: 240 patients, 40 genes, budget quick.
+    """Check a generator against the contract on a small simulated cohort.
 
-    Fits it about six times, with few steps where its settings have `steps`. Exit code 0 when it keeps the contract, 1
-    when it does not.
+    The cohort has 240 patients and 40 genes; the budget is quick. The generator is fitted about six times, with few
+    steps if its settings include `steps`. Exit code: 0 if it keeps the contract, 1 otherwise.
     """
     from gexbench.benchmark.authoring.local_generators import with_local
     from gexbench.models import registry
@@ -39,11 +42,11 @@ def check(
 
     entries, names = with_local(registry(), (generator,))
     given = read_settings(settings or [])
-    problems = [f"settings of {name!r}: the generator is {names[0]!r}" for name in given if name != names[0]]
+    problems = [f"--settings {name}.…: the generator to check is {names[0]!r}" for name in given if name != names[0]]
     if len(names) != 1:
         problems.append(f"{generator!r}: give one generator")
     if device not in ("cpu", "cuda", "auto"):
-        problems.append(f"--device {device!r}: cpu, cuda or auto")
+        problems.append(f"--device {device!r}: use cpu, cuda or auto")
     if problems:
         raise InputError(problems)
     entry = entries[names[0]]
@@ -68,7 +71,7 @@ def _device(wanted: str) -> str:
     torch.set_num_threads(1)
     chosen = options.device(wanted)
     if chosen == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: there is no CUDA device here; use cpu")
+        raise InputError("--device cuda: no CUDA device found; use cpu")
     return chosen
 
 
@@ -88,17 +91,14 @@ def _findings(console: "Console", subject: "Subject") -> list["Finding"]:
 
 
 def _show(console: "Console", name: str, findings: list["Finding"]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("check", "", "what holds", "found", box=None, pad_edge=False)
-    for finding in findings:
-        check, found = finding.check, "see below" if finding.state == "broken" else finding.what
-        table.add_row(*(Text(text) for text in (check.name, _MARKS[finding.state], check.rule, found)))
-    console.print(table)
+    rows = [
+        (each.check.name, _MARKS[each.state], each.check.rule, "see below" if each.state == "broken" else each.what)
+        for each in findings
+    ]
+    print_table(console, ("check", "", "what holds", "found"), rows)
     counts = {state: sum(finding.state == state for finding in findings) for state in _MARKS}
     for finding in findings:
         if finding.state == "broken":
-            console.print(f"\n✗ {finding.lesson}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"\n✗ {finding.lesson}", markup=False, highlight=False)
     verdict = f"{name}: {counts['passed']} checks passed, {counts['skipped']} skipped, {counts['broken']} broken"
     console.print(f"\n{verdict}", markup=False, highlight=False)

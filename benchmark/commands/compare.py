@@ -1,6 +1,5 @@
 """`gexbench compare`: two leaderboards, or two rows of one, fold by fold."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,12 +7,12 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
+from gexbench.benchmark.commands.terminal.tables import print_table
 from gexbench.benchmark.sweeps.option import listed
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
-    from rich.table import Table
 
     from gexbench.leaderboards.comparing.comparison import Comparison
 
@@ -25,22 +24,23 @@ gexbench compare v2 v3 --generators cvae --csv differences.csv
 
 
 def compare(
-    first: Annotated[str, typer.Argument(help="Name of a leaderboard in the results folder, or a folder.")],
-    second: Annotated[str | None, typer.Argument(help="Another one of the same cohort and folds.")] = None,
+    first: Annotated[str, typer.Argument(help="Name of a leaderboard in the results folder, or its folder.")],
+    second: Annotated[str | None, typer.Argument(help="Second leaderboard, of the same cohort and folds.")] = None,
     generators: Annotated[
-        str, typer.Option(help="Of one leaderboard: two rows. Of two: rows to show with every metric.")
+        str,
+        typer.Option(help="With one leaderboard: the two rows to compare. With two: rows to show metric by metric."),
     ] = "",
-    csv: Annotated[Path | None, typer.Option(help="Write every difference to this file.", dir_okay=False)] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write all differences to this file.", dir_okay=False)] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Show paired differences over folds, with 95 % intervals: overall score, families, metrics.
+    """Compare two leaderboards, or two rows of one, by paired differences over folds with 95 % intervals.
 
-    A difference is FIRST - SECOND. p is Holm-corrected over the rows of a measure. Cells that only one side has are
-    listed and take no part.
+    Differences are FIRST - SECOND, in the overall score, the families and the metrics; p-values are Holm-corrected over
+    the rows of a measure. Cells that only one side has are listed and left out.
     """
     from gexbench.leaderboards.comparing.comparison import compare_generators, compare_leaderboards
     from gexbench.leaderboards.formatting import csv_text
-    from gexbench.leaderboards.records.records import RecordError, read_records
+    from gexbench.leaderboards.records import RecordError, read_records
     from gexbench.tasks.errors import InputError
     from gexbench.tasks.files.atomic import write_text
 
@@ -49,7 +49,7 @@ def compare(
     if second is None and len(rows) != 2:
         raise InputError("give two leaderboards, or one with --generators A,B")
     if csv is not None and not csv.parent.is_dir():
-        raise InputError(f"--csv {csv}: its folder does not exist; make it first")
+        raise InputError(f"--csv {csv}: its folder does not exist; create it first")
     try:
         sides = [read_records(folder / "records") for folder in folders]
         if second is None:
@@ -62,13 +62,13 @@ def compare(
     if csv is not None:
         texts = {name: found.rows[name].map(csv_text) for name in ("generator", "against")}
         write_text(csv, found.rows.assign(**texts).to_csv(index=False))
-        console.print(f"every difference: {csv}", markup=False, soft_wrap=True)
+        console.print(f"all differences: {csv}", markup=False, soft_wrap=True)
     else:
-        console.print("nothing was written; --csv FILE keeps every difference", markup=False)
+        console.print("nothing written; --csv FILE saves all differences", markup=False)
 
 
 def _names(first: str, second: str) -> tuple[str, str]:
-    """The shortest ends of two places that tell them apart."""
+    """The shortest differing ends of two paths."""
     one, other = (Path(name).parts for name in (first, second))
     for length in range(1, max(len(one), len(other))):
         if one[-length:] != other[-length:]:
@@ -82,17 +82,16 @@ def _show(console: "Console", found: "Comparison", names: tuple[str, ...], overv
         equal = _equal(found.rows)
         changed = found.rows[~found.rows["generator"].isin(equal)]
         if not changed.empty:
-            console.print(_overview(changed, names))
+            _show_overview(console, changed, names)
         if equal:
             said = f"\nequal in every score and metric ({len(equal)} rows): {', '.join(equal)}"
-            console.print(said, markup=False, soft_wrap=True)
+            console.print(said, markup=False)
     else:
         for (generator, against), rows in found.rows.groupby(["generator", "against"], sort=False):
             title = f"{generator}: {first} and {second}" if generator == against else f"{generator} and {against}"
             lines = [(_measure(row.measure, row.kind), *_numbers(row), str(row.folds)) for row in rows.itertuples()]
             heads = ("measure", first, second, "difference (95 %)", "p", "folds")
-            console.print(title, markup=False, style="italic")
-            console.print(_table(heads, lines))
+            print_table(console, heads, lines, title=title, groups=(["measure"], ["difference (95 %)"], ["p"]))
     folds = ", ".join(map(str, found.folds)) or "none"
     console.print(f"\nfolds: {folds}; differences: {first} - {second}, paired by fold", markup=False)
     for side, places in ((first, found.first_only), (second, found.second_only)):
@@ -103,23 +102,8 @@ def _show(console: "Console", found: "Comparison", names: tuple[str, ...], overv
         console.print(f"note: {remark}", markup=False)
 
 
-def _table(heads: Iterable[str], lines: Iterable[Iterable[str]]) -> "Table":
-    """A table of foreign text, without markup."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from gexbench.leaderboards.formatting import plain
-
-    table = Table(box=None, pad_edge=False)
-    for head in heads:
-        table.add_column(Text(plain(head)))
-    for line in lines:
-        table.add_row(*(Text(plain(text)) for text in line))
-    return table
-
-
-def _overview(rows: "pd.DataFrame", names: tuple[str, ...]) -> "Table":
-    """Of every row both overall scores, their difference, and the differences of the families."""
+def _show_overview(console: "Console", rows: "pd.DataFrame", names: tuple[str, ...]) -> None:
+    """For every row, both overall scores, their difference, and the differences of the families."""
     from gexbench.leaderboards.formatting import with_interval
 
     scores = rows[rows["kind"] != "metric"]
@@ -132,7 +116,8 @@ def _overview(rows: "pd.DataFrame", names: tuple[str, ...]) -> "Table":
         shown = [by_measure.get(name) for name in families]
         more = ["–" if row is None else with_interval(row.difference, row.half_width, 3) for row in shown]
         lines.append((str(generator), *cells, *more))
-    return _table(("generator", *names, "overall (95 %)", "p", *families), lines)
+    heads = ("generator", *names, "overall (95 %)", "p", *families)
+    print_table(console, heads, lines, groups=(["generator"], ["overall (95 %)"], ["p"], names))
 
 
 def _equal(rows: "pd.DataFrame") -> list[str]:

@@ -1,4 +1,4 @@
-"""`gexbench figures`: what the records of a leaderboard allow to be drawn, and kept rows beside real ones."""
+"""`gexbench figures`: figures of a leaderboard, and of kept rows beside real samples."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from gexbench.benchmark.sweeps.option import listed
 if TYPE_CHECKING:
     from gexbench.leaderboards.comparing.table import Leaderboard
     from gexbench.leaderboards.figures.catalogue import Drawing
-    from gexbench.leaderboards.records.records import Record
+    from gexbench.leaderboards.records import Record
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench figures simulated-quick\n
@@ -30,28 +30,28 @@ def figures(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for the figures. (default: figures/ in the leaderboard's)", file_okay=False),
+        typer.Option(help="Output folder. (default: figures/ in the leaderboard's folder)", file_okay=False),
     ] = None,
     formats: Annotated[str, typer.Option(help="Comma-separated: svg, png, pdf.")] = "svg,png",
     only: Annotated[
-        str, typer.Option(help="Comma-separated names of figures; `training` draws training curves. (default: all)")
+        str, typer.Option(help="Figures to draw, comma-separated; `training` draws training curves. (default: all)")
     ] = "",
     rows: Annotated[
-        str, typer.Option(help="Rows of the leaderboard whose kept samples are drawn too, comma-separated.")
+        str, typer.Option(help="Rows of the leaderboard whose samples are also drawn, comma-separated.")
     ] = "",
-    fold: Annotated[int | None, typer.Option(help="Fold of --rows. (default: the leaderboard's first)", min=0)] = None,
-    cohort: Annotated[str | None, typer.Option(help="Cohort of --rows. (default: the one the records name)")] = None,
+    fold: Annotated[int | None, typer.Option(help="Fold for --rows. (default: the leaderboard's first)", min=0)] = None,
+    cohort: Annotated[str | None, typer.Option(help="Cohort for --rows. (default: the cohort of the records)")] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Draw every figure that the records allow, each with its caption beside it, and say which are left out and why.
+    """Draw all figures that the records support, each with a caption file, and list those left out.
 
-    The figures of --rows show samples of real patients: mind the terms of the cohort before they leave the machine.
+    Figures of --rows show samples of real patients: check the cohort's terms of use before sharing them.
     """
     from gexbench.leaderboards.comparing.table import leaderboard
     from gexbench.leaderboards.figures.catalogue import FIGURES, drawings
     from gexbench.leaderboards.figures.writing import FORMATS
     from gexbench.leaderboards.publishing.folders import SUMS
-    from gexbench.leaderboards.records.records import RecordError, read_records
+    from gexbench.leaderboards.records import RecordError, read_records
     from gexbench.tasks.errors import InputError
 
     console, folder = options.console(), leaderboard_folder(results, name)
@@ -77,9 +77,9 @@ def figures(
     target = folder / "figures" if out is None else out
     written = _write(console, drawn, target, kinds)
     for text in left_out:
-        console.print(f"left out: {text}", markup=False, soft_wrap=True)
+        console.print(f"left out: {text}", markup=False)
     shown = f"{written} figures ({', '.join(kinds)}), each with its caption (.txt): {target}"
-    console.print(shown if written else f"no figures: {folder} allows none", soft_wrap=True)
+    console.print(shown if written else f"no figures: the records in {folder} support none", soft_wrap=True)
 
 
 def _of_trainings(board: "Leaderboard", folder: Path, records: "Sequence[Record]") -> "tuple[list[Drawing], list[str]]":
@@ -94,7 +94,7 @@ def _of_trainings(board: "Leaderboard", folder: Path, records: "Sequence[Record]
         for row, log in read_logs(folder, records).items()
         for text in [TRAINING_CAPTION.format(generator=row)]
     ]
-    return drawn, [] if drawn else ["training: no training logs here; `gexbench run` keeps them"]
+    return drawn, [] if drawn else ["training: no training logs found; `gexbench run` writes them"]
 
 
 def _of_rows(

@@ -1,4 +1,4 @@
-"""`gexbench ls`: what there is, without importing torch."""
+"""`gexbench ls`: generators, metrics, tasks and cohorts, without importing torch."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gexbench.benchmark.commands import options
+from gexbench.benchmark.commands.terminal.tables import print_table
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench ls generators\n
@@ -15,36 +16,34 @@ gexbench ls generators --markdown
 """
 PARAMETERS_HEAD = "parameters"
 PARAMETERS_NOTE = (
-    "parameters: trained ones that a record states, at budget cpu for a cohort of TCGA's shape (680 genes); a "
-    "WGAN-GP's are those of its generator, without the critic"
+    "parameters: trainable parameters at budget cpu for a cohort of TCGA's shape (680 genes); for a WGAN-GP, "
+    "those of the generator without the critic"
 )
+IMPORTANT = {
+    "generators": (["generator"], ["what it is"], ["conditions"], ["family"], [PARAMETERS_HEAD]),
+    "tasks": (["task"], ["question"]),
+    "metrics": (["metric"], ["what it is"], ["goal"], ["range"], ["panel"], ["family"]),
+}
 
 
 def ls(
-    what: Annotated[str, typer.Argument(help="generators, metrics, tasks or cohorts.")],
+    what: Annotated[str, typer.Argument(help="What to list: generators, metrics, tasks or cohorts.")],
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="The documentation page of the metrics or of the generators.")
+        bool, typer.Option("--markdown", help="Print the documentation page of the metrics or generators.")
     ] = False,
 ) -> None:
     """List generators, metrics, tasks or cohorts."""
     if markdown:
         _print_page(what)
         return
-    from rich.table import Table
-
     from gexbench.tasks.names import unknown
 
     listings = {"generators": _generators, "metrics": _metrics, "tasks": _tasks, "cohorts": _cohorts}
     if what not in listings:
         raise unknown(what, listings, "listing")
     rows = listings[what]()
-    table = Table(box=None, pad_edge=False)
-    for head in next(rows):
-        table.add_column(head, justify="right" if head == PARAMETERS_HEAD else "left")
-    for row in rows:
-        table.add_row(*row)
     console = options.console()
-    console.print(table, markup=False)
+    print_table(console, next(rows), rows, groups=IMPORTANT.get(what, ()))
     if what == "generators":
         console.print(f"\n{PARAMETERS_NOTE}", markup=False, highlight=False)
 
@@ -62,7 +61,7 @@ def _print_page(what: str) -> None:
 
         print(generators_page(registry().values()), end="")
     else:
-        raise InputError(f"--markdown prints the page of the metrics or of the generators; there is none of {what!r}")
+        raise InputError(f"--markdown prints the page of metrics or generators; {what!r} has no page")
 
 
 def _generators() -> Iterator[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""`gexbench new`: a generator of one's own to start from."""
+"""`gexbench new`: a template for your own generator."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,16 +9,16 @@ from gexbench.benchmark.commands import options
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench new my-model                        writes my_model.py and test_my_model.py here\n
-gexbench check my_model.py:MyModel           does it keep the contract?\n
-gexbench run --generators my_model.py:MyModel,class-gaussian     its row in the table
+gexbench check my_model.py:MyModel           check it against the contract\n
+gexbench run --generators my_model.py:MyModel,class-gaussian     its row in the leaderboard
 """
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="Its name in the table: words joined by hyphens.")],
-    folder: Annotated[Path, typer.Option(help="Where the files go; made if absent.", file_okay=False)] = Path(),
+    name: Annotated[str, typer.Argument(help="Name of the generator: words joined by hyphens.")],
+    folder: Annotated[Path, typer.Option(help="Output folder; created if missing.", file_okay=False)] = Path(),
 ) -> None:
-    """Write a small conditional generator that works, with its test, to be changed into your own."""
+    """Write a small working conditional generator and its test, for you to change."""
     from gexbench.benchmark.authoring.new_generator import write_generator
     from gexbench.models import registry
 

@@ -1,6 +1,7 @@
 """Options that several verbs share; those of a specification follow from its fields."""
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
@@ -22,7 +23,7 @@ Results = Annotated[
     typer.Option("--results", help="Results folder: store/ and leaderboards/.", file_okay=False, show_default=True),
 ]
 DEFAULT_RESULTS = Path("gexbench-results")
-WIDE = 150
+UNCUT = 10_000
 
 
 def option(key: str, words: str | None = None, panel: str | None = None) -> "OptionInfo":
@@ -117,10 +118,12 @@ def _typed(context: typer.Context, texts: Mapping[str, Any], names: Mapping[str,
 
 
 def console() -> "Console":
-    """A console of the terminal's width; output that goes to a file or a pipe is not cut at 80 columns."""
+    """A console as wide as the terminal; in files and pipes lines never wrap, and tables are whole without COLUMNS."""
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=WIDE)
+    if sys.stdout.isatty():
+        return Console()
+    return Console(width=None if os.environ.get("COLUMNS") else UNCUT, soft_wrap=True)
 
 
 def leaderboard_folder(results: Path, name: str) -> Path:

@@ -1,10 +1,9 @@
-"""`gexbench publish` and `gexbench verify`: leaderboards that never change and that anyone can check."""
+"""`gexbench publish` and `gexbench verify`: immutable leaderboards that anyone can check."""
 
 import datetime
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +12,7 @@ from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leader
 
 if TYPE_CHECKING:
     from gexbench.benchmark.sweeps.sweep import Sweep
-    from gexbench.leaderboards.records.records import Record
+    from gexbench.leaderboards.records import Record
 
 PUBLISH_EPILOG = """[bold]Examples[/bold]\n
 gexbench publish simulated-quick published/simulated/v1\n
@@ -29,23 +28,23 @@ def publish(
     name: Annotated[
         str, typer.Argument(help="Name of a leaderboard in the results folder, or a folder with records/.")
     ],
-    folder: Annotated[Path, typer.Argument(help="The new folder; it must not exist.")],
-    note: Annotated[str | None, typer.Option(help="A sentence for the header.")] = None,
+    folder: Annotated[Path, typer.Argument(help="New folder; must not exist yet.")],
+    note: Annotated[str | None, typer.Option(help="A sentence for the table's header.")] = None,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Publish although cells of the sweep have no record.")
+        bool, typer.Option("--partial", help="Publish even if cells of the sweep have no record.")
     ] = False,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Copy a leaderboard into a folder of its own, with what a citation needs.
+    """Copy a leaderboard into a new folder, ready to be cited.
 
-    Records, the sweep's specification, training logs, tables, figures, the cohort's card, the environments,
-    CITATION.cff, a text to cite and the checksum of every file. A published folder is never written again: a change is
-    a new version.
+    The folder holds the records, the sweep's specification, training logs, tables, figures, the cohort's card, the
+    software and hardware environments, CITATION.cff, a citation text and the checksum of every file. It is never
+    changed afterwards: publish corrections as a new version.
     """
     from gexbench.benchmark.sweeps.sweep import read_sweep
     from gexbench.leaderboards.publishing.folders import PublishedError
     from gexbench.leaderboards.publishing.folders import publish as made
-    from gexbench.leaderboards.records.records import RecordError, read_records
+    from gexbench.leaderboards.records import RecordError, read_records
     from gexbench.tasks.errors import InputError
 
     console, source = options.console(), leaderboard_folder(results, name)
@@ -53,22 +52,22 @@ def publish(
     try:
         found = read_records(source / "records")
         _complete(sweep, found, partial)
-        contents = [record.content for record in found]
+        fingerprint = found[0].cohort.fingerprint
         texts = {
-            "cohort.txt": _card(sweep.cohort, contents[0]["cohort"]["fingerprint"]),
-            "environment.json": _environment(contents),
-            **_citation(sweep, contents[0]["cohort"]["fingerprint"], folder.name),
+            "cohort.txt": _card(sweep.cohort, fingerprint),
+            "environment.json": _environment(found),
+            **_citation(sweep, fingerprint, folder.name),
         }
         records = made(source, folder, texts, note)
     except (PublishedError, RecordError) as error:
         raise InputError(error.problems) from None
-    console.print(f"published {len(records)} records; check with `gexbench verify`: {folder}", soft_wrap=True)
+    console.print(f"published {len(records)} records; check them with `gexbench verify`: {folder}", soft_wrap=True)
 
 
 def verify(
     folders: Annotated[list[Path], typer.Argument(help="Published folders.", file_okay=False)],
 ) -> None:
-    """Check every file of a published leaderboard against its checksum and rebuild its tables from its records."""
+    """Check the files of published leaderboards against their checksums and rebuild their tables from the records."""
     from gexbench.leaderboards.publishing.folders import verify as checked
 
     console, bad = options.console(), 0
@@ -76,9 +75,9 @@ def verify(
         found = checked(folder)
         bad += bool(found.problems)
         for text in (*found.problems, *found.remarks):
-            console.print(f"{folder}: {text}", soft_wrap=True, markup=False)
+            console.print(f"{folder}: {text}", markup=False)
         if not found.problems:
-            console.print(f"{folder}: every checksum holds, and the tables are what the records give", soft_wrap=True)
+            console.print(f"{folder}: all checksums match, and the tables follow from the records", soft_wrap=True)
     if bad:
         raise typer.Exit(1)
 
@@ -93,21 +92,20 @@ def _complete(sweep: "Sweep", records: list["Record"], partial: bool) -> None:
     from gexbench.tasks.errors import InputError, examples
 
     seeds = {record.row: sweep.repeats for record in records} | sweep.seeds_of_rows(registry())
-    there = {(record.row, record.fold, record.repeat) for record in records}
+    there = {(record.row, record.fold.index, record.repeat) for record in records}
     wanted = {(row, fold, repeat) for row in seeds for fold in sweep.folds for repeat in range(seeds[row])}
     lacking = wanted - there
     if lacking and not partial:
         named = examples(dict.fromkeys(name for name, _, _ in sorted(lacking)))
         raise InputError(
-            f"{len(lacking)} cells have no record ({named}); run the sweep to its end, "
-            "or publish what is there with --partial"
+            f"{len(lacking)} cells have no record ({named}); finish the sweep, or publish it as it is with --partial"
         )
 
 
 def _card(cohort: str, fingerprint: str) -> str:
     from rich.console import Console
 
-    from gexbench.benchmark.commands.cohort.card import rendered
+    from gexbench.benchmark.commands.cohort.card import show
     from gexbench.tasks.cards.card import card
     from gexbench.tasks.data_directory import load_cohort
     from gexbench.tasks.errors import InputError
@@ -115,20 +113,19 @@ def _card(cohort: str, fingerprint: str) -> str:
     loaded = load_cohort(cohort)
     if loaded.fingerprint() != fingerprint:
         raise InputError(
-            f"cohort {cohort} is not the one of the records (fingerprint {fingerprint[:12]}…); build that one"
+            f"cohort {cohort} is not the cohort of the records (fingerprint {fingerprint[:12]}…); build that cohort"
         )
-    console = Console(width=options.WIDE, color_system=None)
+    console = Console(width=150, color_system=None)
     with console.capture() as captured:
-        for part in rendered(card(loaded)):
-            console.print(part, markup=False)
+        show(console, card(loaded))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 
-def _environment(contents: list[Mapping[str, Any]]) -> str:
-    """Every different suite, software and hardware of the records, with the number of records."""
+def _environment(records: list["Record"]) -> str:
+    """The distinct combinations of suite, software and hardware, with their numbers of records."""
     found: dict[str, int] = {}
-    for content in contents:
-        text = json.dumps({key: content[key] for key in ("suite", "versions", "hardware")}, sort_keys=True)
+    for record in records:
+        text = json.dumps(record.model_dump(include={"suite", "versions", "hardware"}), sort_keys=True)
         found[text] = found.get(text, 0) + 1
     listed = [{"records": count, **json.loads(text)} for text, count in sorted(found.items())]
     return json.dumps(listed, indent=1, sort_keys=True) + "\n"

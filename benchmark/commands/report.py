@@ -9,8 +9,8 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
+from gexbench.benchmark.commands.terminal.tables import print_table
 
-NARROW = 115
 EPILOG = """[bold]Examples[/bold]\n
 gexbench report simulated-quick\n
 gexbench report leaderboards/published/tcga/v1\n
@@ -23,51 +23,60 @@ def report(
     name: Annotated[
         str, typer.Argument(help="Name of a leaderboard in the results folder, or a folder with records/.")
     ],
-    note: Annotated[str | None, typer.Option(help="A sentence for the header. (default: the one it has)")] = None,
+    note: Annotated[
+        str | None, typer.Option(help="A sentence for the table's header. (default: keep the present one)")
+    ] = None,
     formats: Annotated[
-        str, typer.Option(help="Comma-separated: md, csv, html, parquet, tex (booktabs). (default: md,csv,html)")
+        str,
+        typer.Option(help="Formats, comma-separated: md, csv, html, parquet, tex (booktabs). (default: md,csv,html)"),
     ] = "",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the tables. (default: the leaderboard's own)", file_okay=False)
+        Path | None, typer.Option(help="Output folder. (default: the leaderboard's folder)", file_okay=False)
     ] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Rebuild leaderboard.md, .csv and .html from records and print the table."""
+    """Rebuild a leaderboard's tables from its records and print the main table."""
     from gexbench.leaderboards.pages.rendering import FORMATS
     from gexbench.leaderboards.publishing.folders import SUMS
 
     console, folder = options.console(), leaderboard_folder(results, name)
     chosen = options.chosen(formats, FORMATS, "format")
     if chosen and out is None and (folder / SUMS).is_file():
-        problem = f"{folder} is published and holds md, csv and html alone; name another folder with --out"
+        problem = f"{folder} is published and holds only md, csv and html; give another folder with --out"
         raise typer.BadParameter(problem, param_hint="--formats")
     if out is not None and (out / SUMS).is_file():
-        raise typer.BadParameter(f"{out} is published and never changes; name another folder", param_hint="--out")
+        raise typer.BadParameter(f"{out} is published and never changes; give another folder", param_hint="--out")
     write_and_show(console, folder, note, chosen, out)
 
 
 def write_and_show(
-    console: Any, folder: Path, note: str | None, formats: Sequence[str] = (), out: Path | None = None
+    console: Any,
+    folder: Path,
+    note: str | None,
+    formats: Sequence[str] = (),
+    out: Path | None = None,
+    remarks: Sequence[str] = (),
 ) -> None:
-    """Write the tables of a leaderboard folder, print the summary and, last, where the files are.
+    """Write the tables of a leaderboard folder, print the summary and, as the last line, the paths of the files.
 
-    The note is kept in `note.json`, so that a later report has the same header.
+    The note is stored in `note.json` for later reports.
 
     Args:
         formats: of the tables; none = those that every leaderboard has.
         out: folder for the tables; None = the leaderboard's own.
+        remarks: lines to print below the summary.
     """
     from gexbench.leaderboards.comparing.table import leaderboard, summary
     from gexbench.leaderboards.pages.rendering import DEFAULT_FORMATS, write
     from gexbench.leaderboards.publishing.folders import SUMS
+    from gexbench.leaderboards.records import RecordError, read_records
     from gexbench.leaderboards.records.logs import read_logs
-    from gexbench.leaderboards.records.records import RecordError, read_records
     from gexbench.tasks.errors import InputError
     from gexbench.tasks.files.atomic import write_text
 
     stored, published = folder / "note.json", (folder / SUMS).is_file()
     if published and note is not None:
-        raise InputError(f"{folder} is published, and its note with it; leave --note out, or publish the next version")
+        raise InputError(f"{folder} is published and keeps its note; leave --note out, or publish a new version")
     if note is not None:
         write_text(stored, json.dumps({"note": note}) + "\n")
     elif stored.exists():
@@ -85,14 +94,23 @@ def write_and_show(
     else:
         written = write(board, target, records, formats or DEFAULT_FORMATS, logs)
     frame = summary(board)
-    console.print(_table(frame, console.width))
-    first, *others = [str(written[0]), *(path.name for path in written[1:])]
-    files = f"{', '.join([first, *others[:-1]])} and {others[-1]}" if others else first
-    console.print(f"leaderboard: {files}; records: {folder / 'records'}", soft_wrap=True)
+    families = [f"{family} ↑" for family in board.families]
+    print_table(
+        console,
+        list(frame.columns),
+        frame.to_numpy().tolist(),
+        groups=(["generator"], ["overall ↑"], ["rank"], ["95 % interval"], ["standing"], ["cells"], families),
+        elsewhere="see the files below for all of them",
+    )
+    for remark in remarks:
+        console.print(remark, markup=False, highlight=False)
+    others = f"also written: {', '.join(path.name for path in written[1:])}; " if written[1:] else ""
+    console.print(f"{others}records: {folder / 'records'}", markup=False, highlight=False)
+    console.print(f"leaderboard: {written[0]}", soft_wrap=True)
 
 
 def _refreshed(folder: Path) -> None:
-    """The tables of a published folder anew, which holds its records, its note and their checksums fast."""
+    """Rewrite the tables of a published folder, whose records and note are fixed by their checksums."""
     from gexbench.leaderboards.publishing.folders import PublishedError, refresh
     from gexbench.tasks.errors import InputError
 
@@ -108,19 +126,4 @@ def _stored_note(path: Path) -> str:
     try:
         return str(json.loads(path.read_text())["note"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path.parent.name}/{path.name}: cannot be read ({error}); give the --note again") from None
-
-
-def _table(frame: Any, width: int) -> Any:
-    """The summary as a rich table; a narrow terminal gets it without the families' columns."""
-    from rich.table import Table
-    from rich.text import Text
-
-    if width < NARROW:
-        frame = frame[[column for column in frame.columns if not str(column).endswith("↑") or "overall" in str(column)]]
-    table = Table(box=None, pad_edge=False)
-    for column in frame.columns:
-        table.add_column(str(column), no_wrap=True)
-    for row in frame.itertuples(index=False):
-        table.add_row(*(Text(str(value)) for value in row))
-    return table
+        raise InputError(f"{path.parent.name}/{path.name}: cannot be read ({error}); give --note again") from None

@@ -1,4 +1,4 @@
-"""`gexbench reproduce`: does a record's cell give the same numbers again?"""
+"""`gexbench reproduce`: rerun the cell of a record and compare."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,31 +7,33 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
+from gexbench.benchmark.commands.terminal.tables import print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gexbench.benchmark.reproducing.reproduction import Reproduction
-    from gexbench.leaderboards.records.records import Record
+    from gexbench.leaderboards.records import Record
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench reproduce leaderboards/published/tcga/v3/records/cvae.random-0.0.json\n
-gexbench reproduce my-model.random-0.0.json --generator my_model.py:MyModel      a record that says local
+gexbench reproduce my-model.random-0.0.json --generator my_model.py:MyModel      record of a local generator
 """
 
 
 def reproduce(
-    record: Annotated[Path, typer.Argument(help="A record: a JSON file of a leaderboard's records folder.")],
-    generator: Annotated[str | None, typer.Option(help="The file of a local generator: FILE.py:Class.")] = None,
-    folds: Annotated[Path | None, typer.Option(help="The file of the folds, for the track custom.")] = None,
+    record: Annotated[Path, typer.Argument(help="Record: a .json file in a leaderboard's records folder.")],
+    generator: Annotated[str | None, typer.Option(help="File of a local generator: FILE.py:Class.")] = None,
+    folds: Annotated[Path | None, typer.Option(help="File of the folds, for records of custom folds.")] = None,
     gene_sets: Annotated[Path | None, options.option("gene_sets")] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
     """Train, sample and score one cell again and compare it with its record, metric by metric.
 
-    Equal bits on the same processor, system, versions and threads; elsewhere references within 1e-6 of the value, and
-    trained generators within three standard deviations between seeds (of the records beside it). Exit code 0 when all
-    agree, 1 when one differs, 2 when the cohort, the fold or the generator is another one.
+    On the same processor, system, package versions and thread count, all bits must match. Elsewhere, references must
+    agree within 1e-6 of the value, and trained generators within three standard deviations between seeds (taken from
+    the records in the same folder). Exit code: 0 if all metrics agree, 1 if one differs, 2 if the cohort, fold or
+    generator is not the one of the record.
     """
     from gexbench.benchmark.authoring.local_generators import with_local
     from gexbench.benchmark.reproducing.reproduction import reproduction
@@ -43,15 +45,15 @@ def reproduce(
     recorded = given_record(record)
     entries, _ = with_local(registry(), () if generator is None else (generator,))
     rerun = rerun_of(recorded, entries, folds, gene_sets)
-    if recorded.content["device"] == "cuda":
+    if recorded.device == "cuda":
         _check_device(recorded.place)
     again = rerun.run(results, Display(console))
     if again is None:
-        console.print("stopped; nothing was written")
+        console.print("stopped; nothing written")
         raise typer.Exit(130)
     found = reproduction(recorded, again, records_beside(record))
     if not rerun.same_key:
-        console.print("note: this suite gives the cell another key than the record's: a setting was added since")
+        console.print("note: the cell's key differs from the record's because a setting was added since")
     _show(console, found)
     path = _written(results, recorded, again, found)
     compared, differ = len(found.metrics), sum(not each.agrees for each in found.metrics)
@@ -65,24 +67,21 @@ def _check_device(place: str) -> None:
     from gexbench.tasks.errors import InputError
 
     if options.device("auto") != "cuda":
-        raise InputError(f"{place}: trained on a CUDA device, and there is none here")
+        raise InputError(f"{place}: trained on a CUDA device; none found on this machine")
 
 
 def _show(console: "Console", found: "Reproduction") -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("metric", "recorded", "again", "difference", "tolerance", "", box=None, pad_edge=False)
+    rows = []
     for each in found.metrics:
         known = each.recorded is not None and each.again is not None
         difference = f"{each.again - each.recorded:.3g}" if known else "–"  # type: ignore[operator]
         numbers = ("–" if value is None else f"{value:.6g}" for value in (each.recorded, each.again))
-        cells = (each.key, *numbers, difference, f"{each.tolerance:.3g}", "✓" if each.agrees else "✗")
-        table.add_row(*(Text(cell) for cell in cells))
-    console.print(table)
+        rows.append((each.key, *numbers, difference, f"{each.tolerance:.3g}", "✓" if each.agrees else "✗"))
+    heads = ("metric", "recorded", "again", "difference", "tolerance", "")
+    print_table(console, heads, rows, groups=(["metric"], [""], ["difference"], ["tolerance"]))
     for key, reason in found.not_compared.items():
         console.print(f"not compared: {key}: {reason}", markup=False)
-    console.print(f"promised: {found.promise}", markup=False, highlight=False)
+    console.print(f"criterion: {found.promise}", markup=False, highlight=False)
     if found.reason:
         console.print(found.reason, markup=False)
 
@@ -94,10 +93,9 @@ def _written(results: Path, recorded: "Record", again: "Record", found: "Reprodu
 
     from gexbench.tasks.files.atomic import write_text
 
-    content = recorded.content
-    place = f"{recorded.row}.{content['fold']['track']}-{recorded.fold}.{recorded.repeat}"
-    path = results / "reproduced" / f"{content['cohort']['name']}-{content['budget']}-{place}.json"
+    place = f"{recorded.row}.{recorded.fold.track}-{recorded.fold.index}.{recorded.repeat}"
+    path = results / "reproduced" / f"{recorded.cohort.name}-{recorded.budget}-{place}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    report = {"agrees": found.agrees, **dataclasses.asdict(found), "record": again.content}
+    report = {"agrees": found.agrees, **dataclasses.asdict(found), "record": again.content()}
     write_text(path, json.dumps(report, indent=1, sort_keys=True, allow_nan=False) + "\n")
     return path

@@ -10,6 +10,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
+from gexbench.benchmark.commands.terminal.tables import print_table
 from gexbench.benchmark.sweeps.option import listed
 
 if TYPE_CHECKING:
@@ -22,20 +23,20 @@ if TYPE_CHECKING:
 EPILOG = """[bold]Examples[/bold]\n
 gexbench run                                     every generator, simulated cohort, budget quick\n
 gexbench run smoke                               one fold, references and one trained generator\n
-gexbench run sweep.yaml --budget cpu             a sweep from a file; options override what it says\n
-gexbench run paper --cohort mine --dry-run       the paper's comparison: the cells, and an estimate of time\n
+gexbench run sweep.yaml --budget cpu             a sweep from a file; options override it\n
+gexbench run paper --cohort mine --dry-run       the paper's comparison: cells and estimated time\n
 gexbench run --cohort tcga --budget cpu          a published leaderboard (about two hours on 2 cores)\n
 gexbench run --generators cvae,gemm-gan --folds 0 --settings gemm-gan.batch=32\n
-gexbench run --cohort tcga --budget cpu --seeds 1,cvae=3,gemm-gan=3     more training seeds for some\n
+gexbench run --cohort tcga --budget cpu --seeds 1,cvae=3,gemm-gan=3     more training seeds for some generators\n
 gexbench run --generators my_model.py:MyModel,class-gaussian     a generator of your own, from its file\n
 gexbench run --cohort tcga --budget cpu --settings tuned     default rows and tuned rows in one table\n
-gexbench run --generators cvae,diffusion-label --train-fractions 0.1,0.25     fits on few patients too
+gexbench run --generators cvae,diffusion-label --train-fractions 0.1,0.25     also fit on few patients
 
 gexbench run --cohort tcga --budget cpu --generators reused,my_model.py:MyModel --reuse leaderboards/published/tcga/v6
 
-gexbench run --panel extended --generators vae   more metrics, on the rows that are kept\n
-gexbench run --dry-run                           what would run, and what is there already\n
-gexbench run --retry failed,timeout              only cells that ended so
+gexbench run --panel extended --generators vae   more metrics on the kept rows\n
+gexbench run --dry-run                           list the cells and estimate the time\n
+gexbench run --retry failed,timeout              only cells whose last attempt failed or timed out
 
 gexbench run sweep.yaml --executor ray --address head:6379 --workers 64     cells on a Ray cluster
 """
@@ -52,32 +53,35 @@ def run(
     ] = None,
     spec: Annotated[
         str | None,
-        typer.Option("--spec", metavar="NAME|FILE", help="The same as the argument.", rich_help_panel=_PANEL),
+        typer.Option("--spec", metavar="NAME|FILE", help="Same as the argument.", rich_help_panel=_PANEL),
     ] = None,
     retry: Annotated[
         str,
         typer.Option(
-            metavar="LIST", help="Only cells whose last attempt ended so: failed,timeout,…", rich_help_panel=_PANEL
+            metavar="LIST",
+            help="Run only cells whose last attempt ended in one of these states: failed,timeout,…",
+            rich_help_panel=_PANEL,
         ),
     ] = "",
     reuse: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="FOLDER",
-            help="A leaderboard's folder, for example a published one; may be given several times. Its records of "
-            "cells with the same key are taken as they are, not computed.",
+            help="Folder of a leaderboard, for example a published one; repeat the option for more. Cells with the "
+            "same key reuse its records instead of being computed.",
             rich_help_panel=_PANEL,
         ),
     ] = None,
     keep_models: Annotated[
         bool,
-        typer.Option("--keep-models", help="Keep trained generators in store/models.", rich_help_panel=_PANEL),
+        typer.Option("--keep-models", help="Store trained generators in store/models.", rich_help_panel=_PANEL),
     ] = False,
     store_cap: Annotated[
         float | None,
         typer.Option(
             metavar="GB",
-            help="GB that the store may hold: kept rows leave it, the largest first, but for those still to be scored.",
+            help="Maximum size of the store in GB: the largest kept rows are removed first, except those still to be "
+            "scored.",
             min=0,
             rich_help_panel=_PANEL,
         ),
@@ -86,14 +90,14 @@ def run(
         bool,
         typer.Option(
             "--dry-run",
-            help="List the cells, what is there already and how long it takes; run nothing.",
+            help="List the cells, their states and the estimated time; run nothing.",
             rich_help_panel=_PANEL,
         ),
     ] = False,
     replace: Annotated[
         bool,
         typer.Option(
-            "--replace", help="Drop records of the leaderboard that are not in this sweep.", rich_help_panel=_PANEL
+            "--replace", help="Drop records of the leaderboard that are not part of this sweep.", rich_help_panel=_PANEL
         ),
     ] = False,
     results: Results = DEFAULT_RESULTS,
@@ -102,15 +106,11 @@ def run(
 ) -> None:
     """Train every generator on shared folds, score it, and write the leaderboard.
 
-    What exists under the same key is skipped, so the same command resumes after an interrupt. Floors, ceilings
-    and the baseline (real-holdout, class-mean, gene-shuffle, class-gaussian) are part of every sweep. Options of the
-    sweep and of a cell's resources are keys of a specification, too, whose values they replace.
+    Finished cells are skipped, so the same command resumes after an interruption. Floors, ceilings and the baseline
+    (real-holdout, class-mean, gene-shuffle, class-gaussian) are part of every sweep. Options of the sweep and of a
+    cell's resources correspond to keys of the specification and override them.
     """
-    from gexbench.benchmark.running.pool import GB
-    from gexbench.benchmark.running.ray_pool import Cluster, check_ray
-    from gexbench.benchmark.running.runner import Runner
-    from gexbench.benchmark.storage.reuse import reused
-    from gexbench.benchmark.sweeps.planning import planned
+    from gexbench.benchmark.running.preparation import checked_states, prepared
     from gexbench.benchmark.sweeps.reading import DEFAULT_SPECIFICATION, checked, given_specification
     from gexbench.models import registry
     from gexbench.tasks.errors import InputError
@@ -124,28 +124,26 @@ def run(
         entries, typed = _with_named(entries, typed, folders)
     given = given_specification(specification or spec or DEFAULT_SPECIFICATION)
     wanted = checked(given, typed, entries)
-    cluster = Cluster(wanted.address, wanted.resources.gpus) if wanted.executor == "ray" else None
-    if cluster is not None and not dry_run:
-        check_ray(wanted.address)
+    states = checked_states(listed(retry))
     if not console.is_terminal:
         console.print(f"loading cohort {wanted.cohort}", markup=False)
-    made, loaded, board = planned(given, wanted, entries, results, options.device(wanted.resources.device))
-    runner = Runner(
-        made,
-        loaded,
+    runner = prepared(
+        given,
+        wanted,
+        entries,
         results,
-        board,
+        folders,
+        options.device(wanted.resources.device),
         keep_models=keep_models,
         replace=replace,
-        store_cap=math.inf if store_cap is None else store_cap * GB,
-        cluster=cluster,
-        reused=reused(folders, made),
+        store_cap=math.inf if store_cap is None else store_cap,
+        starts=not dry_run,
     )
     _show_reused(console, runner, folders)
     if dry_run:
         _show_plan(console, runner, wanted.workers)
         return
-    _run(console, runner, wanted.workers, retry, wanted.note)
+    _run(console, runner, wanted.workers, states, wanted.note)
 
 
 def _with_named(
@@ -177,89 +175,76 @@ def _show_reused(console: "Console", runner: "Runner", folders: Sequence[Path]) 
     known, total = runner.reused, len(runner.plan.cells)
     count = sum(runner.state_of(cell) == "reused" for cell in runner.plan.cells)
     there = len(known.records) - count
-    lines = [f"{count} of {total} cells are taken from {', '.join(map(str, folders))}: records and logs, no rows"]
-    lines += [f"{there} more are in the store already"] if there else []
-    lines += [f"not taken: {number} × {reason}" for reason, number in sorted(known.unmatched.items())]
+    lines = [f"{count} of {total} cells are reused from {', '.join(map(str, folders))} (records and logs, no rows)"]
+    lines += [f"{there} more are already in the store"] if there else []
+    lines += [f"not reused: {number} × {reason}" for reason, number in sorted(known.unmatched.items())]
     if known.seeds:
         sweep = runner.plan.sweep
         counts = {**sweep.repeats_of, **known.seeds}
         wanted = ",".join([str(sweep.repeats), *(f"{name}={count}" for name, count in sorted(counts.items()))])
-        lines += [f"the other training seeds are taken, too, with --seeds {wanted}"]
+        lines += [f"to reuse the other training seeds as well, add --seeds {wanted}"]
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, highlight=False)
 
 
-def _run(console: "Console", runner: "Runner", workers: int, retry: str, note: str | None) -> None:
-    from gexbench.benchmark.cells.jobs import STATES
+def _run(console: "Console", runner: "Runner", workers: int, states: Sequence[str], note: str | None) -> None:
     from gexbench.benchmark.commands.report import write_and_show
     from gexbench.benchmark.running.progress import Display
-    from gexbench.tasks.names import unknown
 
-    states = listed(retry)
-    for state in states:
-        if state not in STATES[1:]:
-            raise unknown(state, STATES[1:], "state of --retry")
     summary = runner.run(workers, Display(console), retry=states)
     for place in summary.corrupt:
-        console.print(f"corrupt entry was made again: {place}", markup=False)
+        console.print(f"corrupt entry replaced: {place}", markup=False)
     if summary.evicted.cells:
         freed, held = (size / 10**9 for size in (summary.evicted.freed, summary.evicted.held))
         console.print(
-            f"kept rows of {summary.evicted.cells} cells left the store ({freed:.2f} GB); it holds {held:.2f} GB",
+            f"kept rows of {summary.evicted.cells} cells removed from the store ({freed:.2f} GB), "
+            f"which now holds {held:.2f} GB",
             markup=False,
         )
     if summary.stopped:
-        console.print("stopped; the same command resumes where it stopped")
+        console.print("stopped; run the same command to resume")
         raise typer.Exit(130)
-    write_and_show(console, runner.folder, note)
     bad = {state: count for state, count in summary.states.items() if state not in {"ok", "unavailable", "skipped"}}
+    counted = ", ".join(f"{count} {state}" for state, count in sorted(bad.items()))
+    named = shlex.quote(",".join(sorted(bad)))
+    remark = f"{counted}; leaderboard.md lists the reasons, and `gexbench run --retry {named}` tries again"
+    write_and_show(console, runner.folder, note, remarks=[remark] if bad else [])
     if bad:
-        counted = ", ".join(f"{count} {state}" for state, count in sorted(bad.items()))
-        named = shlex.quote(",".join(sorted(bad)))
-        console.print(f"{counted}: see the table's footnotes; `gexbench run --retry {named}` tries again")
         raise typer.Exit(1)
 
 
 def _show_plan(console: "Console", runner: "Runner", workers: int) -> None:
     """Print the cells of a plan with their states, an estimate of the time, and the counts last; runs nothing."""
-    from rich.table import Table
-
     from gexbench.benchmark.storage.estimate import estimated
 
-    table = Table("cell", "state", "key", box=None)
+    rows = []
     counts: dict[str, int] = {}
     missing = []
     skipped: dict[str, str] = {}
     for cell in runner.plan.cells:
         state = runner.state_of(cell)
         counts[state] = counts.get(state, 0) + 1
-        table.add_row(cell.slot, state, cell.score_key[:12])
+        rows.append((cell.slot, state, cell.score_key[:12]))
         if cell.skip and state == "skipped":
             skipped[cell.entry.name] = cell.skip
         elif state not in {"cached", "reused"}:
             missing.append((cell, state == "rows kept"))
-    console.print(table, markup=False)
+    print_table(console, ("cell", "state", "key"), rows)
     for name, reason in skipped.items():
         console.print(f"skipped: {name}: {reason}", markup=False, highlight=False)
     console.print(_sentence(estimated(runner.plan, missing, runner.store, workers)), markup=False, highlight=False)
     total = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-    console.print(
-        f"{len(runner.plan.cells)} cells: {total}; nothing was run; leaderboard: {runner.folder}", soft_wrap=True
-    )
+    console.print(f"{len(runner.plan.cells)} cells: {total}; nothing run; leaderboard: {runner.folder}", soft_wrap=True)
 
 
 def _sentence(estimate: "Estimate") -> str:
+    from gexbench.benchmark.running.progress import duration
+
     if not estimate.cells:
-        return "nothing is left to do"
+        return "nothing left to do"
     if not estimate.covered:
-        return f"no estimate of time: the store holds no record of any of the {estimate.cells} cells' generators"
+        return f"no time estimate: the store has no records of the generators of these {estimate.cells} cells"
     return (
-        f"about {_duration(estimate.wall_s)} with {estimate.workers} workers, from earlier records that cover "
+        f"about {duration(estimate.wall_s)} with {estimate.workers} workers, estimated from earlier records of "
         f"{estimate.covered} of {estimate.cells} cells to do"
     )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,13 +1,15 @@
 """`gexbench sample`: a synthetic cohort from a kept model."""
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
+
+if TYPE_CHECKING:
+    from gexbench.leaderboards.records import Record
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench run --generators cvae --folds 0 --keep-models\n
@@ -18,22 +20,24 @@ gexbench sample tcga-cpu/gemm-gan.random-0.0 --cohort mine --out mine.csv
 
 
 def sample(
-    record: Annotated[str, typer.Argument(metavar="RECORD", help="LEADERBOARD/CELL, or a record's .json file.")],
-    out: Annotated[Path, typer.Option(help="File to write: .h5ad, .parquet or .csv.")],
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="LEADERBOARD/CELL, or the .json file of a record.")],
+    out: Annotated[Path, typer.Option(help="Output file: .h5ad, .parquet or .csv.")],
     cohort: Annotated[
-        str | None, typer.Option(help="Cohort whose patients' conditions are used. (default: the record's)")
+        str | None, typer.Option(help="Cohort that supplies the conditions. (default: the record's)")
     ] = None,
-    part: Annotated[str, typer.Option(help="all patients, or train, validation or test of the record's fold.")] = "all",
+    part: Annotated[
+        str, typer.Option(help="Patients to sample for: all, or train, validation or test of the record's fold.")
+    ] = "all",
     draws: Annotated[int, typer.Option(help="Profiles per patient.", min=1)] = 1,
-    seed: Annotated[int, typer.Option(help="Of the sampling.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the sampling.", min=0)] = 0,
     allow_real: Annotated[
-        bool, typer.Option("--allow-real", help="Write also what a generator of real patients' rows gives out.")
+        bool, typer.Option("--allow-real", help="Also export generators that return rows of real patients.")
     ] = False,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Sample a synthetic cohort from the model that a cell kept (`gexbench run --keep-models`).
+    """Sample a synthetic cohort from a trained model kept by `gexbench run --keep-models`.
 
-    The file says where its rows come from: the record's keys, the generator, the cohorts, the seed, the versions.
+    The file records its provenance: the record's keys, the generator, the cohorts, the seed and the versions.
     """
     from gexbench.benchmark.reproducing.release import synthetic_cohort
     from gexbench.benchmark.reproducing.release_files import check_target, write_synthetic
@@ -42,17 +46,17 @@ def sample(
     from gexbench.tasks.errors import InputError
 
     check_target(out)
-    content = _record(record, results)
-    if content["generator"]["returns_real_rows"] and not allow_real:
-        name = content["generator"]["name"]
-        raise InputError(f"{name} gives out rows of real patients, which may not leave unasked; --allow-real asks")
+    trained = _record(record, results)
+    if trained.generator.returns_real_rows and not allow_real:
+        name = trained.generator.name
+        raise InputError(f"{name} returns rows of real patients, blocked by default; pass --allow-real to export them")
     console = options.console()
-    with console.status(f"sampling {content['generator']['name']}"):
+    with console.status(f"sampling {trained.generator.name}"):
         made = synthetic_cohort(
-            content,
-            results / "store" / "models" / content["keys"]["rows"],
+            trained,
+            results / "store" / "models" / trained.keys.rows,
             registry(),
-            load_cohort(cohort or content["cohort"]["name"]),
+            load_cohort(cohort or trained.cohort.name),
             part=part,
             draws=draws,
             seed=seed,
@@ -64,24 +68,21 @@ def sample(
     )  # fmt: skip
 
 
-def _record(named: str, results: Path) -> dict[str, Any]:
-    from gexbench.leaderboards.records.records import RecordError, parse_record
+def _record(named: str, results: Path) -> "Record":
+    from gexbench.leaderboards.records import RecordError, read_record
     from gexbench.tasks.errors import InputError
 
     board, _, cell = named.rpartition("/")
     path = Path(named) if named.endswith(".json") else results / "leaderboards" / board / "records" / f"{cell}.json"
-    try:
-        content: dict[str, Any] = json.loads(path.read_text())
-        parse_record(content, path.name)
-    except FileNotFoundError:
+    if not path.is_file():
         raise InputError(
-            f"{named}: no such record; name LEADERBOARD/CELL of {results}, for example "
+            f"{named}: no such record; give LEADERBOARD/CELL of {results}, for example "
             "simulated-quick/cvae.random-0.0, or a record's .json file"
-        ) from None
+        )
+    try:
+        found = read_record(path)
     except RecordError as error:
         raise InputError(error.problems) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path.name}: cannot be read ({str(error).splitlines()[0]})") from None
-    if content["state"] != "ok":
-        raise InputError(f"{path.name}: its cell ended {content['state']} ({content['reason']}), so it has no model")
-    return content
+    if found.state != "ok":
+        raise InputError(f"{path.name}: the cell ended as {found.state} ({found.reason}), so there is no model")
+    return found

@@ -28,7 +28,7 @@ def score(
     *,
     typed: Mapping[str, Any],
 ) -> None:
-    """Score the kept rows of a leaderboard again and rewrite it: a new or changed metric needs no retraining."""
+    """Score the kept rows of a leaderboard again and rewrite it: a new or corrected metric needs no retraining."""
     from gexbench.benchmark.commands.report import write_and_show
     from gexbench.benchmark.running.progress import Display
     from gexbench.benchmark.running.runner import Runner

@@ -1,4 +1,4 @@
-"""`gexbench status`: how far a sweep is, from its folder alone."""
+"""`gexbench status`: progress of a sweep, read from its folder."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
+from gexbench.benchmark.commands.terminal.tables import print_table
 
 EPILOG = """[bold]Example[/bold]\n
 gexbench status simulated-quick      while `gexbench run` works in another terminal
@@ -16,12 +17,10 @@ def status(
     name: Annotated[str, typer.Argument(help="Name of a leaderboard in the results folder.")],
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Show which cells of a sweep are done, failed or missing, and what a running one is doing."""
-    from rich.table import Table
-
+    """Show which cells of a sweep are done, failed or missing, and what is running now."""
     from gexbench.benchmark.running.progress_file import PROGRESS, shown_lines
     from gexbench.benchmark.sweeps.sweep import read_sweep
-    from gexbench.leaderboards.records.records import RecordError, read_records
+    from gexbench.leaderboards.records import RecordError, read_records
     from gexbench.models import registry
     from gexbench.tasks.errors import InputError
 
@@ -35,7 +34,7 @@ def status(
     for record in records:
         of_generator = states.setdefault(record.row, {})
         of_generator[record.state] = of_generator.get(record.state, 0) + 1
-    table = Table("generator", "ok", "other", "missing", box=None)
+    rows = []
     done = 0
     expected = {row: len(sweep.folds) * seeds for row, seeds in sweep.seeds_of_rows(registry()).items()}
     for row in expected:
@@ -44,9 +43,9 @@ def status(
         missing = expected[row] - sum(found.values())
         done += expected[row] - missing
         listed = ", ".join(f"{count} {state}" for state, count in sorted(other.items()))
-        table.add_row(row, str(found.get("ok", 0)), listed, str(missing))
+        rows.append((row, str(found.get("ok", 0)), str(missing), listed or "–"))
     console = options.console()
-    console.print(table)
+    print_table(console, ("generator", "ok", "missing", "other"), rows)
     for record in records:
         if record.state not in {"ok", "unavailable"}:
             console.print(f"{record.place}: {record.state}: {record.reason}", markup=False, highlight=False)

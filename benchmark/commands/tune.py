@@ -1,4 +1,4 @@
-"""`gexbench tune`: search better settings of a generator, fold by fold."""
+"""`gexbench tune`: tune a generator's settings, fold by fold."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,12 +8,13 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
+from gexbench.benchmark.commands.terminal.tables import print_table
 from gexbench.benchmark.sweeps.option import listed
 
 EPILOG = """[bold]Examples[/bold]\n
-gexbench tune cvae --cohort tcga --budget cpu --trials 8     then: gexbench run … --settings tuned\n
+gexbench tune cvae --cohort tcga --budget cpu --trials 8     then run with --settings tuned\n
 gexbench tune cvae,wgan-gp-label --folds 0,1 --workers 2\n
-gexbench tune cvae --dry-run                                 what would be searched, and what is there already\n
+gexbench tune cvae --dry-run                                 show the search space and pending trials\n
 """
 
 
@@ -27,38 +28,39 @@ gexbench tune cvae --dry-run                                 what would be searc
     "resources.device",
     "name",
     words={
-        "budget": "quick, cpu or full; of every trial.",
-        "workers": "Trials side by side; a fold's trials run one after the other.",
+        "budget": "Budget of each trial: quick, cpu or full.",
+        "workers": "Parallel trials; the trials of a fold run one after another.",
         "resources.threads": "Threads per trial.",
-        "name": "Name of the file of settings. (default: COHORT-BUDGET)",
+        "name": "Name of the settings file. (default: COHORT-BUDGET)",
     },
 )
 def tune(
-    generators: Annotated[str, typer.Argument(metavar="GENERATOR", help="One or more names, comma-separated.")],
-    trials: Annotated[int, typer.Option(help="Trials per fold, with those of earlier runs.", min=1)] = 8,
+    generators: Annotated[str, typer.Argument(metavar="GENERATOR", help="One or more generators, comma-separated.")],
+    trials: Annotated[int, typer.Option(help="Trials per fold, including those of earlier runs.", min=1)] = 8,
     objective: Annotated[
         str,
         typer.Option(
-            help="What finished trials are judged by: overall-score (of the panel core on the validation patients) or "
-            "validation-score (the common one, of the state that a fit keeps)."
+            help="Criterion: overall-score (panel core on the validation patients) or validation-score (the "
+            "common one, "
+            "at the checkpoint that the fit keeps)."
         ),
     ] = "overall-score",
     time_limit: Annotated[
-        float | None, typer.Option(help="No trial starts after so many seconds. (default: none)", min=1)
+        float | None, typer.Option(help="Start no trial after this many seconds. (default: no limit)", min=1)
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the search space and the trials to do; run nothing.")
+        bool, typer.Option("--dry-run", help="Show the search space and the pending trials; run nothing.")
     ] = False,
     results: Results = DEFAULT_RESULTS,
     *,
     typed: Mapping[str, Any],
 ) -> None:
-    """Search settings of a generator for each fold, by its overall score on the validation patients.
+    """Tune a generator's settings per fold, by its overall score on the validation patients.
 
-    A trial sees the fold's training and validation patients only. Trial 0 has the default settings, so tuned
-    settings are never worse than these on the validation patients. After a third of its steps a trial whose common
-    validation score is worse than the median of earlier ones is given up. Every trial is kept as it ends: the same
-    command goes on where it stopped.
+    Trials see only the fold's training and validation patients. Trial 0 uses the default settings, so tuned settings
+    are never worse than the defaults on the validation patients. After a third of its steps, a trial is pruned if its
+    common validation score is worse than the median of earlier trials. Every finished trial is stored, so the same
+    command resumes after an interruption.
     """
     from gexbench.benchmark.sweeps.planning import chosen_folds, resolved
     from gexbench.benchmark.sweeps.reading import Given, checked
@@ -113,48 +115,42 @@ def _tune(
         console.print(f"{where}: cannot be tuned: {reason}", markup=False)
     nothing = [where for where, found in summary.found.items() if found is None]
     if nothing and not summary.stopped:
-        console.print(f"no trial of {', '.join(nothing)} came to its end; the reasons stand above", markup=False)
+        console.print(f"no trial of {', '.join(nothing)} finished; see the reasons above", markup=False)
     if summary.stopped:
-        console.print("stopped; the same command goes on where it stopped")
+        console.print("stopped; run the same command to resume")
     if tuner.path.exists():
         task = tasks[0]
         usual = tuner.path == tuning_file(DEFAULT_RESULTS, f"{cohort}-{task.budget}")
         source = "tuned" if usual else f"tuned:{tuner.path}"
         command = f"gexbench run --cohort {cohort} --budget {task.budget} --settings {source}"
-        console.print(f"tuned settings: {tuner.path}; use them: {command}", markup=False, soft_wrap=True)
+        console.print(f"tuned settings: {tuner.path}; to use them: {command}", markup=False, soft_wrap=True)
     if summary.stopped or nothing:
         raise typer.Exit(130 if summary.stopped else 1)
 
 
 def _show_plan(console: Any, tasks: Any, trials: int, results: Path, place: str) -> None:
-    from rich.table import Table
-
     from gexbench.benchmark.sweeps.tuned import tuning_file
     from gexbench.benchmark.tuning.search import finished_trials
 
     storage = tuning_file(results, place).with_suffix(".sqlite")
-    space = Table("generator", "setting", "default", "values", box=None)
-    for task in {task.entry.name: task for task in tasks}.values():
-        for setting, values in task.space.items():
-            space.add_row(task.entry.name, setting, str(task.defaults[setting]), str(values))
-    console.print(space, markup=False)
+    space = [
+        (task.entry.name, setting, str(task.defaults[setting]), str(values))
+        for task in {task.entry.name: task for task in tasks}.values()
+        for setting, values in task.space.items()
+    ]
+    print_table(console, ("generator", "setting", "default", "values"), space)
     console.print()
-    planned = Table("search", "trials there", "to do", box=None)
-    todo = 0
-    for task in tasks:
-        finished = finished_trials(task, storage)
-        todo += max(trials - finished, 0)
-        planned.add_row(task.place, str(finished), str(max(trials - finished, 0)))
-    console.print(planned, markup=False)
-    console.print(f"{todo} trials to do, the default settings first; nothing was run", markup=False)
+    finished = [finished_trials(task, storage) for task in tasks]
+    planned = [
+        (task.place, str(there), str(max(trials - there, 0))) for task, there in zip(tasks, finished, strict=True)
+    ]
+    print_table(console, ("search", "finished", "to do"), planned)
+    todo = sum(max(trials - there, 0) for there in finished)
+    console.print(f"{todo} trials to do, the default settings first; nothing run", markup=False)
 
 
 def _show_found(console: Any, found: Any) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    heads = ("search", "complete", "pruned", "failed", "default", "tuned", "settings")
-    table = Table(*heads, box=None)
+    rows = []
     for where, tuning in found.items():
         if tuning is None:
             continue
@@ -162,9 +158,10 @@ def _show_found(console: Any, found: Any) -> None:
         scores = ("–" if default is None else f"{default:.5g}", f"{tuning.validation_score:.5g}")
         settings = ", ".join(f"{key}={_short(value)}" for key, value in tuning.settings.items())
         counts = (str(trials.complete), str(trials.pruned), str(trials.failed))
-        table.add_row(where, *counts, *scores, Text(settings))
-    console.print(table, markup=False)
-    console.print("default, tuned: 1 - overall score, or the validation score; lower is better", markup=False)
+        rows.append((where, *counts, *scores, settings))
+    heads = ("search", "complete", "pruned", "failed", "default", "tuned", "settings")
+    print_table(console, heads, rows, groups=(["search"], ["default", "tuned"], ["settings"]))
+    console.print("default, tuned: 1 - overall score, or validation score; lower is better", markup=False)
 
 
 def _short(value: Any) -> str:

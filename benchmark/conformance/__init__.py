@@ -1,4 +1,4 @@
-"""The contract of a generator as checks that say what is wrong, why it matters and how to mend it."""
+"""Checks of the generator contract that say what is wrong, why it matters and how to fix it."""
 
 from gexbench.benchmark.conformance.check import Check, Finding, checked
 from gexbench.benchmark.conformance.subject import Subject, check_fold

@@ -1,4 +1,4 @@
-"""Checks of what a generator does besides returning rows, and of cohorts that lack something."""
+"""Checks of side effects, and of cohorts without text, patches or large classes."""
 
 import json
 import math
@@ -13,64 +13,64 @@ from gexbench.models.contract import Diverged, Unavailable
 from gexbench.tasks.cohorts.device_fold import DeviceFold
 
 CPU_SECONDS = 60.0
-"""Twelve times what budget quick is made for, for slow machines."""
+"""Twelve times the limit of budget quick, for slow machines."""
 
 GROWTH_BYTES = 2**30
 
 
 def fit(subject: Subject) -> str:
-    """It fits at all."""
+    """The generator can be fitted."""
     clock = Clock()
     subject.fitted  # noqa: B018
     return f"{clock.lap()[0]:.1f} s"
 
 
 def global_state(subject: Subject) -> None:
-    """Global random state, default dtype, threads and gradient mode are as before."""
+    """Global random state, default dtype, threads and gradient mode are unchanged."""
     changed = subject.observation.changed
     if changed:
         raise Broken(
             f"changed {', '.join(changed)}",
-            "draw from `torch.Generator().manual_seed(seed)` or `numpy.random.default_rng(seed)`; put weights' "
-            "initialisation and dropout into `torch.random.fork_rng()`; set nothing global",
+            "draw from `torch.Generator().manual_seed(seed)` or `numpy.random.default_rng(seed)`; wrap weight "
+            "initialisation and dropout in `torch.random.fork_rng()`; change no global state",
         )
 
 
 def inputs(subject: Subject) -> None:
-    """The fold's tensors and ids are as before."""
+    """The fold's tensors and ids are unchanged."""
     if subject.observation.inputs_changed:
         raise Broken(
-            "wrote to the tensors that it was given",
-            "copy before changing: `x = x - m`, not `x -= m`; `clone()` before methods that end in `_`",
+            "modified the tensors it was given",
+            "copy before changing: use `x = x - m`, not `x -= m`; `clone()` before methods that end in `_`",
         )
 
 
 def device(subject: Subject) -> None:
-    """Tensors are made on a device that is named."""
+    """Tensors are created on an explicit device."""
     found = subject.observation.without_device
     if found:
         raise Broken(
-            f"made tensors without naming a device: {', '.join(found)}",
-            "give `device=conditions.device` (`train.expression.device` in `fit`), or `device='cpu'` and `.to(…)`",
+            f"created tensors without a device: {', '.join(found)}",
+            "pass `device=conditions.device` (`train.expression.device` in `fit`), or `device='cpu'` and `.to(…)`",
         )
 
 
 def progress(subject: Subject) -> str:
-    """The callback is called, ends at the last step and is given floats."""
+    """The callback is called, ends at the last step and receives floats."""
     calls = subject.observation.progress
     if not calls:
         if subject.entry.is_reference:
-            raise Skipped("a reference, whose fit takes a moment")
-        raise Broken("never called `progress`", "call `progress(step, steps, loss=…)` now and then, and at the end")
+            raise Skipped("a reference, whose fit takes only a moment")
+        raise Broken("never called `progress`", "call `progress(step, steps, loss=…)` regularly and at the end")
     step, steps, _ = calls[-1]
     if step != steps:
         raise Broken(f"progress ended at step {step} of {steps}", "call `progress(steps, steps)` at the end")
     if [call[0] for call in calls] != sorted(call[0] for call in calls):
-        raise Broken("steps of progress went back", "count the steps of all phases of the fit together")
+        raise Broken("progress steps went backwards", "count steps over all phases of the fit")
     bad = {name: value for _, _, values in calls for name, value in values.items() if not isinstance(value, float)}
     if bad:
         name, value = next(iter(bad.items()))
-        raise Broken(f"progress value {name} is a {type(value).__name__}", f"give a float: `{name}=float({name})`")
+        raise Broken(f"progress value {name} is a {type(value).__name__}", f"pass a float: `{name}=float({name})`")
     return f"{len(calls)} calls"
 
 
@@ -81,12 +81,13 @@ def report(subject: Subject) -> None:
         json.dumps([found.curves, found.facts, found.warnings], allow_nan=False)
     except (TypeError, ValueError) as error:
         raise Broken(
-            f"its report is no JSON: {error}", "give numbers, not tensors (`float(x)`, `x.tolist()`), no NaN"
+            f"its report is not valid JSON: {error}",
+            "use numbers instead of tensors (`float(x)`, `x.tolist()`), and no NaN",
         ) from None
     if any(not curve for curve in found.curves.values()):
         raise Broken("a curve of its report is empty", "leave out curves without values")
     if any(not math.isfinite(value) for curve in found.curves.values() for value in curve):
-        raise Broken("a curve of its report holds NaN", "end the fit with `Diverged` when a loss is no number")
+        raise Broken("a curve of its report holds NaN", "raise `Diverged` when a loss is NaN")
 
 
 def left_behind(subject: Subject) -> None:
@@ -95,7 +96,7 @@ def left_behind(subject: Subject) -> None:
     if seen.files:
         raise Broken(
             f"left files behind: {', '.join(seen.files[:5])}",
-            "write nothing: return what is to be kept from `state` and `report`; use a `tempfile.TemporaryDirectory`",
+            "write no files: return what to keep from `state` and `report`; use a `tempfile.TemporaryDirectory`",
         )
     if seen.processes or seen.threads:
         raise Broken(
@@ -105,35 +106,36 @@ def left_behind(subject: Subject) -> None:
 
 
 def absent_conditions(subject: Subject) -> str:
-    """Without text and patches: Unavailable with its reason, or rows as ever."""
+    """Without text and patches: Unavailable with a reason, or valid rows."""
     wanted = {*subject.entry.conditions} - {"labels"}
     try:
         _works(subject, subject.without_text_and_patches())
     except Unavailable as error:
         if not wanted:
             raise Broken(
-                f"raised Unavailable on a cohort of labels alone ({error}), and declares no need of more",
-                "declare what it needs (`needs`), or do without it",
+                f"raised Unavailable on a cohort with labels only ({error}), but declares no other needs",
+                "declare what it needs in `needs`, or work without it",
             ) from None
         if not str(error):
-            raise Broken("raised Unavailable without a reason", "say what is absent: the table shows it") from None
+            raise Broken("raised Unavailable without a reason", "state what is missing: the table shows it") from None
         return f"Unavailable: {error}"
     except Exception as error:  # whatever the generator's code raises
         raise Broken(
             f"without text and patches it raised {type(error).__name__}: {error}",
-            "check `train.conditions.has(kind)` in `fit`, and raise Unavailable with the reason where a need is absent",
+            "check `train.conditions.has(kind)` in `fit`, and raise Unavailable with the reason if something "
+            "is missing",
         ) from error
     return ""
 
 
 def small_classes(subject: Subject) -> None:
-    """A class of one and a class of two training patients."""
+    """Classes of one and of two training patients."""
     try:
         _works(subject, subject.with_few_patients())
     except Exception as error:  # whatever the generator's code raises
         raise Broken(
             f"with one training patient in a class and two in another it failed: {type(error).__name__}: {error}",
-            "a variance of one row is NaN, its covariance singular: fall back on all patients' there",
+            "the variance of one sample is NaN and its covariance singular: use those of all patients instead",
         ) from error
 
 
@@ -146,12 +148,12 @@ def cost(subject: Subject) -> str:
     if seconds > CPU_SECONDS:
         raise Broken(
             f"a fit at budget quick took {seconds:.0f} CPU-seconds on {len(subject.data.train)} patients",
-            "give `presets = {'quick': {…}}` with fewer steps in Settings: quick is made for 5 CPU-seconds",
+            "give `presets = {'quick': {…}}` with fewer steps in Settings: quick allows 5 CPU-seconds",
         )
     if grown > GROWTH_BYTES:
         raise Broken(
             f"a fit took {grown / 2**20:.0f} MiB on {len(subject.data.train)} patients",
-            "work in batches; keep no list of all steps' tensors (`float(loss)` frees the graph)",
+            "work in batches; do not store tensors of every step (`float(loss)` frees the graph)",
         )
     return f"{seconds:.1f} CPU-seconds, {max(grown, 0) / 2**20:.0f} MiB"
 

@@ -1,4 +1,4 @@
-"""What a check of the contract is, and what it finds."""
+"""A check of the contract, and its findings."""
 
 import inspect
 import traceback
@@ -13,11 +13,11 @@ from gexbench.models.contract import Unavailable
 
 
 class Broken(Exception):
-    """The contract is broken: what was seen, and how to mend it."""
+    """The contract is broken: what was observed, and how to fix it."""
 
-    def __init__(self, what: str, mend: str) -> None:
+    def __init__(self, what: str, fix: str) -> None:
         super().__init__(what)
-        self.what, self.mend = what, mend
+        self.what, self.fix = what, fix
 
 
 class Skipped(Exception):
@@ -57,28 +57,28 @@ class Finding:
     Attributes:
         check: the check.
         state: `passed`, `broken` or `skipped`.
-        what: what was seen, why it was skipped, or what was measured; may be empty.
-        mend: how to mend it; empty unless broken.
+        what: what was observed, why it was skipped, or what was measured; may be empty.
+        fix: how to fix it; empty unless broken.
     """
 
     check: Check
     state: Literal["passed", "broken", "skipped"]
     what: str = ""
-    mend: str = ""
+    fix: str = ""
 
     @property
     def lesson(self) -> str:
-        """What is wrong, why it matters, how to mend it, and the contract's words."""
+        """What is wrong, why it matters, how to fix it, and the contract's words."""
         return (
             f"{self.check.name}: {self.what}\n"
             f"  why it matters: {self.check.why}\n"
-            f"  how to mend it: {self.mend}\n"
+            f"  how to fix it: {self.fix}\n"
             f"  the contract ({self.check.place}): “{self.check.clause}”"
         )
 
 
 def checked(check: Check, subject: Subject) -> Finding:
-    """Run a check; whatever the generator's code raises is a finding."""
+    """Run a check; any exception of the generator's code is a finding."""
     if subject.unfit and check.name != subject.FIRST:
         return Finding(check, "skipped", f"needs the fit that failed ({subject.FIRST})")
     try:
@@ -86,17 +86,17 @@ def checked(check: Check, subject: Subject) -> Finding:
     except Skipped as reason:
         return Finding(check, "skipped", str(reason))
     except Broken as broken:
-        return Finding(check, "broken", broken.what, broken.mend)
+        return Finding(check, "broken", broken.what, broken.fix)
     except Unavailable as error:
         return Finding(
             check,
             "broken",
             f"raised Unavailable: {error}",
-            "raise Unavailable only for what the cohort truly lacks; this one has labels, text and patches",
+            "raise Unavailable only for something the cohort lacks; this one has labels, text and patches",
         )
     except Exception as error:  # whatever the generator's code raises
         what = f"raised {type(error).__name__}: {error}{_where(error)}"
-        return Finding(check, "broken", what, "run the lines named here on their own, and mend what raises")
+        return Finding(check, "broken", what, "run the named lines on their own and fix the error")
 
 
 def _where(error: Exception) -> str:

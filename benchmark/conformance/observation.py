@@ -1,4 +1,4 @@
-"""A piece of work under watch: what it draws from global randomness, writes, starts and leaves behind."""
+"""Observe a piece of work: its use of global randomness, and what it writes, starts and leaves behind."""
 
 import os
 import random
@@ -25,7 +25,7 @@ FACTORIES = {
 
 
 class DeviceGuard(TorchFunctionMode):
-    """Notes tensors, neither empty nor scalars, that are made without a device being named."""
+    """Notes tensors, neither empty nor scalar, created without an explicit device."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,9 +45,9 @@ class Observation:
     Attributes:
         samples: what the work returned.
         progress: calls of the progress callback: step, steps, values.
-        changed: global states that are not what they were.
+        changed: global states that differ from before.
         without_device: factory functions called without a device.
-        inputs_changed: whether the fold's tensors or ids were written to.
+        inputs_changed: whether the fold's tensors or ids were modified.
         files, processes, threads: left behind, by name.
     """
 

@@ -27,14 +27,14 @@ def rows(subject: Subject) -> None:
         try:
             expression = checked_samples(samples, conditions, draws, subject.data.train.genes, subject.entry.name)
         except (BadSamples, Diverged) as error:
-            what, _, mend = str(error).partition("; ")
-            raise Broken(what, mend or "look for a division by 0 or a log of 0 in `sample`") from None
+            what, _, fix = str(error).partition("; ")
+            raise Broken(what, fix or "look for a division by 0 or a log of 0 in `sample`") from None
         if expression.dtype != np.float32:
-            raise Broken(f"rows are {expression.dtype}", "return float32; `Samples.of` sees to it")
+            raise Broken(f"rows are {expression.dtype}", "return float32; `Samples.of` converts")
         if floor is not None and expression.min() < floor:
             raise Broken(
                 f"the smallest value is {expression.min():.3g}; the cohort's unit allows none below {floor:g}",
-                "clamp the rows at `train.cohort.unit.floor` where it is not None",
+                "clamp the rows at `train.cohort.unit.floor` if it is not None",
             )
 
 
@@ -43,20 +43,20 @@ def no_conditions(subject: Subject) -> None:
     none, genes = subject.conditions.take([]), len(subject.data.train.genes)
     shape = subject.fitted.sample(none, 2, seed=0).expression.shape
     if shape != (0, genes):
-        raise Broken(f"no conditions gave rows of shape {shape}", f"return rows of shape (0, {genes})")
+        raise Broken(f"empty conditions gave rows of shape {shape}", f"return rows of shape (0, {genes})")
 
 
 def draws(subject: Subject) -> None:
-    """Draws of a patient differ and stand together, which their ids say."""
+    """Draws of a patient differ and are adjacent, as their ids show."""
     drawn = subject.fitted.sample(subject.conditions, 3, seed=1).expression.reshape(len(subject.conditions), 3, -1)
     differ = (drawn[:, :-1] != drawn[:, 1:]).any(axis=2).all()
     if subject.cls.deterministic:
         if not np.array_equal(drawn[:, 0], drawn[:, 2]):
-            raise Broken("its draws differ although it says `deterministic`", "take `deterministic = True` away")
+            raise Broken("its draws differ although it is declared `deterministic`", "remove `deterministic = True`")
         return
     if not differ:
         raise Broken(
-            "draws of one patient are the same row",
+            "all draws of a patient are the same row",
             "draw new noise for every row: repeat the conditions first (`repeat_interleave(draws)`), then draw",
         )
 
@@ -66,27 +66,27 @@ def seeds(subject: Subject) -> None:
     first = _sampled(subject.fitted, subject, 5)
     if not np.array_equal(first, _sampled(subject.fitted, subject, 5)):
         raise Broken(
-            "the same model and seed gave other rows the second time",
-            "make a new `torch.Generator().manual_seed(seed)` in every `sample`, and change nothing of the model there",
+            "the same model and seed gave different rows the second time",
+            "make a new `torch.Generator().manual_seed(seed)` in every `sample`, and do not modify the model there",
         )
     if not np.array_equal(first, subject.observation.samples.expression):
         raise Broken(
-            "two fits with the same seed gave models that sample other rows",
+            "two fits with the same seed gave models that sample different rows",
             "draw weights, batches and dropout from `torch.Generator`s seeded with `seed`; sort sets before using them",
         )
     if np.array_equal(first, _sampled(subject.fitted, subject, 6)) != subject.cls.deterministic:
         raise Broken(
             "another seed of `sample` gave the same rows"
             if not subject.cls.deterministic
-            else "another seed gave other rows although it says `deterministic`",
+            else "another seed gave different rows although it is declared `deterministic`",
             "draw the noise of `sample` from its `seed`; set `deterministic = True` only where there is no noise",
         )
 
 
 def training_seed(subject: Subject) -> None:
-    """Another seed of the fit gives another model, where a fit has randomness at all."""
+    """Another seed of the fit gives another model, if the fit is random."""
     if np.array_equal(_sampled(subject.fitted, subject, 5), _sampled(subject.fit(seed=1), subject, 5)):
-        raise Skipped("its fit draws nothing: another seed gives the same model")
+        raise Skipped("its fit is not random: another seed gives the same model")
 
 
 def conditions(subject: Subject) -> None:
@@ -96,7 +96,7 @@ def conditions(subject: Subject) -> None:
     if used != {*declared}:
         raise Broken(
             f"its entry declares {_listed(declared)}, `conditions_used` says {_listed(used)}",
-            "make them the same: set `needs`, or override `conditions_used`",
+            "make them agree: set `needs`, or override `conditions_used`",
         )
     first = _sampled(subject.fitted, subject, 2)
     for kind in get_args(Condition):
@@ -104,13 +104,13 @@ def conditions(subject: Subject) -> None:
         reacts = not np.array_equal(first, changed)
         if reacts and kind not in declared:
             raise Broken(
-                f"rows change with the patients' {kind}, which it does not declare (declared: {_listed(declared)})",
+                f"rows depend on the patients' {kind}, which it does not declare (declared: {_listed(declared)})",
                 f"add {kind!r} to `needs`, or do not read {kind} in `sample`",
             )
         if not reacts and kind in declared:
             raise Broken(
-                f"declares {kind}, but rows stay the same when the patients get other {kind}",
-                f"read {kind} of the conditions given to `sample`, not those of the fit; or take it out of `needs`",
+                f"declares {kind}, but rows stay the same when the patients' {kind} change",
+                f"read {kind} from the conditions given to `sample`, not from the fit; or remove it from `needs`",
             )
 
 
@@ -124,16 +124,18 @@ def saving(subject: Subject) -> None:
         except (TypeError, ValueError, AttributeError) as error:
             raise Broken(
                 f"its state cannot be saved ({type(error).__name__}: {error})",
-                "return ({name: tensor}, {name: number, text, list or dict}) from `state`, without NaN and infinities",
+                "return ({name: tensor}, {name: number, text, list or dict}) from `state`, without NaN or infinity",
             ) from None
         loaded = load(folder, known, subject.conditions.device)
     if loaded.settings != subject.fitted.settings:
-        raise Broken("a loaded generator has other settings", "keep settings in `Settings`, typed and JSON-able")
+        raise Broken(
+            "a loaded generator has different settings", "keep settings in `Settings`, typed and JSON-serialisable"
+        )
     first, second = (each.sample(subject.conditions, 2, seed=3) for each in (subject.fitted, loaded))
     if not np.array_equal(first.expression, second.expression) or first.genes != second.genes:
         raise Broken(
-            "a loaded generator samples other rows",
-            "put everything that `sample` reads into `state`, in full precision, and take it back in `restore`",
+            "a loaded generator samples different rows",
+            "put everything that `sample` reads into `state`, in full precision, and read it back in `restore`",
         )
 
 
@@ -143,7 +145,7 @@ def settings(subject: Subject) -> None:
     if subject.entry.settings_class() is not cls:
         raise Broken("its entry names another settings class", "let `settings_target` name the class's own `Settings`")
     if cls.model_config.get("extra") != "forbid":
-        raise Broken("its settings take unknown names", 'leave `extra="forbid"` of GeneratorSettings as it is')
+        raise Broken("its settings accept unknown names", 'keep `extra="forbid"` of GeneratorSettings')
     made = subject.fitted.settings
     again = cls.model_validate_json(json.dumps(made.model_dump(mode="json")))
     if again != made:

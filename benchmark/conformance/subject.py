@@ -17,7 +17,7 @@ from gexbench.tasks.cohorts.folds import Fold, folds
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
 SHORT = {"steps": 20, "checkpoints": 2, "warm_start_steps": 5, "head_steps": 10, "patches": 4, "tokens": 8}
-"""Settings of these names are set to these values, so that a fit takes a moment."""
+"""Settings with these names get these values, to keep fits short."""
 
 
 def check_cohort() -> Cohort:
@@ -92,7 +92,7 @@ class Subject:
 
     @cached_property
     def observation(self) -> Observation:
-        """What a second fit with seed 0, and two draws of it, did besides returning rows."""
+        """Side effects of a second fit with seed 0 and of two draws from it."""
 
         def work(progress: Any) -> Any:
             return self.fit(progress=progress).sample(self.conditions, 2, seed=5)
@@ -113,7 +113,7 @@ class Subject:
         return _taken(self.data, ids)
 
     def without_text_and_patches(self) -> DeviceFold:
-        """The fold of a cohort that has labels alone."""
+        """The fold of a cohort with labels only."""
 
         def bare(conditions: Conditions) -> Conditions:
             return replace(conditions, text={}, patches=None)

@@ -1,4 +1,4 @@
-"""What a record says of software and hardware; never a path, a user or a host."""
+"""Software and hardware as stated in records; never a path, a user or a host."""
 
 import ast
 import hashlib
@@ -24,7 +24,7 @@ _PACKAGES = (
 
 @cache
 def versions() -> dict[str, str]:
-    """Distribution name → version of everything that changes numbers, and Python's."""
+    """Distribution name → version of Python and all packages that affect numbers."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:

@@ -1,8 +1,10 @@
 """How every command ends: bad input, a full disk and Ctrl-C with one clear message; imports nothing heavy."""
 
 import errno
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -10,7 +12,7 @@ from types import FrameType
 from gexbench.tasks.errors import InputError
 
 STOPPED = 130
-"""Exit code of a command that was ended by Ctrl-C."""
+"""Exit code of a command ended by Ctrl-C."""
 
 
 @contextmanager
@@ -22,16 +24,15 @@ def clear_exits() -> Iterator[None]:
         yield
     except InputError as error:
         for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
+            _say(f"error: {problem}")
         sys.exit(2)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         place = f" ({error.filename})" if error.filename else ""
-        print(
-            f"error: the disk is full{place}; what was written whole is kept: free some space, then the same command "
-            "resumes",
-            file=sys.stderr,
+        _say(
+            f"error: the disk is full{place}; complete files are kept: free some space, then run the same command to "
+            "resume"
         )
         sys.exit(1)
     finally:
@@ -39,6 +40,14 @@ def clear_exits() -> Iterator[None]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """End the command on Ctrl-C; what must be put away on the way out is."""
-    print("stopped; the same command resumes where it stopped", file=sys.stderr)
+    """End the command on Ctrl-C, after cleaning up."""
+    _say("stopped; run the same command to resume")
     sys.exit(STOPPED)
+
+
+def _say(text: str) -> None:
+    """Print to standard error; a terminal gets lines that break between words."""
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        text = textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    print(text, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Peak memory of a piece of work, and errors that say that memory is short."""
+"""Peak memory of a piece of work, and out-of-memory errors."""
 
 import threading
 from types import TracebackType
@@ -9,11 +9,11 @@ import torch
 
 INTERVAL_S = 0.1
 _SHORT = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "can't allocate memory")
-"""What libraries say in errors of no type of their own."""
+"""Messages of libraries that have no error type for it."""
 
 
 def memory_is_short(error: BaseException) -> bool:
-    """Whether an error says that the memory of the host or of the device does not suffice."""
+    """Whether an error means that the host or the device is out of memory."""
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in _SHORT)

@@ -1,4 +1,4 @@
-"""A worker's processes seen from outside, what they print, and how they are ended; imports no torch."""
+"""A worker's processes as seen from outside: memory, output and termination; imports no torch."""
 
 import contextlib
 import ctypes
@@ -23,7 +23,7 @@ _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 class Family:
-    """A process and everything that it started, also what has left its process group or lost its parent."""
+    """A process and all its descendants, including those that left its process group or lost their parent."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -32,7 +32,7 @@ class Family:
             self._members[pid] = psutil.Process(pid)
 
     def look(self) -> None:
-        """Take note of processes that were started since the last look."""
+        """Record processes started since the last call."""
         head = self._members.get(self.pid)
         if head is not None:
             with contextlib.suppress(psutil.Error):
@@ -79,7 +79,7 @@ class OutputTail:
         os.set_blocking(pipe.fileno(), False)
 
     def read(self) -> None:
-        """Take what is waiting, so that a process that prints is not held up."""
+        """Read what is waiting, so that printing processes do not block."""
         taken = 0
         while taken < READ_AT_ONCE:
             try:
@@ -93,7 +93,7 @@ class OutputTail:
             self._held = (self._held + chunk)[-OUTPUT_BYTES:]
 
     def clear(self) -> None:
-        """Forget what was printed before."""
+        """Discard earlier output."""
         self.read()
         self._held = b""
 
@@ -134,12 +134,12 @@ def can_fork(device: str, threads: int) -> bool:
 
 
 def how_ended(code: int | None) -> str:
-    """What the exit code of a process says; negative codes are signals."""
+    """The meaning of a process's exit code; negative codes are signals."""
     how = f"exit code {code}"
     if code is not None and code < 0:
         how = f"signal {-code}"
     if code == -signal.SIGKILL:
-        how += "; the system kills processes when memory is short"
+        how += "; the system kills processes when memory runs out"
     return f"the worker process ended ({how})"
 
 

@@ -1,1 +1,1 @@
-"""A cell run again from its record, and rows from kept models."""
+"""Rerunning a cell from its record, and sampling from kept models."""

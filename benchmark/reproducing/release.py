@@ -1,4 +1,4 @@
-"""Synthetic cohorts from kept models: rows for a cohort's patients, with where they come from."""
+"""Synthetic cohorts from kept models: rows for a cohort's patients, with their provenance."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from gexbench.benchmark.cells.trained_on import TRAINED_ON, TrainedOn
 from gexbench.benchmark.cells.training import checked_samples
 from gexbench.benchmark.machine import environment
+from gexbench.leaderboards.records.model import Record
 from gexbench.models import checkpoint
 from gexbench.models.registry import Registry
 from gexbench.tasks.cohorts.cohort import Cohort
@@ -44,9 +45,9 @@ class Synthetic:
 
 
 def synthetic_cohort(
-    record: dict[str, Any], model: Path, generators: Registry, cohort: Cohort, *, part: str, draws: int, seed: int
+    record: Record, model: Path, generators: Registry, cohort: Cohort, *, part: str, draws: int, seed: int
 ) -> Synthetic:
-    """Rows that a kept model samples for the patients of a cohort.
+    """Sample rows for the patients of a cohort from a kept model.
 
     Args:
         record: of the cell that trained it; model: folder of the kept model.
@@ -60,7 +61,7 @@ def synthetic_cohort(
     """
     known = _trained_on(model, record)
     generator = checkpoint.load(model, generators)
-    entry = generators[record["generator"]["name"]]
+    entry = generators[record.generator.name]
     problems = known.problems(cohort, entry.conditions)
     if problems:
         raise InputError([f"cohort {cohort.name} {problem}" for problem in problems])
@@ -68,7 +69,7 @@ def synthetic_cohort(
     fingerprint = cohort.fingerprint()
     if part != "all":
         conditions = conditions.take(_part(record, cohort, fingerprint, part))
-    sampled = derive_seed(record=record["keys"]["rows"], purpose="release", seed=seed, cohort=fingerprint, part=part)
+    sampled = derive_seed(record=record.keys.rows, purpose="release", seed=seed, cohort=fingerprint, part=part)
     samples = generator.sample(conditions, draws, seed=sampled)
     rows = checked_samples(samples, conditions, draws, known.genes, entry.name)
     patients = pd.DataFrame(
@@ -80,11 +81,11 @@ def synthetic_cohort(
     return Synthetic(rows, known.genes, patients, _provenance(record, known, cohort, fingerprint, part, draws, seed))
 
 
-def _trained_on(model: Path, record: dict[str, Any]) -> TrainedOn:
-    slot = f"{record['generator']['name']}, fold {record['fold']['index']}"
+def _trained_on(model: Path, record: Record) -> TrainedOn:
+    slot = f"{record.generator.name}, fold {record.fold.index}"
     if not model.is_dir():
         raise InputError(
-            f"no kept model of {slot}; `gexbench run --keep-models` keeps those that it trains (a cell that is there "
+            f"no kept model of {slot}; `gexbench run --keep-models` keeps the models it trains (a cell that is there "
             "already: under another --results)"
         )
     try:
@@ -95,7 +96,7 @@ def _trained_on(model: Path, record: dict[str, Any]) -> TrainedOn:
 
 
 def _known_classes(conditions: Conditions, known: TrainedOn, cohort: Cohort) -> Conditions:
-    """Conditions whose label codes are those of the model's classes, where it has them all."""
+    """Conditions with the label codes of the model's classes, provided that it knows all of them."""
     if any(set(conditions.classes.get(name, ())) - set(classes) for name, classes in known.classes.items()):
         return conditions  # only a model that uses no labels gets here
     if not set(known.classes) <= set(cohort.label_columns):
@@ -109,39 +110,41 @@ def _known_classes(conditions: Conditions, known: TrainedOn, cohort: Cohort) -> 
     )
 
 
-def _part(record: dict[str, Any], cohort: Cohort, fingerprint: str, part: str) -> NDArray[np.intp]:
+def _part(record: Record, cohort: Cohort, fingerprint: str, part: str) -> NDArray[np.intp]:
     """Rows of a part of the record's fold in the cohort."""
     if part not in get_args(Part):
         raise unknown(part, get_args(Part), "part")
-    fold = record["fold"]
-    if fingerprint != record["cohort"]["fingerprint"] or fold["track"] == "custom":
-        raise InputError(f"--part {part}: only `all` patients of another cohort than the record's, or of custom folds")
-    every = folds(cohort, "site" if fold["track"] == "site" else "random")
-    ids = next((getattr(found, part) for found in every if found.hash() == fold["hash"]), None)
+    fold = record.fold
+    if fingerprint != record.cohort.fingerprint or fold.track == "custom":
+        raise InputError(
+            f"--part {part}: only `all` is possible for another cohort than the record's, or for custom folds"
+        )
+    every = folds(cohort, "site" if fold.track == "site" else "random")
+    ids = next((getattr(found, part) for found in every if found.hash() == fold.hash), None)
     if ids is None:
-        raise InputError(f"--part {part}: the cohort no longer has the record's fold {fold['index']}; give --part all")
+        raise InputError(f"--part {part}: the cohort no longer has the record's fold {fold.index}; give --part all")
     position = {name: row for row, name in enumerate(cohort.samples.tolist())}
     return np.asarray([position[name] for name in ids], dtype=np.intp)
 
 
 def _provenance(
-    record: dict[str, Any], known: TrainedOn, cohort: Cohort, fingerprint: str, part: str, draws: int, seed: int
+    record: Record, known: TrainedOn, cohort: Cohort, fingerprint: str, part: str, draws: int, seed: int
 ) -> dict[str, Any]:
     return {
         "synthetic": True,
         "made_by": environment.suite(),
         "versions": environment.versions(),
         "unit": known.unit,
-        "keys": record["keys"],
-        "generator": {key: record["generator"][key] for key in ("name", "version", "settings", "returns_real_rows")},
+        "keys": record.keys.model_dump(),
+        "generator": record.generator.model_dump(include={"name", "version", "settings", "returns_real_rows"}),
         "trained_on": {
             "cohort": known.cohort,
             "fingerprint": known.fingerprint,
-            "fold": record["fold"]["hash"],
-            "track": record["fold"]["track"],
-            "index": record["fold"]["index"],
-            "budget": record["budget"],
-            "seed": record["seeds"]["fit"],
+            "fold": record.fold.hash,
+            "track": record.fold.track,
+            "index": record.fold.index,
+            "budget": record.budget,
+            "seed": record.seeds.fit,
         },
         "conditions_of": {"cohort": cohort.name, "fingerprint": fingerprint, "part": part},
         "draws": draws,

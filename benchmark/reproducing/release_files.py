@@ -1,4 +1,4 @@
-"""Synthetic cohorts as files: .h5ad, .parquet and .csv, each with its provenance, written whole or not at all."""
+"""Synthetic cohorts as files: .h5ad, .parquet and .csv, each with its provenance, written atomically."""
 
 import json
 import warnings
@@ -15,7 +15,7 @@ PROVENANCE = "gexbench"
 
 
 def write_synthetic(synthetic: Synthetic, path: Path) -> tuple[Path, ...]:
-    """Write a synthetic cohort; the files that were made.
+    """Write a synthetic cohort and return its files.
 
     .h5ad: X, obs (sample, draw, labels), var, `uns["gexbench"]`, `uns["unit"]`. .parquet and .csv: one row per
     profile (index: its name), genes, and the label columns behind them; a .csv has its provenance in a
@@ -42,17 +42,17 @@ def write_synthetic(synthetic: Synthetic, path: Path) -> tuple[Path, ...]:
 
 
 def check_target(path: Path) -> None:
-    """Refuse a file that cannot be written to.
+    """Refuse a file that cannot be written.
 
     Raises:
-        InputError: an unknown ending, no such folder, a file that is there already.
+        InputError: an unknown suffix, a missing folder, an existing file.
     """
     if path.suffix not in (".h5ad", ".parquet", ".csv"):
         raise InputError(f"--out {path.name}: synthetic cohorts are written as .h5ad, .parquet or .csv")
     if not path.absolute().parent.is_dir():
-        raise InputError(f"--out {path}: there is no folder {path.parent}; make it first")
+        raise InputError(f"--out {path}: folder {path.parent} does not exist; create it first")
     if path.exists():
-        raise InputError(f"--out {path}: exists; give another name, or take it away first")
+        raise InputError(f"--out {path}: already exists; choose another name, or remove it first")
 
 
 def _write_h5ad(synthetic: Synthetic, names: pd.Series, provenance: str, target: Path) -> None:

@@ -1,11 +1,11 @@
-"""Whether a cell that was run again agrees with its record: a pure function of records.
+"""Whether a rerun cell agrees with its record: a pure function of records.
 
-Three promises, from strict to loose:
+Three criteria, from strict to loose:
 
 - *bits*: the same processor, system, package versions, threads and a CPU: every metric is the same number;
 - *reference*: elsewhere, the references, which are not trained: within 1e-6 of the value;
 - *spread*: elsewhere, trained generators: within three standard deviations between training seeds, taken from the
-  records beside this one; where there is only one seed, between folds; where there is nothing, 10 % of the value.
+  records in the same folder; between folds if there is only one seed; 10 % of the value if there is neither.
 """
 
 import math
@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from gexbench.leaderboards.records.records import Record
+from gexbench.leaderboards.records import Record
 
 RELATIVE = 1e-6
 ABSOLUTE = 1e-9
-"""Below it a value is a rounding error of 0."""
+"""Smaller values are rounding errors of 0."""
 
 DEVIATIONS = 3.0
 STATED = 0.1
@@ -42,9 +42,9 @@ class Reproduction:
     """What a second run showed.
 
     Attributes:
-        promise: what is promised here, and why no more.
+        promise: the criterion that applies, and why no stricter one.
         metrics: one by one, in the record's order.
-        not_compared: metrics that one side lacks or has in another version, with the reason.
+        not_compared: metrics missing on one side or of another version, with the reason.
         reason: why there is nothing to compare: how the second run failed; None when it ended well.
     """
 
@@ -67,7 +67,7 @@ def reproduction(recorded: Record, again: Record, beside: Sequence[Record]) -> R
         again: of the second run.
         beside: records of the same row with other seeds or folds, for the spread; may hold the record itself.
     """
-    differences = environment_differences(recorded.content, again.content)
+    differences = environment_differences(recorded, again)
     promise, spreads = _promise(recorded, beside, differences)
     if again.state != "ok":
         return Reproduction(promise, (), {}, f"the second run ended as {again.state}: {again.reason}")
@@ -75,7 +75,7 @@ def reproduction(recorded: Record, again: Record, beside: Sequence[Record]) -> R
     for key, was in recorded.metrics.items():
         now = again.metrics.get(key)
         if now is None:
-            not_compared[key] = "this suite does not measure it"
+            not_compared[key] = "this version of gexbench does not measure it"
         elif now.version != was.version:
             not_compared[key] = f"version {was.version} in the record, {now.version} here"
         else:
@@ -84,21 +84,21 @@ def reproduction(recorded: Record, again: Record, beside: Sequence[Record]) -> R
     return Reproduction(promise, tuple(metrics), not_compared)
 
 
-def environment_differences(recorded: Mapping[str, Any], again: Mapping[str, Any]) -> tuple[str, ...]:
-    """What hinders equal bits: processor, system, versions of packages that the record states, threads, device."""
+def environment_differences(recorded: Record, again: Record) -> tuple[str, ...]:
+    """What prevents equal bits: processor, system, versions of packages that the record states, threads, device."""
     found = []
     for what in ("architecture", "processor", "system"):
-        one, other = (content["hardware"].get(what) for content in (recorded, again))
+        one, other = (getattr(record.hardware, what) for record in (recorded, again))
         if one != other:
             found.append(f"{what} {one} in the record, {other} here")
-    for package, version in sorted(recorded["versions"].items()):
-        here = again["versions"].get(package, "none")
+    for package, version in sorted(recorded.versions.items()):
+        here = again.versions.get(package, "none")
         if here != version:
             found.append(f"{package} {version} in the record, {here} here")
-    if recorded["threads"] != again["threads"]:
-        found.append(f"{recorded['threads']} threads in the record, {again['threads']} here")
-    if "cuda" in (recorded["device"], again["device"]):
-        found.append("trained on a GPU, whose model records do not state")
+    if recorded.threads != again.threads:
+        found.append(f"{recorded.threads} threads in the record, {again.threads} here")
+    if "cuda" in (recorded.device, again.device):
+        found.append("trained on a GPU; records do not state its model")
     return tuple(found)
 
 
@@ -109,25 +109,23 @@ def _promise(
     if not differences:
         return "equal bits: the same processor, system, versions, threads and device", {}
     why = f"no equal bits: {'; '.join(differences)}"
-    if recorded.reference:
+    if recorded.generator.reference:
         return f"within {RELATIVE:g} of the value, as a reference ({why})", dict.fromkeys(recorded.metrics, 0.0)
     alike = [record for record in (*beside, recorded) if _alike(record, recorded)]
     for what, groups in (
         ("training seeds", _by_fold(alike)),
-        ("folds, for want of seeds", _by_repeat(alike, recorded)),
+        ("folds, as there is only one seed", _by_repeat(alike, recorded)),
     ):
         spreads = {key: _spread(groups, key) for key in recorded.metrics}
         if any(spread is not None for spread in spreads.values()):
             return f"within {DEVIATIONS:g} standard deviations between {what} ({why})", spreads
-    return f"within {STATED:.0%} of the value: no record of another seed or fold lies beside this one ({why})", {}
+    return f"within {STATED:.0%} of the value: the folder has no record of another seed or fold ({why})", {}
 
 
 def _alike(record: Record, other: Record) -> bool:
     def facts(each: Record) -> tuple[Any, ...]:
-        content = each.content
         return (
-            each.row, content["generator"]["version"], content["cohort"]["fingerprint"], content["fold"]["track"],
-            content["budget"], each.state,
+            each.row, each.generator.version, each.cohort.fingerprint, each.fold.track, each.budget, each.state,
         )  # fmt: skip
 
     return facts(record) == facts(other)
@@ -137,13 +135,13 @@ def _by_fold(records: Sequence[Record]) -> list[list[Record]]:
     """The seeds of each fold."""
     folds: dict[int, dict[int, Record]] = defaultdict(dict)
     for record in records:
-        folds[record.fold][record.repeat] = record
+        folds[record.fold.index][record.repeat] = record
     return [list(seeds.values()) for seeds in folds.values()]
 
 
 def _by_repeat(records: Sequence[Record], recorded: Record) -> list[list[Record]]:
     """The folds of the record's own seed."""
-    return [list({record.fold: record for record in records if record.repeat == recorded.repeat}.values())]
+    return [list({record.fold.index: record for record in records if record.repeat == recorded.repeat}.values())]
 
 
 def _spread(groups: Sequence[Sequence[Record]], key: str) -> float | None:

@@ -1,4 +1,4 @@
-"""Running the cell of a record again: the same cohort, fold, settings and seed, with nothing taken from a store."""
+"""Rerun the cell of a record: same cohort, fold, settings and seed, with nothing taken from a store."""
 
 import json
 import tempfile
@@ -14,7 +14,7 @@ from gexbench.benchmark.sweeps.cells import Plan
 from gexbench.benchmark.sweeps.planning import plan, with_gene_sets
 from gexbench.benchmark.sweeps.seed_counts import MOST_SEEDS
 from gexbench.benchmark.sweeps.sweep import Sweep
-from gexbench.leaderboards.records.records import Record, RecordError, read_record
+from gexbench.leaderboards.records import Record, RecordError, read_record
 from gexbench.models.registry import Entry, Registry
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.data_directory import load_cohort
@@ -40,15 +40,14 @@ class Rerun:
     @property
     def same_key(self) -> bool:
         """Whether this suite gives the cell the record's key; a setting added since changes it."""
-        keys = self.record.content.get("keys")
-        return isinstance(keys, dict) and keys.get("rows") == self.plan.cells[0].train_key
+        return self.record.keys.rows == self.plan.cells[0].train_key
 
     def run(self, results: Path, display: Display) -> Record | None:
-        """Train, sample and score in a folder of its own under `results`, which is removed; None when stopped."""
+        """Train, sample and score in a temporary folder under `results`; None when stopped."""
         try:
             results.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{results}: cannot be made ({error.strerror}); choose another --results") from None
+            raise InputError(f"{results}: cannot be created ({error.strerror}); choose another --results") from None
         with tempfile.TemporaryDirectory(prefix=".rerun-", dir=results) as place:
             runner = Runner(self.plan, self.cohort, Path(place), "rerun")
             if runner.run(1, display).stopped:
@@ -74,35 +73,31 @@ def rerun_of(record: Record, entries: Registry, folds_file: Path | None = None, 
         raise InputError(f"{record.place}: its cell ended as {record.state}; only finished cells can be reproduced")
     if record.repeat >= MOST_SEEDS:
         raise InputError(f"{record.place}: repeat {record.repeat}; seeds below {MOST_SEEDS} can be reproduced")
-    content, generator = record.content, record.content["generator"]
     entry = _entry(record, entries)
     sweep = _sweep(record, _settings(record, entry))
     cohort = load_cohort(sweep.cohort)
     fingerprint = cohort.fingerprint()
-    if fingerprint != content["cohort"]["fingerprint"]:
+    if fingerprint != record.cohort.fingerprint:
         raise InputError(
             f"{record.place}: cohort {sweep.cohort!r} here has the fingerprint {fingerprint[:12]}…, the record's "
-            f"{content['cohort']['fingerprint'][:12]}…; build the cohort from the same files"
+            f"{record.cohort.fingerprint[:12]}…; build the cohort from the same files"
         )
     sweep, sets = with_gene_sets(sweep, gene_sets, cohort.genes)
-    stated = content.get("gene_sets")
-    if (
-        sweep.panel != "core"
-        and (None if sweep.gene_sets is None else sweep.gene_sets.model_dump(mode="json")) != stated
-    ):
-        raise InputError(f"{record.place}: --gene-sets is not the file of the record ({(stated or {}).get('name')})")
+    if sweep.panel != "core" and sweep.gene_sets != record.gene_sets:
+        stated = None if record.gene_sets is None else record.gene_sets.name
+        raise InputError(f"{record.place}: --gene-sets is not the file of the record ({stated})")
     made = plan(sweep, Registry((entry,)), cohort, fingerprint, folds_file)
     (fold,) = made.folds
-    if fold.hash() != content["fold"]["hash"]:
-        raise InputError(f"{record.place}: fold {fold.index} here holds other patients than the record's; ids differ")
+    if fold.hash() != record.fold.hash:
+        raise InputError(f"{record.place}: fold {fold.index} here holds different patients from the record's")
     cells = [c for c in made.cells if c.repeat == record.repeat and c.train_fraction == record.train_fraction]
     if len(cells) != 1:
-        raise InputError(f"{record.place}: {generator['name']} has no such cell in this suite")
+        raise InputError(f"{record.place}: {record.generator.name} has no such cell in this version of gexbench")
     return Rerun(record, replace(made, cells=tuple(cells), gene_sets=sets), cohort)
 
 
 def records_beside(path: Path) -> list[Record]:
-    """The records in the folder of a record; files that are none are passed over."""
+    """The records in the folder of a record; other files are ignored."""
     found = []
     for other in sorted(path.parent.glob("*.json")):
         try:
@@ -116,7 +111,7 @@ def given_record(path: Path) -> Record:
     """The record at `path`.
 
     Raises:
-        InputError: no such file, or no record.
+        InputError: no such file, or not a record.
     """
     try:
         return read_record(path)
@@ -125,15 +120,13 @@ def given_record(path: Path) -> Record:
 
 
 def _entry(record: Record, entries: Registry) -> Entry:
-    generator = record.content["generator"]
-    entry = entries[str(generator["name"])]
-    stated = generator.get("file")
-    if stated and (entry.file is None or entry.file.sha256 != stated["sha256"]):
+    entry, stated = entries[record.generator.name], record.generator.file
+    if stated is not None and (entry.file is None or entry.file.sha256 != stated.sha256):
         raise InputError(
-            f"{record.place}: of the file {stated['name']} (SHA-256 {stated['sha256'][:12]}…); "
-            f"give the same file: --generator {stated['name']}:{stated['class']}"
+            f"{record.place}: of the file {stated.name} (SHA-256 {stated.sha256[:12]}…); "
+            f"give the same file: --generator {stated.name}:{stated.class_name}"
         )
-    if not stated and entry.local:
+    if stated is None and entry.local:
         raise InputError(
             f"{record.place}: of the registered generator {entry.name}, not of a file; leave --generator out"
         )
@@ -143,15 +136,15 @@ def _entry(record: Record, entries: Registry) -> Entry:
 
 
 def _settings(record: Record, entry: Entry) -> dict[str, Any]:
-    generator = record.content["generator"]
+    generator = record.generator
     cls = entry.settings_class()
-    if cls.version != generator["version"]:
+    if cls.version != generator.version:
         raise InputError(
-            f"{record.place}: made by {entry.name} version {generator['version']}, this suite has version "
+            f"{record.place}: made by {entry.name} version {generator.version}, this suite has version "
             f"{cls.version}, whose numbers differ; use the suite's commit that the record states"
         )
     try:
-        return cls.model_validate_json(json.dumps(generator["settings"])).model_dump()
+        return cls.model_validate_json(json.dumps(generator.settings)).model_dump()
     except ValidationError as error:
         places = ", ".join(".".join(map(str, item["loc"])) for item in error.errors())
         raise InputError(
@@ -161,19 +154,18 @@ def _settings(record: Record, entry: Entry) -> dict[str, Any]:
 
 
 def _sweep(record: Record, settings: dict[str, Any]) -> Sweep:
-    content = record.content
-    name, share = content["generator"]["name"], record.train_fraction
+    name, share = record.generator.name, record.train_fraction
     values = {
-        "cohort": content["cohort"]["name"],
-        "track": content["fold"]["track"],
-        "folds": (record.fold,),
+        "cohort": record.cohort.name,
+        "track": record.fold.track,
+        "folds": (record.fold.index,),
         "repeats": record.repeat + 1,
         "generators": (name,),
         "settings": {name: settings},
         "train_fractions": () if share == 1.0 else (share,),
-        "gene_sets": content.get("gene_sets"),
+        "gene_sets": record.gene_sets,
         "time_limit_s": LONGEST_S,
-        **{field: content[field] for field in ("budget", "panel", "threads", "device")},
+        **{field: getattr(record, field) for field in ("budget", "panel", "threads", "device")},
     }
     try:
         return Sweep.model_validate(values)

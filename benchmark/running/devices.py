@@ -1,4 +1,4 @@
-"""The CUDA devices of this machine and what a training needs of one; imports no torch."""
+"""The CUDA devices of this machine and the memory a training needs; imports no torch."""
 
 import json
 import os
@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gexbench.benchmark.storage.kept_records import kept_records
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.sweeps.cells import Cell, Plan
+from gexbench.leaderboards.records import Record
 
 GB = 10**9
 CONTEXT_BYTES = GB
-"""Device memory that a process takes beside its tensors: CUDA's context, kernels, the workspace of cuBLAS."""
+"""Device memory of a process beyond its tensors: CUDA's context, kernels, the workspace of cuBLAS."""
 
 SLACK = 1.25
-"""What PyTorch's allocator reserves may exceed the peak of what was allocated, by holes between tensors."""
+"""PyTorch's allocator may reserve more than the peak allocation, because of fragmentation."""
 
 USABLE = 0.9
 _QUERY = ("nvidia-smi", "--query-gpu=index,uuid,memory.total,mig.mode.current", "--format=csv,noheader,nounits")
@@ -91,8 +93,8 @@ class DeviceNeeds:
         stated = plan.sweep.gpu_memory_gb
         self.stated = None if stated is None else int(stated * GB)
         self._peaks: dict[str, int] = {}
-        for record in store.each("records") if self.stated is None else ():
-            self._learn(_kind_of_record(record), record.get("peak_memory_bytes"))
+        for record in kept_records(store) if self.stated is None else ():
+            self._learn(_kind_of_record(record), record.peak_memory_bytes.device)
 
     def of(self, cell: Cell) -> int | None:
         """Bytes of a cell's training, with what its process takes beside its tensors; None when nothing is known."""
@@ -103,12 +105,12 @@ class DeviceNeeds:
 
     def learn(self, cell: Cell) -> None:
         """Take note of what a training that has just ended well took."""
-        self._learn(_kind(cell, self.plan), (self.store.read_facts(cell.train_key) or {}).get("peak_memory_bytes"))
+        peak = (self.store.read_facts(cell.train_key) or {}).get("peak_memory_bytes", {})
+        self._learn(_kind(cell, self.plan), peak.get("device"))
 
-    def _learn(self, kind: str | None, peak: Any) -> None:
-        held = peak.get("device") if isinstance(peak, dict) else None
-        if kind is not None and isinstance(held, int) and held > 0:
-            self._peaks[kind] = max(held, self._peaks.get(kind, 0))
+    def _learn(self, kind: str, peak: int | None) -> None:
+        if peak:
+            self._peaks[kind] = max(peak, self._peaks.get(kind, 0))
 
 
 def _kind(cell: Cell, plan: Plan) -> str:
@@ -116,13 +118,11 @@ def _kind(cell: Cell, plan: Plan) -> str:
     return _text(cell.entry.name, cell.version, cell.settings, cell.train_fraction, plan.fingerprint)
 
 
-def _kind_of_record(record: Mapping[str, Any]) -> str | None:
-    try:
-        generator, share = record["generator"], record.get("train_fraction", 1.0)
-        fingerprint = record["cohort"]["fingerprint"]
-        return _text(generator["name"], generator["version"], generator["settings"], share, fingerprint)
-    except (KeyError, TypeError):
-        return None
+def _kind_of_record(record: Record) -> str:
+    generator = record.generator
+    return _text(
+        generator.name, generator.version, generator.settings, record.train_fraction, record.cohort.fingerprint
+    )
 
 
 def _text(*parts: Any) -> str:

@@ -1,4 +1,4 @@
-"""A piece of work in a forked copy of this process, of which nothing stays."""
+"""Run a piece of work in a forked copy of this process, leaving no trace."""
 
 import contextlib
 import os
@@ -19,11 +19,11 @@ Report = Callable[[str, int, int, dict[str, float]], None]
 def forked(work: Callable[[Report], Outcome], report: Report) -> Outcome:
     """Do `work` in a forked copy of this process and return its outcome.
 
-    The copy holds everything that this process holds, so that it starts at once; whatever it changes, breaks or leaves
-    in memory ends with it. Only a process without further threads may be forked.
+    The copy shares this process's memory, so it starts at once; whatever it changes, breaks or allocates ends with it.
+    Only single-threaded processes may be forked.
 
     Args:
-        work: gets a function for its progress.
+        work: receives a function for its progress.
         report: where that progress goes.
     """
     read, write = Pipe(duplex=False)

@@ -1,4 +1,4 @@
-"""Worker processes: started, given jobs, killed at their limits and replaced when they are no longer to be trusted."""
+"""Worker processes: started, given jobs, killed at their limits and replaced when no longer trustworthy."""
 
 import contextlib
 import dataclasses
@@ -66,7 +66,7 @@ class Places(Protocol[Asked]):
         """Idle workers that have to end before this one starts a job."""
 
     def started(self, number: int, job: Asked) -> None:
-        """Take note that a worker does a job."""
+        """Record that a worker has a job."""
 
     def ended(self, number: int, job: Asked, outcome: Outcome) -> bool:
         """Take note of a job's end; whether it is to be done again instead."""

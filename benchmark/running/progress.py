@@ -22,6 +22,11 @@ _NAMED = 46
 
 _BAR = 8
 
+_QUIET_S = 5.0
+"""Seconds between two plain lines, at the least; a sixtieth of the time so far in longer sweeps."""
+
+_PHASES = {"start": "starting", "fit": "training", "sample": "sampling", "score": "scoring"}
+
 
 class Placed(Protocol):
     """A job that names its place in the plan."""
@@ -32,7 +37,7 @@ class Placed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What a worker is doing: the cell or fold, the phase, its step of so many, the values that it shows.
+    """What a worker is doing: the cell or fold, the phase, the step out of all steps, and the values it reports.
 
     Attributes:
         since: monotonic seconds at which the phase began.
@@ -58,8 +63,15 @@ class Running:
         return "  ".join([*(f"{each} steps/s" for each in fast), *shown])
 
 
+def duration(seconds: float) -> str:
+    """A length of time in seconds, minutes or hours, for people."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 class _Headline:
-    """The counts of a display, a line of their own."""
+    """The counts of a display, on their own line."""
 
     def __init__(self, display: "Display") -> None:
         self.display = display
@@ -82,7 +94,12 @@ class _TimeLeft(ProgressColumn):
 
 
 class Display:
-    """Shows cells done, running, failed and cached, the time left, and each worker's phase, losses and throughput."""
+    """Shows cells done, running, failed and cached, the time left, and each worker's phase, losses and throughput.
+
+    On a terminal a live display; elsewhere a plain line every few seconds, and one per cell that failed.
+    """
+
+    counted = "cells"
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -101,26 +118,29 @@ class Display:
         self._rows: dict[int, int] = {}
         self.running: dict[int, Running] = {}
         self._done: dict[str, int] = {}
-        self._cached = 0
+        self._cached = self._expected = 0
         self._total = self.jobs.add_task("sweep", total=1)
-        self._began = time.monotonic()
+        self._began = self._said = time.monotonic()
 
     @contextmanager
-    def started(self, total: int, cached: int) -> Iterator[None]:
-        """Show progress of `total` jobs; `cached` cells are there already."""
-        self._cached = cached
+    def started(self, total: int, cached: int, cells: int | None = None) -> Iterator[None]:
+        """Show progress of `total` jobs; `cached` of `cells` are there already (None: every job is a cell)."""
+        self._cached, self._expected = cached, total if cells is None else cells
         self.jobs.update(self._total, total=max(total, 1), completed=0 if total else 1)
         if cached:
-            self.say(f"{cached} cells are there already under the same key and are skipped")
+            self.say(f"{cached} cells were computed before and are skipped")
         if total and self.console.is_terminal:
             with Live(Group(_Headline(self), self.jobs, self.workers), console=self.console, refresh_per_second=4):
                 yield
         else:
             yield
+            if total:
+                self._say_progress()
 
     def say(self, text: str) -> None:
-        """A line above the display."""
-        self.console.print(text, markup=False, highlight=False)
+        """A line above the display; without a terminal it begins with the time."""
+        clock = "" if self.console.is_terminal else f"{datetime.datetime.now():%H:%M:%S}  "
+        self.console.print(f"{clock}{text}", markup=False, highlight=False)
 
     def progress(
         self, worker: int, job: Placed | None, phase: str, step: int, steps: int, values: dict[str, float]
@@ -142,6 +162,7 @@ class Display:
             completed=step,
             note=note,
         )
+        self._say_progress_when_due()
 
     def further(self, jobs: int) -> None:
         """Jobs that have turned out to be necessary."""
@@ -157,16 +178,38 @@ class Display:
         self._done[outcome.state] = self._done.get(outcome.state, 0) + 1
         if outcome.state != "ok":
             self.say(f"{cell.slot}: {outcome.state}: {outcome.reason}")
-        elif not self.console.is_terminal:
-            minutes = (time.monotonic() - self._began) / 60
-            self.say(f"[{minutes:5.1f} min] {cell.slot}: ok ({sum(self._done.values())} cells done)")
+        self._say_progress_when_due()
+
+    def _say_progress_when_due(self) -> None:
+        """Without a terminal, a line every few seconds."""
+        now = time.monotonic()
+        if not self.console.is_terminal and now - self._said >= max(_QUIET_S, (now - self._began) / 60):
+            self._say_progress()
+
+    def _say_progress(self) -> None:
+        self._said = time.monotonic()
+        if not self.console.is_terminal:
+            self.say(self.line())
+
+    def line(self) -> str:
+        """Cells that have ended, those not ok, one that is running, and the time left."""
+        ended = self._cached + sum(self._done.values())
+        parts = [f"{ended}/{self._expected} {self.counted}"]
+        parts += [f"{number} {state}" for state, number in sorted(self._done.items()) if state != "ok"]
+        if ended == self._expected:
+            return ", ".join(parts)
+        for first in list(self.running.values())[:1]:
+            more = f" and {len(self.running) - 1} more" if len(self.running) > 1 else ""
+            parts.append(f"{_PHASES.get(first.phase, first.phase)} {first.place}{more}")
+        left = self.left_s()
+        return ", ".join([*parts, "time left unknown" if left is None else f"about {duration(left)} left"])
 
     def headline(self) -> str:
         """Cells by the state in which they ended, cached and running ones."""
         counts = ", ".join(f"{number} {state}" for state, number in sorted(self._done.items()))
         cached = f", {self._cached} cached" if self._cached else ""
         running = f", {len(self.running)} running" if self.running else ""
-        return f"cells: {counts or '0 done'}{cached}{running}"
+        return f"{self.counted}: {counts or '0 done'}{cached}{running}"
 
     def left_s(self) -> float | None:
         """Seconds left, when the jobs to do take as long as those that have ended; None before the first end."""

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import psutil
 
-from gexbench.benchmark.running.progress import Display, Placed
+from gexbench.benchmark.running.progress import Display, Placed, duration
 from gexbench.tasks.files.atomic import write_text
 
 PROGRESS = "progress.json"
@@ -57,10 +57,10 @@ def shown_lines(path: Path) -> Iterator[str]:
         ended, left = content["ended"], content["left_s"]
         counts = [f"{count} {state}" for state, count in sorted(ended.items())]
         counts += [f"{content['cached']} cached"] if content["cached"] else []
-        minutes = "unknown" if left is None else f"about {left / 60:.0f} min"
+        remaining = "unknown" if left is None else f"about {duration(left)}"
         lines = [
-            f"running for {content['elapsed_s'] / 60:.0f} min, time left {minutes}; of this run: "
-            f"{', '.join(counts) or 'no cell has ended'}"
+            f"running for {duration(content['elapsed_s'])}, time left {remaining}; cells of this run: "
+            f"{', '.join(counts) or 'none done yet'}"
         ]
         for each in content["running"]:
             steps = f" {each['step']} of {each['steps']}" if each["steps"] else ""

@@ -31,8 +31,7 @@ LOSSES = 3
 
 CONNECT_LIMIT_S = 10.0
 MISSING = (
-    "executor ray: Ray is not installed; `pip install -c constraints.txt 'gexbench[ray]'` installs it, "
-    "or leave --executor out"
+    "executor ray: Ray is not installed; run `pip install -c constraints.txt 'gexbench[ray]'`, or leave --executor out"
 )
 
 
@@ -64,7 +63,7 @@ def check_ray(address: str | None = None) -> None:
     """Look before anything is written, since Ray itself tries for minutes.
 
     Raises:
-        InputError: Ray is not installed; an address that is none, or where nothing answers.
+        InputError: Ray is not installed; an invalid address, or no answer from it.
     """
     if find_spec("ray") is None:
         raise InputError(MISSING)
@@ -77,7 +76,7 @@ def check_ray(address: str | None = None) -> None:
         socket.create_connection((host, int(port)), timeout=CONNECT_LIMIT_S).close()
     except (OSError, OverflowError) as error:
         raise InputError(
-            f"--address {address}: nothing answers ({error}); start a cluster with `ray start --head --port {port}`"
+            f"--address {address}: no answer ({error}); start a cluster with `ray start --head --port {port}`"
         ) from None
 
 
@@ -200,7 +199,7 @@ class RayPool:
         try:
             message = self._ray.get(slot.answer if job is None else next(slot.answer))
         except self._ray.exceptions.RayTaskError as error:
-            broke = Outcome("failed", f"a worker of the cluster broke: {error.cause}", str(error))
+            broke = Outcome("failed", f"a worker of the cluster failed: {error.cause}", str(error))
             return self._replace(slot, broke, done)
         except self._ray.exceptions.RayError as error:
             return self._replace(slot, _reason(error), done)
@@ -242,7 +241,7 @@ class RayPool:
         elif self._losses[job.name] >= LOSSES:
             done(job, Outcome("failed", f"its worker was lost {LOSSES} times, last: {why}"))
         else:
-            self.say(f"{job.place}: its worker was lost ({why}); done again on another")
+            self.say(f"{job.place}: its worker was lost ({why}); repeated on another")
             self._again.append(job)
 
     def _compare(self, versions: dict[str, str]) -> None:
@@ -252,7 +251,7 @@ class RayPool:
         text = ", ".join(f"{name} {versions.get(name)} (here {here.get(name)})" for name in differing)
         if text and text not in self._differing:
             self._differing.add(text)
-            self.say(f"warning: a node has other versions, which may change numbers: {text}")
+            self.say(f"warning: a node has different package versions, which may change numbers: {text}")
 
     def _close(self) -> None:
         with contextlib.suppress(self._ray.exceptions.RayError):

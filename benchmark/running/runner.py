@@ -1,4 +1,4 @@
-"""Running a plan: what is already there, what is to do in which order, and the leaderboard of the result."""
+"""Run a plan: what exists already, what to do in which order, and the resulting leaderboard."""
 
 import errno
 import json
@@ -21,6 +21,7 @@ from gexbench.benchmark.running.progress import Display
 from gexbench.benchmark.running.progress_file import PROGRESS, Shown
 from gexbench.benchmark.running.ray_pool import Cluster, RayPool
 from gexbench.benchmark.running.schedule import Schedule
+from gexbench.benchmark.storage.kept_records import state_in
 from gexbench.benchmark.storage.reuse import Reused
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.storage.store_cap import Evicted, evict, in_use
@@ -30,7 +31,7 @@ from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.atomic import DiskFull, write_changed, write_text
 
 FINAL_STATES = frozenset({"ok", "unavailable"})
-"""States that stand; a cell in any other state is tried again by the next run."""
+"""Final states; a cell in any other state is retried by the next run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class RunSummary:
         states: number of cells by state; cached: cells that were there already.
         stopped: whether it was stopped before its end.
         corrupt: entries of the store that could not be read.
-        evicted: kept rows that left the store.
+        evicted: kept rows removed from the store.
     """
 
     states: dict[str, int]
@@ -89,16 +90,16 @@ class Runner:
 
     def state_of(self, cell: Cell) -> str:
         """`cached`, `reused`, `rows kept`, `skipped`, the state of a failed attempt, or `to do`."""
-        record = self.store.read_json("records", cell.score_key)
-        if self.reused.has(cell) and (record is None or record["state"] != "ok"):
+        state = state_in(self.store.read_json("records", cell.score_key))
+        if self.reused.has(cell) and state != "ok":
             return "reused"
-        if record is not None and record["state"] in FINAL_STATES:
+        if state in FINAL_STATES:
             return "cached"
         if self.store.has_rows(cell.train_key):
             return "rows kept"
         if cell.skip is not None:
             return "skipped"
-        return "to do" if record is None else str(record["state"])
+        return "to do" if state is None else state
 
     def run(
         self, workers: int, display: Display, retry: Collection[str] = (), train: bool = True, force: bool = False
@@ -120,6 +121,7 @@ class Runner:
         self._begin()
         self.reused.put(self.store, self.plan.cells)
         cells, cached = self._missing(retry, force)
+        expected = cached + len(cells)
         ends = _Ends(self, display, {cell.slot: cell.train_key for cell in cells})
         for cell in [cell for cell in cells if cell.skip and not self.store.has_rows(cell.train_key)]:
             cells.remove(cell)
@@ -142,7 +144,7 @@ class Runner:
         executor = self._executor(min(workers, max(total, 1)), display)
         keep = in_use(self.store, ends.waiting.values())
         shown = Shown(self.folder / PROGRESS, display)
-        with keep, shown, Interrupts(display) as interrupts, display.started(total, cached):
+        with keep, shown, Interrupts(display) as interrupts, display.started(total, cached, expected):
             if total:
                 executor.run(schedule.next_job, done, shown.progress, lambda: interrupts.stopping)
         return RunSummary(ends.states, cached, interrupts.stopping, tuple(self.store.corrupt), ends.evicted)
@@ -153,7 +155,7 @@ class Runner:
         cached = 0
         for cell in self.plan.cells:
             record = self.store.read_json("records", cell.score_key)
-            state = None if record is None else record["state"]
+            state = state_in(record)
             if record is not None and state in FINAL_STATES and state not in retry and not force:
                 self._publish(cell, record)
                 cached += 1
@@ -182,7 +184,7 @@ class Runner:
         dropped = sorted(path for path in records.glob("*.json") if path.name not in kept)
         if dropped and not self.replace:
             raise InputError(
-                f"leaderboard {self.folder.name!r} holds {len(dropped)} records that are not in this sweep "
+                f"leaderboard {self.folder.name!r} holds {len(dropped)} records that are not part of this sweep "
                 f"({examples(path.stem for path in dropped)}); give this sweep another --name, add what they were "
                 "made with (--generators, --settings tuned, --train-fractions; what exists is skipped), or drop them "
                 "with --replace"
@@ -206,7 +208,7 @@ class Runner:
         """Store the record of a cell that has ended, where its worker has not, and publish it."""
         record = self.store.read_json("records", cell.score_key) if outcome.state == "ok" else None
         if record is None:
-            record = failure_record(cell, self.plan, self.cohort, outcome)
+            record = failure_record(cell, self.plan, self.cohort, outcome).content()
             if outcome.state != "skipped":  # that may change with what is installed, and costs nothing to find out
                 self.store.write_json("records", cell.score_key, record)
         self._publish(cell, record)
@@ -233,7 +235,7 @@ class _Ends:
 
 
 class Interrupts:
-    """Ctrl-C once: running jobs end, no new one starts. Twice: stop at once. Both leave a resumable state."""
+    """Ctrl-C once: finish running jobs, start no new ones. Twice: stop immediately. Both leave a resumable state."""
 
     def __init__(self, display: Display, running: str = "cells") -> None:
         self.display = display
@@ -242,10 +244,10 @@ class Interrupts:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.stopping:
-            self.display.say("stopped at once; the same command resumes where it stopped")
+            self.display.say("stopped immediately; run the same command to resume")
             raise SystemExit(STOPPED)
         self.stopping = True
-        self.display.say(f"stopping after the running {self.running}; press Ctrl-C again to stop at once")
+        self.display.say(f"finishing the running {self.running}; press Ctrl-C again to stop immediately")
 
     def __enter__(self) -> "Interrupts":
         self._before = signal.signal(signal.SIGINT, self._handle)

@@ -11,7 +11,7 @@ from typing import Any
 
 from gexbench.benchmark.machine.processes import end_children, lead_group
 from gexbench.benchmark.running.forked import Report, forked, throttled
-from gexbench.benchmark.sweeps.tuned import ObjectiveName
+from gexbench.leaderboards.records.parts import ObjectiveName
 
 
 def enter(
@@ -47,8 +47,8 @@ def serve(
     """Do the jobs of a sweep that come over `connection` until it closes.
 
     With `fork` every training runs in a forked copy of the worker, which holds the data and never trains itself:
-    neither a generator's mischief nor the threads of automatic differentiation can then reach another cell. `cohort`
-    is the folder that the data are read from, None for the cohort of this machine with the plan's name.
+    neither side effects of a generator nor the threads of automatic differentiation can then affect another cell.
+    `cohort` is the folder that the data are read from, None for the cohort of this machine with the plan's name.
     """
     from gexbench.benchmark.cells.workspace import Workspace
 

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gexbench.benchmark.storage.kept_records import kept_records
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.sweeps.cells import Cell, Plan
+from gexbench.leaderboards.records.parts import Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +51,20 @@ def estimated(plan: Plan, missing: Sequence[tuple[Cell, bool]], store: Store, wo
 
 def _known_times(store: Store) -> dict[tuple[Any, ...], dict[str, list[float]]]:
     known: dict[tuple[Any, ...], dict[str, list[float]]] = {}
-    for record in store.each("records"):
-        times = record.get("times_s", {})
-        if record["state"] != "ok" or not {"fit", "sample", "score"} <= times.keys():
+    for record in kept_records(store):
+        times = record.times_s.model_dump(exclude_none=True)
+        if record.state != "ok" or len(times) < len(Times.model_fields):
             continue
         place = (
-            record["generator"]["name"],
-            record["generator"].get("variant"),
-            record.get("train_fraction", 1.0),
-            record["cohort"]["fingerprint"],
-            *(record[name] for name in ("budget", "panel", "threads", "device")),
+            record.generator.name,
+            record.generator.variant,
+            record.train_fraction,
+            record.cohort.fingerprint,
+            *(record.budget, record.panel, record.threads, record.device),
         )
-        phases = known.setdefault(place, {phase: [] for phase in ("fit", "sample", "score")})
-        for phase, found in phases.items():
-            found.append(times[phase])
+        phases = known.setdefault(place, {phase: [] for phase in times})
+        for phase, seconds in times.items():
+            phases[phase].append(seconds)
     return known
 
 

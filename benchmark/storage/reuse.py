@@ -1,18 +1,19 @@
-"""Cells that a leaderboard's folder, published or not, already holds: taken over by key instead of being computed."""
+"""Cells already in a leaderboard's folder, published or not: reused by key instead of being computed."""
 
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gexbench.benchmark.storage.kept_records import state_in
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.benchmark.sweeps.keys import metric_versions
-from gexbench.benchmark.sweeps.rows import TUNED
 from gexbench.leaderboards.publishing.folders import SUMS, differences
+from gexbench.leaderboards.records import TUNED, Record, RecordError, read_records
 from gexbench.leaderboards.records.logs import read_logs
-from gexbench.leaderboards.records.records import Record, RecordError, read_records
 from gexbench.tasks.errors import InputError
 
 _MORE_SEEDS = "which this sweep does not have"
@@ -42,8 +43,7 @@ class Reused:
     def put(self, store: Store, cells: Sequence[Cell]) -> None:
         """Keep the records and logs of those cells that the store has not finished itself."""
         for cell in filter(self.has, cells):
-            own = store.read_json("records", cell.score_key)
-            if own is not None and own["state"] == "ok":
+            if state_in(store.read_json("records", cell.score_key)) == "ok":
                 continue
             if cell.train_key in self.logs and store.read_log(cell.train_key) is None:
                 store.write_log(cell.train_key, self.logs[cell.train_key])
@@ -71,16 +71,17 @@ def reused(folders: Sequence[Path], plan: Plan) -> Reused:
     for folder in folders:
         problems = []
         for record in _records(folder):
-            cell = wanted.get(_keys(record).get("record", ""))
+            cell = wanted.get(record.keys.record)
             if cell is None or record.state != "ok" or _fold(record) not in folds:
                 reason = _why(record, plan, folds)
                 unmatched[reason] += 1
                 if reason.endswith(_MORE_SEEDS):
-                    name = record.content["generator"]["name"]
+                    name = record.generator.name
                     seeds[name] = max(seeds.get(name, 0), record.repeat + 1)
                 continue
             problems += _contradictions(record, cell, plan)
-            records.setdefault(cell.score_key, record.content)
+            if cell.score_key not in records:
+                records[cell.score_key] = json.loads((folder / "records" / record.place).read_bytes())
             log = folder / "training" / f"{Path(record.place).stem}.parquet"
             if log.is_file():
                 logs.setdefault(cell.train_key, log.read_bytes())
@@ -91,9 +92,7 @@ def reused(folders: Sequence[Path], plan: Plan) -> Reused:
 
 def _records(folder: Path) -> list[Record]:
     if (folder / SUMS).is_file() and (changed := differences(folder)):
-        raise InputError(
-            [f"--reuse {folder}: {text}; take the folder as it was published" for text in changed.values()]
-        )
+        raise InputError([f"--reuse {folder}: {text}; use the folder as published" for text in changed.values()])
     try:
         found = read_records(folder / "records")
         read_logs(folder, found)  # which checks them
@@ -102,64 +101,57 @@ def _records(folder: Path) -> list[Record]:
         raise InputError([f"--reuse {folder}: {problem}" for problem in error.problems]) from None
 
 
-def _keys(record: Record) -> Mapping[str, str]:
-    keys = record.content.get("keys")
-    return keys if isinstance(keys, dict) else {}
-
-
 def _fold(record: Record) -> tuple[str, int, str]:
     """Track, index and hash; a key holds the hash alone, and users' folds may have another order."""
-    fold = record.content["fold"]
-    return fold["track"], record.fold, fold["hash"]
+    return record.fold.track, record.fold.index, record.fold.hash
 
 
 def _why(record: Record, plan: Plan, folds: Collection[tuple[str, int, str]]) -> str:
     """The first thing in which a record differs from every cell of the plan."""
-    content, sweep = record.content, plan.sweep
-    name = content["generator"]["name"]
+    name, sweep = record.generator.name, plan.sweep
     versions = {cell.entry.name: cell.version for cell in plan.cells}
     if record.state != "ok":
         return f"ended as {record.state}"
-    if content["cohort"]["fingerprint"] != plan.fingerprint:
-        return f"another cohort (fingerprint {content['cohort']['fingerprint'][:12]}…, here {plan.fingerprint[:12]}…)"
+    if record.cohort.fingerprint != plan.fingerprint:
+        return f"another cohort (fingerprint {record.cohort.fingerprint[:12]}…, here {plan.fingerprint[:12]}…)"
     for key in ("budget", "panel", "device", "threads"):
-        if content[key] != getattr(sweep, key):
-            return f"{key} {content[key]}"
+        if (stated := getattr(record, key)) != getattr(sweep, key):
+            return f"{key} {stated}"
     if _fold(record) not in folds:
-        return f"another fold or track ({content['fold']['track']} {record.fold})"
+        return f"another fold or track ({record.fold.track} {record.fold.index})"
     if name not in versions:
         return f"{name}: not in this sweep"
-    if content["generator"]["version"] != versions[name]:
-        return f"{name}: version {content['generator']['version']}, here {versions[name]}"
+    if record.generator.version != versions[name]:
+        return f"{name}: version {record.generator.version}, here {versions[name]}"
     if record.repeat not in {cell.repeat for cell in plan.cells if cell.entry.name == name}:
         return f"{record.row}: training seed {record.repeat}, {_MORE_SEEDS}"
-    if record.variant == TUNED and not (sweep.tuned and name in sweep.tuned.generators):
+    if record.generator.variant == TUNED and not (sweep.tuned and name in sweep.tuned.generators):
         return f"{record.row}: tuned settings; give the file of `gexbench tune` with --settings tuned:FILE"
     return f"{record.row}: other settings, tuning, metrics' versions or gene sets"
 
 
 def _contradictions(record: Record, cell: Cell, plan: Plan) -> list[str]:
     """What a record says otherwise than its key: it was changed by hand, or put together from two."""
-    content, generator, sweep = record.content, record.content["generator"], plan.sweep
+    generator, sweep = record.generator, plan.sweep
     scarce = cell.train_fraction != 1.0
     stated = {
-        "keys.rows": (_keys(record).get("rows"), cell.train_key),
-        "generator.name": (generator["name"], cell.entry.name),
-        "generator.version": (generator["version"], cell.version),
-        "generator.variant": (record.variant, cell.variant),
-        "generator.settings": (generator["settings"], dict(cell.settings)),
-        "cohort.fingerprint": (content["cohort"]["fingerprint"], plan.fingerprint),
+        "keys.rows": (record.keys.rows, cell.train_key),
+        "generator.name": (generator.name, cell.entry.name),
+        "generator.version": (generator.version, cell.version),
+        "generator.variant": (generator.variant, cell.variant),
+        "generator.settings": (generator.settings, dict(cell.settings)),
+        "cohort.fingerprint": (record.cohort.fingerprint, plan.fingerprint),
         "fold": (_fold(record), (cell.fold.track, cell.fold.index, cell.fold.hash())),
         "repeat": (record.repeat, cell.repeat),
         "train_fraction": (record.train_fraction, cell.train_fraction),
-        **{name: (content[name], getattr(sweep, name)) for name in ("budget", "threads", "device", "panel")},
+        **{name: (getattr(record, name), getattr(sweep, name)) for name in ("budget", "threads", "device", "panel")},
         "metrics' versions": (
             {key.partition("[")[0]: measured.version for key, measured in record.metrics.items()},
             metric_versions(sweep.panel, scarce=scarce),
         ),
     }
     return [
-        f"{record.place}: {name} is not that of its key; take the record as it was written"
+        f"{record.place}: {name} does not match its key; use the record as it was written"
         for name, (found, expected) in stated.items()
         if found != expected
     ]

@@ -49,13 +49,14 @@ class Store:
                 write_text(path, written)
             if path.read_text() != written:
                 raise InputError(
-                    f"{path}: is the store of another version of gexbench (this one reads schema {SCHEMA}); use that "
+                    f"{path}: was written by another version of gexbench (this version reads schema {SCHEMA}); "
+                    "use that "
                     "version, or choose another --results"
                 )
         except OSError as error:
             if error.errno in FULL:
                 raise
-            raise InputError(f"{self.folder}: cannot be made ({error.strerror}); choose another --results") from None
+            raise InputError(f"{self.folder}: cannot be created ({error.strerror}); choose another --results") from None
 
     def read_json(self, part: str, key: str) -> dict[str, Any] | None:
         """The content stored under a key of `records` or `folds`, or None."""
@@ -112,7 +113,7 @@ class Store:
         shutil.rmtree(folder, ignore_errors=True)
 
     def drop_corrupt_rows(self, key: str) -> None:
-        """Let go of rows that a worker found to be corrupt, if they still are: another process may have mended them."""
+        """Delete rows that a worker found corrupt, unless another process has repaired them since."""
         if self.read_rows(key) is None:
             self.drop_rows(key)
 

@@ -1,1 +1,4 @@
-"""Studies that make pages of the documentation; the engine imports none of them."""
+"""Studies that measure the benchmark itself and write pages of `docs/`; the engine imports none of them.
+
+`python -m gexbench.benchmark.studies` lists them.
+"""

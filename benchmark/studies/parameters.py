@@ -1,4 +1,4 @@
-"""Counts the parameters of the built-in generators: `python -m gexbench.benchmark.studies.parameters`.
+"""Counts the parameters of the built-in generators.
 
 It rewrites `models/cards/parameter_counts.py`, so that listing generators needs no torch; a test compares the counts
 with fits.
@@ -19,12 +19,13 @@ from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.files.atomic import write_text
 
+EXAMPLES = ("",)
 GENES, PATIENTS = 680, 180
 CLASSES = {"project": 15, "primary_site": 12, "disease_type": 7}
 PATCH_WIDTH, TEXT_WIDTH = 192, 128
 _ROWS_PER_PATIENT = 2
 _SHORTEST = {"steps": 1, "checkpoints": 1, "warm_start_steps": 1, "head_steps": 0}
-_HEADER = '''"""Parameters of the built-in generators, counted by `gexbench.benchmark.studies.parameters`.
+_HEADER = '''"""Parameters of the built-in generators, counted by `python -m gexbench.benchmark.studies parameters`.
 
 `PARAMETERS` holds, per registry key, the parameters that a record states, at budget cpu and for a cohort of TCGA's
 shape: 680 genes, labels of 15, 12 and 7 classes, patches of width 192, tokens of width 128. References have none here.
@@ -97,7 +98,3 @@ def main() -> None:
         if count is not None:
             lines.append(f'        "{entry.name}": {count:_},\n')
     write_text(Path(parameter_counts.__file__), _HEADER + "".join(lines) + "    }\n)\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gexbench.benchmark.sweeps.keys import fold_key
-from gexbench.benchmark.sweeps.rows import DEFAULT, TUNED, row_name
+from gexbench.benchmark.sweeps.rows import row_name
 from gexbench.benchmark.sweeps.sweep import Sweep
-from gexbench.benchmark.sweeps.tuned import TunedFold
+from gexbench.leaderboards.records.parts import DEFAULT, TUNED, Tuning, Variant
 from gexbench.models.entry import Entry
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.panel.declarations.metric import Panel
@@ -39,12 +39,12 @@ class Cell:
     repeat: int
     train_key: str
     score_key: str
-    tuned: TunedFold | None = None
+    tuned: Tuning | None = None
     train_fraction: float = 1.0
     skip: str | None = None
 
     @property
-    def variant(self) -> str:
+    def variant(self) -> Variant:
         """`default` or `tuned`."""
         return DEFAULT if self.tuned is None else TUNED
 

@@ -3,23 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import Field
-
-from gexbench.benchmark.sweeps.design import Strict
+from gexbench.leaderboards.records.parts import GeneSetsFile
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.panel.gene_sets import SET_GENES, GeneSets, GeneSetsError, read_gene_sets, usable_sets
 
 
-class GeneSetsFile(Strict):
-    """What sweeps, keys and records state of a file of gene sets: name: without folder; sha256: of its bytes."""
-
-    name: str
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-
-    @classmethod
-    def of(cls, gene_sets: GeneSets) -> "GeneSetsFile":
-        """Of gene sets that were read."""
-        return cls(name=gene_sets.name, sha256=gene_sets.sha256)
+def file_of(gene_sets: GeneSets) -> GeneSetsFile:
+    """What is stated of gene sets that were read."""
+    return GeneSetsFile(name=gene_sets.name, sha256=gene_sets.sha256)
 
 
 def given_gene_sets(path: Path, genes: Sequence[str]) -> GeneSets:
@@ -47,6 +38,6 @@ def matching(stated: GeneSetsFile | None, found: GeneSets | None) -> GeneSets | 
     Raises:
         ValueError: another file, or one where none is stated, or none where one is.
     """
-    if (None if found is None else GeneSetsFile.of(found)) != stated:
+    if (None if found is None else file_of(found)) != stated:
         raise ValueError("the gene sets at hand are not those of the sweep's key; make the plan with both")
     return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gexbench.benchmark.sweeps.sweep import Sweep
-from gexbench.benchmark.sweeps.tuned import TunedFold
+from gexbench.leaderboards.records.parts import Tuning
 from gexbench.models.entry import Entry
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.folds import Fold
@@ -64,7 +64,7 @@ def train_key(
     return content_key(content)
 
 
-def score_key(sweep: Sweep, rows: str, train_fraction: float, tuned: TunedFold | None) -> str:
+def score_key(sweep: Sweep, rows: str, train_fraction: float, tuned: Tuning | None) -> str:
     """Key of *score*: the train key `rows`, the panel, its schema and metrics' versions, the gene sets, the tuning."""
     content: dict[str, Any] = {
         "kind": "record",

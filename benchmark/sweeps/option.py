@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gexbench.benchmark.sweeps.rows import TUNED
+from gexbench.leaderboards.records.parts import TUNED
 from gexbench.tasks.errors import InputError
 
 NOT_TYPED: Final = object()

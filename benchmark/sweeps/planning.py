@@ -7,13 +7,14 @@ from pathlib import Path
 
 from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.benchmark.sweeps.design import Design, Limits
-from gexbench.benchmark.sweeps.gene_sets import GeneSetsFile, given_gene_sets
+from gexbench.benchmark.sweeps.gene_sets import file_of, given_gene_sets
 from gexbench.benchmark.sweeps.keys import score_key, train_key
 from gexbench.benchmark.sweeps.reading import Given
-from gexbench.benchmark.sweeps.rows import TUNED, row_name
+from gexbench.benchmark.sweeps.rows import row_name
 from gexbench.benchmark.sweeps.specification import Specification
 from gexbench.benchmark.sweeps.sweep import Sweep, leaderboard_name, split_seeds, sweep_of
-from gexbench.benchmark.sweeps.tuned import TunedFold, TunedSettings, tuned_settings, tuning_file
+from gexbench.benchmark.sweeps.tuned import TunedSettings, tuned_settings, tuning_file
+from gexbench.leaderboards.records.parts import TUNED, Tuning
 from gexbench.models.registry import BrokenGenerator, Entry, Registry, resolve_settings
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.cohort import Cohort
@@ -101,7 +102,7 @@ def with_gene_sets(sweep: Sweep, path: Path | None, genes: Sequence[str]) -> tup
     if sweep.panel == "core":
         raise InputError("--gene-sets: the panel core has no metric of gene sets; add --panel extended")
     found = given_gene_sets(path, genes)
-    return sweep.model_copy(update={"gene_sets": GeneSetsFile.of(found)}), found
+    return sweep.model_copy(update={"gene_sets": file_of(found)}), found
 
 
 def chosen_folds(
@@ -157,7 +158,7 @@ class _Generator:
 
     entry: Entry
     settings: GeneratorSettings
-    tuned: Mapping[str, tuple[TunedFold, GeneratorSettings]]
+    tuned: Mapping[str, tuple[Tuning, GeneratorSettings]]
     seeds: int
     variants: tuple[tuple[str, float], ...]
     skip: str | None
@@ -210,7 +211,7 @@ def _cells(
         yield Cell(entry, content, settings.version, fold, repeat, rows, key, source, fraction, generator.skip)
 
 
-def _tuned_fold(found: Mapping[str, TunedFold], name: str, fold: Fold) -> TunedFold:
+def _tuned_fold(found: Mapping[str, Tuning], name: str, fold: Fold) -> Tuning:
     if fold.hash() not in found:
         raise InputError(f"no tuned settings of {name} for fold {fold.index}; run `gexbench tune {name}`")
     return found[fold.hash()]

@@ -1,8 +1,6 @@
 """Names of a leaderboard's rows."""
 
-DEFAULT = "default"
-TUNED = "tuned"
-"""The variant with the settings that `gexbench tune` found; also the word after `--settings`."""
+from gexbench.leaderboards.records.parts import DEFAULT
 
 
 def row_name(generator: str, variant: str, train_fraction: float = 1.0) -> str:

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from gexbench.benchmark.sweeps.design import Design, Limits
-from gexbench.benchmark.sweeps.gene_sets import GeneSetsFile
-from gexbench.benchmark.sweeps.rows import DEFAULT, TUNED, row_name
+from gexbench.benchmark.sweeps.rows import row_name
 from gexbench.benchmark.sweeps.seed_counts import OTHERS
 from gexbench.benchmark.sweeps.tuned import TunedSettings
+from gexbench.leaderboards.records.parts import DEFAULT, TUNED, GeneSetsFile
 from gexbench.models.registry import Entry, Registry
 from gexbench.tasks.cohorts.vocabulary import Track
 from gexbench.tasks.errors import InputError

@@ -6,41 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from gexbench.benchmark.sweeps.design import Strict
+from gexbench.leaderboards.records.parts import ObjectiveName, Tuning
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.errors import InputError
-
-ObjectiveName = Literal["overall score", "validation score"]
-"""What a finished trial is judged by: 1 - overall score of the panel core on the validation patients, or the common
-validation score of the state that its fit kept. Lower is better in both."""
-
-
-class TrialCounts(Strict):
-    """Trials of a fold by how they ended."""
-
-    complete: int = Field(ge=0)
-    pruned: int = Field(ge=0)
-    failed: int = Field(ge=0)
-
-
-class TunedFold(Strict):
-    """Settings found for one fold, from its training and validation patients.
-
-    Attributes:
-        settings: those that were searched, at their best.
-        validation_score: of these settings, by the objective; lower is better.
-        default_validation_score: of the default settings, which are trial 0; None when they failed.
-        trials: how many stand behind it.
-        objective: what the trials were judged by.
-    """
-
-    settings: Mapping[str, Any]
-    validation_score: float
-    default_validation_score: float | None
-    trials: TrialCounts
-    objective: ObjectiveName = "validation score"
 
 
 class Trial(Strict):
@@ -52,7 +23,7 @@ class Trial(Strict):
     reason: str | None = None
 
 
-class FoldTuning(TunedFold):
+class FoldTuning(Tuning):
     """A fold in a tuning file.
 
     Attributes:
@@ -66,9 +37,9 @@ class FoldTuning(TunedFold):
     seed: int
     search: tuple[Trial, ...]
 
-    def found(self) -> TunedFold:
+    def found(self) -> Tuning:
         """What a sweep takes of it."""
-        return TunedFold(**{name: getattr(self, name) for name in TunedFold.model_fields})
+        return Tuning(**{name: getattr(self, name) for name in Tuning.model_fields})
 
 
 class GeneratorTuning(Strict):
@@ -107,7 +78,7 @@ class TunedSettings(Strict):
     """
 
     sha256: str
-    generators: Mapping[str, Mapping[str, TunedFold]]
+    generators: Mapping[str, Mapping[str, Tuning]]
 
 
 def objective_name(text: str) -> ObjectiveName:
@@ -177,7 +148,7 @@ def tuned_settings(
     shared = [name for name in generators if name in held.generators]
     if not shared:
         problems.append(f"{path.name}: holds no generator of this sweep, only {', '.join(held.generators) or 'none'}")
-    taken: dict[str, dict[str, TunedFold]] = {}
+    taken: dict[str, dict[str, Tuning]] = {}
     wanted = list(folds)
     for name in shared if not problems else ():
         tuned = held.generators[name]

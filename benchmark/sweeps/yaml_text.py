@@ -68,9 +68,9 @@ def parsed(text: str, place: str) -> dict[str, Any]:
         content = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
-        raise InputError(f"{place}{line}: {error.problem or 'no YAML'}; mend the file") from None
+        raise InputError(f"{place}{line}: {error.problem or 'no YAML'}; fix the file") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{place}: no YAML ({str(error).splitlines()[0]}); mend the file") from None
+        raise InputError(f"{place}: no YAML ({str(error).splitlines()[0]}); fix the file") from None
     if content is None:
         return {}
     if not isinstance(content, dict):

@@ -16,7 +16,8 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, TrialState
 
 from gexbench.benchmark.sweeps.keys import content_key
-from gexbench.benchmark.sweeps.tuned import FoldTuning, ObjectiveName, Trial, TrialCounts
+from gexbench.benchmark.sweeps.tuned import FoldTuning, Trial
+from gexbench.leaderboards.records.parts import ObjectiveName, TrialCounts
 from gexbench.models.registry import Entry, resolve_settings
 from gexbench.models.search_space import Choice, Dimension, IntRange, SearchSpace
 from gexbench.tasks.cohorts.folds import Fold
@@ -84,10 +85,8 @@ class SearchTask:
     def _judged_by(self) -> dict[str, Any]:
         if self.objective == "validation score":
             return {}
-        return {
-            "objective": self.objective,
-            "metrics": [[s.name, s.version] for s in panel_specifications("core", plug_ins=False)],
-        }
+        metrics = panel_specifications("core", plug_ins=False)
+        return {"objective": self.objective, "metrics": [[metric.name, metric.version] for metric in metrics]}
 
     @property
     def seed(self) -> int:
@@ -115,7 +114,7 @@ def storage_at(path: Path) -> optuna.storages.RDBStorage:
         if isinstance(error, sqlalchemy.exc.OperationalError):
             raise
         raise InputError(
-            f"{path.name}: is no database of trials ({error.orig}); move it away, and the search starts anew"
+            f"{path.name}: not a trial database ({error.orig}); move it away to start the search afresh"
         ) from None
 
 
@@ -288,7 +287,7 @@ def search_tasks(
                 "name another generator"
             )
         elif strangers := sorted(declared.keys() - defaults.keys()):
-            problems.append(f"generator {name}: its search_space names {', '.join(strangers)}, which are no settings")
+            problems.append(f"generator {name}: its search_space names {', '.join(strangers)}, which are not settings")
         else:
             space = {key: values.including(defaults[key]) for key, values in declared.items()}
             tasks += [

@@ -52,6 +52,8 @@ class TuningSummary:
 class TrialDisplay(Display):
     """Progress of a tuning."""
 
+    counted = "trials"
+
     def trial_done(self, job: Placed, outcome: Outcome, best: float | None) -> None:
         """Count a trial and report its end."""
         self._done[outcome.state] = self._done.get(outcome.state, 0) + 1
@@ -62,10 +64,6 @@ class TrialDisplay(Display):
                 f"{job.place}: {outcome.state}{': ' if how or outcome.reason else ''}{how or outcome.reason or ''}"
             )
         self.jobs.update(self._total, advance=1)
-
-    def headline(self) -> str:
-        """As of a sweep, of trials."""
-        return super().headline().replace("cells", "trials", 1)
 
 
 class Tuner:
@@ -164,7 +162,7 @@ class Tuner:
         if theirs != (self.cohort, task.fingerprint, task.budget, task.device, task.threads):
             raise InputError(
                 f"{self.path}: holds settings of cohort {held.cohort} ({held.fingerprint[:12]}), budget {held.budget}, "
-                f"device {held.device}, threads {held.threads}; give this tuning another --name"
+                f"device {held.device}, threads {held.threads}; choose another --name"
             )
         return held
 
@@ -211,7 +209,5 @@ def _alone(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise InputError(
-                f"{path}: another `gexbench tune` is at work on it; wait, or give another --name"
-            ) from None
+            raise InputError(f"{path}: in use by another `gexbench tune`; wait, or choose another --name") from None
         yield

@@ -26,7 +26,7 @@ LEGEND = (
 
 
 def anchor_rows(grid: Grid, share: float) -> pd.DataFrame:
-    """What the folds' records of real-holdout state, where any of them states shuffled labels.
+    """Values from the folds' records of real-holdout, if any of them includes shuffled labels.
 
     Args:
         grid: cells and keys.

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gexbench.leaderboards.comparing.grid import Grid
-from gexbench.leaderboards.records.records import Record, RecordError
+from gexbench.leaderboards.records import Record, RecordError
 from gexbench.leaderboards.statistics import CONFIDENCE, ROUNDING, FloatArray, holm
 
 RESAMPLES = 2000
@@ -75,7 +75,7 @@ def patient_comparisons(grid: Grid, pairs: Pairs) -> pd.DataFrame:
     """
     records = [record for record in grid.records if record is not None and record.state == "ok" and record.per_cluster]
     keys = [key for key in grid.keys if any(key in record.per_cluster for record in records)]
-    kinds = sorted({str(record.content["clusters"]) for record in records})
+    kinds = sorted({str(record.clusters) for record in records})
     frames = []
     for key in keys:
         compared = compare(clusters_of(grid, key), pairs)

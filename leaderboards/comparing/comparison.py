@@ -1,9 +1,8 @@
 """Two leaderboards, or two rows of one, fold by fold: a pure function of records."""
 
 import difflib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +11,13 @@ from gexbench.leaderboards.comparing.grid import Grid, grid_of
 from gexbench.leaderboards.comparing.header import header_of
 from gexbench.leaderboards.comparing.normalisation import scored
 from gexbench.leaderboards.comparing.ranking import OVERALL
-from gexbench.leaderboards.comparing.selection import absent_generators, check_comparable, incomplete_folds
-from gexbench.leaderboards.records.records import Record, RecordError
+from gexbench.leaderboards.comparing.selection import (
+    OF_COHORT,
+    absent_generators,
+    check_comparable,
+    incomplete_folds,
+)
+from gexbench.leaderboards.records import Record, RecordError
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width, holm, p_value
 from gexbench.tasks.panel.catalogue import split_key
 
@@ -21,13 +25,6 @@ FAMILY, METRIC = "family", "metric"
 COLUMNS = (
     "generator", "against", "kind", "measure", "folds", "first", "second", "difference", "half_width", "p", "p_holm",
 )  # fmt: skip
-
-_SHARED: tuple[tuple[str, Callable[[Any], str]], ...] = (
-    ("cohort", lambda content: str(content["cohort"]["name"])),
-    ("cohort fingerprint", lambda content: str(content["cohort"]["fingerprint"])),
-    ("label columns", lambda content: ", ".join(content["cohort"]["label_columns"])),
-    ("track", lambda content: str(content["fold"]["track"])),
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,10 +75,10 @@ def compare_leaderboards(
     """
     first, second = _on_all_patients(first), _on_all_patients(second)
     _check_alike(first, second)
-    cells = {_cell(record) for record in first} & {_cell(record) for record in second}
+    cells = {record.cell for record in first} & {record.cell for record in second}
     if not cells:
-        raise RecordError("the leaderboards have no cell (row, fold, seed) in common; compare two that share some")
-    one, other = (_measured([record for record in side if _cell(record) in cells]) for side in (first, second))
+        raise RecordError("the leaderboards share no cell (row, fold, seed)")
+    one, other = (_measured([record for record in side if record.cell in cells]) for side in (first, second))
     common = [name for name in one.names if name in other.names]
     problems = [_no_row(name, common, "both leaderboards") for name in generators if name not in common]
     if problems:
@@ -103,19 +100,19 @@ def compare_generators(records: Sequence[Record], generator: str, against: str) 
         RecordError: rows that are not there, or records that cannot share a table.
     """
     records = _on_all_patients(records)
-    names = sorted({record.generator for record in records} - absent_generators(records).keys())
+    names = sorted({record.generator.full_name for record in records} - absent_generators(records).keys())
     problems = [_no_row(name, names, "the leaderboard") for name in (generator, against) if name not in names]
     if generator == against:
-        problems.append(f"{generator!r} is given twice; give two rows")
+        problems.append(f"{generator!r} is given twice; give two different rows")
     if problems:
         raise RecordError(problems)
-    sides = [[record for record in records if record.generator == name] for name in (generator, against)]
-    folds = {record.fold for record in sides[0]} & {record.fold for record in sides[1]}
+    sides = [[record for record in records if record.generator.full_name == name] for name in (generator, against)]
+    folds = {record.fold.index for record in sides[0]} & {record.fold.index for record in sides[1]}
     if not folds:
         raise RecordError(f"{generator} and {against} have no fold in common; run both on the same folds")
     kept = [record for side in sides for record in _in_every(side, folds)]
     only = [tuple(_place(record) for record in side if record not in kept) for side in sides]
-    others = [record for record in records if record.generator not in (generator, against)]
+    others = [record for record in records if record.generator.full_name not in (generator, against)]
     compared = _measured([*others, *kept])
     rows = _differences(compared, compared, [(generator, against)])
     return Comparison(rows, compared.folds, only[0], only[1], _unequal_seeds(kept, (generator, against)))
@@ -123,13 +120,13 @@ def compare_generators(records: Sequence[Record], generator: str, against: str) 
 
 def _in_every(side: Sequence[Record], folds: Collection[int]) -> list[Record]:
     """Records of these folds, of the training seeds that all of them have."""
-    seeds = [{record.repeat for record in side if record.fold == fold} for fold in folds]
+    seeds = [{record.repeat for record in side if record.fold.index == fold} for fold in folds]
     common = set.intersection(*seeds)
-    return [record for record in side if record.fold in folds and record.repeat in common]
+    return [record for record in side if record.fold.index in folds and record.repeat in common]
 
 
 def _unequal_seeds(records: Sequence[Record], names: Sequence[str]) -> tuple[str, ...]:
-    counts = [len({record.repeat for record in records if record.generator == name}) for name in names]
+    counts = [len({record.repeat for record in records if record.generator.full_name == name}) for name in names]
     if counts[0] == counts[1]:
         return ()
     said = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
@@ -139,19 +136,22 @@ def _unequal_seeds(records: Sequence[Record], names: Sequence[str]) -> tuple[str
 def _on_all_patients(records: Sequence[Record]) -> list[Record]:
     chosen = [record for record in records if record.train_fraction == 1.0]
     check_comparable(chosen)
-    return sorted(chosen, key=lambda record: (record.generator, record.fold, record.repeat))
+    return sorted(chosen, key=lambda record: record.cell)
 
 
 def _check_alike(first: Sequence[Record], second: Sequence[Record]) -> None:
     problems = []
-    for what, value_of in _SHARED:
-        one, other = value_of(first[0].content), value_of(second[0].content)
+    for what, value_of in OF_COHORT:
+        one, other = value_of(first[0]), value_of(second[0])
         if one != other:
             problems.append(f"{what} differs: {one} and {other}; compare leaderboards of one cohort and track")
-    hashes = [{r.fold: str(r.content["fold"]["hash"]) for r in side} for side in (first, second)]
+    hashes = [{r.fold.index: r.fold.hash for r in side} for side in (first, second)]
     for fold in sorted(hashes[0].keys() & hashes[1].keys()):
         if hashes[0][fold] != hashes[1][fold] and not problems:
-            problems.append(f"fold {fold} holds other patients in the second; compare leaderboards of the same folds")
+            problems.append(
+                f"fold {fold} holds different patients in the second leaderboard; compare leaderboards of the "
+                "same folds"
+            )
     versions = [
         {split_key(key)[0]: m.version for r in side for key, m in r.metrics.items()} for side in (first, second)
     ]
@@ -167,9 +167,9 @@ def _check_alike(first: Sequence[Record], second: Sequence[Record]) -> None:
 
 def _measured(records: Sequence[Record]) -> _Measured:
     absent, incomplete = absent_generators(records), incomplete_folds(records)
-    every = {record.fold for record in records}
+    every = {record.fold.index for record in records}
     anchored = bool(every - incomplete.keys())
-    names = sorted({record.generator for record in records} - absent.keys())
+    names = sorted({record.generator.full_name for record in records} - absent.keys())
     grid = grid_of(records, names, every - incomplete.keys() if anchored else every)
     points = scored(grid, anchored)
     values = {
@@ -237,30 +237,26 @@ def _no_row(name: str, rows: Sequence[str], place: str) -> str:
     return f"no row {name!r} in {place}; {hint}"
 
 
-def _cell(record: Record) -> tuple[str, int, int]:
-    return record.generator, record.fold, record.repeat
-
-
 def _place(record: Record) -> str:
-    return f"{record.generator}, fold {record.fold}, seed {record.repeat}"
+    return f"{record.generator.full_name}, fold {record.fold.index}, seed {record.repeat}"
 
 
 def _places(records: Sequence[Record], shared: Collection[tuple[str, int, int]]) -> tuple[str, ...]:
-    return tuple(_place(record) for record in records if _cell(record) not in shared)
+    return tuple(_place(record) for record in records if record.cell not in shared)
 
 
 def _remarks(first: Sequence[Record], second: Sequence[Record], both: Sequence[_Measured]) -> list[str]:
     remarks = []
     for what in ("budget", "panel"):
-        one, other = first[0].content[what], second[0].content[what]
+        one, other = getattr(first[0], what), getattr(second[0], what)
         if one != other:
             remarks.append(f"the {what} differs: {one} and {other}")
     if OVERALL not in both[0].values or OVERALL not in both[1].values:
-        remarks.append("no scores: no common fold has the records of real-holdout, gene-shuffle and class-mean")
+        remarks.append("no scores: no shared fold has the records of real-holdout, gene-shuffle and class-mean")
     elif both[0].left_out != both[1].left_out:
         one, other = (", ".join(side.left_out) or "none" for side in both)
-        remarks.append(f"overall and families rest on other metrics: left out are {one} and {other}")
-    versions = [{r.generator: str(r.content["generator"]["version"]) for r in side} for side in (first, second)]
+        remarks.append(f"overall and family scores use different metrics; left out are {one} and {other}")
+    versions = [{r.generator.full_name: r.generator.version for r in side} for side in (first, second)]
     for name in sorted(versions[0].keys() & versions[1].keys()):
         if versions[0][name] != versions[1][name]:
             remarks.append(f"{name}: version {versions[0][name]} and version {versions[1][name]}")

@@ -15,7 +15,7 @@ OF_VALIDATION = tuple(f"{part}{made}" for made in MADE for part in COPIED if "va
 """The same of validation rows."""
 COPY_METRICS = (*OF_TRAINING, *OF_VALIDATION)
 PAIRS_TOO = "Rows made of two or three of these count as copies."
-"""Said of records that hold the shares of pairs and trios; those before them were judged by copies of one row alone."""
+"""Note for records that hold the shares of pairs and trios; earlier records count copies of single rows only."""
 
 
 def pairs_known(keys: Iterable[str]) -> bool:

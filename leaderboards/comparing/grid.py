@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gexbench.leaderboards.records.records import Record
+from gexbench.leaderboards.records import Record
 from gexbench.leaderboards.statistics import FloatArray
 from gexbench.tasks.panel.catalogue import lookup, place, split_key
 from gexbench.tasks.panel.declarations.metric import Metric
@@ -59,7 +59,7 @@ def grid_of(records: Sequence[Record], generators: Sequence[str], folds: Collect
 
     A generator's seeds are all that occur in any fold; a seed that lacks in another fold is a missing cell.
     """
-    cells: dict[tuple[str, int, int], Record] = {(r.generator, r.fold, r.repeat): r for r in records}
+    cells: dict[tuple[str, int, int], Record] = {r.cell: r for r in records}
     repeats: dict[str, set[int]] = defaultdict(set)
     for name, _, repeat in cells:
         repeats[name].add(repeat)
@@ -99,9 +99,9 @@ def tidy(records: Sequence[Record]) -> pd.DataFrame:
     """One row per record and metric: generator, fold, repeat, state, key, metric, label, family, value, reason."""
     rows = [
         (
-            r.generator,
-            r.reference,
-            r.fold,
+            r.generator.full_name,
+            r.generator.reference,
+            r.fold.index,
             r.repeat,
             r.state,
             key,
@@ -119,7 +119,7 @@ def tidy(records: Sequence[Record]) -> pd.DataFrame:
 
 def _ordered_keys(keys: Collection[str], records: Sequence[Record]) -> tuple[str, ...]:
     """Catalogue order; labels of one metric finest first, as in the cohort."""
-    labels = records[0].content["cohort"]["label_columns"]
+    labels = records[0].cohort.label_columns
 
     def order(key: str) -> tuple[tuple[int, str], int, str]:
         name, label = split_key(key)

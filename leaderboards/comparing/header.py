@@ -1,9 +1,10 @@
-"""What stands above a table: the cohort, the protocol and the versions its records agree on."""
+"""Header of a table: the cohort, the protocol and the versions its records agree on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gexbench.leaderboards.records.records import Record
+from gexbench.leaderboards.records.model import Record
+from gexbench.leaderboards.records.parts import Suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +55,30 @@ def header_of(records: Sequence[Record], folds: Sequence[int], seeds: Sequence[i
         seeds: number of seeds of each generator.
         note: a sentence for the header.
     """
-    first = records[0].content
-    fold_of = {record.fold: record.content["fold"] for record in records}
-    contents = [record.content for record in records]
+    cohort, first = records[0].cohort, records[0]
+    fold_of = {record.fold.index: record.fold for record in records}
     return Header(
-        cohort=first["cohort"]["name"],
-        fingerprint=first["cohort"]["fingerprint"],
-        unit=first["cohort"]["unit"],
-        samples=first["cohort"]["samples"],
-        genes=first["cohort"]["genes"],
-        label_columns=tuple(first["cohort"]["label_columns"]),
-        track=first["fold"]["track"],
-        budget=first["budget"],
-        panel=first["panel"],
+        cohort=cohort.name,
+        fingerprint=cohort.fingerprint,
+        unit=cohort.unit,
+        samples=cohort.samples,
+        genes=cohort.genes,
+        label_columns=cohort.label_columns,
+        track=first.fold.track,
+        budget=first.budget,
+        panel=first.panel,
         folds=tuple(folds),
-        train=tuple(fold_of[fold]["train"] for fold in folds),
-        test=tuple(fold_of[fold]["test"] for fold in folds),
-        left_out=tuple(sorted({str(name) for fold in folds for name in fold_of[fold]["left_out"]})),
+        train=tuple(fold_of[fold].train for fold in folds),
+        test=tuple(fold_of[fold].test for fold in folds),
+        left_out=tuple(sorted({name for fold in folds for name in fold_of[fold].left_out})),
         seeds=(min(seeds, default=0), max(seeds, default=0)),
-        devices=tuple(sorted({content["device"] for content in contents})),
-        threads=tuple(sorted({content["threads"] for content in contents})),
-        processors=tuple(sorted({str(content["hardware"].get("processor", "unknown")) for content in contents})),
-        suites=tuple(sorted({_suite(content["suite"]) for content in contents})),
+        devices=tuple(sorted({record.device for record in records})),
+        threads=tuple(sorted({record.threads for record in records})),
+        processors=tuple(sorted({record.hardware.processor for record in records})),
+        suites=tuple(sorted({_suite(record.suite) for record in records})),
         note=note,
     )
 
 
-def _suite(suite: dict[str, str | None]) -> str:
-    commit = suite["commit"]
-    return f"{suite['version']}, commit {commit}" if commit else str(suite["version"])
+def _suite(suite: Suite) -> str:
+    return f"{suite.version}, commit {suite.commit}" if suite.commit else suite.version

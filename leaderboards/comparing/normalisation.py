@@ -71,7 +71,7 @@ def scored(grid: Grid, anchored: bool) -> Scored:
 
 
 def fold_references(grid: Grid) -> list[References]:
-    """What sets floors and ceilings in each fold, from the reference generators' records, seeds averaged.
+    """Values that set floors and ceilings in each fold, from the reference generators' records, averaged over seeds.
 
     The downstream tasks' own values (TRTR, majority class) are those that the record of real-holdout states.
     """
@@ -105,8 +105,7 @@ def stated_references(grid: Grid, generator: int, fold: int) -> Mapping[str, Map
     for cell in np.flatnonzero((grid.generator == generator) & (grid.fold == fold)):
         record = grid.records[cell]
         if record is not None and record.state == "ok":
-            stated: Mapping[str, Mapping[str, float]] = record.reference_values
-            return stated
+            return {str(anchor): values for anchor, values in record.reference_values.items()}
     return {}
 
 

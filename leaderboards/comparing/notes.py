@@ -1,9 +1,8 @@
-"""What a reader must know beside the numbers: failed cells, values that are not there, warnings of a row."""
+"""Notes to the numbers: failed cells, missing values, warnings of a row."""
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,8 @@ from gexbench.leaderboards.comparing.grid import MISSING, Grid
 from gexbench.leaderboards.comparing.normalisation import Scored
 from gexbench.leaderboards.comparing.selection import CEILING
 from gexbench.leaderboards.formatting import percent
-from gexbench.leaderboards.records.records import TUNED, Record
+from gexbench.leaderboards.records.model import Record
+from gexbench.leaderboards.records.parts import SourceFile, Tuning
 from gexbench.leaderboards.statistics import FloatArray, fold_mean
 from gexbench.tasks.panel.scores import COPY_GATE
 
@@ -59,7 +59,7 @@ def numbered(notes: Sequence[Sequence[str]]) -> tuple[list[tuple[int, ...]], tup
 def general_remarks(
     grid: Grid, points: Scored, incomplete: Mapping[int, str], anchored: bool, compared: bool
 ) -> tuple[str, ...]:
-    """Remarks on the whole table: folds and metrics left out, and what one fold cannot tell."""
+    """Remarks on the whole table: folds and metrics left out, and limits of a single fold."""
     remarks = [
         f"Fold {fold} is left out for every generator: no record in state ok of {names}."
         for fold, names in incomplete.items()
@@ -124,7 +124,7 @@ def _without_ceiling(grid: Grid, points: Scored) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
     if np.isnan(points.overall).all():
         return groups
-    ceiling = [r for r in grid.records if r is not None and r.generator == CEILING and r.state == "ok"]
+    ceiling = [r for r in grid.records if r is not None and r.generator.full_name == CEILING and r.state == "ok"]
     for key, spec, column in zip(grid.keys, grid.specifications, points.ceilings.T, strict=True):
         if spec.in_overall and np.isnan(column).all():
             reasons = [m.reason for record in ceiling if (m := record.metrics.get(key)) is not None and m.reason]
@@ -133,33 +133,33 @@ def _without_ceiling(grid: Grid, points: Scored) -> dict[str, list[str]]:
 
 
 def _facts(records: Sequence[Record]) -> Iterable[str]:
-    about = [record.content["generator"] for record in records]
-    if any(generator["returns_real_rows"] for generator in about):
+    about = [record.generator for record in records]
+    if any(generator.returns_real_rows for generator in about):
         yield "returns rows of real patients"
-    for file in dict.fromkeys(_file(generator) for generator in about if generator["local"]):
+    for file in dict.fromkeys(_file(generator.file) for generator in about if generator.local):
         yield f"local: code of {file}, not a registered generator"
-    if any(record.variant == TUNED for record in records):
-        yield _tuning([generator["tuning"] for generator in about])
-    if len({generator["source_hash"] for generator in about}) > 1:
+    tunings = [generator.tuning for generator in about if generator.tuning is not None]
+    if tunings:
+        yield _tuning(tunings)
+    if len({generator.source_hash for generator in about}) > 1:
         yield "the source differs between cells of the same version"
 
 
-def _file(generator: Mapping[str, Any]) -> str:
-    file = generator.get("file")
-    return f"{file['name']} (SHA-256 {file['sha256'][:12]}…)" if file else "a file named by its path"
+def _file(file: SourceFile | None) -> str:
+    return f"{file.name} (SHA-256 {file.sha256[:12]}…)" if file else "a file named by its path"
 
 
-def _tuning(found: Sequence[Mapping[str, Any]]) -> str:
-    """How many trials stand behind a tuned row, and what they gained on the validation patients."""
-    trials = sorted({sum(tuning["trials"].values()) for tuning in found})
+def _tuning(found: Sequence[Tuning]) -> str:
+    """Number of trials behind a tuned row, and their gain on the validation patients."""
+    trials = sorted({tuning.trials.total for tuning in found})
     counted = f"{trials[0]}" if len(trials) == 1 else f"{trials[0]} to {trials[-1]}"
-    pairs = [(t["validation_score"], t.get("default_validation_score")) for t in found]
+    pairs = [(tuning.validation_score, tuning.default_validation_score) for tuning in found]
     known = [(score, default) for score, default in pairs if default is not None]
     text = f"settings tuned per fold on its training and validation patients, {counted} trials"
     if not known:
         return text
     score, default = (float(np.mean(values)) for values in zip(*known, strict=True))
-    if all(tuning.get("objective") == "overall score" for tuning in found):
+    if all(tuning.objective == "overall score" for tuning in found):
         return f"{text}; mean overall score there {1 - score:.3f}, with the default settings {1 - default:.3f}"
     return f"{text}; mean validation score {score:.4g}, with the default settings {default:.4g} (lower is better)"
 
@@ -169,7 +169,7 @@ def _warnings(records: Sequence[Record]) -> Iterable[str]:
     first: dict[str, str] = {}
     count: Counter[str] = Counter()
     for record in records:
-        for text in dict.fromkeys(record.content["warnings"]):
+        for text in dict.fromkeys(record.warnings):
             kind = re.sub(r"\d+(?:[.,]\d+)*", "#", text)
             first.setdefault(kind, shortened(text))
             count[kind] += 1

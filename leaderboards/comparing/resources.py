@@ -1,12 +1,13 @@
-"""What the cells of a table cost: seconds by phase and peak memory."""
+"""Cost of the cells of a table: seconds by phase and peak memory."""
 
 from collections.abc import Callable
+from operator import attrgetter
 
 import numpy as np
 import pandas as pd
 
 from gexbench.leaderboards.comparing.grid import Grid
-from gexbench.leaderboards.records.records import Record
+from gexbench.leaderboards.records import Record
 
 _PHASES = ("fit", "sample", "score")
 
@@ -25,12 +26,13 @@ def resources_of(grid: Grid) -> pd.DataFrame:
     }
     for phase in _PHASES:
         for kind, field in (("cpu", "cpu_times_s"), ("wall", "times_s")):
-            columns[f"{phase}_{kind}_s"] = [_summary(mine, field, phase, np.mean) for mine in finished]
+            columns[f"{phase}_{kind}_s"] = [_summary(mine, f"{field}.{phase}", np.mean) for mine in finished]
     for side in ("host", "device"):
-        columns[f"peak_{side}_memory_bytes"] = [_summary(mine, "peak_memory_bytes", side, np.max) for mine in finished]
+        field = f"peak_memory_bytes.{side}"
+        columns[f"peak_{side}_memory_bytes"] = [_summary(mine, field, np.max) for mine in finished]
     return pd.DataFrame(columns)
 
 
-def _summary(records: list[Record], field: str, key: str, summarise: Callable[[list[float]], float]) -> float:
-    found = [float(value) for record in records if (value := record.content[field].get(key)) is not None]
+def _summary(records: list[Record], field: str, summarise: Callable[[list[float]], float]) -> float:
+    found = [float(value) for value in map(attrgetter(field), records) if value is not None]
     return float(summarise(found)) if found else float("nan")

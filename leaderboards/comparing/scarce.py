@@ -8,7 +8,8 @@ import pandas as pd
 
 from gexbench.leaderboards.comparing.copies import COPIES, COPY_METRICS, worst_share
 from gexbench.leaderboards.comparing.grid import MISSING
-from gexbench.leaderboards.records.records import Record
+from gexbench.leaderboards.records.model import Record
+from gexbench.leaderboards.records.parts import DEFAULT
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 from gexbench.tasks.panel.catalogue import lookup
 
@@ -49,13 +50,14 @@ def scarce_rows(records: Sequence[Record]) -> pd.DataFrame:
         finished cell has the value. The half-widths take the number of fitted patients as that of training.
         copy_share is that of the table of all patients (`worst_share`).
     """
-    names = {record.generator for record in records if record.train_fraction < 1.0}
+    names = {record.generator.full_name for record in records if record.train_fraction < 1.0}
     groups: dict[tuple[str, float], list[Record]] = {}
     places: dict[str, set[tuple[int, int]]] = {}
     for record in records:
-        if record.generator in names and record.variant == "default":
-            groups.setdefault((record.generator, record.train_fraction), []).append(record)
-            places.setdefault(record.generator, set()).add((record.fold, record.repeat))
+        name, fold, repeat = record.cell
+        if name in names and record.generator.variant == DEFAULT:
+            groups.setdefault((name, record.train_fraction), []).append(record)
+            places.setdefault(name, set()).add((fold, repeat))
     ordered = sorted(groups, key=lambda place: (place[0], -place[1]))
     rows = [_row(name, share, groups[name, share], places[name]) for name, share in ordered]
     # Pages without this section, published ones among them, list the columns of an empty frame.
@@ -75,7 +77,7 @@ def _row(
         "cells_ok": len(finished),
         "notes": "; ".join(_endings(records, places)),
     }
-    tests = [record.content["fold"]["test"] for record in finished]
+    tests = [record.fold.test for record in finished]
     ratio = float(np.mean(tests) / np.mean(fitted)) if fitted else 1.0
     values = {name: [_value(record, name) for record in finished] for name in MEASURES}
     for name, found in {REAL_ONLY: [_real_only(record) for record in finished], **values}.items():
@@ -84,14 +86,14 @@ def _row(
     shares = {
         name: fold_mean(_by_fold(finished, [_value(record, name) for record in finished])) for name in COPY_METRICS
     }
-    reference = np.array([any(record.reference for record in records)])
+    reference = np.array([any(record.generator.reference for record in records)])
     row[COPIES] = float(worst_share(shares, reference)[0])
     return row
 
 
 def _endings(records: Sequence[Record], places: AbstractSet[tuple[int, int]]) -> list[str]:
     """How every cell ended that has no scores."""
-    found = {(record.fold, record.repeat): record for record in records}
+    found = {(record.fold.index, record.repeat): record for record in records}
     texts = []
     for fold, repeat in sorted(places):
         record = found.get((fold, repeat))
@@ -103,18 +105,18 @@ def _endings(records: Sequence[Record], places: AbstractSet[tuple[int, int]]) ->
 
 def _by_fold(records: Sequence[Record], values: Sequence[float]) -> FloatArray:
     """Seeds averaged within a fold: (1, folds), at least one column."""
-    series = pd.Series(values, index=[record.fold for record in records], dtype=float)
+    series = pd.Series(values, index=[record.fold.index for record in records], dtype=float)
     means: FloatArray = series.groupby(level=0).mean().to_numpy(dtype=float)
     return means[None, :] if len(means) else np.full((1, 1), np.nan)
 
 
 def _fitted(record: Record) -> float:
-    return float(record.content.get("fitted", record.content["fold"]["train"]))
+    return float(record.fold.train if record.fitted is None else record.fitted)
 
 
 def _real_only(record: Record) -> float:
     if record.train_fraction < 1.0:
-        return float(record.content.get("extra", {}).get("scarce_real_only_accuracy", np.nan))
+        return float(record.extra.get("scarce_real_only_accuracy", np.nan))
     return float(record.reference_values.get("trtr", {}).get(_key("tstr_lr_accuracy", record), np.nan))
 
 
@@ -125,4 +127,4 @@ def _value(record: Record, name: str) -> float:
 
 def _key(name: str, record: Record) -> str:
     """The record's key of a metric; of a metric per label, of the finest label."""
-    return f"{name}[{record.content['cohort']['label_columns'][0]}]" if lookup(name).per_label else name
+    return f"{name}[{record.cohort.label_columns[0]}]" if lookup(name).per_label else name

@@ -1,11 +1,11 @@
-"""Which records may stand in one table, and which folds can be scored."""
+"""Which records may share a table, and which folds can be scored."""
 
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from gexbench.leaderboards.records.records import TUNED, Record, RecordError
+from gexbench.leaderboards.records import TUNED, Record, RecordError
 from gexbench.tasks.panel.catalogue import split_key
 
 ABSENT_STATES = frozenset({"unavailable", "skipped"})
@@ -15,14 +15,23 @@ CEILING = "real-holdout"
 FLOORS = ("gene-shuffle", "class-mean")
 BASELINE = "class-gaussian"
 
-_SHARED: tuple[tuple[str, Callable[[Any], Any]], ...] = (
-    ("cohort", lambda content: content["cohort"]["name"]),
-    ("cohort fingerprint", lambda content: content["cohort"]["fingerprint"]),
-    ("label columns", lambda content: ", ".join(content["cohort"]["label_columns"])),
-    ("track", lambda content: content["fold"]["track"]),
-    ("budget", lambda content: content["budget"]),
-    ("panel", lambda content: content["panel"]),
-    ("gene sets", lambda content: str(content.get("gene_sets", {}).get("sha256", "none"))),
+OF_COHORT: tuple[tuple[str, Callable[[Record], str]], ...] = (
+    ("cohort", lambda record: record.cohort.name),
+    ("cohort fingerprint", lambda record: record.cohort.fingerprint),
+    ("label columns", lambda record: ", ".join(record.cohort.label_columns)),
+    ("track", lambda record: record.fold.track),
+)
+_SHARED: tuple[tuple[str, Callable[[Record], str]], ...] = (
+    *OF_COHORT,
+    ("budget", lambda record: record.budget),
+    ("panel", lambda record: record.panel),
+    ("gene sets", lambda record: "none" if record.gene_sets is None else record.gene_sets.sha256),
+)
+_OF_GENERATOR: tuple[tuple[str, Callable[[Record], Any]], ...] = (
+    ("version", lambda record: record.generator.version),
+    ("reference", lambda record: record.generator.reference),
+    ("family", lambda record: record.generator.family),
+    ("file", lambda record: "none" if record.generator.file is None else record.generator.file.sha256),
 )
 
 
@@ -40,19 +49,20 @@ def check_comparable(records: Sequence[Record]) -> None:
     problems = []
     for what, value_of in _SHARED:
         problems += _mixed(what, records, value_of)
-    for generator, group in _groups(records, lambda record: record.generator).items():
-        for field in ("version", "reference", "family"):
-            problems += _mixed(f"generator {generator!r}: {field}", group, _of_generator(field))
-        problems += _mixed(f"generator {generator!r}: file", group, _file_of_generator)
-        by_fold = _groups(group, lambda record: record.fold if record.variant == TUNED else -1)
+    for generator, group in _groups(records, lambda record: record.generator.full_name).items():
+        for what, value_of in _OF_GENERATOR:
+            problems += _mixed(f"generator {generator!r}: {what}", group, value_of)
+        by_fold = _groups(group, lambda record: record.fold.index if record.generator.variant == TUNED else -1)
         for fold, alike in by_fold.items():
             place = "" if fold < 0 else f", fold {fold}"
-            problems += _mixed(f"generator {generator!r}{place}: settings", alike, _of_generator("settings"))
-    for fold, group in _groups(records, lambda record: record.fold).items():
-        problems += _mixed(f"fold {fold}: id lists", group, lambda content: content["fold"]["hash"])
+            problems += _mixed(
+                f"generator {generator!r}{place}: settings", alike, lambda record: record.generator.settings
+            )
+    for fold, group in _groups(records, lambda record: record.fold.index).items():
+        problems += _mixed(f"fold {fold}: id lists", group, lambda record: record.fold.hash)
     problems += _metric_versions(records)
-    cells = Counter((r.generator, r.train_fraction, r.fold, r.repeat) for r in records)
-    for (generator, _, fold, repeat), count in cells.items():
+    cells = Counter((*r.cell, r.train_fraction) for r in records)
+    for (generator, fold, repeat, _), count in cells.items():
         if count > 1:
             problems.append(f"generator {generator!r}, fold {fold}, seed {repeat}: {count} records; keep one")
     if all(record.train_fraction < 1.0 for record in records):
@@ -62,9 +72,9 @@ def check_comparable(records: Sequence[Record]) -> None:
 
 
 def absent_generators(records: Iterable[Record]) -> dict[str, str]:
-    """Generators whose every record says that they cannot work here, with the first reason."""
+    """Generators unavailable according to all their records, with the first reason."""
     absent = {}
-    for generator, group in _groups(records, lambda record: record.generator).items():
+    for generator, group in _groups(records, lambda record: record.generator.full_name).items():
         if all(record.state in ABSENT_STATES for record in group):
             absent[generator] = next((record.reason for record in group if record.reason), "no reason given")
     return absent
@@ -74,19 +84,11 @@ def incomplete_folds(records: Iterable[Record]) -> dict[int, str]:
     """Folds that lack a record in state ok of a reference that sets floors or ceilings → which ones lack."""
     there: dict[int, set[str]] = defaultdict(set)
     for record in records:
-        there[record.fold] |= {record.generator} if record.state == "ok" else set()
+        there[record.fold.index] |= {record.generator.full_name} if record.state == "ok" else set()
     missing = {
         fold: [name for name in (CEILING, *FLOORS) if name not in names] for fold, names in sorted(there.items())
     }
     return {fold: ", ".join(names) for fold, names in missing.items() if names}
-
-
-def _of_generator(field: str) -> Callable[[Any], Any]:
-    return lambda content: content["generator"][field]
-
-
-def _file_of_generator(content: Any) -> Any:
-    return content["generator"].get("file", {}).get("sha256", "none")
 
 
 def _metric_versions(records: Iterable[Record]) -> Iterable[str]:
@@ -106,10 +108,10 @@ def _groups(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any
     return dict(sorted(groups.items()))
 
 
-def _mixed(what: str, records: Sequence[Record], value_of: Callable[[Any], Any]) -> list[str]:
+def _mixed(what: str, records: Sequence[Record], value_of: Callable[[Record], Any]) -> list[str]:
     first: dict[str, str] = {}
     for record in records:
-        value = value_of(record.content)
+        value = value_of(record)
         first.setdefault(value if isinstance(value, str) else json.dumps(value, sort_keys=True), record.place)
     if len(first) < 2:
         return []

@@ -30,7 +30,7 @@ from gexbench.leaderboards.comparing.resources import resources_of
 from gexbench.leaderboards.comparing.scarce import scarce_rows
 from gexbench.leaderboards.comparing.selection import BASELINE, absent_generators, check_comparable, incomplete_folds
 from gexbench.leaderboards.formatting import NOTHING, number, plain
-from gexbench.leaderboards.records.records import TUNED, Record
+from gexbench.leaderboards.records import TUNED, Record
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 from gexbench.tasks.panel.scores import copy_gate_passed
 
@@ -88,13 +88,13 @@ def leaderboard(records: Sequence[Record], note: str | None = None) -> Leaderboa
     Raises:
         RecordError: records that cannot share a table.
     """
-    records = sorted(records, key=lambda record: (record.generator, record.fold, record.repeat))
+    records = sorted(records, key=lambda record: record.cell)
     check_comparable(records)
     scarce, records = scarce_rows(records), [record for record in records if record.train_fraction == 1.0]
     absent, incomplete = absent_generators(records), incomplete_folds(records)
-    every = {record.fold for record in records}
+    every = {record.fold.index for record in records}
     anchored = bool(every - incomplete.keys())
-    names = sorted({record.generator for record in records} - absent.keys())
+    names = sorted({record.generator.full_name for record in records} - absent.keys())
     grid = grid_of(records, names, every - incomplete.keys() if anchored else every)
     points = scored(grid, anchored)
     seeds = [int((grid.generator == number).sum()) // len(grid.folds) for number in range(len(names))]
@@ -153,7 +153,7 @@ def _references(grid: Grid) -> NDArray[np.bool_]:
     found = np.zeros(len(grid.generators), dtype=bool)
     for cell, record in enumerate(grid.records):
         if record is not None:
-            found[grid.generator[cell]] = record.reference
+            found[grid.generator[cell]] = record.generator.reference
     return found
 
 
@@ -202,9 +202,9 @@ def _compared(grid: Grid, place: Standing) -> tuple[list[int], int | None]:
 def _tuned_pairs(grid: Grid) -> dict[int, int]:
     """Position of each tuned row → position of the same generator's default row, where it is there."""
     tuned = {
-        record.generator: str(record.content["generator"]["name"])
+        record.generator.full_name: record.generator.name
         for record in grid.records
-        if record is not None and record.variant == TUNED
+        if record is not None and record.generator.variant == TUNED
     }
     at = {name: number for number, name in enumerate(grid.generators)}
     return {at[row]: at[default] for row, default in sorted(tuned.items()) if default in at}
@@ -274,21 +274,21 @@ def _metrics(grid: Grid, points: Scored, means: FloatArray, place: Standing, sha
 
 
 def _settings(records: Sequence[Record], names: Sequence[str]) -> pd.DataFrame:
-    about = {record.generator: record.content["generator"] for record in records}
+    about = {record.generator.full_name: record.generator for record in records}
     return pd.DataFrame(
         {
             "generator": list(names),
-            "version": [about[name]["version"] for name in names],
-            "family": [about[name]["family"] for name in names],
-            "conditions": [", ".join(about[name]["conditions"]) for name in names],
-            "settings": [_settings_text([r for r in records if r.generator == name]) for name in names],
+            "version": [about[name].version for name in names],
+            "family": [about[name].family for name in names],
+            "conditions": [", ".join(about[name].conditions) for name in names],
+            "settings": [_settings_text([r for r in records if r.generator.full_name == name]) for name in names],
         }
     )
 
 
 def _settings_text(records: Sequence[Record]) -> str:
     """`name=value` of every setting; where a tuned row's folds differ, the values in the order of the folds."""
-    by_fold = {record.fold: record.content["generator"]["settings"] for record in records}
+    by_fold = {record.fold.index: record.generator.settings for record in records}
     folds = sorted(by_fold)
     texts = []
     for key in sorted({key for settings in by_fold.values() for key in settings}):

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from gexbench.leaderboards.comparing.header import Header
 from gexbench.leaderboards.comparing.table import Leaderboard
 from gexbench.leaderboards.figures import agreement, downstream, frames, scores
-from gexbench.leaderboards.records.records import Record
+from gexbench.leaderboards.records import Record
 
 MakeFrame = Callable[[Leaderboard, Sequence[Record]], pd.DataFrame]
 

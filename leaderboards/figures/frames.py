@@ -1,7 +1,6 @@
 """Frames behind the figures: pure functions of a leaderboard and its records."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,7 @@ import pandas as pd
 from gexbench.leaderboards.comparing.scarce import REAL_ONLY
 from gexbench.leaderboards.comparing.selection import CEILING
 from gexbench.leaderboards.comparing.table import BELOW, Leaderboard
-from gexbench.leaderboards.records.records import Record
+from gexbench.leaderboards.records import Record
 from gexbench.tasks.panel.questions.augmentation import RELEASE_SIZES
 from gexbench.tasks.panel.scores import copy_gate_passed
 
@@ -82,9 +81,9 @@ def concordance_frame(board: Leaderboard, records: Sequence[Record]) -> pd.DataF
 def rank_frame(board: Leaderboard, records: Sequence[Record]) -> pd.DataFrame:
     """generator, standing, rank (0 to draws), share: of true values at this rank among their draws, mean over cells."""
     found = [
-        (record.generator, int(key.removeprefix(_RANK)), float(share))
+        (record.generator.full_name, int(key.removeprefix(_RANK)), float(share))
         for record in _finished(board, records)
-        for key, share in record.content.get("extra", {}).items()
+        for key, share in record.extra.items()
         if key.startswith(_RANK)
     ]
     if not found:
@@ -105,8 +104,8 @@ def release_frame(board: Leaderboard, records: Sequence[Record]) -> pd.DataFrame
         for size in RELEASE_SIZES:
             measured = record.metrics.get(f"release_accuracy_{size}")
             if measured is not None and measured.value is not None:
-                alone = record.content.get("extra", {}).get(f"release_real_only_accuracy_{size}", np.nan)
-                rows.append((record.generator, size, measured.value, alone, trtr))
+                alone = record.extra.get(f"release_real_only_accuracy_{size}", np.nan)
+                rows.append((record.generator.full_name, size, measured.value, alone, trtr))
     if not rows:
         raise Lacking("needs the panel extended: `gexbench score NAME --panel extended`")
     columns = ["generator", "size", "accuracy", "alone", "all_real"]
@@ -147,15 +146,14 @@ def _scored_rows(board: Leaderboard) -> pd.DataFrame:
 def _finished(board: Leaderboard, records: Sequence[Record]) -> Iterator[Record]:
     """Finished cells of the table's folds, fitted on all patients."""
     folds = set(board.header.folds)
-    return (r for r in records if r.state == "ok" and r.train_fraction == 1.0 and r.fold in folds)
+    return (r for r in records if r.state == "ok" and r.train_fraction == 1.0 and r.fold.index in folds)
 
 
 def _per_class(board: Leaderboard, records: Sequence[Record], measure: str, value: str, lacking: str) -> pd.DataFrame:
     found = [
-        (record.generator, str(name), float(number))
+        (record.generator.full_name, name, number)
         for record in _finished(board, records)
-        for name, number in _mapping(_mapping(record.content.get("per_class")).get(measure)).items()
-        if isinstance(number, int | float)
+        for name, number in record.per_class.get(measure, {}).items()
     ]
     if not found:
         raise Lacking(lacking)
@@ -167,7 +165,3 @@ def _in_order(board: Leaderboard, frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of generators in the table, in its order, with family and standing."""
     about = board.rows[["generator", "standing"]].merge(board.settings[["generator", "family"]], on="generator")
     return about.merge(frame, on="generator", how="inner")
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

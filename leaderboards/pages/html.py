@@ -17,7 +17,7 @@ from gexbench.leaderboards.pages.html_board import board_table
 from gexbench.leaderboards.pages.html_data import embedded
 from gexbench.leaderboards.pages.html_markup import Markup, element, joined
 from gexbench.leaderboards.pages.html_sections import scrolling, sections
-from gexbench.leaderboards.records.records import Record
+from gexbench.leaderboards.records import Record
 
 STYLES = ("page.css", "table.css", "media.css")
 SCRIPTS = ("drawing.js", "details.js", "table.js")

@@ -14,8 +14,8 @@ from gexbench.leaderboards.comparing.table import Leaderboard
 from gexbench.leaderboards.formatting import plain
 from gexbench.leaderboards.pages.html_labels import readable
 from gexbench.leaderboards.pages.html_markup import Markup
+from gexbench.leaderboards.records import Record
 from gexbench.leaderboards.records.logs import STEP, quantities
-from gexbench.leaderboards.records.records import Record
 
 SCHEMA = 1
 DIGITS = 6
@@ -66,7 +66,7 @@ def page_data(board: Leaderboard, records: Sequence[Record], logs: Mapping[str, 
         "notes": board.notes,
         "remarks": board.remarks,
         "details": [
-            _details([record for record in _whole(records) if record.generator == name], logs.get(name))
+            _details([record for record in _whole(records) if record.generator.full_name == name], logs.get(name))
             for name in names
         ],
         "labels": {measure: readable(measure) for measure in _measures(records)},
@@ -77,7 +77,7 @@ def page_data(board: Leaderboard, records: Sequence[Record], logs: Mapping[str, 
 
 def _whole(records: Iterable[Record]) -> list[Record]:
     """Records of fits on all patients, in the order of fold and seed."""
-    return sorted((r for r in records if r.train_fraction == 1.0), key=lambda record: (record.fold, record.repeat))
+    return sorted((r for r in records if r.train_fraction == 1.0), key=lambda r: (r.fold.index, r.repeat))
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
@@ -99,16 +99,15 @@ def _differences(frame: pd.DataFrame, pair: Sequence[str]) -> dict[str, Any]:
 
 def _measures(records: Iterable[Record]) -> list[str]:
     """Every measure that some record has by class."""
-    return sorted({str(name) for record in records for name in _mapping(record.content.get("per_class"))})
+    return sorted({name for record in records for name in record.per_class})
 
 
 def _details(records: Sequence[Record], log: pd.DataFrame | None) -> dict[str, Any]:
     """What the records of one row say beyond the frames, without its failures' tracebacks."""
-    about = [record.content for record in records]
     return {
-        "settings": _varying([content["generator"]["settings"] for content in about]),
-        "versions": _varying([content["versions"] for content in about]),
-        "hardware": _varying([content["hardware"] for content in about]),
+        "settings": _varying([record.generator.settings for record in records]),
+        "versions": _varying([record.versions for record in records]),
+        "hardware": _varying([record.hardware.model_dump() for record in records]),
         "cells": [_cell(record) for record in records],
         "curves": _curves(records, log),
         "per_class": _per_class(records),
@@ -116,21 +115,20 @@ def _details(records: Sequence[Record], log: pd.DataFrame | None) -> dict[str, A
 
 
 def _cell(record: Record) -> dict[str, Any]:
-    content = record.content
     return {
-        "fold": record.fold,
+        "fold": record.fold.index,
         "seed": record.repeat,
         "state": record.state,
         "reason": shortened(record.reason or ""),
         "record": record.place,
-        "seeds": {str(name): str(seed) for name, seed in sorted(content["seeds"].items())},
-        "cpu_times_s": content["cpu_times_s"],
-        "times_s": content["times_s"],
-        "peak_memory_bytes": content["peak_memory_bytes"],
-        "device": content["device"],
-        "suite": content["suite"]["version"],
-        "commit": content["suite"]["commit"],
-        "warnings": [shortened(text) for text in content["warnings"]],
+        "seeds": {name: str(seed) for name, seed in record.seeds.model_dump(exclude_none=True).items()},
+        "cpu_times_s": record.cpu_times_s.model_dump(exclude_none=True),
+        "times_s": record.times_s.model_dump(exclude_none=True),
+        "peak_memory_bytes": record.peak_memory_bytes.model_dump(exclude_none=True),
+        "device": record.device,
+        "suite": record.suite.version,
+        "commit": record.suite.commit,
+        "warnings": [shortened(text) for text in record.warnings],
     }
 
 
@@ -149,12 +147,12 @@ def _curves(records: Sequence[Record], log: pd.DataFrame | None) -> dict[str, li
     """Curve → fold, seed, state, at most `LONGEST_CURVE` of its values, and from a log the steps they were taken at."""
     found: dict[str, dict[tuple[int, int], dict[str, Any]]] = {}
     for record in records:
-        cell = {"fold": record.fold, "seed": record.repeat, "state": record.state}
-        for name, values in sorted(_mapping(record.content.get("curves")).items()):
-            taken = _thinned([_finite(value) for value in values] if isinstance(values, list) else [])
+        cell = {"fold": record.fold.index, "seed": record.repeat, "state": record.state}
+        for name, values in sorted(record.curves.items()):
+            taken = _thinned(values)
             if any(value is not None for value in taken):
-                of_name = found.setdefault(str(name), {})
-                of_name[record.fold, record.repeat] = cell | {"values": [_rounded(value) for value in taken]}
+                of_name = found.setdefault(name, {})
+                of_name[record.fold.index, record.repeat] = cell | {"values": [_rounded(value) for value in taken]}
     for name, cells in _logged(log).items():
         found.setdefault(name, {}).update(cells)
     return {name: [cells[place] for place in sorted(cells)] for name, cells in found.items()}
@@ -170,7 +168,7 @@ def _logged(log: pd.DataFrame | None) -> dict[str, dict[tuple[int, int], dict[st
             taken = mine.loc[mine[name].notna() & mine[STEP].notna(), [STEP, name]].sort_values(STEP)
             if taken.empty:
                 continue
-            steps, values = (_thinned([_finite(value) for value in taken[column]]) for column in (STEP, name))
+            steps, values = (_thinned(list(map(_finite, taken[column]))) for column in (STEP, name))
             curves.setdefault(name, {})[int(fold), int(seed)] = {
                 "fold": int(fold),
                 "seed": int(seed),
@@ -181,7 +179,7 @@ def _logged(log: pd.DataFrame | None) -> dict[str, dict[tuple[int, int], dict[st
     return curves
 
 
-def _thinned(values: list[float | None]) -> list[float | None]:
+def _thinned(values: Sequence[float | None]) -> Sequence[float | None]:
     """At most `LONGEST_CURVE` of the values, evenly spaced, first and last among them."""
     if len(values) <= LONGEST_CURVE:
         return values
@@ -200,11 +198,10 @@ def _per_class(records: Sequence[Record]) -> dict[str, dict[str, float]]:
     for record in records:
         if record.state != "ok":
             continue
-        for measure, values in _mapping(record.content.get("per_class")).items():
-            for name, value in _mapping(values).items():
-                if (number := _finite(value)) is not None:
-                    found.setdefault(str(measure), {}).setdefault(str(name), []).append(number)
-    labels = records[0].content["cohort"]["label_columns"] if records else []
+        for measure, values in record.per_class.items():
+            for name, value in values.items():
+                found.setdefault(measure, {}).setdefault(name, []).append(value)
+    labels = records[0].cohort.label_columns if records else ()
 
     def place(measure: str) -> tuple[str, int, str]:
         name, _, rest = measure.partition("[")
@@ -217,18 +214,8 @@ def _per_class(records: Sequence[Record]) -> dict[str, dict[str, float]]:
     }
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    """The optional field of a record, empty where it is none or ill-typed."""
-    return value if isinstance(value, dict) else {}
-
-
-def _finite(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:  # an integer beyond any float
-        return None
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _plain(value: Any) -> Any:

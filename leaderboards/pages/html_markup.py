@@ -14,7 +14,7 @@ Attribute = str | int | bool | None
 
 
 class Markup(str):
-    """HTML that is safe as it stands; every other text is escaped where it enters an element."""
+    """Safe HTML; all other text is escaped when it enters an element."""
 
     __slots__ = ()
 

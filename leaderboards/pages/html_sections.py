@@ -1,4 +1,4 @@
-"""What stands below the main table: comparisons, ablations, few patients, definitions, settings."""
+"""Sections below the main table: comparisons, ablations, few patients, definitions, settings."""
 
 import math
 from collections.abc import Iterable

@@ -13,7 +13,7 @@ from gexbench.leaderboards.formatting import csv_text
 from gexbench.leaderboards.pages.html import to_html
 from gexbench.leaderboards.pages.latex import to_latex
 from gexbench.leaderboards.pages.markdown import to_markdown
-from gexbench.leaderboards.records.records import Record
+from gexbench.leaderboards.records import Record
 from gexbench.leaderboards.statistics import FloatArray
 from gexbench.tasks.files.atomic import write_bytes
 from gexbench.tasks.panel.catalogue import lookup
@@ -22,7 +22,7 @@ __all__ = ["DEFAULT_FORMATS", "FORMATS", "to_csv", "to_html", "to_latex", "to_ma
 
 FORMATS = ("md", "csv", "html", "parquet", "tex")
 DEFAULT_FORMATS = ("md", "csv", "html")
-"""What a run and a report write, and what a published leaderboard holds."""
+"""Formats that runs and reports write, and that published leaderboards hold."""
 
 
 def write(

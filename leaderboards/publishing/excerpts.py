@@ -16,7 +16,7 @@ from gexbench.leaderboards.comparing.table import REFERENCE, Leaderboard, leader
 from gexbench.leaderboards.figures.summary import THEMES, summary_picture
 from gexbench.leaderboards.formatting import markdown_table, markdown_text, starred
 from gexbench.leaderboards.pages.main_table import GENERATOR, LEADER, Difference, ablation_rows, main_columns
-from gexbench.leaderboards.records.records import RecordError, read_records
+from gexbench.leaderboards.records import RecordError, read_records
 from gexbench.tasks.files.atomic import write_bytes
 
 _BLOCK = re.compile(r"<!-- excerpt ([a-z-]+)((?: [\w./-]+)+) -->\n(.*?)<!-- end of excerpt -->", re.DOTALL)

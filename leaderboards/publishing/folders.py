@@ -15,8 +15,8 @@ from pathlib import Path
 
 from gexbench.leaderboards.comparing.table import Leaderboard, leaderboard
 from gexbench.leaderboards.pages.rendering import write
+from gexbench.leaderboards.records import Record, RecordError, read_records
 from gexbench.leaderboards.records.logs import read_logs
-from gexbench.leaderboards.records.records import Record, RecordError, read_records
 from gexbench.tasks.files.atomic import write_text
 
 SUMS = "SHA256SUMS"
@@ -28,10 +28,10 @@ _COPIED = ("records/*.json", "training/*.parquet", "sweep.json")
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What `verify` found.
+    """Findings of `verify`.
 
     Attributes:
-        problems: what is wrong; empty when the folder is what was published, and its tables are its records'.
+        problems: faults; empty if the folder is as published and its tables follow from its records.
         remarks: what another version of the suite drew in another way, with its checksum in order.
     """
 
@@ -40,7 +40,7 @@ class Verification:
 
 
 class PublishedError(ValueError):
-    """A folder that cannot be published; `problems` names everything at once, with the mend."""
+    """A folder that cannot be published; `problems` lists everything at once, with fixes."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = tuple(problems)
@@ -64,7 +64,7 @@ def publish(source: Path, target: Path, texts: Mapping[str, str], note: str | No
         PublishedError: a target that exists, records that cannot make a table.
     """
     if target.exists():
-        raise PublishedError([f"{target} exists, and what is published never changes: choose the next version"])
+        raise PublishedError([f"{target} already exists, and published folders never change; choose the next version"])
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".writing-", dir=target.parent) as temporary:
         made = Path(temporary) / target.name
@@ -86,7 +86,7 @@ def publish(source: Path, target: Path, texts: Mapping[str, str], note: str | No
 
 
 def refresh(folder: Path) -> None:
-    """Build the tables of a published folder anew, as this version of the suite writes them, and its checksums.
+    """Rebuild the tables of a published folder as this version writes them, with their checksums.
 
     Raises:
         PublishedError: anything but the tables differs from its checksum.
@@ -102,11 +102,11 @@ def refresh(folder: Path) -> None:
 def verify(folder: Path) -> Verification:
     """Whether every file of a published folder has its checksum and the tables are its records'.
 
-    Tables are built anew from the records and compared byte for byte. A page that this version would draw otherwise is
-    a remark while its checksum holds; figures are compared with their checksums alone.
+    Tables are rebuilt from the records and compared byte for byte. A page that this version draws differently is a
+    remark as long as its checksum matches; figures are compared by checksum only.
     """
     if not (folder / SUMS).is_file():
-        return Verification((f"no {SUMS}; this is no published leaderboard",))
+        return Verification((f"no {SUMS}; not a published leaderboard",))
     changed = differences(folder)
     problems, remarks = list(changed.values()), []
     try:
@@ -121,11 +121,11 @@ def verify(folder: Path) -> Verification:
             continue
         elif name == PAGE and name not in changed:
             remarks.append(
-                f"{name}: its checksum holds, but this version of gexbench draws another page from these records "
-                "(`gexbench report FOLDER --formats html --out ELSEWHERE` makes it)"
+                f"{name}: its checksum matches, but this version of gexbench draws a different page from these records "
+                "(`gexbench report FOLDER --formats html --out ELSEWHERE` writes it)"
             )
         else:
-            problems.append(f"{name}: is not what the records give; rebuild it with `gexbench report`")
+            problems.append(f"{name}: does not follow from the records; rebuild it with `gexbench report`")
     return Verification(tuple(problems), tuple(remarks))
 
 
@@ -141,7 +141,7 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def differences(folder: Path) -> dict[str, str]:
-    """File → what is wrong with it against the checksums of a published folder; empty when nothing is."""
+    """File → its mismatch with the checksums of a published folder; empty if all match."""
     found, stated = _digests(folder), {}
     for line in (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines():
         digest, _, name = line.partition("  ")

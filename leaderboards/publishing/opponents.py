@@ -10,7 +10,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from gexbench.leaderboards.comparing.copies import COPY_METRICS, worst_share
 from gexbench.leaderboards.comparing.grid import Grid, grid_of
 from gexbench.leaderboards.comparing.selection import BASELINE, check_comparable
 from gexbench.leaderboards.formatting import NOTHING, markdown_table, number, percent, with_interval
-from gexbench.leaderboards.records.records import Record, RecordError, read_records
+from gexbench.leaderboards.records import Record, RecordError, read_records
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 from gexbench.tasks.panel.scores import copy_gate_passed
 
@@ -94,14 +93,18 @@ def opponents(records: Sequence[Record]) -> list[Opponent]:
         RecordError: records that cannot share a table, or none of the baseline.
     """
     check_comparable(records)
-    names = tuple(dict.fromkeys(r.generator for r in records if not r.reference or r.generator == BASELINE))
+    names = tuple(
+        dict.fromkeys(
+            r.generator.full_name for r in records if not r.generator.reference or r.generator.full_name == BASELINE
+        )
+    )
     if BASELINE not in names:
         raise RecordError(f"no record of {BASELINE}, which the others are held against; run it too")
-    grid = grid_of(records, names, {record.fold for record in records})
-    sizes = {r.fold: r.content["fold"]["test"] / r.content["fold"]["train"] for r in records}
+    grid = grid_of(records, names, {record.fold.index for record in records})
+    sizes = {r.fold.index: r.fold.test / r.fold.train for r in records}
     share = sum(sizes.values()) / len(sizes)
-    tstr = f"tstr_lr_accuracy[{records[0].content['cohort']['label_columns'][0]}]"
-    conditions = {r.generator: tuple(r.content["generator"]["conditions"]) for r in records}
+    tstr = f"tstr_lr_accuracy[{records[0].cohort.label_columns[0]}]"
+    conditions = {r.generator.full_name: r.generator.conditions for r in records}
     by_fold = {key: _values(grid, key) for key in (tstr, COVERAGE, RECALL, DETECTION, *COPY_METRICS)}
     base = names.index(BASELINE)
     measured = {key: _means(values, share) for key, values in by_fold.items()}
@@ -138,16 +141,16 @@ def _means(values: FloatArray, share: float) -> list[tuple[float, float]]:
 
 def opponents_page(records: Sequence[Record], name: str) -> str:
     """Markdown: what is asked, the table, who falls short and how its validation score went."""
-    rows, first = opponents(records), records[0].content
+    rows, first = opponents(records), records[0]
     head = INTRODUCTION.format(
         tstr=LEAST_TSTR,
         coverage=LEAST_COVERAGE,
         recall=LEAST_RECALL,
-        label=first["cohort"]["label_columns"][0],
+        label=first.cohort.label_columns[0],
         baseline=BASELINE,
         name=name,
-        budget=first["budget"],
-        folds=len({record.fold for record in records}),
+        budget=first.budget,
+        folds=len({record.fold.index for record in records}),
     )
     table = markdown_table(_HEADS, [_line(row) for row in rows], text_columns=2)
     winners = [f"`{row.name}`" for row in rows if row.beats]
@@ -179,24 +182,21 @@ def _courses(records: Sequence[Record], rows: Sequence[Opponent]) -> str:
     for row in rows:
         if row.fair or math.isnan(row.tstr[0]):
             continue
-        mine = [record.content for record in records if record.generator == row.name]
-        curves = [content["curves"].get("validation_score", []) for content in mine]
+        mine = [record for record in records if record.generator.full_name == row.name]
+        curves = [record.curves.get("validation_score", ()) for record in mine]
         if len({len(curve) for curve in curves}) != 1 or len(curves[0]) < 3:
             continue
         lines.append(f"- `{row.name}` ({', '.join(row.conditions)}): {_course(np.array(curves), mine)}")
     return "\n".join([_SHORT, *lines]) if lines else ""
 
 
-def _course(curves: FloatArray, contents: Sequence[Any]) -> str:
+def _course(curves: FloatArray, records: Sequence[Record]) -> str:
     mean = curves.mean(axis=0)
     third = len(mean) - 1 - len(mean) // 3
     last = sum(curve.argmin() >= third + 1 for curve in curves)
     shown = " → ".join(number(float(mean[at]), 3) for at in (0, len(mean) // 2, len(mean) - 1))
-    kept = contents[0]["diagnostics"]
-    return (
-        f"{shown} over {kept['steps']:,} steps; the best checkpoint is in the last third in {last} of {len(curves)} "
-        f"folds"
-    )
+    steps = records[0].diagnostics["steps"]
+    return f"{shown} over {steps:,} steps; the best checkpoint is in the last third in {last} of {len(curves)} folds"
 
 
 def main(arguments: Sequence[str]) -> int:

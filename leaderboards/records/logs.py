@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from gexbench.leaderboards.records.records import Record, RecordError
+from gexbench.leaderboards.records.model import Record
+from gexbench.leaderboards.records.problems import RecordError
 
 SCORE = "validation_score"
 STEP = "step"
@@ -26,7 +27,7 @@ def read_logs(folder: Path, records: Sequence[Record]) -> dict[str, pd.DataFrame
     """
     found: dict[str, list[pd.DataFrame]] = {}
     problems = []
-    for record in sorted(records, key=lambda record: (record.generator, record.fold, record.repeat)):
+    for record in sorted(records, key=lambda record: record.cell):
         path = folder / "training" / f"{Path(record.place).stem}.parquet"
         if record.train_fraction != 1.0 or not path.is_file():
             continue
@@ -35,8 +36,8 @@ def read_logs(folder: Path, records: Sequence[Record]) -> dict[str, pd.DataFrame
         except ValueError as error:
             problems.append(f"training/{path.name}: no training log ({error}); copy it again or delete it")
             continue
-        frame = frame.assign(fold=record.fold, seed=record.repeat, state=record.state)
-        found.setdefault(record.generator, []).append(frame)
+        frame = frame.assign(fold=record.fold.index, seed=record.repeat, state=record.state)
+        found.setdefault(record.generator.full_name, []).append(frame)
     if problems:
         raise RecordError(problems)
     return {row: pd.concat(frames, ignore_index=True) for row, frames in found.items()}

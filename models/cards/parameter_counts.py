@@ -1,4 +1,4 @@
-"""Parameters of the built-in generators, counted by `gexbench.benchmark.studies.parameters`.
+"""Parameters of the built-in generators, counted by `python -m gexbench.benchmark.studies parameters`.
 
 `PARAMETERS` holds, per registry key, the parameters that a record states, at budget cpu and for a cohort of TCGA's
 shape: 680 genes, labels of 15, 12 and 7 classes, patches of width 192, tokens of width 128. References have none here.

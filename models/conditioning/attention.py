@@ -17,7 +17,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
         if width % heads:
-            raise ValueError(f"width {width} is no multiple of {heads} heads; choose another width")
+            raise ValueError(f"width {width} is not a multiple of {heads} heads; choose another width")
         self.heads, self.dropout = heads, dropout
         self.in_weight = nn.Parameter(torch.empty(3 * width, width))
         self.in_bias = nn.Parameter(torch.zeros(3 * width))

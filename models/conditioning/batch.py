@@ -66,15 +66,15 @@ def require(conditions: Conditions, needs: Set[Condition], variant: str, cohort:
     """Check that the needed kinds of conditions are there.
 
     Raises:
-        Unavailable: naming what is absent.
+        Unavailable: the message names what is missing.
     """
     if "patches" in needs and not conditions.has("patches"):
-        raise Unavailable(f"needs image patches, and cohort {cohort} holds none")
+        raise Unavailable(f"needs image patches, but cohort {cohort} has none")
     if "text" in needs and not conditions.has("text"):
-        raise Unavailable(f"needs clinical text, and cohort {cohort} holds none")
+        raise Unavailable(f"needs clinical text, but cohort {cohort} has none")
     if "text" in needs and variant not in conditions.text:
         held = ", ".join(sorted(conditions.text))
-        raise Unavailable(f"needs the text variant {variant!r}, and cohort {cohort} holds only {held}")
+        raise Unavailable(f"needs the text variant {variant!r}, but cohort {cohort} has only {held}")
 
 
 class ConditionReader:

@@ -1,4 +1,4 @@
-"""All that a head needs to know of its conditions: what it reads, which labels it knows, how its encoder is built."""
+"""Conditions of a head: what it reads, which labels it knows, and how its encoder is built."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class Conditioner:
 
     @property
     def sizes(self) -> EncoderSizes:
-        """What the encoder is built from."""
+        """Arguments of the encoder."""
         settings = self.settings
         fusion = FusionSizes(
             self.patch_width,

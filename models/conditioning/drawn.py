@@ -1,4 +1,4 @@
-"""Conditions of the mini-batches of a training: encoded anew at each step, or read from tables."""
+"""Conditions of the mini-batches of a training: encoded at each step, or read from tables."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -22,7 +22,7 @@ from gexbench.models.settings import Condition
 
 @dataclass(frozen=True, slots=True)
 class EncoderSizes:
-    """What encoders are built from: classes of each label column used, and the sizes for patches and text."""
+    """Inputs of the encoders: classes of each label column used, and sizes of patches and text."""
 
     labels: tuple[int, ...]
     fusion: FusionSizes

@@ -1,4 +1,4 @@
-"""Label conditioning: which combinations of label codes may be asked for, and their learned embeddings."""
+"""Label conditioning: the permitted combinations of label codes and their learned embeddings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -72,7 +72,7 @@ class LabelCombinations:
             found = torch.unique(conditions.labels[unseen], dim=0).tolist()
             names = [self._name(code) for code in found]
             raise InputError(
-                f"{len(names)} label combinations were never seen in training ({examples(names)}); "
+                f"{len(names)} label combinations do not occur in the training data ({examples(names)}); "
                 "leave these patients out, or train with them"
             )
         return self.codes[self.stand_in[equal.int().argmax(1)]]

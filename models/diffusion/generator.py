@@ -19,6 +19,7 @@ from gexbench.models.training.dispersion import report_dispersion
 from gexbench.models.training.expression_scale import ExpressionScale
 from gexbench.models.training.pretraining import fit_conditional_mean
 from gexbench.models.training.run import TrainingRun
+from gexbench.models.training.state import frozen, over, states_of, under
 from gexbench.models.training.validation_score import ValidationScore
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.split import Split
@@ -132,13 +133,11 @@ class Diffusion(Generator):
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Weights, representation, statistics of the z-scores, label combinations, sizes and gene names."""
-        tensors, facts = self._conditioner.state()
-        scale_tensors, scale_facts = self._scale.state()
-        tensors |= {**scale_tensors, **self._representation.state()}
-        for prefix, network in (("encoder.", self._encoder), ("denoiser.", self._denoiser)):
-            tensors |= {prefix + name: value for name, value in network.state_dict().items()}
+        tensors, facts = states_of((self._conditioner, self._scale))
+        tensors |= self._representation.state()
+        tensors |= {**over("encoder.", self._encoder.state_dict()), **over("denoiser.", self._denoiser.state_dict())}
         own = {name: value for name, value in self._denoiser.config.items() if not name.startswith("_")}
-        return tensors, {**facts, **scale_facts, "denoiser": own}
+        return tensors, {**facts, "denoiser": own}
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
         """The inverse of `state`."""
@@ -147,9 +146,6 @@ class Diffusion(Generator):
         self._scale = ExpressionScale.restored(held, facts)
         self._representation = Representation.restored(held, self._scale)
         with torch.device("meta"):
-            self._encoder = self._conditioner.encoder()
-            self._denoiser = Denoiser(**facts["denoiser"])
-        for prefix, network in (("encoder.", self._encoder), ("denoiser.", self._denoiser)):
-            weights = {name.removeprefix(prefix): held[name] for name in held if name.startswith(prefix)}
-            network.load_state_dict(weights, assign=True)
-            network.eval().requires_grad_(False)
+            encoder, denoiser = self._conditioner.encoder(), Denoiser(**facts["denoiser"])
+        self._encoder = frozen(encoder, under("encoder.", held))
+        self._denoiser = frozen(denoiser, under("denoiser.", held))

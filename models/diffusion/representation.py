@@ -10,6 +10,7 @@ from gexbench.models.diffusion.marginals import NormalScores
 from gexbench.models.diffusion.settings import DiffusionSettings
 from gexbench.models.diffusion.space import ComponentSpace, GeneSpace, Space, restored
 from gexbench.models.training.expression_scale import ExpressionScale
+from gexbench.models.training.state import over, under
 from gexbench.tasks.cohorts.split import Split
 
 _SPACE = "space."
@@ -65,12 +66,11 @@ class Representation:
 
     def state(self) -> dict[str, Tensor]:
         """Tensors of the marginals and the space, which `restored` takes."""
-        tensors = {_SPACE + name: value for name, value in self.space.state().items()}
+        tensors = over(_SPACE, self.space.state())
         return tensors if self.marginals is None else {"knots": self.marginals.knots, **tensors}
 
     @classmethod
     def restored(cls, tensors: Mapping[str, Tensor], scale: ExpressionScale) -> "Representation":
         """The inverse of `state`; other tensors are ignored."""
-        own = {name.removeprefix(_SPACE): value for name, value in tensors.items() if name.startswith(_SPACE)}
         marginals = NormalScores(tensors["knots"]) if "knots" in tensors else None
-        return cls(scale, marginals, restored(own, len(scale.genes)))
+        return cls(scale, marginals, restored(under(_SPACE, tensors), len(scale.genes)))

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 MOST_REST = 1000
-"""Directions in which the rest is drawn; what lies beyond is left out."""
+"""Directions in which the residual is drawn; further ones are dropped."""
 _PRIOR_ROWS = 10.0
 _BLOCK = 32
 _LEAST = 1e-4

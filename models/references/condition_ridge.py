@@ -85,7 +85,7 @@ class ConditionRidge(LabelReference):
     label: residuals of the fit itself are too small, since every patient pulled the fit towards itself. A training
     patient never gets its own residual, unless it is alone in its class.
 
-    Where patches and text explain little within a label, a sample lies near the row whose residual it took.
+    If patches and text explain little within a label, a sample is close to the row that supplied its residual.
     """
 
     kept: ClassVar[tuple[str, ...]] = (
@@ -114,7 +114,7 @@ class ConditionRidge(LabelReference):
         self.blocks = {"text": TEXT in conditions.text, "patches": conditions.has("patches")}
         if not any(self.blocks.values()):
             raise Unavailable(
-                f"needs image patches or clinical text ({TEXT}), and cohort {train.cohort.name} holds neither; with "
+                f"needs image patches or clinical text ({TEXT}), but cohort {train.cohort.name} has neither; with "
                 "labels alone it would be the class means with resampled residuals"
             )
         self.remember(train)
@@ -192,7 +192,7 @@ class ConditionRidge(LabelReference):
             if not self.blocks[name]:
                 continue
             if ragged is None:
-                raise Unavailable(f"was fitted with {name}, and these conditions hold none")
+                raise Unavailable(f"was fitted with {name}, but these conditions have none")
             parts.append(_pooled(ragged, conditions.rows, most=1 if name == "text" else None))
         return parts
 

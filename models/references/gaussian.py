@@ -1,4 +1,4 @@
-"""One normal distribution per finest label: full (Ledoit-Wolf), diagonal, and its mean alone.
+"""One normal distribution per finest label: full (Ledoit-Wolf), diagonal, or its mean only.
 
 All are fitted on z-scored training rows; samples are returned in the cohort's unit, values below the unit's floor
 set to the floor. A class of one training patient has that patient's row as mean and takes the variances from the

@@ -1,4 +1,4 @@
-"""What the label-conditioned references share: the pools of the finest label, the unit's floor, saving."""
+"""Shared parts of the label-conditioned references: the pools of the finest label, the unit's floor, saving."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

@@ -47,8 +47,8 @@ class Oracle(Generator):
         exact = self._build(facts)
         if exact.genes != train.genes:
             raise Unavailable(
-                f"needs the simulated cohort with its {len(exact.genes)} genes in their order, this one has "
-                f"{len(train.genes)}; leave its genes as they are"
+                f"needs the simulated cohort with its {len(exact.genes)} genes in their order; this cohort "
+                f"has {len(train.genes)}"
             )
         self.report.facts = {"conditions": sorted(self.settings.conditions), "parameters": 0}
 

@@ -68,7 +68,7 @@ class LabelPools:
         absent += [self.classes[code] for code in np.unique(codes[codes >= 0]) if not self.counts[code]]
         if absent:
             raise InputError(
-                f"{self.column}: no patients to learn from for {examples(sorted(set(absent)), 10)}; "
+                f"{self.column}: no training patients of {examples(sorted(set(absent)), 10)}; "
                 "ask for classes that the training patients have"
             )
         return codes

@@ -20,7 +20,7 @@ SMALLEST = 1e-9
 
 
 class NotProportional(ValueError):
-    """The unit is not the counts times a gene's and a patient's factor; the message says by how much."""
+    """The unit is not counts times a gene factor and a patient factor; the message states the deviation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +54,7 @@ class LayerScale:
             NotProportional: beyond `TOLERANCE`.
         """
         if unit.offset is None:
-            raise Unavailable(f"needs counts or log2(NAME+C), and the cohort's unit is {unit.name!r}")
+            raise Unavailable(f"needs counts or log2(NAME+C), but the cohort's unit is {unit.name!r}")
         parts = range(0, len(expression), ROWS)
         weights, logs = _weighted_logs(expression, counts, unit.offset)
         of_genes, of_patients = ((weights * logs).sum(axis, dtype=torch.float64) for axis in (0, 1))

@@ -32,9 +32,11 @@ class CountScale:
         if unit.name == "counts":
             return cls("")
         if unit.offset is None:
-            raise Unavailable(f"needs counts or log2(NAME+1), and the cohort's unit is {unit.name!r}")
+            raise Unavailable(f"needs counts or log2(NAME+1), but the cohort's unit is {unit.name!r}")
         if unit.offset != 1.0:
-            raise Unavailable(f"needs counts or log2(NAME+1), and the cohort's unit {unit.name!r} adds another number")
+            raise Unavailable(
+                f"needs counts or log2(NAME+1), but the cohort's unit {unit.name!r} adds a different constant"
+            )
         return cls(unit.name.removeprefix("log2(").partition("+")[0])
 
     @property

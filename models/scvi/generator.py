@@ -19,6 +19,7 @@ from gexbench.models.settings import Condition, GeneratorSettings
 from gexbench.models.training.dispersion import report_dispersion
 from gexbench.models.training.latent_mixture import LatentMixture, of_labels, of_mixture
 from gexbench.models.training.run import TrainingRun
+from gexbench.models.training.state import frozen, over, under
 from gexbench.models.training.validation_score import ValidationScore
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.split import Split
@@ -137,7 +138,7 @@ class Scvi(Generator):
         report_dispersion(self.report, standardised(), validation)
 
     def _prior(self, network: Any, counts: Tensor, labels: Tensor, seed: int) -> CountSource:
-        """What to sample from, fitted to the training rows."""
+        """The sampling distribution, fitted to the training rows."""
         sizes = counts.sum(1, keepdim=True).log()
         if self._totals is not None:
             sizes = torch.cat([sizes, self._totals], dim=1)
@@ -172,7 +173,7 @@ class Scvi(Generator):
         """Weights, fitted prior, label combinations; the unit."""
         tensors, facts = self._combinations.state()
         source = self._source
-        tensors |= {f"network.{name}": value for name, value in source.network.state_dict().items()}
+        tensors |= over("network.", source.network.state_dict())
         tensors |= {f"prior.{name}": getattr(source.mixture, name) for name in ("weights", "means", "factors")}
         tensors["total"] = source.total
         if isinstance(self._scale, LayerScale):
@@ -194,12 +195,9 @@ class Scvi(Generator):
             self._scale, self._zero_shares = CountScale(facts["linear_unit"]), held["zero_shares"]
         with torch.device("meta"):
             network = network_of(len(self._genes), self._classes, self.settings)
-        weights = {name.removeprefix("network."): held[name] for name in held if name.startswith("network.")}
-        network.load_state_dict(weights, assign=True)
+        network = frozen(network, under("network.", held))
         mixture = LatentMixture(held["prior.weights"], held["prior.means"], held["prior.factors"])
-        self._source = CountSource(
-            network.eval().requires_grad_(False), mixture, held["total"].reshape(-1, 2), self._labelled
-        )
+        self._source = CountSource(network, mixture, held["total"].reshape(-1, 2), self._labelled)
 
     @property
     def _labelled(self) -> bool:
@@ -229,4 +227,4 @@ def _check_totals(counts: Tensor, train: Split) -> None:
     empty = (counts.sum(1) == 0).cpu().numpy()
     if empty.any():
         names = train.conditions.ids[empty].tolist()
-        raise Unavailable(f"needs patients with counts, and {len(names)} have none ({examples(names)})")
+        raise Unavailable(f"needs counts of every patient, but {len(names)} have none ({examples(names)})")

@@ -1,4 +1,4 @@
-"""scVI's network: how it is built, what its encoder says of rows, and draws of counts from its likelihood."""
+"""scVI's network: construction, encoding of rows, and draws of counts from its likelihood."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -165,5 +165,5 @@ def _undisturbed() -> Iterator[None]:
 
 
 def kept_weights(network: Any) -> Any:
-    """A copy of the network that later steps leave alone, in evaluation mode."""
+    """A copy of the network in evaluation mode, unaffected by later steps."""
     return copy.deepcopy(network).eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""What every training loop does besides updating weights: progress, log, checkpoints, and a stop when it diverges."""
+"""Shared parts of every training loop: progress, log, checkpoints, and stopping on divergence."""
 
 import math
 import time

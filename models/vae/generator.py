@@ -11,6 +11,7 @@ from gexbench.models.conditioning.conditioner import Conditioner, needs_of
 from gexbench.models.contract import Generator, Progress, Samples, silent
 from gexbench.models.settings import Condition, GeneratorSettings
 from gexbench.models.training.expression_scale import ExpressionScale
+from gexbench.models.training.state import frozen, over, states_of, under
 from gexbench.models.vae.networks import VaeNetwork
 from gexbench.models.vae.sampling import LatentSource, decoded, prior_state, restored_prior
 from gexbench.models.vae.settings import VaeSettings
@@ -67,14 +68,9 @@ class Vae(Generator):
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Weights, latent distribution, statistics of the z-scores, label combinations."""
-        tensors = {f"network.{name}": value for name, value in self._source.network.state_dict().items()}
-        tensors |= prior_state(self._source.prior)
-        facts: dict[str, Any] = {}
-        for part in (self._scale, self._conditioner):
-            of_part = part.state()
-            tensors |= of_part[0]
-            facts |= of_part[1]
-        return tensors, facts
+        tensors, facts = states_of((self._scale, self._conditioner))
+        weights = over("network.", self._source.network.state_dict())
+        return {**weights, **prior_state(self._source.prior), **tensors}, facts
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
         """The inverse of `state`."""
@@ -83,9 +79,7 @@ class Vae(Generator):
         self._conditioner = Conditioner.restored(held, facts, self.settings)
         with torch.device("meta"):
             network = VaeNetwork(len(self._scale.genes), self._conditioner.encoder(), self.settings)
-        weights = {name.removeprefix("network."): held[name] for name in held if name.startswith("network.")}
-        network.load_state_dict(weights, assign=True)
-        network.eval().requires_grad_(False)
+        network = frozen(network, under("network.", held))
         self._source = LatentSource(network, restored_prior(held), "labels" in self._conditioner.needs)
 
     @classmethod

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from gexbench.models.training.latent_mixture import LatentMixture, LatentRegression
+from gexbench.models.training.state import under
 from gexbench.models.vae.networks import VaeNetwork
 
 Prior = LatentMixture | LatentRegression | None
-"""What latents are drawn from when sampling; None is N(0, I)."""
+"""Distribution of latents when sampling; None is N(0, I)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +66,7 @@ def prior_state(prior: Prior) -> dict[str, Tensor]:
 
 def restored_prior(tensors: Mapping[str, Tensor]) -> Prior:
     """The inverse of `prior_state`."""
-    held = {name.removeprefix("prior."): value for name, value in tensors.items() if name.startswith("prior.")}
+    held = under("prior.", tensors)
     if "means" in held:
         return LatentMixture(held["weights"], held["means"], held["factors"])
     return LatentRegression(held["weight"], held["bias"], held["factor"]) if held else None

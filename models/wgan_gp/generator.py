@@ -14,6 +14,7 @@ from gexbench.models.training.averaging import AveragedWeights
 from gexbench.models.training.dispersion import report_dispersion
 from gexbench.models.training.expression_scale import ExpressionScale
 from gexbench.models.training.run import TrainingRun
+from gexbench.models.training.state import over, states_of, under
 from gexbench.models.training.validation_score import ValidationScore
 from gexbench.models.wgan_gp.conditional import ConditionalCritic, ConditionalGenerator, parameter_count
 from gexbench.models.wgan_gp.settings import WganGpSettings
@@ -130,13 +131,8 @@ class WganGp(Generator):
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Weights, statistics of the z-scores, label combinations, sizes and gene names."""
-        tensors = {f"generator.{name}": value for name, value in self._generator.state_dict().items()}
-        facts: dict[str, Any] = {}
-        for part in (self._scale, self._conditioner):
-            of_part = part.state()
-            tensors |= of_part[0]
-            facts |= of_part[1]
-        return tensors, facts
+        tensors, facts = states_of((self._scale, self._conditioner))
+        return {**over("generator.", self._generator.state_dict()), **tensors}, facts
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
         """The inverse of `state`."""
@@ -144,10 +140,7 @@ class WganGp(Generator):
         self._conditioner = Conditioner.restored(tensors, facts, self.settings)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), device:
             self._generator = ConditionalGenerator(self.settings, self._conditioner.sizes, len(self._scale.genes))
-        prefix = "generator."
-        self._generator.load_state_dict(
-            {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-        )
+        self._generator.load_state_dict(under("generator.", tensors))
 
     def _columns(self, columns: tuple[str, ...]) -> tuple[str, ...]:
         """Label columns conditioned on: all, or the authors' two under `reference` where the cohort has them."""

@@ -67,7 +67,7 @@ class ExpressionGenerator(nn.Module):
 
 
 class Judged(NamedTuple):
-    """What one critic update needs: scores (B,) of real and fake rows, gradient norms (B,) at rows between them."""
+    """Inputs of one critic update: scores (B,) of real and fake rows, gradient norms (B,) at rows between them."""
 
     real: Tensor
     fake: Tensor

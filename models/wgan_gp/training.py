@@ -23,7 +23,7 @@ _REFERENCE_HALVING = {True: 100, False: 50}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Training:
-    """What both loops work on.
+    """State shared by both training loops.
 
     Attributes:
         generator, critic: the networks.

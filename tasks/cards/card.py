@@ -1,4 +1,4 @@
-"""The card of a cohort: what is in it, what is missing, and what its clinical texts give away."""
+"""The card of a cohort: contents, missing values, and label leakage through its clinical texts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Card:
 
 
 def card(cohort: Cohort, fingerprint: str | None = None, progress: Callable[[int, int], None] | None = None) -> Card:
-    """The card of a cohort; the leak is taken from the provenance of a built cohort, else computed.
+    """The card of a cohort; label leakage is read from the provenance of a built cohort, or else computed.
 
     Args:
         cohort: any cohort.

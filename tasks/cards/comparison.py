@@ -40,7 +40,7 @@ class GeneDifference:
 
     @property
     def size(self) -> float:
-        """What is judged: the values where they are known, else means and sds."""
+        """Basis of the verdict: the values where known, otherwise means and sds."""
         return max(self.mean, self.sd) if self.largest is None else self.largest
 
 

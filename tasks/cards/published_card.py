@@ -21,7 +21,7 @@ from gexbench.tasks.names import unknown
 SCHEMA = 1
 KIND = "gexbench cohort card"
 PUBLISHED = "published:"
-"""Before the name of a card that comes with the package."""
+"""Prefix of the name of a card shipped with the package."""
 EVERYONE = "all"
 _DECIMALS = 6
 _BLOCK = 256
@@ -29,7 +29,7 @@ _BLOCK = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
-    """What a comparison needs of a cohort or of its card.
+    """The parts of a cohort, or of its card, that a comparison needs.
 
     Attributes:
         name: of the cohort.
@@ -143,10 +143,10 @@ def _stated(wrapped: Any, where: str) -> Side:
     if not isinstance(wrapped, dict) or wrapped.get("kind") != KIND:
         raise InputError(f"{where}: not a cohort card; `gexbench cohort card NAME --out FILE` writes one")
     if wrapped.get("schema") != SCHEMA:
-        raise InputError(f"{where}: schema {wrapped.get('schema')!r}, this version reads {SCHEMA}")
+        raise InputError(f"{where}: schema {wrapped.get('schema')!r}, but this version reads {SCHEMA}")
     content = wrapped.get("content", {})
     if wrapped.get("sha256") != _checksum(content):
-        raise InputError(f"{where}: its checksum is wrong, so it was changed or damaged; fetch the card again")
+        raise InputError(f"{where}: its checksum does not match, so it was changed or damaged; download the card again")
     return Side(
         name=content["name"],
         fingerprint=content["fingerprint"],

@@ -16,7 +16,7 @@ from gexbench.tasks.errors import InputError, examples
 
 TEXT_VARIANTS = ("full", "plain")
 MINIMUM_CLASS_SIZE = 25
-"""A class with fewer patients stays in training and fidelity, and is left out of its label's classification."""
+"""Smaller classes stay in training and fidelity metrics, but are left out of the classification of their label."""
 _HASHED_BYTES = 16 * 2**20
 """Bytes hashed at once: of a mapped file no more is held."""
 

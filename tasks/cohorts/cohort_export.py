@@ -38,11 +38,11 @@ def check_export(path: Path, *, force: bool = False) -> None:
     if path.suffix not in ANNDATA_TYPES:
         problems.append(f"--out {path.name}: cohorts are written as {', '.join(ANNDATA_TYPES)}")
     if not path.parent.is_dir():
-        problems.append(f"--out {path}: no folder {path.parent}; make it first")
+        problems.append(f"--out {path}: folder {path.parent} does not exist; create it first")
     if path.is_dir() and path.suffix != ".zarr":
-        problems.append(f"--out {path.name}: is a folder, which is not replaced by a file; choose another name")
+        problems.append(f"--out {path.name}: is a folder; choose another name")
     elif path.exists() and not force:
-        problems.append(f"--out {path.name}: is there already; use --force to replace it")
+        problems.append(f"--out {path.name}: already exists; use --force to replace it")
     if path.suffix == ".h5mu":
         try:
             import mudata  # noqa: F401
@@ -67,7 +67,9 @@ def export_cohort(cohort: Cohort, fingerprint: str, path: Path, *, force: bool =
     except OSError as error:
         if error.errno in FULL:
             raise
-        raise InputError(f"--out {path}: {path.parent} cannot be written ({error.strerror}); choose another") from None
+        raise InputError(
+            f"--out {path}: {path.parent} cannot be written ({error.strerror}); choose another folder"
+        ) from None
     with beside as temporary:
         target, former = Path(temporary) / path.name, Path(temporary) / "former"
         _write(cohort, fingerprint, target)

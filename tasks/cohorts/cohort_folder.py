@@ -31,28 +31,29 @@ MODALITIES = ("patches", *(f"text-{variant}" for variant in TEXT_VARIANTS))
 
 
 def place_problems(name: str, folder: Path, *, replace: bool) -> list[str]:
-    """What stands in the way of saving a cohort in a folder, found before its files are read."""
+    """Reasons why a cohort cannot be saved in a folder, found before its files are read."""
     problems = []
     if folder.exists() and not replace:
         problems.append(
-            f"cohort {name!r} exists ({folder}); use --force (replace=True in Python) to replace it, or another name"
+            f"cohort {name!r} already exists ({folder}); use --force (replace=True in Python) to replace it, or choose "
+            "another name"
         )
     if not is_writable(folder.parent):
-        problems.append(f"{folder.parent}: cannot be written; set GEXBENCH_DATA to a folder that can be written")
+        problems.append(f"{folder.parent}: is not writable; set GEXBENCH_DATA to a writable folder")
     return problems
 
 
 def save_cohort(cohort: Cohort, folder: Path, *, replace: bool = False) -> str:
     """Write a cohort and return its fingerprint.
 
-    Everything is written into a temporary sibling folder first, which then takes the name: an interrupted or failed
+    Everything is first written into a temporary sibling folder, which is then renamed: an interrupted or failed
     save leaves what was there.
 
     Raises:
         InputError: the folder exists and `replace` is False; a place that cannot be written.
     """
     if folder.exists() and not replace:
-        raise InputError(f"cohort {cohort.name}: {folder} exists; use --force to replace it")
+        raise InputError(f"cohort {cohort.name}: {folder} already exists; use --force to replace it")
     with _said_when_locked(folder.parent, "cannot be made"):
         folder.parent.mkdir(parents=True, exist_ok=True)
     fingerprint = cohort.fingerprint()
@@ -77,15 +78,13 @@ def save_cohort(cohort: Cohort, folder: Path, *, replace: bool = False) -> str:
 
 @contextmanager
 def _said_when_locked(place: Path, what: str) -> Iterator[None]:
-    """Turn a refusal of the system into an error that says what to do; a full disk is said elsewhere."""
+    """Turn an operating-system error into one that says what to do; a full disk is handled elsewhere."""
     try:
         yield
     except OSError as error:
         if error.errno in FULL:
             raise
-        raise InputError(
-            f"{place}: {what} ({error.strerror}); set GEXBENCH_DATA to a folder that can be written"
-        ) from None
+        raise InputError(f"{place}: {what} ({error.strerror}); set GEXBENCH_DATA to a writable folder") from None
 
 
 def read_cohort(folder: Path, *, verify: bool = True) -> Cohort:
@@ -105,7 +104,9 @@ def read_cohort(folder: Path, *, verify: bool = True) -> Cohort:
         raise InputError(f"{folder} holds no cohort ({TABLE} is missing)")
     expression, counts, clinical, genes, groups, header = _read_table(folder / TABLE)
     if header.get("schema") != SCHEMA:
-        raise InputError(f"{folder.name}: schema {header.get('schema')!r}, this version reads {SCHEMA}; build it again")
+        raise InputError(
+            f"{folder.name}: schema {header.get('schema')!r}, but this version reads {SCHEMA}; build it again"
+        )
     ragged = {name: _read_ragged(folder, name, size) for name, size in header["modalities"].items()}
     cohort = Cohort(
         name=header["name"],

@@ -1,4 +1,5 @@
-"""What a generator may see of a patient: id, labels, text tokens and image patches, as tensors on one device."""
+"""The data of a patient that a generator may see: id, labels, text tokens and image patches, as tensors on one
+device."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from gexbench.tasks.cohorts.mapped_rows import MappedRows
 class RaggedTensor:
     """`Ragged` for a device: values (total, width) float16 or float32, offsets (n + 1,) int64 on the device.
 
-    The values are held on the device, or stay in a mapped file that is asked for rows: both answer alike.
+    The values are held on the device, or stay in a mapped file that is read row by row; both behave alike.
     """
 
     values: Tensor | MappedRows

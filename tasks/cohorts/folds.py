@@ -106,7 +106,7 @@ def folds(cohort: Cohort, track: Track = "random") -> tuple[Fold, ...]:
     """
     column = f"fold_{track}"
     if column not in cohort.clinical:
-        raise InputError(f"cohort {cohort.name}: no site column, so no site-held-out track; use --track random")
+        raise InputError(f"cohort {cohort.name}: no site column, hence no track site; use --track random")
     parts = cohort.clinical[column].to_numpy(dtype=int)
     labels = cohort.labels(cohort.finest_label)
     return tuple(_fold(cohort.samples, labels, parts, index, track) for index in range(PARTS))
@@ -139,7 +139,7 @@ def share_of(fold: Fold, cohort: Cohort, fraction: float) -> Fold:
         ValueError: unless 0 < fraction <= 1.
     """
     if not 0.0 < fraction <= 1.0:
-        raise ValueError(f"fraction is {fraction}; give a share above 0 and up to 1")
+        raise ValueError(f"fraction is {fraction}; it must be above 0 and at most 1")
     labels = {column: cohort.labels(column) for column in cohort.label_columns}
     frame = pd.DataFrame({**labels, "patient": cohort.groups}, index=cohort.samples)
     parts = {part: _share(frame.loc[list(getattr(fold, part))], fraction) for part in ("train", "validation")}

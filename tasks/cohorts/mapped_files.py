@@ -1,4 +1,4 @@
-"""Arrays whose values lie in a mapped file; imports no torch."""
+"""Arrays backed by a memory-mapped file; imports no torch."""
 
 import mmap
 from typing import Any
@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 
 def is_mapped(values: NDArray[Any]) -> bool:
-    """Whether an array's values lie in a mapped file."""
+    """Whether an array is backed by a memory-mapped file."""
     return _mapping(values) is not None
 
 
 def release(values: NDArray[Any]) -> None:
-    """Give the pages of a mapped array back to the system, which reads them again when they are asked for."""
+    """Release the pages of a mapped array; the system reads them again on demand."""
     mapping = _mapping(values)
     if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
         mapping.madvise(mmap.MADV_DONTNEED)

@@ -1,4 +1,4 @@
-"""Rows of a file that is mapped into memory, read as they are asked for."""
+"""Rows of a memory-mapped file, read on demand."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +11,14 @@ from torch import Tensor
 from gexbench.tasks.cohorts.mapped_files import release
 
 HELD_SHARE = {"cpu": 0.125, "cuda": 0.5}
-"""Share of the device's memory up to which patches are held on it unless the user says otherwise."""
+"""Share of the device's memory up to which patches are held on it by default."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MappedRows:
     """Rows (total, width) that stay in their file; indexed like a tensor that is held.
 
-    What is read is copied, and its pages are given back at once: a process holds no more of the file than one answer.
+    Rows are copied and their pages released immediately, so a process holds no more of the file than one result.
 
     Args:
         values: (total, width) float16 or float32, mapped read-only.

@@ -40,7 +40,7 @@ class Standardiser:
 
 @dataclass(frozen=True, slots=True)
 class CohortFacts:
-    """What a generator may know of its cohort: name, fingerprint, unit, provenance (no rows)."""
+    """Facts of the cohort that a generator may see: name, fingerprint, unit, provenance (no rows)."""
 
     name: str
     fingerprint: str

@@ -22,7 +22,7 @@ class Unit:
             )
         match = self._match()
         if match and float(match["offset"]) <= 0:
-            raise InputError(f"unit {self.name!r}: the number that is added must be above 0")
+            raise InputError(f"unit {self.name!r}: the constant added must be above 0")
 
     def _match(self) -> re.Match[str] | None:
         return _LOG.fullmatch(self.name)

@@ -108,7 +108,7 @@ def _of_hdf5(path: Path, names: tuple[str, ...], what: str) -> Any:
         chosen = next((name for name in names if name in there), None)
         if chosen is None:
             raise InputError(
-                f"{path.name}: no modality with {what} (there: {examples(there, 10) or 'none'}); name it "
+                f"{path.name}: no modality with {what} (there: {examples(there, 10) or 'none'}); rename it to "
                 f"{' or '.join(names)}"
             )
         return anndata.io.read_elem(file["mod"][chosen])
@@ -124,7 +124,8 @@ def _check_zarr(path: Path) -> None:
         promised = getattr(item, "nbytes", 0) if isinstance(item, zarr.Array) else 0
         if promised > held:
             raise InputError(
-                f"{path.name}: array {place!r} promises {promised} bytes, the folder holds at most {held}; copy it anew"
+                f"{path.name}: array {place!r} should hold {promised} bytes, but the folder has at most {held}; copy "
+                "it again"
             )
 
 
@@ -132,7 +133,7 @@ def _rows(data: Any, name: str) -> AnnotatedRows:
     import scipy.sparse
 
     if data.X is not None and np.dtype(data.X.dtype).kind == "c":
-        raise InputError(f"{name}: X holds complex numbers; write the real values that were measured")
+        raise InputError(f"{name}: X holds complex numbers; store real values")
     dense = data.X.toarray() if scipy.sparse.issparse(data.X) else data.X
     try:
         values = None if dense is None else np.asarray(dense, dtype=np.float32)

@@ -24,7 +24,8 @@ def check_promises(file: Any, name: str) -> None:
         promised = item.size * item.dtype.itemsize
         if promised > held:
             raise InputError(
-                f"{name}: dataset {place!r} promises {promised} bytes, the file holds at most {held}; copy it anew"
+                f"{name}: dataset {place!r} should hold {promised} bytes, but the file has at most {held}; copy it "
+                "again"
             )
 
     file.visititems(visit)

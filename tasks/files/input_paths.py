@@ -7,7 +7,7 @@ from gexbench.tasks.errors import InputError
 
 
 def check_file(path: Path, named: str | None = None) -> None:
-    """Refuse what is no file that can be read; nothing of it is read.
+    """Refuse anything but a readable file, without reading it.
 
     Args:
         path: the file.
@@ -19,20 +19,20 @@ def check_file(path: Path, named: str | None = None) -> None:
     where = named or str(path)
     try:
         if path.is_dir():
-            raise InputError(f"{where}: is a folder; name a file")
+            raise InputError(f"{where}: is a folder; give a file")
         if is_dead_link(path):
             raise InputError(f"{where}: {dead_link(path)}")
         if not path.exists():
             raise InputError(f"{where}: no such file")
         if not path.is_file():
-            raise InputError(f"{where}: is no plain file; copy its content into one")
+            raise InputError(f"{where}: is not a regular file; copy its content into one")
         path.open("rb").close()
     except OSError as error:
-        raise InputError(f"{where}: cannot be read ({error.strerror}); mend the path or its permissions") from None
+        raise InputError(f"{where}: cannot be read ({error.strerror}); fix the path or its permissions") from None
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a path is a folder; False where that may not be looked up."""
+    """Whether a path is a folder; False if access is denied."""
     try:
         return path.is_dir()
     except OSError:
@@ -40,15 +40,15 @@ def is_folder(path: Path) -> bool:
 
 
 def entries(folder: Path) -> list[Path]:
-    """What lies in a folder, by name.
+    """The entries of a folder, sorted by name.
 
     Raises:
-        InputError: a folder that may not be listed.
+        InputError: a folder that cannot be listed.
     """
     try:
         return sorted(folder.iterdir())
     except OSError as error:
-        raise InputError(f"{folder}: cannot be listed ({error.strerror}); mend its permissions") from None
+        raise InputError(f"{folder}: cannot be listed ({error.strerror}); fix its permissions") from None
 
 
 def is_writable(folder: Path) -> bool:
@@ -66,5 +66,5 @@ def is_dead_link(path: Path) -> bool:
 
 
 def dead_link(path: Path) -> str:
-    """What is wrong with a dead link."""
-    return f"is a link to {path.readlink()}, which is not there; mend or remove the link"
+    """The problem with a dead link."""
+    return f"is a link to {path.readlink()}, which is not there; fix or remove the link"

@@ -22,7 +22,7 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyErr
 
 
 def read_npz(path: Path, keys: Sequence[str], optional: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
-    """The named arrays of an npz archive; optional ones that are absent are left out.
+    """The named arrays of an npz archive; missing optional ones are left out.
 
     Raises:
         InputError: no such file, not an archive, truncated, arrays missing, pickled (object) arrays, or headers that
@@ -43,7 +43,7 @@ def read_npz(path: Path, keys: Sequence[str], optional: Sequence[str] = ()) -> d
             return {key: _read(archive, members[key]) for key in wanted}
     except _BROKEN as error:
         raise InputError(
-            f"{path.name}: not a readable npz archive, perhaps truncated ({error}); copy it anew"
+            f"{path.name}: not a readable npz archive, perhaps truncated ({error}); copy it again"
         ) from None
 
 
@@ -69,7 +69,7 @@ def map_npz(path: Path, key: str) -> NDArray[Any] | None:
             return np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
     except (*_BROKEN, struct.error) as error:
         raise InputError(
-            f"{path.name}: not a readable npz archive, perhaps truncated ({error}); copy it anew"
+            f"{path.name}: not a readable npz archive, perhaps truncated ({error}); copy it again"
         ) from None
 
 

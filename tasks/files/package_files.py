@@ -58,8 +58,8 @@ def read_installed(package: DataPackage) -> FoundFiles:
         distribution = metadata.distribution(package.name)
     except metadata.PackageNotFoundError:
         raise InputError(
-            f"{package.name} is not installed; {_mend(package)}, or `python -m pip download --no-deps "
-            f"{package.name}=={package.version}` and name the file with --wheel (--no-deps, because "
+            f"{package.name} is not installed; {_remedy(package)}, or `python -m pip download --no-deps "
+            f"{package.name}=={package.version}` and pass the file with --wheel (--no-deps, because "
             f"{package.caution}; its licence is {package.licence})"
         ) from None
 
@@ -120,7 +120,7 @@ def _checked(package: DataPackage, where: str, read: Read) -> dict[str, bytes]:
         if paths
     ]
     if problems:
-        problems[-1] += f"; {_mend(package)}"
+        problems[-1] += f"; {_remedy(package)}"
         raise InputError(problems)
     return content
 
@@ -134,5 +134,5 @@ def _version(package: DataPackage, archive: zipfile.ZipFile, path: Path) -> str:
     raise InputError(f"{path.name}: not a wheel of {package.name} ({start}VERSION{end} is missing)")
 
 
-def _mend(package: DataPackage) -> str:
+def _remedy(package: DataPackage) -> str:
     return f"run `python -m pip install --no-deps {package.name}=={package.version}`"

@@ -44,5 +44,5 @@ def plug_ins(group: str, noun: str) -> Iterator[PlugIn]:
 def not_imported(noun: str, name: str, distribution: str, error: Exception) -> str:
     """Says of a plug-in that it cannot be imported, the cause and the fix."""
     cause = f"{type(error).__name__}: {error}".splitlines()[0]
-    owner = f"the package {distribution}" if distribution else "the package that it comes from"
-    return f"{noun} {name}: {owner} cannot be imported ({cause}); fix or uninstall it"
+    owner = f"the package {distribution}" if distribution else "its package"
+    return f"{noun} {name}: {owner} cannot be imported ({cause}); fix or uninstall the package"

@@ -77,7 +77,7 @@ def read_clinical(path: Path) -> pd.DataFrame:
 
 def _check_file(path: Path) -> None:
     if path.suffix not in TABLE_TYPES and not is_folder(path):
-        raise InputError(f"{path.name}: tables come as {', '.join(TABLE_TYPES)}, not as {path.suffix or 'this'}")
+        raise InputError(f"{path.name}: use a table of type {', '.join(TABLE_TYPES)}, not {path.suffix or 'this'}")
     if path.suffix == ".zarr" and is_folder(path):
         return
     check_file(path)
@@ -105,7 +105,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         with path.open(newline="", encoding="utf-8-sig") as file:
             header = next(csv.reader(file), [])
         if len(header) < 2:
-            raise InputError(f"{path.name}: the header has {len(header)} fields; separate fields by commas")
+            raise InputError(f"{path.name}: the header has {len(header)} fields; separate fields with commas")
         _check_columns(header[1:], path.name)
         frame = pd.read_csv(
             path, header=None, skiprows=1, names=range(len(header)), dtype={0: str}, encoding="utf-8-sig",
@@ -127,19 +127,21 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _check_text(path: Path) -> None:
-    """Refuse zero bytes, at which a reader of numbers would stop inside a field."""
+    """Refuse zero bytes, at which number parsers would stop within a field."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if b"\0" in line:
-                raise InputError(f"{path.name}: line {number} holds a zero byte, so it is damaged or no csv file in "
-                                 "UTF-8; write it anew")  # fmt: skip
+                raise InputError(
+                    f"{path.name}: line {number} holds a zero byte, so it is damaged or not a csv file in UTF-8; "
+                    "export it again"
+                )
 
 
 def check_short_rows(file: Iterable[str], delimiter: str, name: str) -> None:
-    """Refuse rows with fewer fields than the header: what is cut off would read as not recorded.
+    """Refuse rows with fewer fields than the header: truncated fields would be read as missing values.
 
     Args:
-        file: the lines; blank ones are passed over.
+        file: the lines; blank ones are ignored.
         delimiter: between fields.
         name: of the file, for messages.
 
@@ -152,8 +154,8 @@ def check_short_rows(file: Iterable[str], delimiter: str, name: str) -> None:
     if short:
         said = examples(f"line {line}, {row[0]}: {len(row)}" for line, row in short)
         raise InputError(
-            f"{name}: {len(short)} rows have fewer fields than the header, which has {width} ({said}); the file may be "
-            "cut off: write it anew, with an empty field where a value is missing"
+            f"{name}: {len(short)} rows have fewer fields than the header, which has {width} ({said}); the file may "
+            "be truncated: export it again, with an empty field for every missing value"
         )
 
 
@@ -188,7 +190,7 @@ def _check_columns(names: Sequence[str], file: str) -> None:
     if len(repeated):
         raise InputError(
             f"{file}: {len(repeated)} column names appear more than once ({examples(repeated)}); "
-            "keep one column of each name"
+            "keep one column per name"
         )
     reserved = [name for name in names if str(name) in FOLD_COLUMNS]
     if reserved:
@@ -208,13 +210,13 @@ def _text_columns(frame: pd.DataFrame, genes: Sequence[str], file: str) -> list[
     bad = values[pd.to_numeric(values, errors="coerce").isna()] if values.dtype == object else values
     bad = bad if len(bad) else values
     return [
-        f"{file}: {len(wrong)} columns hold values that are no numbers ({examples(wrong)}; in {wrong[0]}: "
-        f"{examples(bad)}); mend them, or name label columns with --labels and move others to --clinical"
+        f"{file}: {len(wrong)} columns hold values that are not numbers ({examples(wrong)}; in {wrong[0]}: "
+        f"{examples(bad)}); fix them, or name label columns with --labels and move others to --clinical"
     ]
 
 
 def _is_number(kind: Any) -> bool:
-    """Whether a column's type is that of numbers; true and false are none that was measured."""
+    """Whether a column is numeric; booleans are not."""
     return pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
 
 

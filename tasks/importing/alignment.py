@@ -1,4 +1,4 @@
-"""Bringing expression, clinical table and patches together by name, and saying what had to be left out."""
+"""Align expression, clinical table and patches by sample, and report what had to be left out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Number = TypeVar("Number", np.float32, np.int32)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tables:
-    """What the files hold, without duplicates: expression, its samples' clinical rows, the whole clinical table.
+    """Contents of the files without duplicates: expression, the clinical rows of its samples, the whole clinical table.
 
     Attributes:
         expression: samples × genes.
@@ -122,7 +122,7 @@ def combine(
 
 
 def _owners(people: pd.DataFrame, group: str | None, known: Mapping[str, str]) -> NDArray[np.str_]:
-    """Patient of every clinical row: that of its sample, or what the row itself says where no sample has it."""
+    """Patient of every clinical row: that of its sample, or the row's own id if no sample has it."""
     ids = people.index.to_numpy(dtype=str)
     said = ids.tolist()
     if group == BARCODE:
@@ -182,7 +182,7 @@ def align(
 
 
 def _taken(values: NDArray[Number], rows: NDArray[np.intp]) -> NDArray[Number]:
-    """The rows, contiguous; the array itself where all are kept, so that a large one is not held twice."""
+    """The rows, contiguous; the array itself if all are kept, so a large one is not held twice."""
     if len(rows) == len(values) and values.flags.c_contiguous:
         return values
     return np.ascontiguousarray(values[rows])
@@ -235,8 +235,11 @@ def _groups(samples: NDArray[np.str_], given: pd.DataFrame, group: str | None, n
 def _unknown_samples(expression: ExpressionFile, table: pd.DataFrame, unknown: NDArray[np.str_], name: str) -> str:
     turned = set(map(str, table.index)) & set(expression.genes)
     if len(unknown) == len(expression.samples) and turned:
-        return f"{expression.name}: columns are samples ({examples(sorted(turned))}); turn it: rows are samples"
-    hint = "add them, or take them out of the expression" if len(unknown) < len(expression.samples) else (
+        return (
+            f"{expression.name}: columns are samples ({examples(sorted(turned))}); transpose it, so that "
+            "rows are samples"
+        )
+    hint = "add them, or remove them from the expression file" if len(unknown) < len(expression.samples) else (
         f"its ids look like {examples(table.index)}; with several samples per patient use --group"
     )  # fmt: skip
     return f"{expression.name}: {len(unknown)} samples are not in {name} ({examples(unknown)}); {hint}"
@@ -265,8 +268,8 @@ def _align_patches(given: PatchFile, tables: Tables) -> tuple[Ragged, NDArray[np
     unknown = given.ids[~np.isin(given.ids, known)]
     if len(unknown):
         raise InputError(
-            f"{given.name}: patches of {len(unknown)} unknown patients ({examples(unknown)}); they are in neither the "
-            "expression nor the clinical table"
+            f"{given.name}: patches of {len(unknown)} unknown patients ({examples(unknown)}); they are neither in "
+            "the expression nor in the clinical table"
         )
     place = {name: row for row, name in enumerate(given.ids.tolist())}
     rows = np.asarray(
@@ -284,5 +287,5 @@ def _align_patches(given: PatchFile, tables: Tables) -> tuple[Ragged, NDArray[np
 
 
 def dropped_as_json(dropped: tuple[Dropped, ...]) -> list[dict[str, Any]]:
-    """What was left out, for the provenance."""
+    """Samples left out, for the provenance."""
     return [{"reason": item.reason, "count": item.count, "examples": list(item.ids)} for item in dropped]

@@ -85,10 +85,10 @@ def named_type(code: str) -> str:
 
 
 def checked_types(codes: Sequence[str], where: str) -> None:
-    """Refuse codes that are none of the GDC's table.
+    """Refuse codes that are not in the GDC's table.
 
     Args:
-        codes: as they stand in barcodes, two digits.
+        codes: two digits, as in barcodes.
         where: what names them, for messages.
 
     Raises:
@@ -98,7 +98,7 @@ def checked_types(codes: Sequence[str], where: str) -> None:
     if wrong := [code for code in codes if code not in known]:
         listed = ", ".join(f"{code} {name}" for code, name in SAMPLE_TYPES.items())
         raise InputError(
-            f"{where}: {', '.join(map(repr, wrong))} is no sample-type code of TCGA barcodes, which have two digits "
+            f"{where}: {', '.join(map(repr, wrong))} is not a two-digit sample-type code of TCGA barcodes "
             f"(known: {listed}; also {', '.join(RARE_TYPES)})"
         )
 

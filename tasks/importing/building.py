@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What to build a cohort from.
+    """Sources of a cohort.
 
     Attributes:
         name: name of the cohort.
@@ -171,7 +171,7 @@ def _try(make: Callable[[], T], problems: list[str]) -> T | None:
 
 def _stated_unit(expression: ExpressionFile) -> Unit:
     if expression.unit is None:
-        raise InputError(f"{expression.name}: the unit is not known; give it, for example --unit 'log2(rsem+1)'")
+        raise InputError(f"{expression.name}: the unit is unknown; state it, for example with --unit 'log2(rsem+1)'")
     return Unit(expression.unit)
 
 
@@ -184,7 +184,7 @@ def _read(
     others = {*deciding, *fields, *FOLD_COLUMNS}
     expression, clinical, patches = None, None, None
     if sources.expression is None:
-        problems.append(f"cohort {sources.name}: no expression file is given")
+        problems.append(f"cohort {sources.name}: no expression file given")
     else:
         path = sources.expression
         say("read expression", 0, 1)
@@ -222,7 +222,7 @@ def _aligned(
             f"(there: {examples(columns, 12) or 'none'})"
         )
     if len(set(labels)) != len(labels):
-        problems.append(f"--labels {','.join(labels)}: a column is named twice")
+        problems.append(f"--labels {','.join(labels)}: a column is listed twice")
     if site is not None and site not in columns:
         problems.append(f"{clinical_name}: no site column {site!r} (there: {examples(columns, 12) or 'none'})")
     if problems:
@@ -230,7 +230,7 @@ def _aligned(
     aligned = align(tables, labels, patches, site, sources.missing)
     if not len(aligned.samples):
         said = "; ".join(f"{item.count}: {item.reason} ({examples(item.ids)})" for item in aligned.dropped)
-        raise InputError(f"{sources.name}: no sample is left ({said}); check that the files are of the same patients")
+        raise InputError(f"{sources.name}: no samples left ({said}); check that the files describe the same patients")
     if problems := class_problems(aligned, sources.name, typed=sources.labels is not None):
         raise InputError(problems)
     return aligned, site

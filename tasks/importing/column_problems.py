@@ -1,4 +1,4 @@
-"""What is wrong with the columns of a table of samples or patients."""
+"""Problems in the columns of a table of samples or patients."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,15 +23,15 @@ def column_problems(table: pd.DataFrame, name: str) -> list[str]:
     problems = []
     wrong = [column for column in table if "/" in str(column) or column == "_index"]
     if wrong:
-        problems.append(f"{name}: column names may not hold '/' nor be '_index' ({examples(wrong)}); rename them")
+        problems.append(f"{name}: column names must not contain '/' or be '_index' ({examples(wrong)}); rename them")
     problems += zero_bytes(table.columns, name, "column names")
     for column in table:
         values = _distinct(table[column])
         odd = [value for value in values if isinstance(value, _NO_VALUES)]
         if odd:
             problems.append(
-                f"{name}: column {column!r} holds {type(odd[0]).__name__} values ({str(odd[0])[:40]}); turn them into "
-                "text or numbers, or leave the column out"
+                f"{name}: column {column!r} holds {type(odd[0]).__name__} values ({str(odd[0])[:40]}); convert them "
+                "to text or numbers, or drop the column"
             )
         problems += zero_bytes(values, name, f"values of column {column!r}")
     return problems
@@ -42,7 +42,7 @@ def zero_bytes(values: Sequence[Any] | pd.Index, name: str, what: str) -> list[s
     found = [value for value in values if isinstance(value, str) and ZERO in value]
     if not found:
         return []
-    return [f"{name}: {len(found)} {what} hold a zero byte ({examples(map(repr, found))}); mend them"]
+    return [f"{name}: {len(found)} {what} hold a zero byte ({examples(map(repr, found))}); remove it"]
 
 
 def _distinct(column: pd.Series) -> list[Any]:

@@ -34,8 +34,8 @@ def unique_expression(
         raise _repeated(ids, given.name, "samples")
     if duplicates == "mean" and (unit or given.unit) == "counts":
         raise InputError(
-            f"{given.name}: --duplicates mean of counts gives fractions, and counts are whole numbers; use "
-            "--duplicates first, or add the counts of a sample's runs up beforehand"
+            f"{given.name}: --duplicates mean turns counts into fractions; use --duplicates first, or sum the counts "
+            "of a sample's runs beforehand"
         )
     if problems := _contradictions(given.columns.set_axis(ids, axis=0), given.name, deciding):
         raise InputError(problems)
@@ -82,7 +82,7 @@ def _contradictions(table: pd.DataFrame, name: str, deciding: Collection[str]) -
         if len(several):
             said = examples(f"{one}: {' and '.join(values.loc[one].dropna().unique())}" for one in several)
             problems.append(
-                f"{name}: {len(several)} ids have rows that differ in {column!r} ({said}); keep the right row of each"
+                f"{name}: {len(several)} ids have rows that differ in {column!r} ({said}); keep the correct row of each"
             )
     return problems
 

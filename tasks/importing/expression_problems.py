@@ -1,4 +1,4 @@
-"""What is wrong with the values of an expression table."""
+"""Problems in the values of an expression table."""
 
 from collections.abc import Callable
 
@@ -25,13 +25,13 @@ def expression_problems(expression: ExpressionFile, unit: Unit | None) -> list[s
     values, name = expression.values, expression.name
     problems = zero_bytes(expression.genes, name, "genes") + zero_bytes(expression.samples.tolist(), name, "samples")
     if values.size > 1 and values.min() == values.max():
-        problems.append(f"{name}: every value is {values[0, 0]:g}; the file holds no expression, or is damaged")
+        problems.append(f"{name}: every value is {values[0, 0]:g}; the file holds no expression values, or is damaged")
     number, rows, genes = _places(values, lambda block: ~np.isfinite(block))
     if number:
         problems.append(
             f"{name}: {number} values are missing or infinite, in {len(rows)} samples "
             f"({examples(expression.samples[rows])}) and {len(genes)} genes "
-            f"({examples(expression.genes[gene] for gene in genes)}); fill them in or leave these out"
+            f"({examples(expression.genes[gene] for gene in genes)}); impute them, or remove these samples or genes"
         )
     if unit is None or unit.floor is None:
         return problems
@@ -55,13 +55,13 @@ def _no_logarithms(expression: ExpressionFile, unit: Unit) -> list[str]:
     place = _place(expression, rows[0], np.nanargmax(expression.values[rows[0]]))
     return [
         f"{expression.name}: {number} values in {len(rows)} samples ({examples(expression.samples[rows])}) are above "
-        f"{_HIGHEST_LOG2} (first {place}), which no {unit.name} is; take the logarithm, or name the unit that these "
-        "are in with --unit"
+        f"{_HIGHEST_LOG2} (first {place}), too high for {unit.name}; take the logarithm, or state the right unit "
+        "with --unit"
     ]
 
 
 def _fractions(expression: ExpressionFile) -> list[str]:
-    """Counts that are no whole numbers; what is below 0 is too low and is said as that."""
+    """Counts that are not whole numbers; values below 0 are reported as too low."""
     values = expression.values
     number, rows, genes = _places(values, _is_fraction)
     if not number:
@@ -69,8 +69,8 @@ def _fractions(expression: ExpressionFile) -> list[str]:
     place = _place(expression, rows[0], np.argmax(_is_fraction(values[rows[0]])))
     return [
         f"{expression.name}: {number} values in {len(rows)} samples ({examples(expression.samples[rows])}) and "
-        f"{len(genes)} genes are no whole numbers, which counts are (first {place}); round estimated counts (RSEM, "
-        "Salmon), or name the unit that these are in with --unit, for example 'log2(tpm+1)' or 'other'"
+        f"{len(genes)} genes are not whole numbers, unlike counts (first {place}); round estimated counts (RSEM, "
+        "Salmon), or state the right unit with --unit, for example 'log2(tpm+1)' or 'other'"
     ]
 
 

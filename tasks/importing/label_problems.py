@@ -16,7 +16,7 @@ def class_problems(aligned: Aligned, name: str, *, typed: bool) -> list[str]:
         typed: whether the labels were named; else they are the default ones.
     """
     owners = pd.Series(aligned.groups, index=aligned.clinical.index)
-    origin = "" if typed else "it was taken by default, as no --labels was given; "
+    origin = "" if typed else "it was used by default, because --labels is missing; "
     problems = []
     for label in aligned.label_columns:
         sizes = owners.groupby(aligned.clinical[label]).nunique().sort_values(ascending=False)
@@ -24,7 +24,7 @@ def class_problems(aligned: Aligned, name: str, *, typed: bool) -> list[str]:
             found = examples((f"{one}: {size}" for one, size in sizes.items()), 5)
             problems.append(
                 f"{name}: label {label!r} has {usable} classes of at least {MINIMUM_CLASS_SIZE} patients "
-                f"({found or 'no samples left'}); {origin}a label needs two: {_mend(aligned, owners)}"
+                f"({found or 'no samples left'}); {origin}a label needs two: {_remedy(aligned, owners)}"
             )
     return problems
 
@@ -33,8 +33,8 @@ def _usable(sizes: pd.Series) -> int:
     return int((sizes >= MINIMUM_CLASS_SIZE).sum())
 
 
-def _mend(aligned: Aligned, owners: pd.Series) -> str:
-    """What to type: the labels that have two classes, else other columns that have."""
+def _remedy(aligned: Aligned, owners: pd.Series) -> str:
+    """The remedy: the labels with two classes, or else other columns that have two."""
     table = aligned.clinical
 
     def fits(column: str) -> bool:

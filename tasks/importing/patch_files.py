@@ -58,7 +58,7 @@ def read_patches(path: Path, duplicates: str = "error") -> PatchFile:
         return _read_modality(path)
     if path.suffix != ".npz":
         check_file(path, path.name)
-        raise InputError(f"{path.name}: patches come as .npz, .h5mu or a folder of .h5 files, one per slide")
+        raise InputError(f"{path.name}: give patches as .npz, .h5mu, or a folder of .h5 files, one per slide")
     arrays = read_npz(path, ("patient", "n_regions", "features"), optional=("region",))
     problems = _archive_problems(path.name, arrays)
     if problems:
@@ -91,16 +91,14 @@ def _archive_problems(name: str, arrays: dict[str, NDArray[Any]]) -> list[str]:
     ids, counts, features = arrays["patient"], arrays["n_regions"], arrays["features"]
     problems = []
     if ids.ndim != 1 or ids.dtype.kind not in "US":
-        problems.append(f"{name}: 'patient' must be a list of ids, it is {ids.dtype} of shape {ids.shape}")
+        problems.append(f"{name}: 'patient' must be a list of ids, found {ids.dtype} of shape {ids.shape}")
     if features.ndim != 2 or features.dtype.kind != "f" or (features.ndim == 2 and not features.shape[1]):
         problems.append(
-            f"{name}: 'features' must be floats of one width (regions, width), they are {features.dtype} of shape "
+            f"{name}: 'features' must be floats of one width (regions, width), found {features.dtype} of shape "
             f"{features.shape}"
         )
     if counts.ndim != 1 or counts.dtype.kind not in "iu" or len(counts) != len(ids) or (counts < 0).any():
-        problems.append(
-            f"{name}: 'n_regions' must hold one count per patient ({len(ids)}), it has shape {counts.shape}"
-        )
+        problems.append(f"{name}: 'n_regions' must hold one count per patient ({len(ids)}), found shape {counts.shape}")
     elif int(counts.sum(dtype=np.int64)) != len(features):
         problems.append(
             f"{name}: 'n_regions' sums to {int(counts.sum(dtype=np.int64))}, 'features' has {len(features)} rows"
@@ -126,7 +124,7 @@ def as_half(features: NDArray[Any], name: str) -> NDArray[np.float16]:
         raise InputError(f"{name}: {len(rows)} regions hold NaN or infinite values (rows {examples(rows)})")
     largest = float(np.abs(features).max(initial=0))
     if largest > _LARGEST:
-        raise InputError(f"{name}: values up to {largest:g} do not fit float16 (most {_LARGEST:g}); scale them")
+        raise InputError(f"{name}: values up to {largest:g} do not fit float16 (at most {_LARGEST:g}); rescale them")
     return np.ascontiguousarray(features, dtype=np.float16)
 
 
@@ -151,13 +149,13 @@ def _read_folder(folder: Path) -> PatchFile:
     paths = [path for path in inside if path.suffix == ".h5"]
     if not paths:
         below = sorted({str(path.parent.relative_to(folder.parent)) for path in folder.rglob("*.h5")})
-        hint = f"; {examples(below)} below it does: name that" if below else ""
+        hint = f"; {examples(below)} below it does: give that folder" if below else ""
         raise InputError(f"{folder.name}: the folder holds no .h5 file{hint}")
     others = [path.name for path in inside if path.suffix.lower() in _OTHER_SLIDES and path.suffix != ".h5"]
     if others:
         raise InputError(
-            f"{folder.name}: {len(others)} slides beside the .h5 files have another ending ({examples(others)}) and "
-            "would be passed over; rename them, or take them out"
+            f"{folder.name}: {len(others)} slides beside the .h5 files have another suffix ({examples(others)}) and "
+            "would be ignored; rename or remove them"
         )
     return join_slides(paths, read_slide, folder.name)
 
@@ -177,7 +175,7 @@ def join_slides(
         progress: called with the slides read and their number.
 
     Raises:
-        InputError: what is wrong with any slide; slides of unequal width; no slide with a region.
+        InputError: problems of any slide; slides of unequal width; no slide with a region.
     """
     slides: dict[str, list[tuple[NDArray[np.float16], list[str]]]] = {}
     widths: dict[int, list[str]] = {}

@@ -174,11 +174,11 @@ def _check(frame: pd.DataFrame, file: str) -> None:
     problems = []
     wrong = [name for name in frame.index if not _ALIQUOT.fullmatch(name) and not _PATIENT.fullmatch(name)]
     if wrong:
-        problems.append(f"{file}: {len(wrong)} names are no TCGA barcodes ({examples(wrong)})")
+        problems.append(f"{file}: {len(wrong)} names are not TCGA barcodes ({examples(wrong)})")
     whole = [pd.api.types.is_integer_dtype(dtype) for dtype in frame.dtypes]
     if not frame.size or not all(whole):
         problems.append(
-            f"{file}: no counts: {whole.count(False)} of {len(whole)} columns hold other than whole numbers"
+            f"{file}: no counts: {whole.count(False)} of {len(whole)} columns hold values that are not whole numbers"
         )
     elif frame.to_numpy().min() < 0 or frame.to_numpy().max() > _LARGEST:
         lowest, highest = frame.to_numpy().min(), frame.to_numpy().max()
@@ -209,7 +209,7 @@ def _joined(projects: list[ProjectCounts], name: str) -> ExpressionFile:
 def _provenance(
     cohort: Cohort, projects: list[ProjectCounts], package: DataPackage, found: FoundFiles
 ) -> Mapping[str, Any]:
-    """The cohort's provenance, with the package, its licence, what was kept and what was left out."""
+    """The cohort's provenance: the package, its licence, and the samples kept and left out."""
     dropped = tuple(item for each in projects for item in each.dropped)
     return {
         **cohort.provenance,

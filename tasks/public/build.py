@@ -38,7 +38,7 @@ class PublicSources:
         rules: the cohort's name and the options it shares with any import (labels, missing, site column, text
             encoder); of its files, those that are not None choose among what the folder holds.
         selection: patients, samples, genes and slides.
-        encoder: of the slides; what it leaves open is taken from the files.
+        encoder: of the slides; missing fields are taken from the files.
     """
 
     folder: Path

@@ -66,17 +66,17 @@ def json_hits(path: Path) -> list[dict[str, Any]]:
         with opened(path) as file:
             content = json.loads(file.read())
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path.name}: not a JSON file, perhaps truncated ({error}); fetch it again") from None
+        raise InputError(f"{path.name}: not a JSON file, perhaps truncated ({error}); download it again") from None
     page: Any = content.get("data") if isinstance(content, dict) else {"hits": content}
     hits = page.get("hits") if isinstance(page, dict) else None
     if not isinstance(hits, list) or not all(isinstance(hit, dict) for hit in hits):
         return []
     if not hits and isinstance(content, dict):
-        raise InputError(f"{path.name}: a response without hits: the request found nothing; ask again")
+        raise InputError(f"{path.name}: a response without hits: the query matched nothing; change the query")
     pagination = page.get("pagination")
     total = pagination.get("total", len(hits)) if isinstance(pagination, dict) else len(hits)
     if total != len(hits):
-        raise InputError(f"{path.name}: holds {len(hits)} of {total} hits; ask the API for all with a larger size")
+        raise InputError(f"{path.name}: holds {len(hits)} of {total} hits; request all of them with a larger size")
     return hits
 
 
@@ -85,14 +85,15 @@ def _read_case(case: Mapping[str, Any], name: str) -> dict[str, Any]:
         return _case(case, name)
     except (AttributeError, TypeError, ValueError, KeyError) as error:
         raise InputError(
-            f"{name}: case {case.get('submitter_id')}: a field is not as the GDC writes it ({error}); fetch it again"
+            f"{name}: case {case.get('submitter_id')}: a field does not have the GDC's format ({error}); download it "
+            "again"
         ) from None
 
 
 def _case(case: Mapping[str, Any], name: str) -> dict[str, Any]:
     patient = case.get("submitter_id")
     if not isinstance(patient, str):
-        raise InputError(f"{name}: a case without submitter_id; ask the cases endpoint for the field submitter_id")
+        raise InputError(f"{name}: a case without submitter_id; request the field submitter_id from the cases endpoint")
     project = case.get("project") or {}
     demographic = case.get("demographic") or {}
     diagnosis = _primary(case.get("diagnoses") or [])
@@ -148,7 +149,7 @@ def _phenotype_table(path: Path) -> pd.DataFrame:
         raise InputError(f"{path.name}: not a tab-separated table ({' '.join(str(error).split())})") from None
     if not isinstance(table.index, pd.RangeIndex):
         raise InputError(
-            f"{path.name}: rows have more fields than the header ({len(table.columns)}); name every column"
+            f"{path.name}: rows have more fields than the header ({len(table.columns)}); give every column a name"
         )
     return table
 
@@ -164,15 +165,17 @@ def _contradictions(table: pd.DataFrame, name: str) -> list[str]:
         differing = [str(column) for column in rows if len(rows[column].unique()) > 1]
         said = f"{twice[0]}: {differing[0]} {' and '.join(map(str, rows[differing[0]].unique()))}"
         problems.append(
-            f"{name}: {len(twice)} samples have several rows that differ ({examples(twice)}; {said}); keep the right "
-            "row of each"
+            f"{name}: {len(twice)} samples have several rows that differ ({examples(twice)}; {said}); keep the "
+            "correct row of each"
         )
     if "project" in table:
         projects = table.groupby("patient", sort=False)["project"].unique()
         several = {patient: found for patient, found in projects.items() if len(found[~pd.isna(found)]) > 1}
         if several:
             said = examples(f"{patient}: {' and '.join(map(str, found))}" for patient, found in several.items())
-            problems.append(f"{name}: {len(several)} patients are of several projects ({said}); keep the right one")
+            problems.append(
+                f"{name}: {len(several)} patients belong to several projects ({said}); keep the correct one"
+            )
     return problems
 
 
@@ -187,8 +190,7 @@ def _by_patient(table: pd.DataFrame, name: str) -> pd.DataFrame:
     twice = table["patient"][table["patient"].duplicated()].unique()
     if len(twice):
         raise InputError(
-            f"{name}: {len(twice)} patients appear more than once ({examples(twice)}); name the table to use with "
-            "--clinical"
+            f"{name}: {len(twice)} patients appear more than once ({examples(twice)}); choose the table with --clinical"
         )
     indexed = table.set_index("patient").rename_axis(None)
     site = indexed.index.to_series().str[5:7]

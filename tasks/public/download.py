@@ -31,7 +31,7 @@ Progress = Callable[[int], None]
 class Remote:
     """A file to fetch: where from, where to, and what it must be, as far as that is known.
 
-    `optional` files that the server does not have are passed over.
+    `optional` files that the server does not have are skipped.
     """
 
     url: str
@@ -42,7 +42,7 @@ class Remote:
 
     @property
     def there(self) -> bool:
-        """Whether the finished file lies there with its size."""
+        """Whether the complete file exists, by its size."""
         return self.path.is_file() and self.size in (None, self.path.stat().st_size)
 
 
@@ -56,11 +56,15 @@ class Patience:
     timeout_s: float = 60.0
 
     def wait_s(self, failures: int, asked: str | None = None) -> float:
-        """The pause after so many failures, or what the server asked for (`Retry-After` in seconds)."""
+        """The pause after so many failures, or as requested by the server (`Retry-After`, in seconds)."""
         pause = self.first_wait_s * 2.0 ** (failures - 1)
         if asked and asked.isdigit():
             pause = max(pause, float(asked))
         return min(pause, self.longest_wait_s)
+
+
+class _Gone(InputError):
+    """The server does not have the file."""
 
 
 class _Again(Exception):
@@ -81,7 +85,7 @@ def fetch_all(
     patience: Patience | None = None,
     connections: int = CONNECTIONS,
 ) -> int:
-    """Fetch what is not there yet, several files at a time; the number of files fetched.
+    """Download missing files, several at a time; returns the number downloaded.
 
     Finished files are not fetched again; unfinished ones go on where they stopped. An interrupt leaves both.
 
@@ -106,7 +110,7 @@ def fetch_all(
             raise
     if problems:
         more = [f"and {len(problems) - 10} more files"] if len(problems) > 10 else []
-        again = "run the same command again: it goes on where it stopped"
+        again = "run the same command to resume"
         raise InputError([*problems[:10], *more, again])
     return fetched
 
@@ -123,7 +127,7 @@ def fetch(
         Whether it is there now: False for an optional file that the server does not have.
 
     Raises:
-        InputError: an address that is none, a file the server does not have, or no success in all attempts.
+        InputError: an invalid address, a file that the server does not have, or failure of all attempts.
         Stopped: `stopping` was set.
     """
     patient, stop = patience or Patience(), stopping or threading.Event()
@@ -166,7 +170,7 @@ def get(url: str, patience: Patience | None = None) -> bytes:
 
 def _check_url(url: str) -> None:
     if not url.startswith(("http://", "https://")):
-        raise InputError(f"{url}: an address begins with https://")
+        raise InputError(f"{url}: addresses must begin with https://")
 
 
 def _opened(url: str, headers: dict[str, str], patience: Patience) -> Any:
@@ -181,10 +185,11 @@ def _opened(url: str, headers: dict[str, str], patience: Patience) -> Any:
         return urllib.request.urlopen(request, timeout=patience.timeout_s)  # noqa: S310
     except urllib.error.HTTPError as error:
         if error.code in _RETRIED:
-            raise _Again(f"the server answers {error.code}", error.headers.get("Retry-After")) from None
+            raise _Again(f"the server returned {error.code}", error.headers.get("Retry-After")) from None
         if error.code == 416:
             return error
-        raise InputError(f"{url}: the server answers {error.code} ({error.reason})") from None
+        refused = _Gone if error.code in _GONE else InputError
+        raise refused(f"{url}: the server returned {error.code} ({error.reason})") from None
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         raise _Again(f"no connection ({getattr(error, 'reason', error)})") from None
 
@@ -198,14 +203,14 @@ def _attempt(remote: Remote, progress: Progress, patience: Patience, stop: threa
         headers["If-Range"] = version
     try:
         response = _opened(remote.url, headers, patience)
-    except InputError as error:
-        if remote.optional and any(f"answers {code}" in str(error) for code in _GONE):
+    except _Gone:
+        if remote.optional:
             return False
         raise
     with response:
         if response.status == 416 and held != remote.size:
             _discard(part, tag, progress)
-            raise _Again("the server has another version of the unfinished file")
+            raise _Again("the server has a different version of the unfinished file")
         if response.status != 416:
             _write(response, part, tag, held, progress, stop)
     _finish(remote, part, tag, progress)
@@ -213,12 +218,12 @@ def _attempt(remote: Remote, progress: Progress, patience: Patience, stop: threa
 
 
 def _write(response: Any, part: Path, tag: Path, held: int, progress: Progress, stop: threading.Event) -> None:
-    """Append to the unfinished file, or begin it anew where the server sends the whole."""
+    """Append to the unfinished file, or start over if the server sends the whole file."""
     resumed = response.status == 206 and str(response.headers.get("Content-Range", "")).startswith(f"bytes {held}-")
     if not resumed and held:
         _discard(part, tag, progress)
     if response.status == 206 and not resumed:
-        raise _Again("the server sends another range than the one asked for")
+        raise _Again("the server sent a different range from the one requested")
     version = response.headers.get("ETag")
     if version and not version.startswith("W/"):
         tag.write_text(version)
@@ -237,7 +242,7 @@ def _write(response: Any, part: Path, tag: Path, held: int, progress: Progress, 
     except (http.client.HTTPException, OSError) as error:
         if getattr(error, "errno", None) in _DISK_FULL:
             raise
-        raise _Again(f"the connection broke ({error or type(error).__name__})") from None
+        raise _Again(f"the connection failed ({error or type(error).__name__})") from None
     if length is not None and arrived != int(length):
         raise _Again(f"the connection ended after {arrived:,} of {int(length):,} bytes")
 

@@ -1,4 +1,4 @@
-"""What lies in a folder of public files: found by content and name, said, and an error where it is ambiguous."""
+"""Files of a folder of public data: detected by content and name, reported, and refused if ambiguous."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -50,7 +50,7 @@ class PublicFiles:
     others: tuple[Path, ...] = ()
 
     def said(self) -> list[str]:
-        """What was found, one line each."""
+        """The files found, one line each."""
         lines = [
             _line("expression: GDC STAR counts", self.star),
             _line("expression: Xena matrix", self.matrices),
@@ -66,7 +66,7 @@ class PublicFiles:
 def find(
     folder: Path, expression: Path | None = None, clinical: Path | None = None, patches: Path | None = None
 ) -> PublicFiles:
-    """What lies in a folder and its subfolders; hidden files and unfinished downloads (`.part`) are passed over.
+    """What lies in a folder and its subfolders; hidden files and unfinished downloads (`.part`) are skipped.
 
     Args:
         folder: the folder.
@@ -80,9 +80,9 @@ def find(
     """
     if not is_folder(folder):
         try:
-            what = "is a file; name its folder" if folder.exists() else "no such folder"
+            what = "is a file; give its folder" if folder.exists() else "no such folder"
         except OSError as error:
-            what = f"cannot be read ({error.strerror}); mend the path or its permissions"
+            what = f"cannot be read ({error.strerror}); fix the path or its permissions"
         raise InputError(f"{folder}: {what}")
     found = _walk(folder)
     problems: list[str] = []
@@ -154,7 +154,7 @@ def _kind(path: Path) -> str:
 
 
 def _unknown(path: Path) -> str:
-    """A matrix by its name that is none by its content would leave its samples out unsaid."""
+    """A file named like a matrix but without its content would silently lose samples."""
     return "unread" if named_unit(path.name) else "others"
 
 
@@ -166,7 +166,7 @@ def _unreadable(path: Path) -> str:
             return "is empty"
         header_of(path)
     except InputError as error:
-        return str(error).removeprefix(f"{path.name}: ").removesuffix("; fetch it again")
+        return str(error).removeprefix(f"{path.name}: ").removesuffix("; download it again")
     return ""
 
 
@@ -224,25 +224,27 @@ def _within(found: PublicFiles, option: str, place: Path) -> PublicFiles:
 
 
 def _unread(found: PublicFiles) -> list[str]:
-    no_matrix = "has the name of a Xena matrix, but no first line of TCGA samples (damaged or something else)"
+    no_matrix = (
+        "is named like a Xena matrix, but its first line lists no TCGA samples (damaged, or another kind of file)"
+    )
     return [
-        f"{path.parent.name}/{path.name}: {_unreadable(path) or no_matrix}; fetch it again, or take it out"
+        f"{path.parent.name}/{path.name}: {_unreadable(path) or no_matrix}; download it again, or remove it"
         for path in found.unread
     ]
 
 
 def _ambiguities(found: PublicFiles, folder: Path) -> list[str]:
     problems = []
-    here = "; ".join([*found.said(), *filter(None, [_line("not known", found.others)])]) or "nothing that is known"
+    here = "; ".join([*found.said(), *filter(None, [_line("not known", found.others)])]) or "no known files"
     if not found.star and not found.matrices:
         problems.append(
             f"{folder.name}: no expression (GDC *.rna_seq.augmented_star_gene_counts.tsv or a Xena matrix; "
-            f"there: {here}); add files, or fetch them with --download"
+            f"there: {here}); add files, or download them with --download"
         )
     if not found.cases and not found.phenotypes:
         problems.append(
             f"{folder.name}: no clinical table (JSON of the GDC cases endpoint or a Xena phenotype table; "
-            f"there: {here}); add one, or fetch it with --download"
+            f"there: {here}); add one, or download it with --download"
         )
     if found.star and found.matrices:
         problems.append(_choose(folder, "expression", "GDC STAR counts and Xena matrices", found.star, found.matrices))
@@ -253,10 +255,10 @@ def _ambiguities(found: PublicFiles, folder: Path) -> list[str]:
         problems.append(f"{folder.name}: slide features in {len(places)} folders; choose: --patches {places[0]} "
                         f"(there: {examples(places, 6)})")  # fmt: skip
     mixed = [place.name for place, paths in found.slides if len({path.suffix for path in paths}) > 1]
-    problems += [f"{name}: holds .h5 and .pt slides; keep one kind in a folder" for name in mixed]
+    problems += [f"{name}: holds .h5 and .pt slides; keep one kind per folder" for name in mixed]
     if len(found.probemaps) > 1:
         problems.append(f"{folder.name}: {len(found.probemaps)} probe maps ({examples(p.name for p in found.probemaps)}"
-                        "); keep the one of the matrix")  # fmt: skip
+                        "); keep the one that belongs to the matrix")  # fmt: skip
     return problems
 
 

@@ -32,7 +32,7 @@ _LARGEST = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What the GDC says of a file: the sample it holds, its MD5; either may be unknown."""
+    """A file's facts from the GDC: its sample and its MD5; either may be unknown."""
 
     sample: str | None = None
     md5: str | None = None
@@ -118,8 +118,8 @@ def file_facts(lists: Sequence[Path]) -> dict[str, FileFacts]:
                 known = facts.get(key, FileFacts())
                 if not _agree(known.sample or "", found.sample or ""):
                     raise InputError(
-                        f"{path.name}: file {key} is said to be of {found.sample}, and before of {known.sample}; keep "
-                        "the right row or list"
+                        f"{path.name}: file {key} is assigned to both {known.sample} and {found.sample}; keep the "
+                        "correct row or list"
                     )
                 # An aliquot's barcode says more than a sample's.
                 sample = max(known.sample or "", found.sample or "", key=len) or None
@@ -138,7 +138,7 @@ def _facts_in(path: Path) -> list[tuple[tuple[str | None, ...], FileFacts]]:
     try:
         return [_of_json(hit) for hit in json_hits(path)]
     except (AttributeError, TypeError) as error:
-        raise InputError(f"{path.name}: a field is not as the GDC writes it ({error}); fetch it again") from None
+        raise InputError(f"{path.name}: a field does not have the GDC's format ({error}); download it again") from None
 
 
 def _of_json(hit: Mapping[str, Any]) -> tuple[tuple[str | None, ...], FileFacts]:
@@ -161,9 +161,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
         with opened(path) as file:
             rows = list(csv.DictReader(io.StringIO(file.read().decode("utf-8-sig")), delimiter="\t"))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path.name}: not a tab-separated table in UTF-8 ({error}); fetch it again") from None
+        raise InputError(f"{path.name}: not a tab-separated table in UTF-8 ({error}); download it again") from None
     if not rows:
-        raise InputError(f"{path.name}: names no file, it holds its header alone; fetch it again, or take it out")
+        raise InputError(f"{path.name}: lists no files, only a header; download it again, or remove it")
     return rows
 
 
@@ -175,7 +175,7 @@ def _of_row(row: Mapping[str, str]) -> tuple[tuple[str | None, ...], FileFacts]:
 
 
 def _owners(paths: Sequence[Path], facts: Mapping[str, FileFacts]) -> dict[Path, tuple[Barcode, str | None]]:
-    """Sample and MD5 of each file; files of samples that are no TCGA's are left out."""
+    """Sample and MD5 of each file; files of samples outside TCGA are left out."""
     found: dict[Path, tuple[Barcode, str | None]] = {}
     unknown = []
     for path in paths:
@@ -186,7 +186,8 @@ def _owners(paths: Sequence[Path], facts: Mapping[str, FileFacts]) -> dict[Path,
             found[path] = (sample, said.md5)
     if unknown:
         raise InputError(
-            f"{len(unknown)} of {len(paths)} STAR-counts files belong to no known sample ({examples(unknown)}); add "
+            f"{len(unknown)} of {len(paths)} STAR-counts files do not belong to a known sample "
+            f"({examples(unknown)}); add "
             "the sample sheet of the cart, or the files endpoint's JSON with associated_entities.entity_submitter_id"
         )
     return found
@@ -203,7 +204,7 @@ def _content(path: Path) -> tuple[bytes, dict[str, object]]:
     try:
         return (gzip.decompress(raw) if is_gzip(path) else raw), facts
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path.name}: damaged gzip file, perhaps truncated ({error}); fetch it again") from None
+        raise InputError(f"{path.name}: damaged gzip file, perhaps truncated ({error}); download it again") from None
 
 
 def _parsed(content: bytes, name: str) -> Any:
@@ -224,20 +225,20 @@ def _parsed(content: bytes, name: str) -> Any:
         )
     except (pa.ArrowException, KeyError, ValueError) as error:
         problem = " ".join(str(error).split())[:150]
-        raise InputError(f"{name}: not a STAR-counts file, perhaps truncated ({problem}); fetch it again") from None
+        raise InputError(f"{name}: not a STAR-counts file, perhaps truncated ({problem}); download it again") from None
     return table.filter(pc.invert(pc.starts_with(table["gene_id"], "N_")))
 
 
 def _checked(path: Path, md5: str | None, first: Any) -> tuple[Any, dict[str, object]]:
     content, facts = _content(path)
     if md5 and facts.pop("md5") != md5:
-        raise InputError(f"{path.parent.name}/{path.name}: its MD5 is not {md5}; fetch it again")
+        raise InputError(f"{path.parent.name}/{path.name}: its MD5 is not {md5}; download it again")
     facts.pop("md5", None)
     table = _parsed(content, path.name)
     if not table["gene_id"].equals(first["gene_id"]):
         raise InputError(
             f"{path.name}: {table.num_rows} genes, not the {first.num_rows} of the first file; use files of one GDC "
-            "release and gene model, or fetch it again"
+            "release and gene model, or download it again"
         )
     return table, facts
 
@@ -263,7 +264,7 @@ def _fill(
         place = wrong[0]
         raise InputError(
             f"{name}: {len(wrong)} genes have counts or TPM that are missing or out of range "
-            f"({genes.names[place]}: count {read[place]}, TPM {tpm[place]}); fetch it again"
+            f"({genes.names[place]}: count {read[place]}, TPM {tpm[place]}); download it again"
         )
     if counts is None:
         values[row] = read

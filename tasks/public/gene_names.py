@@ -44,10 +44,10 @@ def read_probemap(path: Path) -> dict[str, str]:
             rows = csv.DictReader(io.StringIO(file.read().decode("utf-8-sig")), delimiter="\t")
             name = "id" if "id" in (rows.fieldnames or ()) else "#id"
             if not {name, "gene"} <= set(rows.fieldnames or ()):
-                raise InputError(f"{path.name}: a probe map has the columns 'id' and 'gene'")
+                raise InputError(f"{path.name}: a probe map must have the columns 'id' and 'gene'")
             return {_stable(row[name]): row["gene"] for row in rows if row["gene"]}
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path.name}: not a tab-separated table in UTF-8 ({error}); fetch it again") from None
+        raise InputError(f"{path.name}: not a tab-separated table in UTF-8 ({error}); download it again") from None
 
 
 def kept_genes(
@@ -68,7 +68,7 @@ def kept_genes(
         InputError: listed genes that are not there, protein-coding genes of a file without types.
     """
     if rule.protein_coding and coding is None:
-        raise InputError(f"{where}: does not state gene types; give --genes a file with the genes to keep")
+        raise InputError(f"{where}: states no gene types; use --genes FILE with the genes to keep")
     plain = [_stable(name) for name in ids]
     usable = [not name.endswith("_PAR_Y") for name in ids]
     repeated = Counter(symbol for symbol, use in zip(symbols, usable, strict=True) if use)
@@ -98,9 +98,9 @@ def _listed(place: dict[str, int], by_id: dict[str, int], rule: GeneRule, where:
             missing.append(name)
     if missing:
         raise InputError(
-            f"{where}: {len(missing)} of {len(rule.names)} listed genes are not there, or stand for several rows "
-            f"({examples(missing, 10)}); write another name of a gene after it in the list (--genes FILE, after a "
-            "tab), or take it out of the list"
+            f"{where}: {len(missing)} of {len(rule.names)} listed genes are missing or match several rows "
+            f"({examples(missing, 10)}); add a synonym after the gene in the list (--genes FILE, after a tab), or "
+            "remove the gene"
         )
     return rows
 

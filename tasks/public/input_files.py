@@ -33,7 +33,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         with gzip.open(path, "rb") if is_gzip(path) else path.open("rb") as file:
             yield file  # type: ignore[misc]
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path.name}: damaged gzip file, perhaps truncated ({error}); fetch it again") from None
+        raise InputError(f"{path.name}: damaged gzip file, perhaps truncated ({error}); download it again") from None
 
 
 def header_of(path: Path) -> list[str]:
@@ -47,7 +47,7 @@ def header_of(path: Path) -> list[str]:
 
 
 def checksum(path: Path, kind: str = "sha256") -> str:
-    """A checksum of the file as it lies on the disk (hexadecimal)."""
+    """Checksum of the file on disk (hexadecimal)."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, kind).hexdigest()
 

@@ -53,16 +53,16 @@ def pick(samples: Sequence[Barcode], clinical: pd.DataFrame, selection: Selectio
     names = Counter(sample.name for sample in samples)
     if twice := sorted(name for name, count in names.items() if count > 1):
         raise InputError(
-            f"{where}: {len(twice)} samples lie in more than one file ({examples(twice)}); name the one to use with "
+            f"{where}: {len(twice)} samples occur in more than one file ({examples(twice)}); choose one with "
             "--expression"
         )
     if selection.projects and "project" not in clinical:
-        raise InputError("the clinical table names no project; leave out --projects, or give another --clinical")
+        raise InputError("the clinical table has no projects; leave out --projects, or give another --clinical")
     if selection.projects and selection.recipe is None:  # a recipe's may be more than were fetched
         known = sorted(set(clinical["project"].dropna().astype(str)))
         if strange := [name for name in selection.projects if name not in known]:
             raise InputError(
-                f"--projects {', '.join(strange)}: no patient of the clinical table is of this project (there: "
+                f"--projects {', '.join(strange)}: no patient of the clinical table belongs to this project (projects: "
                 f"{examples(known, 40)})"
             )
     patients = None if selection.patients is None else frozenset(selection.patients)
@@ -75,7 +75,7 @@ def pick(samples: Sequence[Barcode], clinical: pd.DataFrame, selection: Selectio
     if not kept:
         found = Counter(reason for reason in reasons.values() if reason).most_common(3)
         said = "; ".join(f"{count}: {reason}" for reason, count in found)
-        raise InputError(f"{where}: none of {len(samples)} samples is left ({said or 'no TCGA barcodes'})")
+        raise InputError(f"{where}: none of {len(samples)} samples remain ({said or 'no TCGA barcodes'})")
     place = {name: row for row, name in enumerate(selection.patients or ())}
     kept.sort(key=lambda sample: (place.get(sample.patient, 0), sample.name))
     ids = tuple(sample.patient for sample in kept) if selection.samples == "one" else _sample_ids(kept)

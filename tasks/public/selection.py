@@ -136,11 +136,11 @@ def gene_rule(text: str) -> GeneRule:
     if all(part == PROTEIN_CODING or _TOP.fullmatch(part) for part in parts):
         tops = [int(found[1]) for part in parts if (found := _TOP.fullmatch(part))]
         if 0 in tops or len(tops) > 1:
-            raise InputError(f"--genes {text}: give one top:N with N above 0")
+            raise InputError(f"--genes {text}: give one top:N, with N above 0")
         return GeneRule(protein_coding=PROTEIN_CODING in parts, top=tops[0] if tops else None)
     path = Path(text)
     if not path.exists():
-        raise InputError(f"--genes {text}: neither {PROTEIN_CODING}, top:N nor a file")
+        raise InputError(f"--genes {text}: not {PROTEIN_CODING}, top:N or a file")
     check_file(path, f"--genes {text}")
     try:
         lines = [line.split("\t") for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
@@ -186,7 +186,7 @@ def read_recipe(name: str) -> Selection:
     elif name in recipe_names():
         text = (resources.files("gexbench.tasks.public") / "recipes" / f"{name}.json").read_text(encoding="utf-8")
     elif Path(name).is_dir():
-        raise InputError(f"--recipe {name}: is a folder; name a .json file, or one of {', '.join(recipe_names())}")
+        raise InputError(f"--recipe {name}: is a folder; give a .json file, or one of {', '.join(recipe_names())}")
     else:
         raise unknown(name, recipe_names(), "recipe")
     try:
@@ -199,7 +199,7 @@ def read_recipe(name: str) -> Selection:
 def _selection(content: Any, name: str) -> Selection:
     known = {item.name for item in fields(Selection)} - {"recipe"} | {"gene_aliases", "summary"}
     if not isinstance(content, dict) or not isinstance(content.get("genes", []), list):
-        raise InputError(f"{name}: a recipe is an object whose 'genes' is a list of names")
+        raise InputError(f"{name}: a recipe must be an object with a list of names in 'genes'")
     if extra := sorted(set(content) - known):
         raise InputError(f"{name}: unknown keys {examples(extra)} (known: {examples(sorted(known), 20)})")
     if problems := [

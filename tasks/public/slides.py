@@ -72,13 +72,13 @@ def read_tensor(path: Path) -> tuple[NDArray[np.float16], list[str]]:
         tensor = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise InputError(
-            f"{path.name}: holds more than a tensor, or no tensor at all; code in a file is never run; save the "
-            "features alone, as a tensor (regions, width)"
+            f"{path.name}: must hold a single tensor and nothing else, because code in files is never run; save only "
+            "the features, as a tensor (regions, width)"
         ) from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         problem = " ".join(str(error).split())[:150]
         raise InputError(
-            f"{path.name}: no tensor file that is safe to read, perhaps truncated ({problem or 'empty'})"
+            f"{path.name}: not a tensor file that is safe to read, perhaps truncated ({problem or 'empty'})"
         ) from None
     if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point() or tensor.layout != torch.strided:
         held = (
@@ -86,7 +86,7 @@ def read_tensor(path: Path) -> tuple[NDArray[np.float16], list[str]]:
             if isinstance(tensor, torch.Tensor)
             else type(tensor).__name__
         )
-        raise InputError(f"{path.name}: holds no dense tensor of floats but {held}; save the features as one")
+        raise InputError(f"{path.name}: holds {held} instead of a dense float tensor; save the features as one")
     features = tensor[0] if tensor.ndim == 3 and len(tensor) == 1 else tensor
     if features.ndim != 2 or not features.shape[1]:
         raise InputError(f"{path.name}: expected (regions, width), found {tuple(tensor.shape)}")

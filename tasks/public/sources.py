@@ -68,10 +68,12 @@ def fetch_public(
         InputError: no projects, a folder that cannot be written, services that do not answer, too little room on the
             disk.
     """
-    problems = [] if selection.projects else ["--download: name projects with --projects, or a --recipe that has them"]
+    problems = (
+        [] if selection.projects else ["--download: give projects with --projects, or a --recipe that lists them"]
+    )
     wrong = [name for name in selection.projects if not _PROJECT.fullmatch(name)]
     problems += [f"--projects {examples(wrong)}: projects look like LUAD"] if wrong else []
-    problems += [] if is_writable(folder) else [f"{folder}: cannot be written; name another folder with --from-public"]
+    problems += [] if is_writable(folder) else [f"{folder}: is not writable; give another folder with --from-public"]
     if problems:
         raise InputError(problems)
     where, say = hosts or Hosts(), report or (lambda stage, done, total: None)
@@ -151,7 +153,9 @@ def kept_files(hits: Sequence[Mapping[str, Any]], selection: Selection) -> list[
         if any(name not in hit for name in needed):
             raise InputError(f"the files endpoint's answer lacks {examples(n for n in needed if n not in hit)}")
         if not (_SAFE.fullmatch(str(hit["file_id"])) and _SAFE.fullmatch(str(hit["file_name"]))):
-            raise InputError(f"the files endpoint names {hit['file_id']}/{hit['file_name']}, which is no file name")
+            raise InputError(
+                f"the files endpoint names {hit['file_id']}/{hit['file_name']}, which is not a valid file name"
+            )
     by_sample: dict[str, Mapping[str, Any]] = {}
     for hit in sorted(hits, key=lambda hit: str(hit["file_id"])):
         for entity in hit.get("associated_entities") or []:
@@ -161,7 +165,8 @@ def kept_files(hits: Sequence[Mapping[str, Any]], selection: Selection) -> list[
     kept = chosen(samples, selection.sample_types, selection.samples)
     if not kept:
         raise InputError(
-            f"the GDC has {len(hits)} STAR-counts files of {', '.join(selection.projects)}, none of the wanted samples"
+            f"the GDC has {len(hits)} STAR-counts files of {', '.join(selection.projects)}, but none of the "
+            "requested samples"
         )
     return [by_sample[sample.name] for sample in kept]
 
@@ -191,7 +196,7 @@ def gdc_hits(
             data = json.loads(get(f"{url}?{text}", patience))["data"]
             found, total = list(data["hits"]), int(data["pagination"]["total"])
         except (ValueError, KeyError, TypeError):
-            raise InputError(f"{url}: the answer is none of the GDC API's") from None
+            raise InputError(f"{url}: the response does not come from the GDC API") from None
         hits += found
         if len(hits) >= total:
             return hits

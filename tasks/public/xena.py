@@ -110,8 +110,8 @@ def _unit(paths: Sequence[Path], selection: Selection) -> str:
         said = "; ".join(f"{name}: {unit}" for name, unit in list(others.items())[:3])
         asked = f"recipe {selection.recipe}" if selection.recipe else "--unit"
         raise InputError(
-            f"{asked} wants {selection.unit}, but the files are known to hold another unit ({said}); give their unit "
-            "with --unit, or rename a file whose name misleads"
+            f"{asked} requests {selection.unit}, but the files hold another unit ({said}); state their unit with "
+            "--unit, or rename files with misleading names"
         )
     return selection.unit
 
@@ -121,12 +121,12 @@ def _common_unit(paths: Sequence[Path]) -> str:
     unknown = [name for name, unit in units.items() if unit is None]
     if unknown:
         raise InputError(
-            f"{examples(unknown)}: the unit is neither in the name nor in a JSON file beside it; give it, for example "
-            "--unit 'log2(rsem+1)' or --unit 'log2(tpm+0.001)'"
+            f"{examples(unknown)}: the unit is neither in the file name nor in a JSON file beside it; state it, for "
+            "example with --unit 'log2(rsem+1)' or --unit 'log2(tpm+0.001)'"
         )
     if len(set(units.values())) > 1:
         said = "; ".join(f"{name}: {unit}" for name, unit in list(units.items())[:4])
-        raise InputError(f"matrices of different units ({said}); name those of one unit with --expression")
+        raise InputError(f"matrices have different units ({said}); choose those of one unit with --expression")
     return Unit(str(next(iter(units.values())))).name
 
 
@@ -147,9 +147,9 @@ def _row_names(path: Path) -> list[str]:
     try:
         names = [field.decode() for field in fields]
     except UnicodeDecodeError as error:
-        raise InputError(f"{path.name}: names of genes are not in UTF-8 ({error}); fetch it again") from None
+        raise InputError(f"{path.name}: gene names are not UTF-8 ({error}); download it again") from None
     if quoted := [name for name in names if name.startswith('"')]:
-        raise InputError(f"{path.name}: names stand in quotes ({examples(quoted)}); write the matrix without quotes")
+        raise InputError(f"{path.name}: names are quoted ({examples(quoted)}); save the matrix without quotes")
     return names
 
 
@@ -194,8 +194,8 @@ def _check_infinite(values: NDArray[np.float32], picked: Picked, genes: Sequence
         number += len(rows)
     if number:
         raise InputError(
-            f"{where}: {number} values are infinite or too large (first {first}); mend them, or write NA where a value "
-            "is missing"
+            f"{where}: {number} values are infinite or too large (first {first}); fix them, or use NA for missing "
+            "values"
         )
 
 
@@ -220,8 +220,8 @@ def _fill(values: NDArray[np.float32], matrix: _Matrix, picked: Picked, wanted: 
                 _put(values, batch, rows, ids, place)
         if start != len(matrix.ids):
             raise InputError(
-                f"{matrix.path.name}: {len(matrix.ids)} lines but {start} rows: lines end in several ways, or hold "
-                "tabs alone; write it anew"
+                f"{matrix.path.name}: {len(matrix.ids)} lines but {start} rows: line endings are mixed, or lines "
+                "hold only tabs; export it again"
             )
     except (pa.ArrowException, OSError) as error:
         problem = " ".join(str(error).split())[:200]

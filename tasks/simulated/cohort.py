@@ -81,7 +81,7 @@ def simulated_cohort(
     """
     if patients < 100 or genes < 1:
         raise InputError(
-            f"simulated cohort of {patients} patients and {genes} genes: needs at least 100 patients and 1 gene"
+            f"simulated cohort of {patients} patients and {genes} genes: at least 100 patients and 1 gene are needed"
         )
     world = simulated_world(seed, genes)
     drawn = _draw_patients(world, patients, _stream(seed, "patients"))

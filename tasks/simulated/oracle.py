@@ -101,7 +101,7 @@ class SimulatedOracle:
             unknown = np.asarray(ids)[rows < 0]
             raise InputError(
                 f"{len(unknown)} of {len(rows)} ids are not in the simulated cohort ({examples(unknown)}); "
-                "build the oracle from the cohort that holds them"
+                "build the oracle from the cohort that contains them"
             )
         return rows
 
@@ -183,17 +183,18 @@ def oracle(
 
 
 def why_not_simulated(provenance: Mapping[str, Any]) -> str | None:
-    """Why a cohort of this provenance has no oracle, with the mend; None when it has one."""
+    """Why a cohort of this provenance has no oracle, with the fix; None when it has one."""
     if provenance.get("kind") != "simulated":
-        return "needs the simulated cohort: only there the true conditional is known"
+        return "needs the simulated cohort: the true conditional is known only there"
     if provenance.get("version") != VERSION:
         return (
-            f"needs the simulated cohort of version {VERSION}, this one has version {provenance.get('version')}; "
+            f"needs the simulated cohort of version {VERSION}, but but this one has version "
+            f"{provenance.get('version')}; "
             "build it again"
         )
     wrong = [name for name in ("seed", "patients", "genes") if not isinstance(provenance.get(name), Integral)]
     if wrong:
-        return f"needs the simulated cohort with its provenance: {examples(wrong)} is no integer; build it again"
+        return f"needs the simulated cohort with its provenance: {examples(wrong)} is not an integer; build it again"
     return None
 
 
@@ -217,8 +218,8 @@ def _codes(values: "pd.Series[Any]", known: Sequence[object]) -> NDArray[np.int6
     wrong = (codes < 0) & values.notna().to_numpy()
     if wrong.any():
         raise InputError(
-            f"column {values.name}: {examples(values[wrong].unique())} is no value of the simulated cohort; "
-            "build the cohort again"
+            f"column {values.name}: {examples(values[wrong].unique())} is not a value of the simulated cohort; build "
+            "the cohort again"
         )
     return np.asarray(codes, dtype=np.int64)
 

@@ -19,7 +19,7 @@ _UNI_MODEL = "vit_large_patch16_224"
 _UNI_HUB = "MahmoodLab/UNI"
 _UNI_SETTINGS: Mapping[str, Any] = {"img_size": 224, "patch_size": 16, "init_values": 1e-5, "dynamic_img_size": True}
 INSTALL = "install gexbench[slides]"
-_SAME_BUILD = "install the torchvision of the same build as torch {torch}, from the index that torch came from"
+_SAME_BUILD = "install the torchvision build that matches torch {torch}, from the same index as torch"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,13 +68,13 @@ def tile_encoder(name: str, weights: Path | None = None, device: str = "cpu") ->
         import timm
     except (ImportError, RuntimeError) as error:
         # torchvision raises the latter beside a torch of another build.
-        mend = INSTALL if isinstance(error, ImportError) else _SAME_BUILD.format(torch=version("torch"))
-        raise InputError(f"--encoder {name}: timm cannot be imported ({_line(error)}); {mend}") from None
+        fix = INSTALL if isinstance(error, ImportError) else _SAME_BUILD.format(torch=version("torch"))
+        raise InputError(f"--encoder {name}: timm cannot be imported ({_line(error)}); {fix}") from None
     model_name = _UNI_MODEL if name == UNI else name
     if not timm.is_model(model_name):
         close = difflib.get_close_matches(name, [UNI, *timm.list_models()], 1)
-        hint = f"; did you mean {close[0]!r}?" if close else "; give uni, resnet50 or another name of timm's models"
-        raise InputError(f"--encoder {name}: no model of this name{hint}")
+        hint = f"; did you mean {close[0]!r}?" if close else "; use uni, resnet50 or the name of another timm model"
+        raise InputError(f"--encoder {name}: no such model{hint}")
     settings = dict(_UNI_SETTINGS) if name == UNI else {}
     if weights is None:
         model, source = _published(name, model_name, settings)
@@ -96,12 +96,12 @@ def _published(name: str, model_name: str, settings: dict[str, Any]) -> tuple[An
     try:
         model = timm.create_model(hub, pretrained=True, num_classes=0, **settings)
     except Exception as error:  # the hub's client raises many kinds without a network or access
-        access = " (access is granted there on request)" if name == UNI else ""
+        access = " (access on request)" if name == UNI else ""
         config = timm.get_pretrained_cfg(model_name)
         place = _UNI_HUB if name == UNI else getattr(config, "hf_hub_id", None) or model_name
         raise InputError(
-            f"--encoder {name}: its weights could not be fetched ({_line(error)}); fetch the file of {place} from the "
-            f"Hugging Face hub elsewhere{access}, copy it here and name it with --weights FILE"
+            f"--encoder {name}: its weights could not be downloaded ({_line(error)}); download the file of {place} "
+            f"from the Hugging Face hub on another machine{access}, copy it here and pass it with --weights FILE"
         ) from None
     return model, hub
 
@@ -115,8 +115,10 @@ def _loaded(model: Any, path: Path, name: str) -> str:
     unfit = [key for key, shape in shapes.items() if key in tensors and tuple(tensors[key].shape) != shape]
     if missing or unfit:
         raise InputError(
-            f"--weights {path.name}: not of encoder {name}: {len(missing)} of {len(shapes)} tensors are missing and "
-            f"{len(unfit)} have another shape ({', '.join([*missing, *unfit][:3])}, …); name the file of this encoder"
+            f"--weights {path.name}: does not fit encoder {name}: {len(missing)} of {len(shapes)} tensors are "
+            "missing and "
+            f"{len(unfit)} have another shape ({', '.join([*missing, *unfit][:3])}, …); give the weights of this "
+            "encoder"
         )
     model.load_state_dict({key: tensors[key] for key in shapes})
     with path.open("rb") as file:
@@ -134,11 +136,11 @@ def _tensors(path: Path) -> Mapping[str, Any]:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # both readers raise many kinds for a damaged file
         raise InputError(
-            f"--weights {path.name}: no file of tensors that is safe to read, perhaps truncated ({_line(error)})"
+            f"--weights {path.name}: not a tensor file that is safe to read, perhaps truncated ({_line(error)})"
         ) from None
     found = found.get("state_dict", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-        raise InputError(f"--weights {path.name}: holds no tensors by name but {type(found).__name__}")
+        raise InputError(f"--weights {path.name}: holds {type(found).__name__} instead of named tensors")
     return found
 
 

@@ -90,7 +90,9 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
     stated = mpp or levels.mpp
     if not stated or not np.isfinite(stated) or stated <= 0:
         levels.close()
-        raise InputError(f"{path.name}: states no µm per pixel; give those of its finest level with --slide-mpp")
+        raise InputError(
+            f"{path.name}: states no resolution; give the µm per pixel of its finest level with --slide-mpp"
+        )
     return Slide(path.name, levels, float(stated))
 
 
@@ -109,9 +111,11 @@ def _opened(path: Path) -> Levels:
             installed += 1
             problems.append(" ".join(str(error).split())[:150] or type(error).__name__)
     if not installed:
-        raise InputError(f"slides are read with OpenSlide or tifffile, and neither is there ({'; '.join(problems)}); "
-                         "install gexbench[slides]")  # fmt: skip
-    raise InputError(f"{path.name}: no slide that can be read ({'; '.join(problems)})")
+        raise InputError(
+            f"slides are read with OpenSlide or tifffile, but neither is available ({'; '.join(problems)}); install "
+            "gexbench[slides]"
+        )
+    raise InputError(f"{path.name}: not a readable slide ({'; '.join(problems)})")
 
 
 class _OpenSlideLevels:

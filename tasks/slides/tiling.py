@@ -42,7 +42,7 @@ class Tiling:
             if not (np.isfinite(value) and value > 0):
                 problems.append(f"{name}: {value} must be a positive number of µm per pixel")
         if not 0 < self.tissue <= 1:
-            problems.append(f"--tissue: {self.tissue} must be a share above 0 and up to 1")
+            problems.append(f"--tissue: {self.tissue} must be a share above 0 and at most 1")
         problems += [
             f"{name}: {value} must be at least {least}"
             for name, value, least in (("--pixels", self.pixels, 16), ("--batch", self.batch, 1))
@@ -70,15 +70,13 @@ def find_slides(path: Path) -> tuple[Path, ...]:
     if path.is_file():
         return (path,)
     if not path.is_dir():
-        raise InputError(f"{path}: no such file or folder; name a slide or a folder of slides")
+        raise InputError(f"{path}: no such file or folder; give a slide or a folder of slides")
     found = sorted((each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES), key=lambda each: each.name)
     if not found:
-        raise InputError(f"{path.name}: the folder holds no slide ({', '.join(sorted(SUFFIXES))})")
+        raise InputError(f"{path.name}: the folder holds no slides ({', '.join(sorted(SUFFIXES))})")
     twice = sorted(stem for stem, times in Counter(each.stem for each in found).items() if times > 1)
     if twice:
-        raise InputError(
-            f"{path.name}: {len(twice)} names of slides appear twice ({examples(twice)}); rename one of each"
-        )
+        raise InputError(f"{path.name}: {len(twice)} slide names appear twice ({examples(twice)}); rename one of each")
     return tuple(found)
 
 
@@ -108,7 +106,7 @@ def tile_slides(
         InputError: slides that cannot be read, are coarser than asked for, or whose file was made otherwise; a folder
             that cannot be written.
     """
-    problems = [] if is_writable(out) else [f"--out {out}: cannot be written; choose another folder"]
+    problems = [] if is_writable(out) else [f"--out {out}: is not writable; choose another folder"]
     left, kept = [], []
     for path in slides:
         target = out / f"{path.stem}.h5"
@@ -146,8 +144,8 @@ def _stated(slide: Slide, encoder: TileEncoder, tiling: Tiling) -> dict[str, Any
     """
     if slide.mpp > tiling.mpp * 1.05:
         raise InputError(
-            f"{slide.name}: has {slide.mpp:.4g} µm per pixel, coarser than the {tiling.mpp:g} asked for; "
-            f"use --mpp {slide.mpp:.2g} or more"
+            f"{slide.name}: has {slide.mpp:.4g} µm per pixel, coarser than the requested {tiling.mpp:g}; use --mpp "
+            f"{slide.mpp:.2g} or more"
         )
     return {
         "encoder": encoder.name,
@@ -167,12 +165,12 @@ def _same(path: Path, stated: dict[str, Any]) -> bool:
         with h5py.File(path, "r") as file:
             found = json.loads(file.attrs.get(MADE_WITH, "null"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path.name}: cannot be read ({error}); use --force to make it anew") from None
+        raise InputError(f"{path.name}: cannot be read ({error}); use --force to replace it") from None
     if found == stated:
         return True
     held = found if isinstance(found, dict) else {}
     differing = [f"{key} {held.get(key)!r}, not {value!r}" for key, value in stated.items() if held.get(key) != value]
-    raise InputError(f"{path.name}: was made with {'; '.join(differing)}; use --force, or another --out")
+    raise InputError(f"{path.name}: was made with {'; '.join(differing)}; use --force to replace it, or another --out")
 
 
 def _encoded(
@@ -185,9 +183,7 @@ def _encoded(
         tiles = np.stack([slide.region(x, y, side, tiling.pixels) for x, y in part.tolist()])
         found = encoder.encode(tiles)
         if not np.isfinite(found).all() or np.abs(found).max() > np.finfo(np.float16).max:
-            raise InputError(
-                f"{slide.name}: encoder {encoder.name} gave values that are not finite or do not fit float16"
-            )
+            raise InputError(f"{slide.name}: encoder {encoder.name} gave values that are not finite or exceed float16")
         features[start : start + len(part)] = found
         progress(min(start + tiling.batch, len(coords)), len(coords))
     return features

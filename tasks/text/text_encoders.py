@@ -121,7 +121,7 @@ def public_name(encoder: str) -> str:
 
 def _require(module: str, extra: str) -> None:
     if find_spec(module) is None:
-        raise InputError(f"the text encoder needs {module}; install it with: pip install 'gexbench[{extra}]'")
+        raise InputError(f"the text encoder needs {module}; install it with pip install 'gexbench[{extra}]'")
 
 
 def _minilm_folder() -> str:

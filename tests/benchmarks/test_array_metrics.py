@@ -78,7 +78,7 @@ def test_all_array_metrics(benchmark: Any) -> None:
 
 MEMORY = """
 import importlib.util, json, sys
-from gexbench.benchmark.studies.speed.growth_point import Resident
+from gexbench.benchmark.studies.speed.resident_memory import Resident
 spec = importlib.util.spec_from_file_location("cases", sys.argv[1])
 cases = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(cases)

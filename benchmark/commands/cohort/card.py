@@ -1,49 +1,48 @@
-"""The card of a cohort as `gexbench cohort` shows it."""
+"""The card of a cohort, as `gexbench cohort info` prints it."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gexbench.benchmark.commands.terminal.tables import print_table
+
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console
 
     from gexbench.tasks.cards.card import Card
 
 
-def rendered(card: "Card") -> "Iterator[RenderableType]":
-    """The card's facts, classes, label leak and missing values, one renderable each."""
-    from rich.table import Table
+def show(console: "Console", card: "Card") -> None:
+    """Print the card's facts, classes, label leakage and missing values."""
+    print_table(console, ("", ""), list(_facts(card)), title=f"cohort {card.name}")
+    console.print()
+    _show_classes(console, card)
+    if card.label_leak:
+        console.print()
+        _show_leak(console, card)
+    console.print()
+    _show_missing(console, card)
 
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column()
-    facts.add_column(overflow="fold")
-    facts.title, facts.title_justify = f"cohort {card.name}", "left"
-    facts.add_row("samples", f"{card.samples:,} of {card.patients:,} patients")
-    facts.add_row("genes", f"{card.genes:,}")
-    facts.add_row("unit", f"{card.unit} ({100 * card.zero_fraction:.1f} % zeros)")
-    facts.add_row("sites", "not recorded" if card.sites is None else f"{card.sites:,}")
+
+def _facts(card: "Card") -> Iterator[tuple[str, str]]:
+    yield "samples", f"{card.samples:,} of {card.patients:,} patients"
+    yield "genes", f"{card.genes:,}"
+    yield "unit", f"{card.unit} ({100 * card.zero_fraction:.1f} % zeros)"
+    yield "sites", "not recorded" if card.sites is None else f"{card.sites:,}"
     for name, size in card.modalities.items():
         share = f"{size['samples']:,} samples, {size['rows']:,} rows × {size['width']}"
-        facts.add_row(name, f"{share} (median {size['median_rows']} per sample)")
+        yield name, f"{share} (median {size['median_rows']} per sample)"
     encoder = card.provenance.get("text", {}).get("encoder") if card.label_leak else None
     if encoder:
-        facts.add_row("text encoder", encoder)
+        yield "text encoder", encoder
     for variant, columns in card.text_columns.items():
-        facts.add_row(f"columns of {variant}", ", ".join(columns))
+        yield f"columns of {variant}", ", ".join(columns)
         if fields := card.unrecorded[variant]:
-            facts.add_row(f"not in {variant}", f"no sample has a value for {', '.join(fields)}")
-    for title, line in (*_package_lines(card.provenance), *_public_lines(card.provenance)):
-        facts.add_row(title, line)
+            yield f"not in {variant}", f"no sample has a value for {', '.join(fields)}"
+    yield from _package_lines(card.provenance)
+    yield from _public_lines(card.provenance)
     for item in card.provenance.get("dropped", ()):
-        facts.add_row("left out" if "kept" not in item["reason"] else "note", _dropped_line(item))
-    facts.add_row("fingerprint", card.fingerprint)
-    yield facts
-    yield ""
-    yield _classes(card)
-    if card.label_leak:
-        yield ""
-        yield _leak(card)
-    yield ""
-    yield _missing(card)
+        yield "left out" if "kept" not in item["reason"] else "note", _dropped_line(item)
+    yield "fingerprint", card.fingerprint
 
 
 def _package_lines(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -76,40 +75,27 @@ def _dropped_line(item: dict[str, object]) -> str:
     return f"{item['count']}: {item['reason']} ({listed}{more})"
 
 
-def _classes(card: "Card") -> "RenderableType":
-    from rich.table import Table
-
-    table = Table("label", "classes", "patients", "under 25, left out", box=None, pad_edge=False, padding=(0, 2))
-    table.title, table.title_justify = "classes (finest label first)", "left"
+def _show_classes(console: "Console", card: "Card") -> None:
+    rows = []
     for label, sizes in card.classes.items():
         listed = ", ".join(f"{name} {size}" for name, size in list(sizes.items())[:20])
         small = ", ".join(f"{name} ({sizes[name]})" for name in card.small_classes[label]) or "–"
-        table.add_row(label, str(len(sizes)), listed + (", …" if len(sizes) > 20 else ""), small)
-    return table
+        rows.append((label, str(len(sizes)), listed + (", …" if len(sizes) > 20 else ""), small))
+    heads = ("label", "classes", "patients", "left out (under 25)")
+    print_table(console, heads, rows, title="classes (finest label first)")
 
 
-def _leak(card: "Card") -> "RenderableType":
-    from rich.table import Table
-
+def _show_leak(console: "Console", card: "Card") -> None:
     labels = list(card.classes)
-    table = Table("text", *labels, box=None, pad_edge=False, padding=(0, 2))
-    table.title, table.title_justify = "label leak: balanced accuracy from the tokens of a text", "left"
-    for variant, figures in card.label_leak.items():
-        table.add_row(variant, *(f"{figures[label]:.3f}" for label in labels))
-    table.add_row("majority class", *(f"{card.chance[label]:.3f}" for label in labels))
-    return table
+    rows = [(variant, *(f"{figures[label]:.3f}" for label in labels)) for variant, figures in card.label_leak.items()]
+    rows.append(("majority class", *(f"{card.chance[label]:.3f}" for label in labels)))
+    title = "label leakage: balanced accuracy of labels predicted from text tokens"
+    print_table(console, ("text", *labels), rows, title=title)
 
 
-def _missing(card: "Card") -> "RenderableType":
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2))
-    table.title, table.title_justify = "samples without a value, by clinical column", "left"
-    cells = [
-        f"{column} {count} ({100 * count / card.samples:.0f} %)" for column, count in card.missing.items() if count
-    ]
-    for start in range(0, len(cells), 3):
-        table.add_row(*cells[start : start + 3])
-    complete = sum(1 for count in card.missing.values() if not count)
-    table.add_row(f"complete: {complete} columns")
-    return table
+def _show_missing(console: "Console", card: "Card") -> None:
+    counts = [(column, count) for column, count in card.missing.items() if count]
+    rows = [(column, str(count), f"{100 * count / card.samples:.0f} %") for column, count in counts]
+    rows.append((f"no missing values: {len(card.missing) - len(counts)} columns", "", ""))
+    heads = ("clinical column", "samples without a value", "share")
+    print_table(console, heads, rows)

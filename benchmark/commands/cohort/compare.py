@@ -1,7 +1,6 @@
-"""`gexbench cohort compare` and `gexbench cohort card`: are two cohorts the same, and a card to tell others by."""
+"""`gexbench cohort compare` and `gexbench cohort card`: compare cohorts, and write cards to compare with."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,9 +9,10 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.cohort.stages import stages
+from gexbench.benchmark.commands.terminal.tables import print_table
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console
 
     from gexbench.tasks.cards.comparison import Comparison
     from gexbench.tasks.cards.published_card import Side
@@ -28,22 +28,22 @@ gexbench cohort card tcga --out tcga.card.json
 """
 GENES_SHOWN = 10
 SHOWN_FROM = 5e-5
-"""Smaller differences read 0.0000."""
+"""Smaller differences would print as 0.0000."""
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="A cohort by name, the .json file of a card, or published:tcga.")],
-    b: Annotated[str, typer.Argument(help="The other one, by name or card.")],
+    a: Annotated[str, typer.Argument(help="Name of a cohort, .json file of a card, or published:tcga.")],
+    b: Annotated[str, typer.Argument(help="The other cohort, likewise.")],
     without: Annotated[
         str | None,
-        typer.Option(help="Parts left out of the verdict, comma-separated: patches, text, labels, folds, …"),
+        typer.Option(help="Parts to leave out of the verdict, comma-separated: patches, text, labels, folds, …"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON with every gene in place of the table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with every gene instead of tables.")] = False,
 ) -> None:
-    """Compare two cohorts by name: patients, genes, unit, values, classes, folds, slides and texts.
+    """Compare two cohorts: patients, genes, unit, values, classes, folds, slides and texts.
 
-    The verdict is `same`, `within 0.01 log2 per gene` (no value, or of a card no mean or sd, differs by more) or
-    `different`, with what differs. Exit code 0 unless different, then 1.
+    The verdict is `same`, `within 0.01 log2 per gene` (no value, or for cards no mean or sd, differs by more) or
+    `different`, followed by what differs. Exit code: 1 if different, otherwise 0.
     """
     from gexbench.tasks.cards import comparison
 
@@ -60,21 +60,21 @@ def compare(
                 sides.append(_side(name))
                 report("read and summarise", done, 2)
             found = comparison.compare(sides[0], sides[1], left_out)
-        for part in rendered(found):
-            console.print(part, markup=False)
-        console.print(f"\nverdict: {verdict_line(found)}", markup=False, highlight=False, soft_wrap=True)
+        show(console, found)
+        console.print(f"\nverdict: {verdict_line(found)}", markup=False, highlight=False)
     if found.verdict == comparison.DIFFERENT:
         raise typer.Exit(1)
 
 
 def card(
     name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench ls cohorts` lists them.")],
-    out: Annotated[Path, typer.Option(help="The file to write (JSON).")],
-    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    out: Annotated[Path, typer.Option(help="Output file (.json).")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write a card that may be published: patient ids, genes, folds, inputs with SHA-256, means and sds per gene.
+    """Write a card of a cohort that can be published.
 
-    It holds no patient's values. `gexbench cohort compare CARD COHORT` tells whether a rebuilt cohort is the same.
+    It holds patient ids, genes, folds, input files with SHA-256, and the mean and sd of every gene, but no values of
+    single patients. `gexbench cohort compare CARD COHORT` checks a rebuilt cohort against it.
     """
     from gexbench.tasks.cards.published_card import card_text, side_of
     from gexbench.tasks.data_directory import load_cohort
@@ -82,11 +82,11 @@ def card(
     from gexbench.tasks.files.atomic import FULL, write_text
 
     if out.suffix != ".json" or not out.parent.is_dir():
-        raise InputError(f"--out {out}: give a .json file in a folder that exists")
+        raise InputError(f"--out {out}: give a .json file in an existing folder")
     if out.is_dir():
-        raise InputError(f"--out {out}: is a folder; name a file")
+        raise InputError(f"--out {out}: is a folder; give a file")
     if out.exists() and not force:
-        raise InputError(f"--out {out}: is there already; use --force to replace it")
+        raise InputError(f"--out {out}: already exists; use --force to replace it")
     console = options.console()
     with stages(console) as report:
         report("read and summarise", 0, 1)
@@ -98,31 +98,27 @@ def card(
     except OSError as error:
         if error.errno in FULL:
             raise
-        raise InputError(f"--out {out}: cannot be written ({error.strerror}); choose another") from None
+        raise InputError(f"--out {out}: cannot be written ({error.strerror}); choose another file") from None
     console.print(f"{len(cohort):,} samples, {len(cohort.genes):,} genes, fingerprint {side.fingerprint}")
-    console.print(f"the card of [bold]{name}[/bold] is in {out}", highlight=False, soft_wrap=True)
+    console.print(f"card of [bold]{name}[/bold]: {out}", highlight=False, soft_wrap=True)
 
 
-def rendered(found: "Comparison") -> "Iterator[RenderableType]":
-    """The parts, and the genes that differ most."""
-    from rich.table import Table
-
-    parts = Table("part", "", "", box=None, pad_edge=False, padding=(0, 2))
-    parts.title, parts.title_justify = f"A {found.names[0]}, B {found.names[1]}", "left"
-    for part in found.parts:
-        note = " (not judged)" if part.name in found.without else ""
-        parts.add_row(part.name, part.state + note, part.says)
-    yield parts
+def show(console: "Console", found: "Comparison") -> None:
+    """Print the parts, and the genes that differ most."""
+    rows = [
+        (part.name, part.state + (" (not judged)" if part.name in found.without else ""), part.says)
+        for part in found.parts
+    ]
+    print_table(console, ("part", "state", "details"), rows, title=f"A {found.names[0]}, B {found.names[1]}")
     worst = [gene for gene in found.genes[:GENES_SHOWN] if gene.size > SHOWN_FROM]
     if worst:
-        genes = Table("gene", "largest", "mean", "sd", box=None, pad_edge=False, padding=(0, 2))
-        genes.title = f"genes that differ most (of {len(found.genes):,}): absolute differences of values, means, sds"
-        genes.title_justify = "left"
-        for gene in worst:
-            largest = "–" if gene.largest is None else f"{gene.largest:.4f}"
-            genes.add_row(gene.gene, largest, f"{gene.mean:.4f}", f"{gene.sd:.4f}")
-        yield ""
-        yield genes
+        title = f"genes that differ most (of {len(found.genes):,}): absolute differences of values, means, sds"
+        differences = [
+            (gene.gene, "–" if gene.largest is None else f"{gene.largest:.4f}", f"{gene.mean:.4f}", f"{gene.sd:.4f}")
+            for gene in worst
+        ]
+        console.print()
+        print_table(console, ("gene", "largest", "mean", "sd"), differences, title=title)
 
 
 def verdict_line(found: "Comparison") -> str:

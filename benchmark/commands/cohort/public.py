@@ -1,4 +1,4 @@
-"""`gexbench cohort build --from-public`: its options, and the cohort they ask for."""
+"""`gexbench cohort build --from-public`: its options, and the cohort they describe."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -43,26 +43,25 @@ PANEL = "Public files (with --from-public)"
 FromPublic = Annotated[
     Path | None,
     typer.Option(
-        help="A folder with files of the GDC or UCSC Xena (expression, clinical) and slide features. What lies there "
-        "is found out; --expression, --clinical and --patches then choose among several.",
+        help="Folder with files from the GDC or UCSC Xena (expression, clinical) and slide features. File types are "
+        "detected automatically; --expression, --clinical and --patches choose among several.",
         rich_help_panel=PANEL,
     ),
 ]
 Recipe = Annotated[
     str | None,
     typer.Option(
-        help="Rules and lists of a known cohort: `tcga` (the published leaderboards) or a .json file; options that are "
-        "typed count before it.",
+        help="Rules of a known cohort: `tcga` (the published leaderboards) or a .json file. Options override it.",
         rich_help_panel=PANEL,
     ),
 ]
 Projects = Annotated[
-    str | None, typer.Option(help="Projects, comma-separated, such as LUAD,BRCA.", rich_help_panel=PANEL)
+    str | None, typer.Option(help="Projects, comma-separated, for example LUAD,BRCA.", rich_help_panel=PANEL)
 ]
 SampleTypes = Annotated[
     str | None,
     typer.Option(
-        help="Codes of TCGA sample types, the preferred first: 01 primary tumour (default), 06 metastasis, 11 normal "
+        help="TCGA sample-type codes in order of preference: 01 primary tumour (default), 06 metastasis, 11 normal "
         "tissue, …",
         rich_help_panel=PANEL,
     ),
@@ -70,7 +69,7 @@ SampleTypes = Annotated[
 Samples = Annotated[
     SampleRule | None,
     typer.Option(
-        help="One sample per patient (default: the preferred type, then the lowest vial, portion, plate) or all, "
+        help="One sample per patient (default; preferred type, then lowest vial, portion and plate) or all, "
         "grouped by patient.",
         rich_help_panel=PANEL,
     ),
@@ -78,36 +77,38 @@ Samples = Annotated[
 Genes = Annotated[
     str | None,
     typer.Option(
-        help="A file (a gene per line, other names of it after tabs), protein-coding, top:N (highest variance over "
-        "the training rows of fold 0), or protein-coding,top:N. Default: all.",
+        help="A file (one gene per line, synonyms after tabs), protein-coding, top:N (highest variance in the "
+        "training samples of fold 0), or protein-coding,top:N. (default: all)",
         rich_help_panel=PANEL,
     ),
 ]
 Slides = Annotated[
     SlideRule | None,
-    typer.Option(help="All diagnostic slides of a patient (default), or the first by name.", rich_help_panel=PANEL),
+    typer.Option(
+        help="All diagnostic slides of a patient (default), or only the first by name.", rich_help_panel=PANEL
+    ),
 ]
 MostRegions = Annotated[
     int | None,
-    typer.Option(min=1, help="Largest number of regions per patient, drawn at random.", rich_help_panel=PANEL),
+    typer.Option(min=1, help="Maximum number of regions per patient, drawn at random.", rich_help_panel=PANEL),
 ]
 EncoderName = Annotated[
     str | None,
-    typer.Option("--encoder", help="Name of the slides' encoder, where the files do not say.", rich_help_panel=PANEL),
+    typer.Option("--encoder", help="Name of the slide encoder, if the files do not state it.", rich_help_panel=PANEL),
 ]
-EncoderVersion = Annotated[str | None, typer.Option(help="Version of the slides' encoder.", rich_help_panel=PANEL)]
+EncoderVersion = Annotated[str | None, typer.Option(help="Version of the slide encoder.", rich_help_panel=PANEL)]
 Download = Annotated[
     bool,
     typer.Option(
         "--download",
-        help="Fetch expression and clinical tables of the projects into the folder first; goes on where it stopped. "
-        "Slides are fetched by other means, see docs/cohorts/rebuilding-tcga.md.",
+        help="First download the projects' expression and clinical tables into the folder; resumes after an "
+        "interruption. For slides, see the page on rebuilding TCGA.",
         rich_help_panel=PANEL,
     ),
 ]
 SourceName = Annotated[
     Source | None,
-    typer.Option(help="Where --download fetches from. Default: the recipe's, else gdc.", rich_help_panel=PANEL),
+    typer.Option(help="Source of --download. (default: the recipe's, or gdc)", rich_help_panel=PANEL),
 ]
 ONLY_PUBLIC = frozenset(
     (
@@ -124,12 +125,12 @@ ONLY_PUBLIC = frozenset(
         "encoder_version",
     )
 )
-"""Parameters of `build` that mean nothing without --from-public."""
+"""Parameters of `build` that require --from-public."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The options as typed, None where they were not."""
+    """The options as given, None where they were not."""
 
     folder: Path | None
     recipe: str | None
@@ -146,10 +147,10 @@ class Given:
 
 
 def selection_of(given: Given, sources: "Sources") -> "Selection":
-    """The recipe's rules, those that were typed in their place.
+    """The recipe's rules, overridden by the options given.
 
     Raises:
-        InputError: an unknown recipe, a gene rule that is none, an unknown sample type, a list of nothing.
+        InputError: an unknown recipe, an invalid gene rule, an unknown sample type, an empty list.
     """
     from gexbench.tasks.importing.barcodes import checked_types
     from gexbench.tasks.public.selection import Selection, gene_rule, read_recipe
@@ -173,7 +174,7 @@ def selection_of(given: Given, sources: "Sources") -> "Selection":
 
 
 def built(given: Given, sources: "Sources", console: "Console", report: "Report") -> "Cohort":
-    """The cohort of the folder; what was found in it is said."""
+    """The cohort of the folder; reports what was found there."""
     from gexbench.tasks.public.build import PublicSources, build_public
     from gexbench.tasks.public.slides import Encoder
 
@@ -182,25 +183,25 @@ def built(given: Given, sources: "Sources", console: "Console", report: "Report"
     folder = given.folder or Path()
 
     def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, highlight=False)
 
     if given.download:
         from gexbench.tasks.public.sources import fetch_public
 
         fetched = fetch_public(folder, selection, report)
-        say(f"fetched {fetched} files into {folder}")
+        say(f"downloaded {fetched} files to {folder}")
     return build_public(PublicSources(folder, sources, selection, encoder), report, say)
 
 
 def listed(text: str | None, option: str, prefix: str = "") -> tuple[str, ...] | None:
-    """The names of a comma-separated list, None where it was not typed.
+    """The names of a comma-separated list, None if not given.
 
     Raises:
-        InputError: a list of nothing.
+        InputError: an empty list.
     """
     if text is None:
         return None
     found = tuple(part.strip().removeprefix(prefix) for part in text.split(",") if part.strip())
     if not found:
-        raise InputError(f"{option} {text!r}: names nothing; leave the option out for the default")
+        raise InputError(f"{option} {text!r}: is empty; leave the option out for the default")
     return found

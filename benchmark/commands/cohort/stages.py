@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def stages(console: "Console") -> Iterator[Callable[[str, int, int], None]]:
-    """A live bar per stage on a terminal; a line per finished stage elsewhere."""
+    """Show a live bar per stage on a terminal, elsewhere a line per finished stage."""
     import time
 
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn

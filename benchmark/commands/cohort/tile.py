@@ -17,31 +17,31 @@ gexbench cohort build luad --from-public downloads --projects LUAD
 
 
 def tile(
-    slides: Annotated[Path, typer.Argument(help="A slide, or a folder of slides (.svs, .tiff, .ndpi, …).")],
+    slides: Annotated[Path, typer.Argument(help="Slide, or folder of slides (.svs, .tiff, .ndpi, …).")],
     encoder: Annotated[
-        str, typer.Option(help="uni (its weights are given on request), resnet50, or another of timm's models.")
+        str, typer.Option(help="uni (weights on request), resnet50, or another timm model.")
     ] = "resnet50",
     weights: Annotated[
         Path | None,
-        typer.Option(help="Local file of the encoder's weights, .safetensors or tensors saved by torch."),
+        typer.Option(help="Local weights file: .safetensors, or tensors saved by torch."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the features, one .h5 per slide. (default: features_ENCODER)")
+        Path | None, typer.Option(help="Output folder, one .h5 file per slide. (default: features_ENCODER)")
     ] = None,
-    mpp: Annotated[float, typer.Option(help="µm per pixel of the tiles.")] = 0.5,
-    pixels: Annotated[int, typer.Option(help="Side of a tile in pixels.")] = 256,
-    tissue: Annotated[float, typer.Option(help="Least share of tissue in a tile.")] = 0.5,
+    mpp: Annotated[float, typer.Option(help="Resolution of the tiles in µm per pixel.")] = 0.5,
+    pixels: Annotated[int, typer.Option(help="Tile size in pixels.")] = 256,
+    tissue: Annotated[float, typer.Option(help="Minimum share of tissue in a tile.")] = 0.5,
     slide_mpp: Annotated[
-        float | None, typer.Option(help="µm per pixel of the slides' finest level, where the files do not say.")
+        float | None, typer.Option(help="µm per pixel at the slides' finest level, if the files do not state it.")
     ] = None,
-    batch: Annotated[int, typer.Option(help="Tiles encoded at once.")] = 64,
+    batch: Annotated[int, typer.Option(help="Tiles per batch.")] = 64,
     device: Annotated[str, options.option("resources.device")] = "auto",
-    force: Annotated[bool, typer.Option("--force", help="Make files anew that were made otherwise.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files made with other options.")] = False,
 ) -> None:
-    """Cut slides into tiles of tissue and encode them, one HDF5 file per slide, for `gexbench cohort build`.
+    """Tile whole slides and encode the tiles, one HDF5 file per slide, for `gexbench cohort build`.
 
-    Tissue is what is more saturated than Otsu's threshold. What is there already is kept, so that the same command
-    resumes after an interrupt.
+    Tissue is detected by Otsu's threshold on saturation. Existing files are kept, so the same command resumes after an
+    interruption.
     """
     from gexbench.tasks.slides.encoders import tile_encoder
     from gexbench.tasks.slides.tiling import Tiling, find_slides, tile_slides
@@ -55,4 +55,4 @@ def tile(
         made = tile_slides(found, folder, network, tiling, force=force, progress=report)
     if made.empty:
         console.print(f"no tissue: {', '.join(made.empty)}", markup=False, soft_wrap=True)
-    console.print(f"{len(made.written)} slides written, {len(made.kept)} there already, in {folder}", soft_wrap=True)
+    console.print(f"{len(made.written)} slides written, {len(made.kept)} already present: {folder}", soft_wrap=True)

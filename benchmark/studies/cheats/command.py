@@ -1,4 +1,4 @@
-"""`python -m gexbench.benchmark.studies.cheats`: measures rows that cheat, and writes the page of what metrics see."""
+"""Measures rows that cheat, and writes the page of what metrics see."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +7,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS
-from gexbench.benchmark.machine.exits import clear_exits
+from gexbench.benchmark.studies.progress import progress_shown
 from gexbench.benchmark.sweeps.option import read_folds
 from gexbench.tasks.errors import InputError
 
@@ -18,22 +18,14 @@ if TYPE_CHECKING:
     from gexbench.tasks.panel.gene_sets import GeneSets
 
 PAGE = "what-each-metric-sees"
-EPILOG = """[bold]Examples[/bold]\n
-python -m gexbench.benchmark.studies.cheats        simulated cohort, three folds, panel core\n
-python -m gexbench.benchmark.studies.cheats --cohort simulated --folds all --panel extended\n
-python -m gexbench.benchmark.studies.cheats --cohort tcga --panel extended --extended-folds 0 --gene-sets hallmark.gmt\n
-"""
-
-app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode="rich",
+EXAMPLES = (
+    "",
+    "--cohort simulated --folds all --panel extended",
+    "--cohort tcga --panel extended --extended-folds 0 --gene-sets hallmark.gmt",
 )
 
 
-@app.command(epilog=EPILOG)
-def cheats(
+def main(
     cohort: Annotated[str, options.option("cohort")] = "simulated",
     folds: Annotated[str, typer.Option(help="Comma-separated indices, or `all`.")] = "0,1,2",
     panel: Annotated[str, typer.Option(help="core, or extended (core and more).")] = "core",
@@ -121,28 +113,7 @@ def _make(out: Path) -> None:
 
 
 def _measure(bench: "Bench", panels: "dict[int, Panel]") -> "list[Measured]":
-    """All cells under a progress bar; a line for each where there is no terminal."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    console = options.console()
-    columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("cheats", total=None)
-
-        def report(what: str, done: int, cells: int) -> None:
-            bar.update(task, description=what, completed=done, total=cells)
-            if not console.is_terminal:
-                console.print(f"[{done}/{cells}] {what}", markup=False, highlight=False)
-
+    with progress_shown(options.console()) as report:
         return bench.measure(panels, report)
 
 
@@ -160,9 +131,3 @@ def _write(out: Path, cohort: str, measured: "list[Measured]") -> None:
     figure = heat_map(metric_means(found[cohort]), references, f"What each metric sees: cohort {cohort}")
     write_bytes(out / f"{PAGE}.{cohort}.png", png(figure))
     write_bytes(out / f"{PAGE}.md", page_of(found, PAGE).encode())
-
-
-def main() -> None:
-    """Run the command; bad input ends with one clear message and exit code 2, without a traceback."""
-    with clear_exits():
-        app()

@@ -1,6 +1,6 @@
 """Measures cheats and references on the folds of a cohort; what was measured is kept and not measured again."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,8 +10,9 @@ from gexbench.benchmark.cells.scoring import prepare_fold, score
 from gexbench.benchmark.cells.training import train_and_sample
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST, REFERENCES, Cheat, cheat_arrays
+from gexbench.benchmark.studies.progress import Report
 from gexbench.benchmark.sweeps.cells import Cell, Plan
-from gexbench.benchmark.sweeps.gene_sets import GeneSetsFile
+from gexbench.benchmark.sweeps.gene_sets import file_of
 from gexbench.benchmark.sweeps.keys import content_key
 from gexbench.benchmark.sweeps.planning import plan
 from gexbench.benchmark.sweeps.sweep import sweep_of
@@ -56,10 +57,6 @@ class Measured:
     values: Mapping[str, float | None]
     trtr: Mapping[str, float]
     majority: Mapping[str, float]
-
-
-Report = Callable[[str, int, int], None]
-"""Called with what is done, cells done and cells in all."""
 
 
 def rows_for(cohort: Cohort) -> tuple[Cheat, ...]:
@@ -130,7 +127,7 @@ class Bench:
                 "version": row.version,
                 "panel": panel,
                 "metrics": shown_metrics(panel),
-                "gene_sets": None if sets is None else GeneSetsFile.of(sets).sha256,
+                "gene_sets": None if sets is None else file_of(sets).sha256,
             }
         )
 

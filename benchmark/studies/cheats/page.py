@@ -9,7 +9,7 @@ from gexbench.benchmark.studies.cheats.measuring import MEMBERSHIP, SKILL
 from gexbench.benchmark.studies.cheats.results import Scored, Verdict, fails, ordered, verdicts
 from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST, REFERENCES
 from gexbench.leaderboards.comparing.copies import OF_TRAINING, OF_VALIDATION
-from gexbench.leaderboards.formatting import NOTHING, number
+from gexbench.leaderboards.formatting import NOTHING, markdown_table, number
 from gexbench.leaderboards.statistics import fold_mean
 from gexbench.tasks.panel.catalogue import lookup
 from gexbench.tasks.panel.scores import COPY_GATE
@@ -22,7 +22,7 @@ _INTRODUCTION = f"""# What each metric sees
 
 For readers who ask how far to trust a metric: samples that cheat, scored like those of any generator.
 
-Do not edit this page: `python -m gexbench.benchmark.studies.cheats` writes it from the tables beside it.
+Do not edit this page: `python -m gexbench.benchmark.studies cheats` writes it from the tables beside it.
 
 A score of 1 is that of real samples (the ceiling), 0 that of a trivial generator (the floor); see
 [all metrics](../index.md). A metric *sees* a cheat if its score is at least {SEES:g} below that of `{HONEST}`, averaged
@@ -236,5 +236,4 @@ def _verb(names: Sequence[str], one: str, several: str) -> str:
 
 
 def _table(lines: Sequence[tuple[str, ...]]) -> str:
-    rows = [lines[0], tuple("---" for _ in lines[0]), *lines[1:]]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return markdown_table(lines[0], lines[1:], len(lines[0]))

@@ -1,4 +1,4 @@
-"""`gexbench new` writes what passes; every broken generator fails at its check, with the way to mend it."""
+"""`gexbench new` writes what passes; every broken generator fails at its check, with the way to fix it."""
 
 import re
 import subprocess
@@ -124,9 +124,9 @@ def test_a_broken_generator_fails_at_its_check_and_learns_why(example, written):
     finding = checked(check_of(name), Subject(local_entry(str(written[0])), check_fold()))
     assert finding.state == "broken", finding
     assert re.search(lesson, finding.lesson.replace("\n", " ")), finding.lesson
-    for part in ("why it matters:", "how to mend it:", "models/contract.py:"):
+    for part in ("why it matters:", "how to fix it:", "models/contract.py:"):
         assert part in finding.lesson
-    assert finding.mend
+    assert finding.fix
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_broken_generator_fails_at_its_check_and_learns_why(example, written):
 def test_an_expensive_fit_is_told(limit, value, lesson, written, data, monkeypatch):
     monkeypatch.setattr(behaviour, limit, value)
     finding = checked(check_of("cost"), Subject(local_entry(str(written[0])), data))
-    assert (finding.state, lesson in finding.mend) == ("broken", True)
+    assert (finding.state, lesson in finding.fix) == ("broken", True)
 
 
 def test_after_a_failed_fit_the_other_checks_are_skipped(written, data):

@@ -152,7 +152,7 @@ def test_workers_run_the_file_and_the_record_says_local_without_its_folder(workb
         "sha256": entries["my-model"].file.sha256,
     }
     assert len(record["generator"]["source_hash"]) == 64
-    assert "file" not in found["class-gaussian"]["generator"]
+    assert found["class-gaussian"]["generator"]["file"] is None
     assert not found["class-gaussian"]["generator"]["local"]
     file.write_text(SOURCE)
     failing = workbench.runner({"my-model": {"shift": -1.0}}, repeats=1)

@@ -64,7 +64,7 @@ def test_build_says_where_the_cohort_is(folder: Path, capsys: pytest.CaptureFixt
 
     assert gexbench("cohort", "info", "mine") == 0
     card = capsys.readouterr().out
-    for part in ("80 of 80 patients", "log2(tpm+1)", "LUAD 40", "age 40 (50 %)", "majority class", "plain", "rows × 4"):
+    for part in ("80 of 80 patients", "log2(tpm+1)", "LUAD 40", "40   50 %", "majority class", "plain", "rows × 4"):
         assert part in card
     assert gexbench("ls", "cohorts") == 0
     assert "mine" in capsys.readouterr().out
@@ -97,7 +97,7 @@ def test_any_matrix_with_one_label_column(folder: Path) -> None:
         (("--labels", "project", "--group", "case"), "no column 'case'"),
         (("--labels", "tss,gender"), "label 'gender' has 1 classes"),
         (("--text-encoder", "bert"), "unknown text encoder"),
-        (("--labels", " , "), "--labels ' , ': names nothing; leave the option out for the default"),
+        (("--labels", " , "), "--labels ' , ': is empty; leave the option out for the default"),
     ],
 )
 def test_bad_input_ends_with_code_2_and_writes_nothing(
@@ -116,13 +116,11 @@ def test_a_data_directory_that_cannot_be_written_is_named_before_anything_is_rea
     (folder / "expression.csv").unlink()
     monkeypatch.setattr("gexbench.tasks.cohorts.cohort_folder.is_writable", lambda place: False)
     assert build(folder) == 2
-    assert capsys.readouterr().err.endswith(
-        "cohorts: cannot be written; set GEXBENCH_DATA to a folder that can be written\n"
-    )
+    assert capsys.readouterr().err.endswith("cohorts: is not writable; set GEXBENCH_DATA to a writable folder\n")
     monkeypatch.undo()
     monkeypatch.setenv("GEXBENCH_DATA", str(folder / "clinical.csv"))
     assert build(folder) == 2
-    assert "clinical.csv/cohorts: cannot be written" in capsys.readouterr().err
+    assert "clinical.csv/cohorts: is not writable" in capsys.readouterr().err
 
 
 def test_an_existing_cohort_needs_force(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,7 +190,7 @@ def test_options_that_contradict_each_other_are_named_at_once(
     assert build(folder, "--labels", "project", "--duplicates", "error", "--from-package") == 2
     error = capsys.readouterr().err
     assert "--expression, --clinical, --unit, --patches, --labels, --duplicates: --from-package" in error
-    assert "cohort 'mine' exists" in error
+    assert "cohort 'mine' already exists" in error
 
 
 def xena(folder: Path, layouts: ModuleType) -> Path:
@@ -240,31 +238,31 @@ def test_download_and_build(
         words = ("cohort", "build", "mine", "--from-public", folder / "new", "--download", "--source", "xena")
         chosen = ("--expression", "xena/TCGA.GBM.sampleMap")
         assert gexbench(*words) == 2
-        assert "name projects with --projects" in capsys.readouterr().err
+        assert "give projects with --projects" in capsys.readouterr().err
         assert gexbench(*words, "--projects", "LUAD,GBM", *chosen) == 0
         output = " ".join(capsys.readouterr().out.split())
-        assert f"fetched 3 files into {folder / 'new'}" in output
+        assert f"downloaded 3 files to {folder / 'new'}" in output
         assert gexbench(*words, "--projects", "LUAD,GBM", *chosen, "--force") == 0
-        assert "fetched 0 files" in capsys.readouterr().out
+        assert "downloaded 0 files" in capsys.readouterr().out
     assert len(load_cohort("mine")) == 80
 
 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--group", "barcode12"), "--group: --from-public settles it"),
-        (("--projects", ""), "--projects '': names nothing; leave the option out for the default"),
-        (("--sample-types", ","), "--sample-types ',': names nothing"),
+        (("--group", "barcode12"), "--group: use --samples with --from-public"),
+        (("--projects", ""), "--projects '': is empty; leave the option out for the default"),
+        (("--sample-types", ","), "--sample-types ',': is empty"),
         (
             ("--sample-types", "01,1"),
-            "--sample-types: '1' is no sample-type code of TCGA barcodes, which have two digits",
+            "--sample-types: '1' is not a two-digit sample-type code of TCGA barcodes",
         ),
         (("--sample-types", "normal,11"), "(known: 01 primary tumour, 02 recurrent tumour, 03 primary blood-derived"),
-        (("--projects", "LAUD"), "--projects LAUD: no patient of the clinical table is of this project"),
+        (("--projects", "LAUD"), "--projects LAUD: no patient of the clinical table belongs to this project"),
         (("--recipe", "tgca"), "unknown recipe"),
-        (("--genes", "absent.txt"), "--genes absent.txt: neither"),
-        (("--projects", "TCGA-SKCM"), "--projects SKCM: no patient of the clinical table is of this project"),
-        (("--sample-types", "06"), "none of 83 samples is left"),
+        (("--genes", "absent.txt"), "--genes absent.txt: not protein-coding"),
+        (("--projects", "TCGA-SKCM"), "--projects SKCM: no patient of the clinical table belongs to this project"),
+        (("--sample-types", "06"), "none of 83 samples remain"),
         (("--recipe", "tcga"), "needs the clinical column histological_type or primary_diagnosis"),
     ],
 )
@@ -280,7 +278,7 @@ def test_public_files_that_do_not_fit(
 
 def test_options_of_public_files_need_public_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert build(folder, "--projects", "LUAD", "--genes", "top:2") == 2
-    assert "--projects, --genes: only with --from-public" in capsys.readouterr().err
+    assert "--projects, --genes: only valid with --from-public" in capsys.readouterr().err
 
 
 def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:

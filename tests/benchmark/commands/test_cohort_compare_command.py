@@ -65,7 +65,7 @@ def test_json_has_every_gene(cohorts: Path, small_cohort: Cohort, capsys: pytest
 def test_a_card_tells_a_rebuilt_cohort(cohorts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     card = cohorts / "one.card.json"
     assert gexbench("cohort", "card", "one", "--out", card) == 0
-    assert capsys.readouterr().out.strip().splitlines()[-1] == f"the card of one is in {card}"
+    assert capsys.readouterr().out.strip().splitlines()[-1] == f"card of one: {card}"
     assert gexbench("cohort", "compare", card, "one") == 0
     assert gexbench("cohort", "compare", card, "near") == 0
     assert gexbench("cohort", "compare", card, "far") == 1
@@ -88,14 +88,14 @@ def test_a_card_that_is_there_needs_force(cohorts: Path, capsys: pytest.CaptureF
     card = cohorts / "card.json"
     card.write_text("mine")
     assert gexbench("cohort", "card", "one", "--out", card) == 2
-    assert "card.json: is there already; use --force to replace it" in capsys.readouterr().err
+    assert "card.json: already exists; use --force to replace it" in capsys.readouterr().err
     assert card.read_text() == "mine"
     assert gexbench("cohort", "card", "one", "--out", card, "--force") == 0
     assert gexbench("cohort", "compare", card, "one") == 0
     (cohorts / "folder.json").mkdir()
     assert gexbench("cohort", "card", "one", "--out", cohorts / "folder.json", "--force") == 2
     assert gexbench("cohort", "compare", cohorts / "folder.json", "one") == 2
-    assert capsys.readouterr().err.count("folder.json: is a folder; name a file") == 2
+    assert capsys.readouterr().err.count("folder.json: is a folder; give a file") == 2
 
 
 def test_bad_input(cohorts: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,8 +113,8 @@ def test_a_place_that_cannot_be_written_is_named(
 
     monkeypatch.setattr("tempfile.mkstemp", refused)
     assert gexbench("cohort", "card", "one", "--out", cohorts / "card.json") == 2
-    assert "card.json: cannot be written (Permission denied); choose another" in capsys.readouterr().err
+    assert "card.json: cannot be written (Permission denied); choose another file" in capsys.readouterr().err
     monkeypatch.setattr("tempfile.mkdtemp", refused)
     assert gexbench("cohort", "export", "one", "--out", cohorts / "one.h5ad") == 2
-    assert "cannot be written (Permission denied); choose another" in capsys.readouterr().err
+    assert "cannot be written (Permission denied); choose another folder" in capsys.readouterr().err
     assert sorted(path.name for path in cohorts.iterdir()) == ["data"]

@@ -32,7 +32,7 @@ def test_two_rows_of_one_leaderboard(compare, tmp_path):
     assert code == 0, errors
     assert "tstr_lr_accuracy[project] ↑" in output
     assert "cvae - class-gaussian" in output
-    assert output.splitlines()[-1].startswith("nothing was written")
+    assert output.splitlines()[-1].startswith("nothing written")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -41,7 +41,7 @@ def test_two_versions_of_a_leaderboard(compare, tmp_path):
     assert code == 0, errors
     assert "only in v2 (3 cells): oracle, fold 0" in output
     assert "note: diffusion: version 1 and version 2" in output
-    assert output.splitlines()[-1] == "every difference: differences.csv"
+    assert output.splitlines()[-1] == "all differences: differences.csv"
     table, _, rest = output.partition("equal in every score and metric (")
     equal = set(rest.splitlines()[0].partition(": ")[2].split(", "))
     rows = pd.read_csv(tmp_path / "differences.csv")

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from gexbench.benchmark.cells.kept_rows import matched_rows, record_with_rows
 from gexbench.benchmark.cli import app
 from gexbench.benchmark.storage.store import Store
-from gexbench.leaderboards.records.records import read_records
+from gexbench.leaderboards.records import read_records
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
@@ -24,7 +24,7 @@ def test_kept_rows_are_drawn_beside_the_real_rows_of_the_same_patients(made, wor
     records = read_records(made.folder / "records")
     record = record_with_rows(records, "real-holdout", 0)
     found = matched_rows(record, store, cohort)
-    kept, _ = store.read_rows(record.content["keys"]["rows"])
+    kept, _ = store.read_rows(record.keys.rows)
     assert found.real.shape == found.synthetic.shape == kept["test"].shape
     np.testing.assert_array_equal(found.synthetic, kept["test"])
     at = {str(name): number for number, name in enumerate(cohort.samples)}
@@ -33,13 +33,13 @@ def test_kept_rows_are_drawn_beside_the_real_rows_of_the_same_patients(made, wor
         np.testing.assert_array_equal(found.real[row], cohort.expression[patient])
         assert found.labels[row] == cohort.clinical[cohort.label_columns[0]].iloc[patient]
 
-    with pytest.raises(InputError, match="there: class-gaussian"):
+    with pytest.raises(InputError, match="rows: class-gaussian"):
         record_with_rows(records, "two", 0)
-    with pytest.raises(InputError, match=r"--fold 3: one .* \(there: 0\)"):
+    with pytest.raises(InputError, match=r"--fold 3: one .* \(folds: 0\)"):
         record_with_rows(records, "one", 3)
-    with pytest.raises(InputError, match="not the one of the records"):
+    with pytest.raises(InputError, match="not the cohort of the records"):
         matched_rows(record, store, simulated_cohort(patients=200, genes=40, seed=2, name="other"))
-    with pytest.raises(InputError, match="keeps no rows of real-holdout, fold 0"):
+    with pytest.raises(InputError, match="holds no kept rows of real-holdout, fold 0"):
         matched_rows(record, Store(tmp_path / "elsewhere"), cohort)
 
     out = tmp_path / "figures"

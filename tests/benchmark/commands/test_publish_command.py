@@ -31,13 +31,13 @@ def test_a_sweep_is_published_once_and_verifies(made, tmp_path):
     assert few["state"] == "ok", few["reason"]
     assert few["train_fraction"] == 0.3
     assert few["fitted"] < 0.4 * whole["fold"]["train"]
-    assert "train_fraction" not in whole
+    assert whole["train_fraction"] == 1.0
     assert few["fold"] == whole["fold"]
     assert few["seeds"] != whole["seeds"]
     shown = CliRunner().invoke(app, ["status", "test", "--results", str(made.results)])
     assert shown.exit_code == 0
     counts = {line.split()[0]: line.split()[1:] for line in shown.output.splitlines() if line.split()[1:]}
-    assert counts["one"] == counts["one@0.3"] == ["1", "0"]
+    assert counts["one"] == counts["one@0.3"] == ["1", "0", "–"]
     cells = len(made.plan.cells)
     assert f"{cells} of {cells} cells have a record" in shown.output
     folder = tmp_path / "published" / "small" / "v1"
@@ -53,7 +53,7 @@ def test_a_sweep_is_published_once_and_verifies(made, tmp_path):
     found = CliRunner().invoke(app, ["verify", str(folder)])
     assert found.exit_code == 1
     assert "CITE.txt: changed" in found.output
-    with pytest.raises(InputError, match="is published, and its note with it"):
+    with pytest.raises(InputError, match="is published and keeps its note"):
         write_and_show(None, folder, "Another note.")
 
 
@@ -68,5 +68,5 @@ def test_an_unfinished_sweep_or_another_cohort_is_not_published(made, tmp_path):
     shutil.rmtree(cohort_folder("small"))
     save_cohort(simulated_cohort(patients=240, genes=40, seed=2, name="small"), cohort_folder("small"))
     other = publish(made, tmp_path / "v2")
-    assert "is not the one of the records" in str(other.exception)
+    assert "is not the cohort of the records" in str(other.exception)
     assert not (tmp_path / "v2").exists()

@@ -16,6 +16,7 @@ from gexbench.benchmark.reproducing.release import synthetic_cohort
 from gexbench.benchmark.running.runner import Runner
 from gexbench.benchmark.sweeps.planning import plan
 from gexbench.benchmark.sweeps.sweep import sweep_of
+from gexbench.leaderboards.records import read_record
 from gexbench.models import registry
 from gexbench.tasks.cohorts.cohort_folder import save_cohort
 from gexbench.tasks.data_directory import cohort_folder
@@ -114,8 +115,8 @@ def test_a_models_classes_are_found_by_name_in_another_cohort(board, workbench):
     rows = np.flatnonzero(labels != np.unique(labels)[0])
     fewer = workbench.cohort.take(rows)
     path = board.folder / "records" / "class-gaussian.random-0.0.json"
-    record = json.loads(path.read_text())
-    model = board.results / "store" / "models" / record["keys"]["rows"]
+    record = read_record(path)
+    model = board.results / "store" / "models" / record.keys.rows
     made = synthetic_cohort(record, model, registry(), fewer, part="all", draws=20, seed=0)
     real, classes = workbench.cohort.expression, np.repeat(labels[rows], 20)
     for name in np.unique(classes):
@@ -128,9 +129,9 @@ def test_a_models_classes_are_found_by_name_in_another_cohort(board, workbench):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["board/real-holdout.random-0.0", "--out", "x.h5ad"], "--allow-real asks"),
+        (["board/real-holdout.random-0.0", "--out", "x.h5ad"], "pass --allow-real"),
         (["board/class-gaussian.random-0.0", "--out", "x.txt"], ".h5ad, .parquet or .csv"),
-        (["board/class-gaussian.random-0.0", "--out", "nowhere/x.csv"], "make it first"),
+        (["board/class-gaussian.random-0.0", "--out", "nowhere/x.csv"], "create it first"),
         (["board/class-gaussian.random-9.0", "--out", "x.csv"], "no such record"),
         (["board/class-gaussian.random-0.0", "--out", "x.csv", "--part", "tset"], "did you mean 'test'"),
         (["board/class-gaussian.random-0.0", "--out", "x.csv", "--cohort", "other"], "classes of"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gexbench.benchmark.cells.jobs import Job, Outcome
+from gexbench.benchmark.cells.record import record_of
 from gexbench.benchmark.running.cell_pool import cell_pool
 from gexbench.benchmark.running.devices import CONTEXT_BYTES, GB, SLACK, USABLE, Device, DeviceNeeds, devices_of
 from gexbench.benchmark.running.lanes import MOST_ON_A_DEVICE, Lanes, lanes_for
@@ -163,12 +164,9 @@ def test_needs_are_stated_or_those_of_earlier_records_of_the_same_training(train
     cell = trainings["vae.random-0.0"].cell
 
     def record(device, fingerprint="print", **settings):
-        generator = {"name": "vae", "version": cell.version, "settings": {**cell.settings, **settings}}
-        return {
-            "generator": generator,
-            "cohort": {"fingerprint": fingerprint},
-            "peak_memory_bytes": {"device": device, "host": 1},
-        }
+        of_plan, of_cell = replace(made, fingerprint=fingerprint), replace(cell, settings={**cell.settings, **settings})
+        peak = {"device": device, "host": 1}
+        return record_of(of_cell, of_plan, small_cohort, state="ok", peak_memory_bytes=peak).content()
 
     made = plan(
         sweep_of(registry(), generators=("vae", "cvae"), cohort="small", folds=(0,)), registry(), small_cohort, "print"

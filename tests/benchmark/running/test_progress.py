@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -11,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from gexbench.benchmark.cells.jobs import Job, Outcome
-from gexbench.benchmark.running.progress import Display
+from gexbench.benchmark.running import progress
+from gexbench.benchmark.running.progress import Display, duration
 from gexbench.benchmark.running.progress_file import PROGRESS, Shown, shown_lines
 
 COMMAND = [sys.executable, "-m", "gexbench.benchmark.cli"]
@@ -66,18 +68,63 @@ def test_a_narrow_terminal_keeps_what_matters(cells):
     assert shown.left_s() > 1
 
 
-def test_without_a_terminal_there_are_plain_lines(cells):
-    shown = display(False)
-    with shown.started(2, cached=0):
-        shown.progress(0, Job("train", cells[0].fold, cells[0]), "fit", 1, 2, {"loss": 1.0})
-        shown.cell_done(cells[0], Outcome("ok"))
-        shown.cell_done(cells[1], Outcome("timeout", "took longer"))
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock of the display that only the test moves, in seconds."""
+    now = [1000.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def plain_lines(shown):
+    """What follows the time of day in every line."""
     lines = shown.console.file.getvalue().splitlines()
-    assert [line.partition("] ")[2] or line for line in lines] == [
-        f"{cells[0].slot}: ok (1 cells done)",
-        f"{cells[1].slot}: timeout: took longer",
-    ]
     assert "\x1b" not in "".join(lines)
+    assert all(re.fullmatch(r"\d\d:\d\d:\d\d  \S.*", line) for line in lines)
+    return [line[10:] for line in lines]
+
+
+def test_without_a_terminal_a_line_every_few_seconds_and_one_per_failure(cells, clock):
+    shown = display(False)
+    with shown.started(200, cached=3, cells=103):
+        for _ in range(50):
+            clock[0] += 0.2
+            shown.progress(0, Job("train", cells[0].fold, cells[0]), "fit", 1, 2, {"loss": 1.0})
+            shown.job_done(Job("train", cells[0].fold, cells[0]), Outcome("ok"))
+            shown.cell_done(cells[0], Outcome("ok"))
+        shown.cell_done(cells[1], Outcome("timeout", "took longer"))
+        shown.progress(1, Job("score", cells[1].fold, cells[1]), "score", 0, 0, {})
+        clock[0] += 6
+        shown.progress(1, Job("score", cells[1].fold, cells[1]), "score", 1, 2, {})
+    said = plain_lines(shown)
+    assert said[0] == "3 cells were computed before and are skipped"
+    assert re.fullmatch(rf"2\d/103 cells, training {cells[0].slot}, about \d+ s left", said[1])
+    assert said[3] == f"{cells[1].slot}: timeout: took longer"
+    assert re.fullmatch(rf"54/103 cells, 1 timeout, training {cells[0].slot} and 1 more, about \d+ s left", said[4])
+    assert len(said) == 6, "50 cells in 10 seconds are two lines; then the failure, a line and the last one"
+
+
+def test_without_a_terminal_the_lines_of_a_long_sweep_become_rarer(cells, clock):
+    shown = display(False)
+    shown.started(1000, cached=0)
+    for _ in range(7200):
+        clock[0] += 1
+        shown.progress(0, Job("train", cells[0].fold, cells[0]), "fit", 1, 2, {})
+    assert 200 < len(plain_lines(shown)) < 300, "of two hours"
+
+
+def test_the_last_plain_line_counts_every_cell(cells):
+    shown = display(False)
+    with shown.started(2, cached=0, cells=1):
+        shown.cell_done(cells[0], Outcome("failed", "no luck"))
+    assert plain_lines(shown)[-1] == "1/1 cells, 1 failed"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (89.4, "89 s"), (90, "2 min"), (5399, "90 min"), (9000, "2.5 h")]
+)
+def test_a_duration_has_the_unit_that_people_would_use(seconds, text):
+    assert duration(seconds) == text
 
 
 def test_the_file_says_what_runs_and_goes_at_the_end(cells, tmp_path):

@@ -15,6 +15,11 @@ from gexbench.benchmark.sweeps.sweep import ANCHORS
 from gexbench.leaderboards.publishing.folders import publish
 from gexbench.tasks.errors import InputError
 
+TUNING = {
+    "settings": {}, "validation_score": 0.5, "default_validation_score": None, "objective": "overall score",
+    "trials": {"complete": 8, "pruned": 0, "failed": 0},
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
@@ -140,7 +145,7 @@ def test_a_tuned_record_is_said_to_need_the_file_of_settings(workbench, tmp_path
     (copy / "SHA256SUMS").unlink()
     path = copy / "records" / "one.random-0.0.json"
     content = json.loads(path.read_text())
-    content["generator"] |= {"variant": "tuned", "tuning": {"trials": {"complete": 8}}}
+    content["generator"] |= {"variant": "tuned", "tuning": TUNING}
     content["keys"]["record"] = "0" * 64
     path.unlink()
     path.with_name("one-tuned.random-0.0.json").write_text(json.dumps(content))

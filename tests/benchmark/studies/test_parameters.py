@@ -8,13 +8,13 @@ from gexbench.models import BUILT_IN
 from gexbench.models.cards.parameter_counts import PARAMETERS
 from gexbench.models.registry import Entry, Registry
 
-MEND = "run `python -m gexbench.benchmark.studies.parameters`"
+FIX = "run `python -m gexbench.benchmark.studies parameters`"
 
 
 def test_every_trained_built_in_has_a_count_and_no_other_name_has():
     trained = {entry.name for entry in parameters.trained_entries() if not entry.unavailable}
-    assert trained <= set(PARAMETERS), MEND
-    assert set(PARAMETERS) <= {entry.name for entry in BUILT_IN}, MEND
+    assert trained <= set(PARAMETERS), FIX
+    assert set(PARAMETERS) <= {entry.name for entry in BUILT_IN}, FIX
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def fold():
 
 def test_the_count_of_one_generator(fold):
     entry = next(entry for entry in BUILT_IN if entry.name == "wgan-gp-label")
-    assert parameters.counted(entry, fold) == PARAMETERS[entry.name], MEND
+    assert parameters.counted(entry, fold) == PARAMETERS[entry.name], FIX
 
 
 @pytest.mark.slow  # a few seconds for every generator
@@ -32,7 +32,7 @@ def test_the_count_of_one_generator(fold):
 def test_counts_are_those_of_fits(entry, fold):
     if entry.unavailable:
         pytest.skip(entry.unavailable)
-    assert parameters.counted(entry, fold) == PARAMETERS[entry.name], MEND
+    assert parameters.counted(entry, fold) == PARAMETERS[entry.name], FIX
 
 
 def test_the_listing_shows_counts_and_how_to_install(monkeypatch, capsys):

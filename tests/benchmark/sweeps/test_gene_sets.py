@@ -6,7 +6,7 @@ import json
 import pytest
 
 from gexbench.benchmark.cells.record import record_of
-from gexbench.benchmark.sweeps.gene_sets import GeneSetsFile, given_gene_sets, matching
+from gexbench.benchmark.sweeps.gene_sets import file_of, given_gene_sets, matching
 from gexbench.benchmark.sweeps.keys import content_key, metric_versions
 from gexbench.benchmark.sweeps.planning import plan, with_gene_sets
 from gexbench.benchmark.sweeps.sweep import Sweep, sweep_of
@@ -55,17 +55,17 @@ def test_sweeps_and_records_state_the_file(small_cohort, file):
     made, cell = first_cell(small_cohort, file)
     stated = {"name": "sets.gmt", "sha256": made.gene_sets.sha256}
     assert Sweep.model_validate_json(json.dumps(made.sweep.model_dump(mode="json"))) == made.sweep
-    assert record_of(cell, made, small_cohort, state="ok")["gene_sets"] == stated
+    assert record_of(cell, made, small_cohort, state="ok").gene_sets.model_dump() == stated
     made, cell = first_cell(small_cohort)
-    assert "gene_sets" not in record_of(cell, made, small_cohort, state="ok")
+    assert record_of(cell, made, small_cohort, state="ok").gene_sets is None
 
 
 def test_workers_use_the_stated_sets_or_none_at_all(small_cohort, file):
     sets = given_gene_sets(file, small_cohort.genes)
-    assert matching(GeneSetsFile.of(sets), sets) is sets
+    assert matching(file_of(sets), sets) is sets
     assert matching(None, None) is None
     other = dataclasses.replace(sets, sha256="0" * 64)
-    for stated, found in ((None, sets), (GeneSetsFile.of(sets), None), (GeneSetsFile.of(sets), other)):
+    for stated, found in ((None, sets), (file_of(sets), None), (file_of(sets), other)):
         with pytest.raises(ValueError, match="not those of the sweep's key"):
             matching(stated, found)
 

@@ -10,6 +10,7 @@ from typing import Literal, get_args, get_origin
 
 import pytest
 
+from gexbench.benchmark.cells.record import record_of
 from gexbench.benchmark.storage.estimate import estimated
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.sweeps.planning import planned
@@ -204,14 +205,11 @@ def test_the_plan_of_a_specification(tmp_path, monkeypatch):
     store.make()
     missing = [(cell, False) for cell in made.cells]
     assert estimated(made, missing, store, 2).covered == 0
-    record = {
-        "state": "ok", "generator": {"name": "mixup"}, "cohort": {"fingerprint": made.fingerprint},
-        "budget": "quick", "panel": "core", "threads": 1, "device": "cpu",
-    }  # fmt: skip
+    cell = next(cell for cell in made.cells if cell.entry.name == "mixup")
     for key, fit in (("a", 10.0), ("b", 30.0), ("c", 20.0)):
-        generator = {"name": "mixup", "variant": "default"}
-        times = {"fit": fit, "sample": 1.0, "score": 2.0}
-        store.write_json("records", key, {**record, "generator": generator, "times_s": times})
+        trained, scored = {"times_s": {"fit": fit, "sample": 1.0}}, {"wall": 2.0, "cpu": 2.0}
+        record = record_of(cell, made, small, state="ok", trained=trained, score_times=scored)
+        store.write_json("records", key, record.content())
     found = estimated(made, missing, store, 1)
     assert (found.wall_s, found.covered, found.cells) == (23.0, 1, len(ANCHORS) + 1)
     rows_kept = [(cell, True) for cell in made.cells]

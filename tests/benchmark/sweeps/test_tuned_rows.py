@@ -11,7 +11,7 @@ from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, read_sweep, sweep_of
 from gexbench.benchmark.sweeps.tuned import read_tuning_file, to_json, tuned_settings
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.pages.rendering import to_markdown
-from gexbench.leaderboards.records.records import read_records
+from gexbench.leaderboards.records import read_records
 from gexbench.models.registry import Registry
 from gexbench.tasks.errors import InputError
 
@@ -58,14 +58,15 @@ def test_default_and_tuned_rows_stand_in_one_table(in_process, tune, sweep, work
     summary = runner.run(1, workbench.display())
     assert summary.states == {"ok": 2 * (len(ANCHORS) + 2)}
     assert len(tune.spied()) - trained == 3, "the tuned cell with default settings has the default cell's rows"
-    records = {record.generator: record for record in read_records(runner.folder / "records") if record.fold == 1}
-    tuned, default = records["tunable-tuned"].content, records["tunable"].content
-    assert tuned["generator"]["name"] == default["generator"]["name"] == "tunable"
-    assert (tuned["generator"]["variant"], default["generator"]["variant"]) == ("tuned", "default")
-    assert tuned["generator"]["settings"]["rate"] == 0.01
-    assert default["generator"]["settings"]["rate"] == 1e-3
-    assert tuned["generator"]["tuning"]["trials"] == {"complete": 2, "pruned": 0, "failed": 0}
-    assert tuned["seeds"] == default["seeds"]
+    of_fold = [record for record in read_records(runner.folder / "records") if record.fold.index == 1]
+    records = {record.generator.full_name: record for record in of_fold}
+    tuned, default = records["tunable-tuned"], records["tunable"]
+    assert tuned.generator.name == default.generator.name == "tunable"
+    assert (tuned.generator.variant, default.generator.variant) == ("tuned", "default")
+    assert tuned.generator.settings["rate"] == 0.01
+    assert default.generator.settings["rate"] == 1e-3
+    assert tuned.generator.tuning.trials.model_dump() == {"complete": 2, "pruned": 0, "failed": 0}
+    assert tuned.seeds == default.seeds
     assert (runner.folder / "records" / "tunable-tuned.random-1.0.json").exists()
     board = leaderboard(list(read_records(runner.folder / "records")))
     assert {"tunable", "tunable-tuned"} <= set(board.rows["generator"])

@@ -7,7 +7,7 @@ import pytest
 
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.pages.rendering import to_csv, to_html, to_markdown
-from gexbench.leaderboards.records.records import RecordError, parse_record
+from gexbench.leaderboards.records import RecordError, parse_record
 
 KEY = "tstr_lr_accuracy[project]"
 

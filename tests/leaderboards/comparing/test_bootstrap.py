@@ -10,7 +10,7 @@ from gexbench.leaderboards.comparing.grid import grid_of
 from gexbench.leaderboards.comparing.ranking import planned_pairs
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.pages.rendering import to_csv, to_html, to_markdown
-from gexbench.leaderboards.records.records import RecordError, parse_record
+from gexbench.leaderboards.records import RecordError, parse_record
 from gexbench.leaderboards.statistics import holm
 
 KEY, CRPS = "tstr_lr_accuracy[project]", "crps"
@@ -170,11 +170,11 @@ def test_frame_of_a_leaderboard(clustered, parsed):
 
 
 def test_seeds_are_averaged_and_sites_pooled_over_folds(clustered, parsed):
-    records = [record for record in parsed(clustered) if record.generator in ("model", "worse")]
+    records = [record for record in parsed(clustered) if record.generator.full_name in ("model", "worse")]
     found = clusters_of(grid_of(records, ["model", "worse"], range(3)), CRPS)
     assert found.rows.shape == (3, len(SITES))
     for fold in range(3):
-        mine = [record for record in records if record.generator == "model" and record.fold == fold]
+        mine = [record for record in records if record.cell[:2] == ("model", fold)]
         for at, site in enumerate(SITES):
             expected = np.mean([record.per_cluster[CRPS][site][1] for record in mine])
             assert found.sums[0, fold, at] == pytest.approx(expected)
@@ -219,12 +219,13 @@ def test_records_that_disagree_or_are_ill_formed_are_refused(clustered, parsed):
         leaderboard(parsed(broken))
     content = next(each for each in clustered if "per_cluster" in each)
     for change, message in (
-        ({"clusters": "hospital"}, "none of site, patient"),
+        ({"clusters": "hospital"}, "should be 'site' or 'patient'"),
         ({"per_cluster": {CRPS: {"S00": [0, 1.0]}}}, r"per_cluster\.crps.*S00"),
-        ({"per_cluster": {CRPS: {"S00": [1, True]}}}, "not a count of rows and a sum"),
-        ({"per_cluster": {CRPS: {"S00": 3}}}, "not a count of rows and a sum"),
+        ({"per_cluster": {CRPS: {"S00": [1, True]}}}, r"S00\.1: True is not a number"),
+        ({"per_cluster": {CRPS: {"S00": 3}}}, r"S00: 3 is not a list"),
         ({"per_cluster": {"cprs": {}}}, "did you mean"),
-        ({"per_cluster": [1]}, "not an object of objects"),
+        ({"per_cluster": [1]}, "not an object"),
+        ({"clusters": None}, "site or patient"),
     ):
         with pytest.raises(RecordError, match=message):
             parse_record({**content, **change}, "x.json")

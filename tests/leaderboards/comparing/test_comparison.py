@@ -6,7 +6,7 @@ from scipy import stats
 
 from gexbench.leaderboards.comparing.comparison import compare_generators, compare_leaderboards
 from gexbench.leaderboards.comparing.table import leaderboard
-from gexbench.leaderboards.records.records import RecordError
+from gexbench.leaderboards.records import RecordError
 
 FRECHET = {"old": [200.0, 220.0, 250.0], "new": [180.0, 215.0, 210.0]}
 SHARE = 80 / 240
@@ -136,9 +136,7 @@ def test_without_floors_and_ceilings_metrics_alone_are_compared(make, parsed):
 
 def test_what_differs_without_hindering_is_remarked(make, references, parsed):
     first = parsed(contents(make, references))
-    second = parsed(contents(make, references, generator={"version": "2"}))
-    for record in second:
-        record.content["budget"] = "cpu"
+    second = parsed([{**each, "budget": "cpu"} for each in contents(make, references, generator={"version": "2"})])
     remarks = " / ".join(compare_leaderboards(first, second).remarks)
     assert "the budget differs: quick and cpu" in remarks
     assert "new: version 1 and version 2" in remarks

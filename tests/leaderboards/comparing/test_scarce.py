@@ -11,7 +11,7 @@ from gexbench.leaderboards.comparing.selection import check_comparable
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.pages.html import to_html
 from gexbench.leaderboards.pages.rendering import to_markdown
-from gexbench.leaderboards.records.records import Record, RecordError
+from gexbench.leaderboards.records import Record, RecordError
 
 Contents = list[dict[str, Any]]
 Make = Callable[..., dict[str, Any]]
@@ -72,7 +72,7 @@ def test_seeds_are_averaged_within_a_fold_and_failed_cells_are_counted(
     assert row["notes"] == "fold 2 seed 0 failed (no luck)"
     for text in (to_markdown(leaderboard(records)), to_html(leaderboard(records), records)):
         assert "fold 2 seed 0 failed (no luck)" in text
-    without = scarce_rows([record for record in records if record.train_fraction == 1.0 or record.fold != 1])
+    without = scarce_rows([record for record in records if record.train_fraction == 1.0 or record.fold.index != 1])
     assert without.set_index("train_fraction").loc[0.1, "notes"].startswith("fold 1 seed 0 missing; fold 2")
 
 

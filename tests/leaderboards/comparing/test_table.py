@@ -17,7 +17,7 @@ from gexbench.leaderboards.comparing.table import Leaderboard, leaderboard, summ
 from gexbench.leaderboards.pages.html import to_html
 from gexbench.leaderboards.pages.main_table import main_columns
 from gexbench.leaderboards.pages.rendering import to_csv, to_markdown
-from gexbench.leaderboards.records.records import Record, RecordError, read_records
+from gexbench.leaderboards.records import Record, RecordError, read_records
 
 Contents = list[dict[str, Any]]
 Make = Callable[..., dict[str, Any]]

@@ -9,7 +9,7 @@ import pytest
 from gexbench.leaderboards.comparing.selection import check_comparable
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.pages.rendering import to_csv, to_markdown
-from gexbench.leaderboards.records.records import Record, RecordError
+from gexbench.leaderboards.records import Record, RecordError
 
 Contents = list[dict[str, Any]]
 Make = Callable[..., dict[str, Any]]

@@ -12,8 +12,8 @@ import pytest
 
 from gexbench.leaderboards.figures.curves import training_figure
 from gexbench.leaderboards.figures.writing import figure_bytes
+from gexbench.leaderboards.records import RecordError, read_records
 from gexbench.leaderboards.records.logs import read_logs
-from gexbench.leaderboards.records.records import RecordError, read_records
 
 Make = Callable[..., dict[str, Any]]
 LOG = {

@@ -22,7 +22,7 @@ from gexbench.leaderboards.figures.catalogue import FIGURES, caption_of
 from gexbench.leaderboards.figures.frames import Lacking
 from gexbench.leaderboards.figures.style import looks
 from gexbench.leaderboards.figures.writing import FORMATS, figure_bytes
-from gexbench.leaderboards.records.records import Record
+from gexbench.leaderboards.records import Record
 from gexbench.tasks.errors import InputError
 
 Contents = list[dict[str, Any]]

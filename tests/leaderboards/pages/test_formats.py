@@ -17,7 +17,7 @@ from gexbench.benchmark.cli import app
 from gexbench.leaderboards.comparing.table import Leaderboard, leaderboard
 from gexbench.leaderboards.pages.latex import latex_text, to_latex
 from gexbench.leaderboards.pages.rendering import FORMATS, to_csv, to_parquet, wide, write
-from gexbench.leaderboards.records.records import read_records
+from gexbench.leaderboards.records import read_records
 from gexbench.tasks.errors import InputError
 
 Contents = list[dict[str, Any]]
@@ -180,7 +180,8 @@ def test_report_writes_the_formats_it_is_asked_for(folder: Path, tmp_path: Path)
     assert done.exit_code == 0, done.output
     assert {path.name for path in out.iterdir()} == {f"leaderboard.{name}" for name in FORMATS}
     assert sorted(path.name for path in folder.iterdir()) == ["records"]
-    assert "leaderboard.tex; records:" in done.output.replace("\n", " ")
+    assert "leaderboard.tex; records:" in done.output
+    assert done.output.splitlines()[-1] == f"leaderboard: {out / 'leaderboard.md'}"
     assert CliRunner().invoke(app, ["report", str(folder)]).exit_code == 0
     assert {path.name for path in folder.glob("leaderboard.*")} == {f"leaderboard.{n}" for n in ("md", "csv", "html")}
     refused = CliRunner().invoke(app, ["report", str(folder), "--formats", "latex,pdff"])

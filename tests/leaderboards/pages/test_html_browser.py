@@ -14,7 +14,7 @@ import pytest
 
 from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.pages.rendering import write
-from gexbench.leaderboards.records.records import Record
+from gexbench.leaderboards.records import Record
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 VALUES = {

@@ -9,7 +9,7 @@ from gexbench.leaderboards.comparing.table import leaderboard
 from gexbench.leaderboards.pages.html import to_html
 from gexbench.leaderboards.pages.main_table import main_columns
 from gexbench.leaderboards.pages.markdown import to_markdown
-from gexbench.leaderboards.records.records import RecordError
+from gexbench.leaderboards.records.problems import RecordError
 
 NAME = "nowhere.gap"
 

@@ -8,7 +8,7 @@ import pytest
 
 from gexbench.leaderboards.publishing import opponents as page
 from gexbench.leaderboards.publishing.opponents import opponents, opponents_page
-from gexbench.leaderboards.records.records import Record, RecordError, parse_record, read_records
+from gexbench.leaderboards.records import Record, RecordError, parse_record, read_records
 
 ROOT = Path(__file__).resolve().parents[3]
 PUBLISHED = ROOT / "leaderboards" / "published" / "tcga" / "v6"
@@ -81,7 +81,7 @@ def test_the_page_names_winners_and_those_who_fall_short(records: Any) -> None:
     assert opponents_page(records(worse={"detection_xgb": 0.9}), "tiny v1").count("None beats the baseline.") == 1
 
 
-def test_without_the_baseline_the_mend_is_named(make: Any) -> None:
+def test_without_the_baseline_the_fix_is_named(make: Any) -> None:
     with pytest.raises(RecordError, match=r"no record of class-gaussian.*run it too"):
         opponents([parse_record(make("good", fold, GOOD), "good.json") for fold in range(2)])
 

@@ -104,7 +104,7 @@ def test_every_change_is_named(folder: Path, change: Callable[[Path], Any], prob
 
 def test_a_table_that_its_records_do_not_give_is_found_even_with_a_right_checksum(folder: Path) -> None:
     rewritten(folder, "leaderboard.md", "0.9", "1.0")
-    problem = "leaderboard.md: is not what the records give; rebuild it with `gexbench report`"
+    problem = "leaderboard.md: does not follow from the records; rebuild it with `gexbench report`"
     assert verify(folder) == Verification((problem,))
     refresh(folder)
     assert verify(folder) == Verification(())
@@ -114,7 +114,7 @@ def test_a_page_of_another_version_is_remarked_while_its_checksum_holds(folder: 
     rewritten(folder, "leaderboard.html", "gexbench leaderboard", "gexbench table")
     found = verify(folder)
     assert not found.problems
-    assert ["leaderboard.html: its checksum holds" in text for text in found.remarks] == [True]
+    assert ["leaderboard.html: its checksum matches" in text for text in found.remarks] == [True]
     (folder / "leaderboard.html").write_text("<p>another</p>")
     found = verify(folder)
     assert not found.remarks

@@ -9,16 +9,22 @@ import pytest
 
 from gexbench.leaderboards.comparing.grid import tidy
 from gexbench.leaderboards.comparing.selection import check_comparable
-from gexbench.leaderboards.records.records import RecordError, parse_record, read_records
+from gexbench.leaderboards.records import RecordError, parse_record, read_records
 
 Make = Callable[..., dict[str, Any]]
+TUNING = {
+    "settings": {"rate": 0.1},
+    "validation_score": 0.5,
+    "default_validation_score": None,
+    "trials": {"complete": 8, "pruned": 0, "failed": 0},
+}
 
 
 def test_records_come_back_in_order_with_their_values(tmp_path: Path, make: Make) -> None:
     for name, fold in (("vae", 1), ("cvae", 0), ("vae", 0)):
         (tmp_path / f"{name}-{fold}.json").write_text(json.dumps(make(name, fold, {"recall_genes": 0.5})))
     records = read_records(tmp_path)
-    assert [(record.generator, record.fold) for record in records] == [("cvae", 0), ("vae", 0), ("vae", 1)]
+    assert [record.cell[:2] for record in records] == [("cvae", 0), ("vae", 0), ("vae", 1)]
     assert records[0].metrics["recall_genes"].value == 0.5
 
 
@@ -29,20 +35,22 @@ def test_all_broken_files_are_named_at_once(tmp_path: Path, make: Make) -> None:
         "nan.json": good.replace("0.5", "NaN"),
         "foreign.json": '{"name": "sweep"}',
         "list.json": "[1, 2]",
-        "future.json": good.replace('"schema": 1', '"schema": 2'),
+        "future.json": good.replace('"schema": 1', '"schema": 3'),
         "deep.json": "[" * 100_000,
+        "utf-16.json": "",
         "good.json": good,
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "utf-16.json").write_bytes(good.encode("utf-16"))
     with pytest.raises(RecordError) as caught:
         read_records(tmp_path)
     named = {problem.partition(":")[0] for problem in caught.value.problems}
     assert named == {*files, "binary.json"} - {"good.json"}
 
 
-def test_no_records_is_an_error_with_the_mend(tmp_path: Path) -> None:
+def test_no_records_is_an_error_with_the_fix(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="gexbench run"):
         read_records(tmp_path)
     with pytest.raises(RecordError, match="no such folder"):
@@ -52,26 +60,45 @@ def test_no_records_is_an_error_with_the_mend(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"fold": {"index": "0"}}, "fold.index: '0' is not int"),
-        ({"fold": {"index": True}}, "fold.index: True is not int"),
-        ({"fold": {"train": 0}}, "fold.train: 0 patients"),
-        ({"repeat": -1}, "count from 0"),
-        ({"generator": {"file": "m.py"}}, "generator.file: 'm.py' has no name, class and sha256"),
-        ({"generator": {"file": {"name": "m.py", "class": "M"}}}, "has no name, class and sha256"),
-        ({"metrics": {"recal": {"value": 1, "version": 1}}}, "recal"),
-        ({"metrics": {"recall_genes": 0.5}}, "has no value and version"),
-        ({"metrics": {"recall_genes": {"value": "0.5", "version": 1}}}, "is not a number or null"),
-        ({"times_s": {"fit": "2 s"}}, "times_s.fit"),
-        ({"reference_values": {"ceiling": {}}}, "reference_values.ceiling"),
-        ({"reference_values": {"trtr": {"tstr_lr_accuracy[project]": None}}}, "is not a number"),
-        ({"warnings": [1]}, "warnings: 1 is not text"),
-        ({"generator": {"variant": "best"}}, "generator.variant: 'best' is neither default nor tuned"),
-        ({"generator": {"variant": "tuned"}}, "a tuned record has one"),
-        ({"generator": {"tuning": {}}}, "others have none"),
-        ({"generator": {"variant": "tuned", "tuning": {"trials": {"complete": "8"}}}}, "not an object of counts"),
+        ({"fold": {"index": "0"}}, "fold.index: '0' is not an integer"),
+        ({"fold": {"index": True}}, "fold.index: True is not an integer"),
+        ({"fold": {"train": 0}}, "fold.train: 0 should be greater than or equal to 1"),
+        ({"repeat": -1}, "repeat: -1 should be greater than or equal to 0"),
+        ({"state": "done"}, "state: 'done' should be 'ok', 'failed', 'timeout', "),
+        ({"keys": {"rows": "../rows"}}, "keys.rows: '../rows' is not 64 hexadecimal digits"),
+        ({"generator": {"file": "m.py"}}, "generator.file: 'm.py' is not an object"),
+        ({"generator": {"file": {"name": "m.py", "class": "M"}}}, "generator.file.sha256: missing"),
+        ({"metrics": {"recal": {"value": 1, "version": 1}}}, "metrics.recal: no metric is named 'recal'; did you mean"),
+        ({"metrics": {"recall_genes": 0.5}}, "metrics.recall_genes: 0.5 is not an object"),
+        ({"metrics": {"recall_genes": {"value": "0.5", "version": 1}}}, "metrics.recall_genes.value: '0.5' is not a"),
+        ({"times_s": {"fit": "2 s"}}, "times_s.fit: '2 s' is not a number"),
+        ({"times_s": {"fit": -1.0}}, "times_s.fit: -1.0 should be greater than or equal to 0"),
+        ({"reference_values": {"ceiling": {}}}, "reference_values.ceiling: 'ceiling' should be 'trtr', 'majority'"),
         (
-            {"generator": {"variant": "tuned", "tuning": {"trials": {}, "validation_score": "low"}}},
-            "a validation score is not a number",
+            {"reference_values": {"trtr": {"tstr_lr_accuracy[project]": None}}},
+            "reference_values.trtr.tstr_lr_accuracy[project]: None is not a number",
+        ),
+        ({"warnings": [1]}, "warnings.0: 1 is not text"),
+        ({"per_class": "x"}, "per_class: 'x' is not an object"),
+        ({"curves": 3}, "curves: 3 is not an object"),
+        ({"curves": {"loss": [1, "x"]}}, "curves.loss.1: 'x' is not a number"),
+        ({"generator": {"settings": {"a": [{"b": float("nan")}]}}}, "generator.settings.a.0.b: nan should be finite"),
+        ({"diagnostics": {"steps": 10**30}}, "diagnostics.steps: 1000000000000000000000000000000 should be finite"),
+        ({"diagnostics": {"steps": "\ud800"}}, "diagnostics.steps: '\\ud800' should be finite, below 2^64 and Unicode"),
+        ({"seeds": {"fit": 2**64}}, "seeds.fit: 18446744073709551616 should be less than"),
+        ({"extra": {"copy_threshold": float("inf")}}, "extra.copy_threshold: inf should be a finite number"),
+        ({"extra": {"a.b": None}}, "extra.'a.b': None is not a number"),
+        ({"generator": {"name": "x" * 201}}, "generator.name: 'xxx"),
+        ({"generator": {"variant": "best"}}, "generator.variant: 'best' should be 'default' or 'tuned'"),
+        ({"generator": {"variant": "tuned"}}, "generator: tuning: a tuned record has one, others have none"),
+        ({"generator": {"tuning": TUNING}}, "generator: tuning: a tuned record has one, others have none"),
+        (
+            {"generator": {"variant": "tuned", "tuning": {**TUNING, "trials": {"complete": "8"}}}},
+            "generator.tuning.trials.complete: '8' is not an integer",
+        ),
+        (
+            {"generator": {"variant": "tuned", "tuning": {**TUNING, "validation_score": "low"}}},
+            "generator.tuning.validation_score: 'low' is not a number",
         ),
     ],
 )
@@ -87,7 +114,11 @@ def test_missing_fields_are_all_named(make: Make) -> None:
     del content["budget"], content["generator"]["version"]
     with pytest.raises(RecordError) as caught:
         parse_record(content, "x.json")
-    assert len(caught.value.problems) == 2
+    assert caught.value.problems == (
+        "x.json: generator.version: missing",
+        "x.json: budget: missing",
+        "x.json: restore the file as it was written, or delete it and run the cell again",
+    )
 
 
 @pytest.mark.parametrize(

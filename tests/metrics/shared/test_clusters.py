@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gexbench.benchmark.cells.record import _by_cluster
+from gexbench.benchmark.cells.record import _scores
 from gexbench.benchmark.cells.scoring import real_fold
 from gexbench.benchmark.running.runner import _json
 from gexbench.metrics.shared.clusters import cluster_sums
@@ -76,12 +76,11 @@ def test_a_cluster_per_row_or_none(real):
 
 def test_records_name_the_clusters_and_keep_a_line_for_each(small_cohort, result):
     _, found = result
-    content = _by_cluster(found, small_cohort)
+    content = _scores(found, small_cohort)
     assert content["clusters"] == "site"
-    assert _by_cluster(found, replace(small_cohort, site_column=None))["clusters"] == "patient"
-    assert _by_cluster(None, small_cohort) == {}
-    text = _json(content)
-    assert json.loads(text) == content
+    assert _scores(found, replace(small_cohort, site_column=None))["clusters"] == "patient"
+    assert _scores(None, small_cohort)["clusters"] is None
+    text = _json(content["per_cluster"])
     sites = sum(len(each) for each in content["per_cluster"].values())
     assert len(text.splitlines()) <= sites + 10
 

@@ -158,9 +158,9 @@ def test_a_patient_without_patches_counts_as_average(data: DeviceFold, fitted: C
 
 
 def test_without_text_and_patches_it_gives_a_reason(data: DeviceFold, fitted: ConditionRidge) -> None:
-    with pytest.raises(Unavailable, match="cohort small holds neither"):
+    with pytest.raises(Unavailable, match="cohort small has neither"):
         fit(without(data.train, "text", "patches"), data.validation)
-    with pytest.raises(Unavailable, match="was fitted with patches, and these conditions hold none"):
+    with pytest.raises(Unavailable, match="was fitted with patches, but these conditions have none"):
         fitted.sample(lacking(data.test_conditions, "patches"), seed=0)
 
 

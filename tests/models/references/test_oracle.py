@@ -67,7 +67,7 @@ def test_unavailable_on_any_other_cohort(data: DeviceFold) -> None:
     facts = replace(data.train.cohort, provenance={"kind": "files"})
     with pytest.raises(Unavailable, match="needs the simulated cohort"):
         generator.fit(replace(data.train, cohort=facts), data.validation, seed=0)
-    with pytest.raises(Unavailable, match="30 genes in their order, this one has 2"):
+    with pytest.raises(Unavailable, match="30 genes in their order; this cohort has 2"):
         generator.fit(replace(data.train, genes=data.train.genes[:2]), data.validation, seed=0)
 
 

@@ -41,7 +41,7 @@ def test_six_patients_are_enough(conditions: Conditions) -> None:
 
 def test_unseen_combination_is_refused_by_name(conditions: Conditions) -> None:
     combinations = LabelCombinations.of(conditions)
-    with pytest.raises(InputError, match=r"1 label combinations were never seen in training \(B / x\)"):
+    with pytest.raises(InputError, match=r"1 label combinations do not occur in the training data \(B / x\)"):
         combinations.checked(asked(conditions, (0, 0), (1, 0)))
 
 

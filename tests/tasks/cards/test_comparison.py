@@ -173,7 +173,7 @@ def test_a_card_holds_no_values_of_patients_and_no_means_of_few(small_cohort: Co
 def test_changed_and_other_files_are_no_cards(small_cohort: Cohort, tmp_path: Path) -> None:
     path = card_of(small_cohort, tmp_path)
     path.write_text(path.read_text().replace(small_cohort.genes[0], "OTHER"))
-    with pytest.raises(InputError, match="its checksum is wrong"):
+    with pytest.raises(InputError, match="its checksum does not match"):
         read_card(path)
     path.write_text("[]")
     with pytest.raises(InputError, match="not a cohort card"):

@@ -129,7 +129,7 @@ def test_another_schema_is_refused(cohort: Cohort, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(module, "SCHEMA", 2)
     save_cohort(cohort, tmp_path / "mine")
     monkeypatch.undo()
-    with pytest.raises(InputError, match="schema 2, this version reads 1"):
+    with pytest.raises(InputError, match="schema 2, but this version reads 1"):
         read_cohort(tmp_path / "mine")
 
 

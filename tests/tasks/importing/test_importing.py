@@ -102,7 +102,7 @@ def test_labels_in_the_expression_file(tmp_path: Path, expression: pd.DataFrame,
     assert cohort.genes == GENES
     assert set(cohort.text) == {"full", "plain"}
     assert cohort.site_column is None
-    with pytest.raises(InputError, match="no site column, so no site-held-out track"):
+    with pytest.raises(InputError, match="no site column, hence no track site"):
         folds(cohort, "site")
 
 
@@ -204,8 +204,8 @@ def test_rows_of_a_sample_that_differ_in_a_label_are_never_one(
     with pytest.raises(InputError) as raised:
         build_cohort(sources(tmp_path, expression=expression, clinical=pd.concat([clinical, again]), duplicates=rule))
     assert raised.value.problems == tuple(
-        f"clinical.parquet: 1 ids have rows that differ in {column!r} (TCGA-05-0005: {values}); keep the right row of "
-        "each"
+        f"clinical.parquet: 1 ids have rows that differ in {column!r} (TCGA-05-0005: {values}); keep the correct row "
+        "of each"
         for column, values in (("project", "LUAD and GBM"), ("tss", "05 and 77"))
     )
     joined = pd.concat([expression.assign(project=clinical["project"]), expression.iloc[[5]].assign(project="GBM")])
@@ -219,7 +219,7 @@ def test_the_mean_of_counts_is_no_count(tmp_path: Path, expression: pd.DataFrame
     counts = np.floor(expression)
     twice = pd.concat([counts, counts.iloc[[4]]])
     base = sources(tmp_path, expression=twice, clinical=clinical, unit="counts", duplicates="mean")
-    with pytest.raises(InputError, match="--duplicates mean of counts gives fractions"):
+    with pytest.raises(InputError, match="--duplicates mean turns counts into fractions"):
         build_cohort(base)
     assert len(build_cohort(replace(base, duplicates="first"))) == PATIENTS
 
@@ -271,7 +271,7 @@ def test_counts_are_whole_numbers(tmp_path: Path, expression: pd.DataFrame, clin
         build_cohort(sources(tmp_path, expression=whole, clinical=clinical, unit="counts"))
     low, fractions = raised.value.problems
     assert "1 values in 1 samples (TCGA-03-0010) are below 0, the floor of counts (lowest -1.5, TP53 of TCGA" in low
-    assert "3 values in 2 samples (TCGA-03-0003, TCGA-02-0009) and 2 genes are no whole numbers" in fractions
+    assert "3 values in 2 samples (TCGA-03-0003, TCGA-02-0009) and 2 genes are not whole numbers" in fractions
     assert "(first 2.5, KRAS of TCGA-03-0003); round estimated counts" in fractions
     assert "--unit, for example 'log2(tpm+1)'" in fractions
 
@@ -285,9 +285,9 @@ def test_other_units_have_no_floor(tmp_path: Path, expression: pd.DataFrame, cli
     ("changes", "message"),
     [
         ({"unit": "rpkm"}, "unknown unit 'rpkm'"),
-        ({"unit": None}, "the unit is not known; give it, for example --unit"),
+        ({"unit": None}, "the unit is unknown; state it, for example with --unit"),
         ({"labels": ("subtype",)}, r"clinical.parquet: no label column subtype; .*there: disease_type, project"),
-        ({"labels": ("project", "project")}, "a column is named twice"),
+        ({"labels": ("project", "project")}, "a column is listed twice"),
         ({"labels": ("gender", "tss")}, r"label 'tss' has 0 classes of at least 25 patients \(00: 18"),
         ({"site_column": "centre"}, "no site column 'centre'"),
         ({"group": "case"}, "no column 'case' for --group"),
@@ -310,7 +310,7 @@ def test_a_default_label_with_one_class_says_where_it_came_from(
     one = clinical.assign(project="LUAD")
     with pytest.raises(InputError) as raised:
         build_cohort(sources(tmp_path, expression=expression, clinical=one))
-    assert "(LUAD: 120); it was taken by default, as no --labels was given; a label needs two" in str(raised.value)
+    assert "(LUAD: 120); it was used by default, because --labels is missing; a label needs two" in str(raised.value)
     assert str(raised.value).endswith("leave it out (--labels disease_type), or merge its classes")
     only = one.drop(columns="disease_type")
     with pytest.raises(
@@ -346,7 +346,7 @@ def test_samples_without_a_clinical_row_when_labels_are_in_the_expression_file(
 
 
 def test_a_turned_table_is_named(tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame) -> None:
-    with pytest.raises(InputError, match=r"columns are samples .* turn it"):
+    with pytest.raises(InputError, match=r"columns are samples .* transpose it"):
         build_cohort(sources(tmp_path, expression=expression.T, clinical=clinical))
 
 
@@ -407,13 +407,16 @@ def test_tcga_label_leak(tcga: Cohort) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"project": [b"A", b"B"] * 60}, r"clinical.parquet: column 'project' holds bytes values \(b'A'\); turn them"),
+        (
+            {"project": [b"A", b"B"] * 60},
+            r"clinical.parquet: column 'project' holds bytes values \(b'A'\); convert them",
+        ),
         ({"note": [{"a": 1}] * 120}, r"column 'note' holds dict values \({'a': 1}\)"),
         ({"note": [[1, 2]] * 120}, r"column 'note' holds ndarray values"),
         ({"no\0te": 1}, r"1 column names hold a zero byte \('no\\x00te'\)"),
         ({"gender": ["Ma\0le"] * 120}, r"1 values of column 'gender' hold a zero byte \('Ma\\x00le'\)"),
         ({"gender": pd.Categorical(["Ma\0le"] * 120)}, r"1 values of column 'gender' hold a zero byte"),
-        ({"a/b": 1}, "may not hold '/'"),
+        ({"a/b": 1}, "must not contain '/'"),
     ],
 )
 def test_columns_that_cannot_be_kept(
@@ -427,11 +430,11 @@ def test_columns_that_cannot_be_kept(
 def test_names_with_zero_bytes_and_values_that_are_all_equal(
     tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame
 ) -> None:
-    with pytest.raises(InputError, match=r"1 genes hold a zero byte \('TP\\x0053'\); mend them"):
+    with pytest.raises(InputError, match=r"1 genes hold a zero byte \('TP\\x0053'\); remove it"):
         build_cohort(
             sources(tmp_path, expression=expression.rename(columns={"TP53": "TP\0" + "53"}), clinical=clinical)
         )
-    with pytest.raises(InputError, match="every value is 2; the file holds no expression, or is damaged"):
+    with pytest.raises(InputError, match="every value is 2; the file holds no expression values, or is damaged"):
         build_cohort(sources(tmp_path, expression=expression * 0 + 2, clinical=clinical))
 
 
@@ -439,7 +442,5 @@ def test_when_no_sample_is_left_the_reasons_are_said(
     tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame
 ) -> None:
     given = patches(tmp_path, ids(), np.zeros(PATIENTS, dtype=int))
-    with pytest.raises(
-        InputError, match=r"mine: no sample is left \(120: no patches \(TCGA-00-0000, .*\)\); check that"
-    ):
+    with pytest.raises(InputError, match=r"mine: no samples left \(120: no patches \(TCGA-00-0000, .*\)\); check that"):
         build_cohort(sources(tmp_path, expression=expression, clinical=clinical, patches=given))

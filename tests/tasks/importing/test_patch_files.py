@@ -102,7 +102,7 @@ def _lying_directory(folder: Path) -> Path:
     [
         (lambda folder: folder / "absent.npz", "no such file"),
         (lambda folder: folder / "features", "features: no such file"),
-        (_tensor, "patches come as .npz, .h5mu or a folder of .h5 files"),
+        (_tensor, "give patches as .npz, .h5mu, or a folder of .h5 files"),
         (_truncated, "perhaps truncated"),
         (_damaged, "perhaps truncated"),
         (_promising, r"the header of array 'features' promises 8000000000\d+ bytes, the file holds"),
@@ -230,8 +230,10 @@ def test_slides_that_would_be_passed_over_are_named(tmp_path: Path) -> None:
         InputError, match=r"features: 3 slides beside the \.h5 files .* \(b\.H5, c\.hdf5, d\.pt\) and would"
     ):
         read_patches(tmp_path / "features")
-    with pytest.raises(InputError, match=rf"holds no \.h5 file; {tmp_path.name}/features below it does: name that"):
+    with pytest.raises(
+        InputError, match=rf"holds no \.h5 file; {tmp_path.name}/features below it does: give that folder"
+    ):
         read_patches(tmp_path)
     (tmp_path / "other" / "e.h5").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"e\.h5: is a folder; name a file"):
+    with pytest.raises(InputError, match=r"e\.h5: is a folder; give a file"):
         read_patches(tmp_path / "other")

@@ -89,8 +89,8 @@ ALIQUOTS = ["TCGA.A1.0001.01A.11R.A010.13", "TCGA.A1.0002.01A.11R.A010.13"]
     [
         ([1, -2], ALIQUOTS, "values from -2 to 1; counts lie between 0"),
         ([1, 2**24 + 1], ALIQUOTS, "16,777,217"),
-        ([1.5, 2.0], ALIQUOTS, "1 of 1 columns hold other than whole numbers"),
-        ([1, 2], [ALIQUOTS[0], "patient.2"], r"1 names are no TCGA barcodes \(patient-2\)"),
+        ([1.5, 2.0], ALIQUOTS, "1 of 1 columns hold values that are not whole numbers"),
+        ([1, 2], [ALIQUOTS[0], "patient.2"], r"1 names are not TCGA barcodes \(patient-2\)"),
         ([], [], "no counts"),
     ],
 )

@@ -215,4 +215,4 @@ def test_the_notes_are_in_the_record_behind_the_warnings(small_cohort: Cohort) -
     result = PanelResult({}, {}, {}, {}, {}, notes=("sampled",))
     trained = {"warnings": ["trained"]}
     record = record_of(made.cells[0], made, small_cohort, state="ok", trained=trained, result=result)
-    assert record["warnings"] == ["trained", "sampled"]
+    assert record.warnings == ("trained", "sampled")

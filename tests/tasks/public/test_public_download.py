@@ -85,7 +85,7 @@ def test_a_broken_line_goes_on_where_it_broke(address: str, service: Any, tmp_pa
 def test_a_second_start_goes_on(address: str, service: Any, tmp_path: Path) -> None:
     service.trouble["/data/one"] = ["cut", 500, 500, 500]
     remote = one(address, tmp_path)
-    with pytest.raises(InputError, match=r"the server answers 500 \(tried 4 times\)"):
+    with pytest.raises(InputError, match=r"the server returned 500 \(tried 4 times\)"):
         fetch(remote, None, SOON)
     assert not remote.path.exists()
     assert remote.path.with_name("one.tsv.part").stat().st_size == 50_000
@@ -134,13 +134,13 @@ def test_a_longer_part_is_thrown_away(address: str, service: Any, tmp_path: Path
 
 def test_what_the_server_does_not_have(address: str, service: Any, tmp_path: Path) -> None:
     absent = Remote(f"{address}/absent", tmp_path / "absent")
-    with pytest.raises(InputError, match=r"/absent: the server answers 404"):
+    with pytest.raises(InputError, match=r"/absent: the server returned 404"):
         fetch(absent, None, SOON)
     assert service.asked["/absent"] == 1
     fetch(Remote(absent.url, absent.path, optional=True), None, SOON)
     assert list(tmp_path.iterdir()) == []
     for url in ("file:///etc/hostname", "ftp://somewhere/x"):
-        with pytest.raises(InputError, match="begins with https://"):
+        with pytest.raises(InputError, match="must begin with https://"):
             fetch(Remote(url, tmp_path / "x"), None, SOON)
 
 
@@ -212,7 +212,7 @@ def test_all_failures_are_named_and_the_rest_is_fetched(address: str, service: A
     with pytest.raises(InputError) as raised:
         fetch_all(remotes, None, SOON)
     assert len(raised.value.problems) == 3
-    assert raised.value.problems[-1].startswith("run the same command again")
+    assert raised.value.problems[-1].startswith("run the same command to resume")
     assert (tmp_path / "two").read_bytes() == b"two"
 
 
@@ -277,7 +277,7 @@ def test_a_stopped_gdc_download_goes_on(
     hosts, selection = Hosts(gdc=address), Selection(projects=("LUAD", "GBM"), source="gdc")
     broken = [f"/data/{hit['id']}" for hit in service.hits[:10]]
     service.trouble = {path: ["cut", 500, 500, 500] for path in broken}
-    with pytest.raises(InputError, match="run the same command again"):
+    with pytest.raises(InputError, match="run the same command to resume"):
         fetch_public(tmp_path / "here", selection, None, hosts, SOON)
     with pytest.raises(InputError):
         built(tmp_path / "here", Selection(sample_types=("06",)))
@@ -299,13 +299,13 @@ def test_pages_are_put_together(
     with pytest.raises(InputError, match="0 of 65 hits arrived"):
         gdc_hits(f"{address}/files", filters, patience=SOON)
     service.files["/other"] = b"<html>"
-    with pytest.raises(InputError, match="none of the GDC API's"):
+    with pytest.raises(InputError, match="does not come from the GDC API"):
         gdc_hits(f"{address}/other", filters, patience=SOON)
 
 
 def test_names_that_lead_elsewhere_are_refused() -> None:
     hit = {"file_id": "a", "file_name": "../../.bashrc", "md5sum": "0", "file_size": 1}
-    with pytest.raises(InputError, match="which is no file name"):
+    with pytest.raises(InputError, match="which is not a valid file name"):
         kept_files([hit], Selection(projects=("LUAD",)))
     with pytest.raises(InputError, match="lacks md5sum"):
         kept_files([{"file_id": "a", "file_name": "b", "file_size": 1}], Selection(projects=("LUAD",)))
@@ -332,7 +332,7 @@ def test_xena_from_nothing_to_a_cohort(
 
 
 def test_what_is_missing_is_said_before_anything_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="name projects with --projects"):
+    with pytest.raises(InputError, match="give projects with --projects"):
         fetch_public(tmp_path, Selection())
     with pytest.raises(InputError, match="projects look like LUAD"):
         fetch_public(tmp_path, Selection(projects=("../x",)))
@@ -344,7 +344,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.access", lambda *given: False)
-    with pytest.raises(InputError, match=f"{tmp_path}: cannot be written; name another folder with --from-public"):
+    with pytest.raises(InputError, match=f"{tmp_path}: is not writable; give another folder with --from-public"):
         fetch_public(tmp_path, Selection(projects=("LUAD",)))
 
 

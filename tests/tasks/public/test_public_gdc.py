@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,8 +14,6 @@ import pytest
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.cohort_folder import read_cohort, save_cohort
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.importing.building import Sources
-from gexbench.tasks.public.build import PublicSources, build_public
 from gexbench.tasks.public.clinical import read_gdc_cases
 from gexbench.tasks.public.gdc import file_facts
 from gexbench.tasks.public.gene_names import kept_genes, read_probemap
@@ -48,16 +47,16 @@ def clinical() -> pd.DataFrame:
     )
 
 
-def built(folder: Path, selection: Selection | None = None, **rules: Any) -> Cohort:
-    given: dict[str, Any] = {"expression": None, "text_encoder": "none", **rules}
-    return build_public(PublicSources(folder, Sources("mine", **given), selection or Selection()))
-
-
 @pytest.mark.parametrize(
     "lists", [("files",), ("sheet",), ("sheet of 2026",), ("manifest", "sheet"), ("files", "manifest", "sheet")]
 )
 def test_tpm_and_counts(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, lists: tuple[str, ...]
+    tmp_path: Path,
+    layouts: ModuleType,
+    values: pd.DataFrame,
+    clinical: pd.DataFrame,
+    lists: tuple[str, ...],
+    built: Callable[..., Cohort],
 ) -> None:
     layouts.write_gdc(tmp_path, values, clinical, lists)
     cohort = built(tmp_path)
@@ -78,7 +77,7 @@ def test_tpm_and_counts(
 
 
 def test_the_count_layer_is_stored(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     layouts.write_gdc(tmp_path / "gdc", values, clinical)
     cohort = built(tmp_path / "gdc")
@@ -91,7 +90,7 @@ def test_the_count_layer_is_stored(
 
 
 def test_the_lowest_vial_portion_and_plate_of_a_patient(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     """Aliquots differ by plate, so the files endpoint's barcodes are needed to choose."""
     others = values.iloc[:2].set_axis([f"{PATIENTS[0]}-01A-11R-0999-07", f"{PATIENTS[1]}-01B-11R-0001-07"], axis=0) + 1
@@ -106,7 +105,7 @@ def test_the_lowest_vial_portion_and_plate_of_a_patient(
 
 
 def test_genes_by_type_by_list_and_repeated_symbols(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     repeated = values.set_axis(["TP53", "KRAS", "Y_RNA", "Y_RNA", "EGFR"], axis=1)
     layouts.write_gdc(tmp_path, repeated, clinical, types=["protein_coding", "lncRNA", "misc_RNA", "misc_RNA",
@@ -128,12 +127,12 @@ def test_a_gene_listed_by_its_id_is_never_the_copy_on_y() -> None:
     for name in ("ENSG00000182378", "ENSG00000182378.15", "PLCXD1"):
         assert kept_genes(ids, symbols, GeneRule(names=(name,)), "x").rows.tolist() == [0]
     twice = ["ENSG00000182378.15", "ENSG00000182378.16"]
-    with pytest.raises(InputError, match=r"1 of 1 listed genes .* stand for several rows \(ENSG00000182378\)"):
+    with pytest.raises(InputError, match=r"1 of 1 listed genes .* match several rows \(ENSG00000182378\)"):
         kept_genes(twice, ["A", "B"], GeneRule(names=("ENSG00000182378",)), "x")
 
 
 def test_an_infinite_tpm_is_named_with_its_file(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     hits = layouts.write_gdc(tmp_path, values, clinical, ("sheet",))
     path = tmp_path / str(hits[5]["id"]) / str(hits[5]["file_name"])
@@ -147,26 +146,30 @@ def test_an_infinite_tpm_is_named_with_its_file(
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("gdc_sample_sheet.tsv", b"", "gdc_sample_sheet.tsv: is empty; fetch it again, or take it out"),
+        ("gdc_sample_sheet.tsv", b"", "gdc_sample_sheet.tsv: is empty; download it again, or remove it"),
         (
             "gdc_sample_sheet.tsv",
             b"File ID\tFile Name\tSample ID\n",
-            "gdc_sample_sheet.tsv: names no file, it holds its",
+            "gdc_sample_sheet.tsv: lists no files, only a header",
         ),
         (
             "gdc_sample_sheet.tsv",
             b"File ID\tFile Name\tSample ID\nx\tM\xfcller\ty\n",
             "gdc_sample_sheet.tsv: not a tab",
         ),
-        ("gdc_manifest.txt", b"id\tfilename\tmd5\tsize\tstate\n", "gdc_manifest.txt: names no file, it holds its"),
+        ("gdc_manifest.txt", b"id\tfilename\tmd5\tsize\tstate\n", "gdc_manifest.txt: lists no files, only a header"),
         ("files.json", b'{"data": {"hits": [], "pagination": {"total": 0}}}', "files.json: a response without hits"),
-        ("files.json", b'[{"file_name": "x", "associated_entities": ["y"]}]', "files.json: a field is not as the GDC"),
+        (
+            "files.json",
+            b'[{"file_name": "x", "associated_entities": ["y"]}]',
+            "files.json: a field does not have the GDC's",
+        ),
         ("files.json", b"", "files.json: is empty"),
         ("files.json", b"[" * 100_000, "files.json: not a JSON file"),
         (
             "again.tsv",
             f"File ID\tFile Name\tSample ID\nF\tN\t{PATIENTS[0]}-01A\nF\tN\t{PATIENTS[1]}-01A\n".encode(),
-            f"again.tsv: file F is said to be of {PATIENTS[1]}-01A, and before of {PATIENTS[0]}-01A; keep the right",
+            f"again.tsv: file F is assigned to both {PATIENTS[0]}-01A and {PATIENTS[1]}-01A; keep the correct",
         ),
     ],
 )
@@ -178,6 +181,7 @@ def test_lists_of_no_files_are_named(
     name: str,
     content: bytes,
     says: str,
+    built: Callable[..., Cohort],
 ) -> None:
     layouts.write_gdc(tmp_path, values, clinical)
     (tmp_path / name).write_bytes(content)
@@ -186,7 +190,7 @@ def test_lists_of_no_files_are_named(
 
 
 def test_damaged_files_are_named_at_once(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     hits = layouts.write_gdc(tmp_path, values, clinical)
     for place, hit in enumerate(hits[:3]):
@@ -196,12 +200,17 @@ def test_damaged_files_are_named_at_once(
     with pytest.raises(InputError) as raised:
         built(tmp_path)
     assert len(raised.value.problems) == 3
-    assert all("its MD5 is not" in problem and "fetch it again" in problem for problem in raised.value.problems)
+    assert all("its MD5 is not" in problem and "download it again" in problem for problem in raised.value.problems)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "fewer genes", "no counts", "another table"])
 def test_damage_without_checksums(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, damage: str
+    tmp_path: Path,
+    layouts: ModuleType,
+    values: pd.DataFrame,
+    clinical: pd.DataFrame,
+    damage: str,
+    built: Callable[..., Cohort],
 ) -> None:
     hits = layouts.write_gdc(tmp_path, values, clinical, ("sheet",))
     path = tmp_path / str(hits[5]["id"]) / str(hits[5]["file_name"])
@@ -221,7 +230,7 @@ def test_damage_without_checksums(
 
 
 def test_packed_files_are_read(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     hits = layouts.write_gdc(tmp_path, values, clinical, ("sheet",))
     for hit in hits:
@@ -232,10 +241,10 @@ def test_packed_files_are_read(
 
 
 def test_files_of_unknown_samples(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     layouts.write_gdc(tmp_path, values, clinical, ("manifest",))
-    with pytest.raises(InputError, match="80 of 80 STAR-counts files belong to no known sample"):
+    with pytest.raises(InputError, match="80 of 80 STAR-counts files do not belong to a known sample"):
         built(tmp_path)
 
 
@@ -282,7 +291,7 @@ def test_fields_of_a_case_of_another_type(
     cases = layouts.gdc_cases(clinical)
     cases[3] |= change
     (tmp_path / "cases.json").write_text(json.dumps(cases))
-    with pytest.raises(InputError, match=f"case {PATIENTS[3]}: a field is not as the GDC writes it"):
+    with pytest.raises(InputError, match=f"case {PATIENTS[3]}: a field does not have the GDC's format"):
         read_gdc_cases([tmp_path / "cases.json"])
 
 
@@ -292,13 +301,13 @@ def test_a_short_row_of_a_sample_sheet_names_no_sample(tmp_path: Path) -> None:
 
 
 def test_a_page_of_the_cases_is_not_all_of_them(
-    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame
+    tmp_path: Path, layouts: ModuleType, values: pd.DataFrame, clinical: pd.DataFrame, built: Callable[..., Cohort]
 ) -> None:
     layouts.write_gdc(tmp_path, values, clinical)
     content = json.loads((tmp_path / "cases.json").read_text())
     content["data"]["hits"] = content["data"]["hits"][:10]
     (tmp_path / "cases.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match="holds 10 of 80 hits; ask the API for all"):
+    with pytest.raises(InputError, match="holds 10 of 80 hits; request all of them"):
         built(tmp_path)
     (tmp_path / "cases.json").write_text("{")
     with pytest.raises(InputError, match=r"cases\.json: not a JSON file, perhaps truncated"):

@@ -135,7 +135,7 @@ def test_patches_tell_the_type_less_when_sites_are_held_out(cohort: Cohort) -> N
 
 
 def test_refuses_sizes_without_sense() -> None:
-    with pytest.raises(InputError, match="99 patients and 300 genes: needs at least 100"):
+    with pytest.raises(InputError, match="99 patients and 300 genes: at least 100"):
         simulated_cohort(99)
     with pytest.raises(InputError, match="1 gene"):
         simulated_cohort(genes=0)

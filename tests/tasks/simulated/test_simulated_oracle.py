@@ -195,9 +195,9 @@ def test_same_seed_same_bits_other_seed_other_draws(cohort: Cohort) -> None:
 def test_refuses_other_cohorts_and_conditions(cohort: Cohort) -> None:
     with pytest.raises(InputError, match="needs the simulated cohort"):
         oracle(replace(cohort, provenance={"kind": "files"}))
-    with pytest.raises(InputError, match="version 1, this one has version 0"):
+    with pytest.raises(InputError, match="version 1, but but this one has version 0"):
         oracle({**cohort.provenance, "version": 0})
-    with pytest.raises(InputError, match="seed is no integer"):
+    with pytest.raises(InputError, match="seed is not an integer"):
         oracle({**cohort.provenance, "seed": "1"})
     with pytest.raises(InputError, match="unknown conditions image"):
         oracle(cohort, ["image"])  # type: ignore[list-item]

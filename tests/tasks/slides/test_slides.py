@@ -190,7 +190,7 @@ def test_all_bad_slides_are_named_before_anything_is_written(tmp_path: Path, mea
     assert [problem.split(":")[0] for problem in caught.value.problems] == ["broken.svs", "silent.tiff"]
     assert "--slide-mpp" in caught.value.problems[1]
     assert not (tmp_path / "out").exists()
-    with pytest.raises(InputError, match=r"coarser than the 0\.25 asked for; use --mpp 0\.5"):
+    with pytest.raises(InputError, match=r"coarser than the 0\.25; use --mpp 0\.5"):
         tile_slides([slides / "fine.tiff"], tmp_path / "out", means, Tiling(mpp=0.25))
 
 
@@ -198,7 +198,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_encoded(
     tmp_path: Path, means: TileEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.access", lambda *given: False)
-    with pytest.raises(InputError, match=r"--out .*out: cannot be written; choose another folder"):
+    with pytest.raises(InputError, match=r"--out .*out: is not writable; choose another folder"):
         tile_slides([], tmp_path / "out", means, Tiling())
 
 
@@ -238,7 +238,7 @@ def test_a_torchvision_of_another_build_is_named(tmp_path: Path, monkeypatch: py
     (tmp_path / "timm.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "timm", raising=False)
-    with pytest.raises(InputError, match=r"nms does not exist\); install the torchvision of the same build"):
+    with pytest.raises(InputError, match=r"nms does not exist\); install the torchvision build that matches"):
         tile_encoder("resnet50")
 
 

@@ -1,4 +1,4 @@
-"""What a sweep costs beside its cells: `python -m gexbench.benchmark.studies.speed.overhead --out docs/clusters`.
+"""What a sweep costs beside its cells.
 
 Measures the start of workers and the wall-clock time around cells that do nothing, of built-in and of foreign
 generators, with workers that are forked and workers that are spawned; a sweep whose cells are all there already; the
@@ -10,29 +10,33 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import psutil
 import typer
 from rich.console import Console
 
 from gexbench.benchmark.cells.jobs import Job, Outcome
+from gexbench.benchmark.commands import options
 from gexbench.benchmark.running.pool import Executor, Progress
 from gexbench.benchmark.running.progress import Display
 from gexbench.benchmark.running.runner import Runner
 from gexbench.benchmark.storage.store import Store
-from gexbench.benchmark.studies.speed.overhead_report import CachedCost, Figures, InLineCost, WorkerCost, write_report
+from gexbench.benchmark.studies.speed.sweeps_page import CachedCost, Cost, InLineCost, SpeedUp, WorkerCost, write_page
 from gexbench.benchmark.sweeps.cells import Cell
 from gexbench.benchmark.sweeps.planning import plan
 from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, sweep_of
+from gexbench.leaderboards.records import Record, parse_record
+from gexbench.leaderboards.records.parts import Keys
 from gexbench.models.registry import Entry, Registry, registry
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.cohort_folder import save_cohort
 from gexbench.tasks.data_directory import VARIABLE, cohort_folder
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
+EXAMPLES = ("--out docs/clusters", "--cells 3 --cached 20 --in-line 100 --busy")
 NAME = "tiny"
 GENERATOR = """
 import numpy as np
@@ -76,8 +80,8 @@ def measured(cohort: Cohort, what: str, entry: Entry, cells: int, results: Path,
     runner.run(1, display)
     spent, last = [], began
     for cell, end in display.ends:
-        record = runner.store.read_json("records", cell.score_key) or {}
-        spent.append(end - last - sum(record["times_s"].values()))
+        record = parse_record(runner.store.read_json("records", cell.score_key), cell.slot)
+        spent.append(end - last - sum(record.times_s.model_dump(exclude_none=True).values()))
         last = end
     return WorkerCost(kind, what, spent[0], tuple(spent[1:]))
 
@@ -91,7 +95,7 @@ def cached_sweep(cohort: Cohort, cells: int, results: Path) -> CachedCost:
     known = {cell.entry.name: runner.store.read_json("records", cell.score_key) for cell in runner.plan.cells}
     every = sweep_of(registry(), generators=ANCHORS, cohort=cohort.name, folds=tuple(range(5)), repeats=seeds)
     for cell in plan(every, registry(), cohort, cohort.fingerprint()).cells:
-        _copied(runner.store, known[cell.entry.name] or {}, cell)
+        _copied(runner.store, parse_record(known[cell.entry.name], cell.slot), cell)
     command = [sys.executable, "-m", "gexbench.benchmark.cli", "run", "--cohort", cohort.name, "--folds", "all"]
     command += ["--generators", ",".join(ANCHORS), "--seeds", str(seeds), "--results", str(results)]
     seconds = []
@@ -107,11 +111,12 @@ def _cpu_of_children() -> float:
     return used.children_user + used.children_system
 
 
-def _copied(store: Store, record: dict[str, Any], cell: Cell) -> None:
+def _copied(store: Store, record: Record, cell: Cell) -> None:
     """Store a record of another cell as this one's."""
-    fold = {**record["fold"], "index": cell.fold.index, "hash": cell.fold.hash()}
-    keys = {"rows": cell.train_key, "record": cell.score_key}
-    store.write_json("records", cell.score_key, {**record, "fold": fold, "repeat": cell.repeat, "keys": keys})
+    fold = record.fold.model_copy(update={"index": cell.fold.index, "hash": cell.fold.hash()})
+    keys = Keys(rows=cell.train_key, record=cell.score_key)
+    copied = record.model_copy(update={"fold": fold, "repeat": cell.repeat, "keys": keys})
+    store.write_json("records", cell.score_key, copied.content())
 
 
 class InLine:
@@ -166,7 +171,7 @@ def scheduled(cohort: Cohort, cells: int, results: Path) -> InLineCost:
     return InLineCost(cells, 1000 * wall / cells, 1000 * cpu / cells, resident[-1], resident[-1] - resident[0])
 
 
-def speed_up(cohort: Cohort, entry: Entry, results: Path) -> float:
+def speed_up(cohort: Cohort, entry: Entry, results: Path) -> SpeedUp:
     """How many times as soon two workers end four cells as one worker does, from the first cell's end to the last."""
     seconds = []
     for workers in (1, 2):
@@ -175,7 +180,7 @@ def speed_up(cohort: Cohort, entry: Entry, results: Path) -> float:
         display = Clocked()
         Runner(made, cohort, results / str(workers), NAME).run(workers, display)
         seconds.append(display.ends[-1][1] - display.ends[workers - 1][1])
-    return seconds[0] / seconds[1]
+    return SpeedUp(seconds[0] / seconds[1])
 
 
 def main(
@@ -186,34 +191,34 @@ def main(
     alone: Annotated[bool, typer.Option("--alone/--busy", help="Whether two cores are free for the speed-up.")] = True,
     out: Annotated[Path | None, typer.Option(help="Folder for the page sweep-speed.md.", file_okay=False)] = None,
 ) -> None:
-    """Measure and print; writes into a temporary folder, and the page where it is asked for."""
-    console, load = Console(width=120), os.getloadavg()[0]
+    """Measure what a sweep costs beside its cells: workers around cells that do nothing, cells that are there already.
+
+    Works in a temporary folder, prints each cost, and writes the page where it is asked for.
+    """
+    of_kinds, load = options.chosen(kinds, ("fork", "spawn"), "kind"), os.getloadavg()[0]
+    costs: list[Cost] = []
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        os.environ[VARIABLE] = str(place / "data")
-        cohort = simulated_cohort(patients=240, genes=40, seed=1, name=NAME)
-        save_cohort(cohort, cohort_folder(NAME))
-        (place / "gexbench_nothing.py").write_text(GENERATOR)
-        sys.path.insert(0, folder)
-        foreign = Entry("nothing", "gexbench_nothing:Nothing", "test", (), "for tests")
-        entries = {"built in": registry()["class-mean"], "foreign": foreign}
-        costs = []
-        for kind in kinds.split(","):
-            for what, entry in entries.items():
-                costs.append(measured(cohort, what, entry, cells, place / f"{kind}-{entry.name}", kind))
-                console.print(costs[-1].sentence())
-        there = cached_sweep(cohort, cached, place / "cached")
-        console.print(there.sentence())
-        spent = scheduled(cohort, in_line, place / "in-line")
-        console.print(spent.sentence())
-        computing = Entry("computing", "gexbench_nothing:Computing", "test", (), "for tests")
-        faster = speed_up(cohort, computing, place / "speed-up") if alone else None
-        if faster is not None:
-            console.print(f"four cells that compute: two workers end them {faster:.2f} times as soon as one does")
+        for cost in _costs(Path(folder), of_kinds, cells, cached, in_line, alone):
+            costs.append(cost)
+            for what, took, aim in cost.lines():
+                print(f"{what}: {took} (aim: {aim})")
     if out is not None:
-        write_report(out, Figures(tuple(costs), there, spent, faster, load))
-        console.print(f"result: {out / 'sweep-speed.md'}")
+        print(f"result: {write_page(out, costs, load)}")
 
 
-if __name__ == "__main__":
-    typer.run(main)
+def _costs(place: Path, kinds: Sequence[str], cells: int, cached: int, in_line: int, alone: bool) -> Iterator[Cost]:
+    """Each as it is measured, in the order of the page."""
+    os.environ[VARIABLE] = str(place / "data")
+    cohort = simulated_cohort(patients=240, genes=40, seed=1, name=NAME)
+    save_cohort(cohort, cohort_folder(NAME))
+    (place / "gexbench_nothing.py").write_text(GENERATOR)
+    sys.path.insert(0, str(place))
+    foreign, computing = (
+        Entry(name.lower(), f"gexbench_nothing:{name}", "test", (), "for tests") for name in ("Nothing", "Computing")
+    )
+    for kind in kinds:
+        for what, entry in (("built in", registry()["class-mean"]), ("foreign", foreign)):
+            yield measured(cohort, what, entry, cells, place / f"{kind}-{entry.name}", kind)
+    yield cached_sweep(cohort, cached, place / "cached")
+    yield scheduled(cohort, in_line, place / "in-line")
+    yield speed_up(cohort, computing, place / "speed-up") if alone else SpeedUp(None)

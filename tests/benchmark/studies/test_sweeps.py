@@ -1,21 +1,18 @@
 """The page of what a sweep costs: its figures, and a test for every fault that it names."""
 
 import ast
-import dataclasses
 from pathlib import Path
 
 import pytest
 
-from gexbench.benchmark.studies.speed.overhead_report import (
-    DISTURBANCES,
-    FAULTS,
-    TESTS,
+from gexbench.benchmark.studies.speed.sweep_faults import DISTURBANCES, FAULTS, ISOLATION, TESTS
+from gexbench.benchmark.studies.speed.sweeps_page import (
     CachedCost,
-    Figures,
     InLineCost,
+    SpeedUp,
     WorkerCost,
     markdown,
-    write_report,
+    write_page,
 )
 
 FOLDER = Path(__file__).parents[1]
@@ -54,14 +51,14 @@ def test_every_generator_that_goes_wrong_in_the_tests_stands_in_the_page():
     assert {test.rstrip("]").partition("[")[2] for *_, test in FAULTS} - {""} == bad_generators()
 
 
-def test_the_page_holds_the_figures_against_their_aims(tmp_path):
-    workers = (WorkerCost("fork", "built in", 4.0, (0.05, 0.04, 0.2)), WorkerCost("spawn", "foreign", 9.0, (6.0,)))
-    figures = Figures(
-        workers, CachedCost(1000, 2.5, 2.25), InLineCost(10_000, 1.25, 1.0, 400_000_000, 3_000_000), 1.95, 0.1
-    )
-    write_report(tmp_path, figures)
-    text = (tmp_path / "sweep-speed.md").read_text()
-    assert text == markdown(figures)
+def test_the_page_holds_the_costs_against_their_aims(tmp_path):
+    costs = [
+        WorkerCost("fork", "built in", 4.0, (0.05, 0.04, 0.2)),
+        WorkerCost("spawn", "foreign", 9.0, (6.0,)),
+        CachedCost(1000, 2.5, 2.25),
+        InLineCost(10_000, 1.25, 1.0, 400_000_000, 3_000_000),
+    ]
+    text = write_page(tmp_path, [*costs, SpeedUp(1.95)], 0.1).read_text()
     for part in (
         "| overhead of a cell, forked, built in generator | 0.050 s (median of 3, 0.040 to 0.200); the first 4.0 s |",
         "| cached sweep of 1,000 cells | 2.50 s (2.25 s of CPU) | under 3 s |",
@@ -71,9 +68,10 @@ def test_the_page_holds_the_figures_against_their_aims(tmp_path):
         f"Faults survived: {len(FAULTS) + len(DISTURBANCES)} of {len(FAULTS) + len(DISTURBANCES)}",
     ):
         assert part in text
-    assert TESTS in text
+    assert (FOLDER.parents[1] / TESTS / ISOLATION).is_file()
+    assert f"{TESTS}/{ISOLATION}" in text
     assert "free cores (load 0.1" in text
-    busy = markdown(dataclasses.replace(figures, load=3.0, speed_up=None))
+    busy = markdown([*costs, SpeedUp(None)], 3.0)
     assert "other work was running" in busy
     assert "not measured: it needs two free cores" in busy
 

@@ -1,27 +1,25 @@
-"""Table and figure of the growth of the metrics; see ``growth``."""
+"""Table and figure of the growth of the metrics; see ``array_metrics``."""
 
-import io
-import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
-import psutil
 from matplotlib.figure import Figure
 
-from gexbench.benchmark.machine.environment import hardware
+from gexbench.benchmark.studies.speed.page import digits, machine_text, write_svg
 from gexbench.leaderboards.figures.style import COLOURS, INK, drawn
+from gexbench.leaderboards.formatting import markdown_table
 from gexbench.metrics.shared.row_samples import MOST_ROWS
-from gexbench.tasks.files.atomic import write_bytes, write_text
+from gexbench.tasks.files.atomic import write_text
 
 _COLOURS, _MARKERS = COLOURS[:-1], "os^Dv<>pPh*"
 
+NAME = "metric-speed"
 INTRODUCTION = f"""# Speed and memory of the array metrics
 
 For users who call metrics on their own arrays, and for developers: time and memory against samples and genes.
+`python -m gexbench.benchmark.studies array-metrics --out docs/metrics/speed` measures them and writes this page.
 
 Seconds are wall-clock time, with CPU-seconds in brackets. Memory is the growth of peak resident memory beyond the
 loaded data. Each point is one run in its own process on normally distributed data, with as many real as synthetic
@@ -36,53 +34,36 @@ subsample of more, stated in the record), so larger sizes concern only direct ca
 """
 
 
-def write_report(folder: Path, results: Sequence[Mapping[str, Any]]) -> None:
-    """Write ``metric-speed.md`` and ``metric-speed.svg`` from rows of ``growth.Result``'s fields."""
+def write_page(folder: Path, results: Sequence[Mapping[str, Any]]) -> Path:
+    """Write ``metric-speed.md`` and ``metric-speed.svg`` from rows of ``points.Measured``; the page."""
     table = pd.DataFrame(results)
-    # A fixed salt and no date: the same results give the same file.
-    with mpl.rc_context({"svg.hashsalt": "metric-speed", "svg.fonttype": "none"}):
-        drawing = io.BytesIO()
-        growth_figure(table).savefig(drawing, format="svg", metadata={"Date": None})
-    write_bytes(folder / "metric-speed.svg", drawing.getvalue())
-    write_text(folder / "metric-speed.md", markdown(table))
-    for name in ("metric-speed.svg", "metric-speed.md", "metric-speed.csv"):
-        if (folder / name).exists():
-            (folder / name).chmod(0o644)
+    write_svg(growth_figure(table), folder, NAME)
+    write_text(folder / f"{NAME}.md", markdown(table))
+    return folder / f"{NAME}.md"
 
 
 def markdown(table: pd.DataFrame) -> str:
     """The page: hardware, limits, the figure, a table per axis."""
-    machine = hardware()
-    threads = os.environ.get("OMP_NUM_THREADS", "the library's default")
-    memory = machine["memory_bytes"] / 2**30
-    lines = [
-        f"Measured on {machine['processor']}, {machine['cores']} cores{_pinned(machine['cores'])}, {memory:.0f} GiB; "
-        f"OMP_NUM_THREADS: {threads}.",
+    parts = [
+        f"Measured on {machine_text()}.\n"
         "A point that exceeds its limit of CPU-seconds or of resident memory (start-up and data included) is stopped\n"
         "and shown with the limit and the memory used by then; larger points of that metric are not started.",
-        "",
-        "![Seconds and memory against rows and genes](metric-speed.svg)",
+        f"![Seconds and memory against rows and genes]({NAME}.svg)",
     ]
     for axis, fixed in (("rows", "50 genes"), ("genes", "800 rows")):
         part = table[table.axis == axis]
-        if part.empty:
-            continue
-        sizes = sorted(part[axis].unique())
-        lines += ["", f"## {axis.capitalize()}, at {fixed}", ""]
-        lines.append("| metric | " + " | ".join(f"{size:,}" for size in sizes) + " |")
-        lines.append("|---|" + "---:|" * len(sizes))
-        for metric in part.metric.unique():
-            cells = part[part.metric == metric].set_index(axis)
-            shown = [_cell(cells.loc[size]) if size in cells.index else "not measured" for size in sizes]
-            lines.append(f"| {metric} | " + " | ".join(shown) + " |")
-    return INTRODUCTION + "\n".join(lines) + "\n"
+        if not part.empty:
+            parts += [f"## {axis.capitalize()}, at {fixed}", _growth_table(part, axis)]
+    return INTRODUCTION + "\n\n".join(parts) + "\n"
 
 
-def _pinned(cores: int) -> str:
-    """Words for a process that may use fewer cores than there are; none where the system does not tell."""
-    process = psutil.Process()
-    allowed = len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else cores
-    return f" (pinned to {allowed})" if allowed < cores else ""
+def _growth_table(part: pd.DataFrame, axis: str) -> str:
+    sizes = sorted(part[axis].unique())
+    lines = []
+    for metric in part.metric.unique():
+        cells = part[part.metric == metric].set_index(axis)
+        lines.append([metric, *(_cell(cells.loc[size]) if size in cells.index else "not measured" for size in sizes)])
+    return markdown_table(["metric", *(f"{size:,}" for size in sizes)], lines, 1)
 
 
 def _cell(point: "pd.Series[Any]") -> str:
@@ -92,11 +73,7 @@ def _cell(point: "pd.Series[Any]") -> str:
         reached = f"{point.limit_s:.0f} CPU-s" if point.state == "over time" else f"{point.limit_bytes / 1e9:.0f} GB"
         memory = "" if pd.isna(point.memory_bytes) else f", {point.memory_bytes / 1e6:.0f} MB"
         return f"over the limit of {reached}{memory}"
-    return f"{_two_digits(point.seconds)} s ({_two_digits(point.cpu_seconds)}), {point.memory_bytes / 1e6:.0f} MB"
-
-
-def _two_digits(value: float) -> str:
-    return f"{value:.{max(0, 1 - math.floor(math.log10(value)))}f}" if value > 0 else "0"
+    return f"{digits(point.seconds, 2)} s ({digits(point.cpu_seconds, 2)}), {point.memory_bytes / 1e6:.0f} MB"
 
 
 def growth_figure(table: pd.DataFrame) -> Figure:

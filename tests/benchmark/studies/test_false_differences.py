@@ -5,18 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gexbench.benchmark.studies.false_differences import (
+from gexbench.benchmark.studies.false_differences import LIMIT, run_null_test, smallest_p, upper_bound, verdict
+from gexbench.benchmark.studies.false_differences_trial import (
     COPIES,
     GENERATOR,
-    LIMIT,
     Design,
     half_of,
     measures_of,
     prepare_trial,
-    run_null_test,
-    smallest_p,
-    upper_bound,
-    verdict,
 )
 from gexbench.leaderboards.comparing.ranking import OVERALL
 from gexbench.tasks.errors import InputError

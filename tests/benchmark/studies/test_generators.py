@@ -1,4 +1,4 @@
-"""The script that makes the page of the generators' speed: reads, keeps, replaces, and says what is wrong."""
+"""The study that makes the page of the generators' speed: reads, keeps, replaces, and says what is wrong."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gexbench.benchmark.studies.speed import generator_speed
-from gexbench.benchmark.studies.speed.generator_speed import read_kept, write_page
+from gexbench.benchmark.studies.__main__ import main
+from gexbench.benchmark.studies.speed.generators import read_kept, write_page
 
 ROOT = Path(__file__).resolve().parents[3]
 HARDWARE = {"processor": "a processor", "architecture": "x", "system": "y", "cores": 2, "memory_bytes": 8 * 2**30}
@@ -26,6 +26,13 @@ STEPS = {"seconds": 1.4, "cpu_s": 2.7, "sampling_steps": 10, "detection_auc_xgb"
          "coverage": 0.8, "precision": 0.9, "load": 2.0}  # fmt: skip
 STEP = {"threads": 1, "plain_s": 14.0, "fast_s": 3.5, "speed_up": 4.0, "plain_cpu_s": 12.0, "fast_cpu_s": 3.0,
         "speed_up_cpu": 4.0, "load": 2.0}  # fmt: skip
+
+
+def study(*arguments: str) -> int | str | None:
+    """What the study ends with, 0 where all is well."""
+    with pytest.raises(SystemExit) as ended:
+        main(["generators", *arguments])
+    return ended.value.code
 
 
 def extra(kind: str, generator: str, figures: dict[str, float], **more: str) -> dict[str, Any]:
@@ -107,11 +114,11 @@ def test_a_gpu_gets_sections_of_its_own(tmp_path: Path) -> None:
         (json.dumps({"machine_info": {"hardware": HARDWARE, "torch": "2"}, "benchmarks": []}), "holds no measurement"),
     ],
 )
-def test_other_files_are_refused_with_the_mend(
+def test_other_files_are_refused_with_the_fix(
     content: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.json").write_text(content)
-    assert generator_speed.main([str(tmp_path / "a.json"), "--out", str(tmp_path / "out")]) == 2
+    assert study(str(tmp_path / "a.json"), "--out", str(tmp_path / "out")) == 2
     said = capsys.readouterr().err
     assert message in said
     assert "--benchmark-json" in said
@@ -121,10 +128,10 @@ def test_other_files_are_refused_with_the_mend(
 def test_another_machine_and_nothing_at_all_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_page([results(tmp_path / "a.json", ALL)], tmp_path / "out")
     other = results(tmp_path / "b.json", ALL, cores=64)
-    assert generator_speed.main([str(other), "--out", str(tmp_path / "out")]) == 2
+    assert study(str(other), "--out", str(tmp_path / "out")) == 2
     assert "give another --out" in capsys.readouterr().err
-    assert generator_speed.main([str(tmp_path / "none.json"), "--out", str(tmp_path / "new")]) == 2
-    assert generator_speed.main(["--out", str(tmp_path / "new")]) == 2
+    assert study(str(tmp_path / "none.json"), "--out", str(tmp_path / "new")) == 2
+    assert study("--out", str(tmp_path / "new")) == 2
     assert not (tmp_path / "new").exists()
 
 

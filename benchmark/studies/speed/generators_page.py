@@ -1,9 +1,10 @@
-"""Markdown of the generators' speed; see ``generator_speed``."""
+"""Markdown of the generators' speed; see ``generators``."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gexbench.benchmark.studies.speed.page import digits
 from gexbench.leaderboards.formatting import markdown_table
 from gexbench.models.cards.parameter_counts import PARAMETERS
 
@@ -13,7 +14,7 @@ INTRODUCTION = """# Speed of the generators
 For users who plan a sweep, and for developers: training and sampling time of every trained generator.
 
 Measured by `tests/benchmarks/test_generators.py` and `test_gemm_gan_step.py` (`tox -e bench`); `python -m
-gexbench.benchmark.studies.speed.generator_speed` writes this page. Sizes and settings are those of budget `cpu`; the
+gexbench.benchmark.studies generators` writes this page. Sizes and settings are those of budget `cpu`; the
 data are 1,000 training patients and 680 genes of the simulated cohort. Seconds include waiting for other work on the
 machine; CPU-seconds do not.
 """
@@ -76,7 +77,7 @@ def speed_page(machine: Mapping[str, Any], rows: Sequence[Row]) -> str:
 
     Args:
         machine: processor, cores, memory_gib, torch.
-        rows: fields of `generator_speed.Measurement`.
+        rows: fields of `generators.Measurement`.
     """
     memory = machine["memory_gib"]
     place = f"Machine: {machine['processor']}, {machine['cores']} cores, {memory} GiB; torch {machine['torch']}."
@@ -126,9 +127,9 @@ def _training(rows: Sequence[Row]) -> str:
         ratio = rates[name] / rates[_YARDSTICK] if _YARDSTICK in rates else math.nan
         whole = found["training_cpu_s"]
         lines.append([
-            name, f"{found['batch']:.0f}", f"{joint:,}", f"{alone:,}", _digits(found["joint_cpu_ms"]),
-            _digits(found.get("alone_cpu_ms", math.nan)), _digits(whole), _digits(found["steps"] / whole),
-            _digits(rates[name]), _digits(ratio),
+            name, f"{found['batch']:.0f}", f"{joint:,}", f"{alone:,}", digits(found["joint_cpu_ms"]),
+            digits(found.get("alone_cpu_ms", math.nan)), digits(whole), digits(found["steps"] / whole),
+            digits(rates[name]), digits(ratio),
         ])  # fmt: skip
     return TRAINING.format(yardstick=_YARDSTICK) + "\n" + markdown_table(heads, lines, 1)
 
@@ -149,9 +150,9 @@ def _ways(rows: Sequence[Row]) -> str:
         if of_usual and row["variant"] in cheaper:
             cheaper[row["variant"]] += whole < _whole(of_usual)
         lines.append([
-            row["generator"], _SHOWN.get(row["variant"], row["variant"]),
-            _digits(found["step_cpu_ms"]), f"{_digits(ratio)} times as fast",
-            _digits(found["first_start_cpu_s"]), _digits(found["later_start_cpu_s"]), _digits(whole),
+            row["generator"], _SHOWN.get(row["variant"], row["variant"]), digits(found["step_cpu_ms"]),
+            f"{digits(ratio)} times as fast", digits(found["first_start_cpu_s"]), digits(found["later_start_cpu_s"]),
+            digits(whole),
         ])  # fmt: skip
     said = [
         f"With {way} passes, {count} of {sum(row['variant'] == way for row in rows)} whole trainings take fewer "
@@ -169,7 +170,7 @@ def _whole(found: Mapping[str, float]) -> float:
 def _sampling(rows: Sequence[Row]) -> str:
     heads = ("generator", "seconds", "CPU-seconds", "profiles per CPU-second")
     lines = [
-        [row["generator"], *(_digits(row["figures"][name]) for name in ("seconds", "cpu_s", "profiles_per_cpu_s"))]
+        [row["generator"], *(digits(row["figures"][name]) for name in ("seconds", "cpu_s", "profiles_per_cpu_s"))]
         for row in rows
     ]
     return SAMPLING + "\n" + markdown_table(heads, lines, 1)
@@ -190,7 +191,7 @@ def _steps(rows: Sequence[Row]) -> str:
     lines = [
         [
             row["variant"],
-            *(_digits(row["figures"][name]) for name in ("seconds", "cpu_s")),
+            *(digits(row["figures"][name]) for name in ("seconds", "cpu_s")),
             *(f"{row['figures'][name]:.3f}" for name in names),
         ]
         for row in ordered
@@ -204,7 +205,7 @@ def _step(rows: Sequence[Row]) -> str:
         [
             row["variant"],
             f"{row['figures']['threads']:.0f}",
-            *(_digits(row["figures"][name]) for name in ("fast_cpu_s", "plain_cpu_s", "speed_up_cpu", "speed_up")),
+            *(digits(row["figures"][name]) for name in ("fast_cpu_s", "plain_cpu_s", "speed_up_cpu", "speed_up")),
         ]
         for row in rows
     ]
@@ -218,11 +219,3 @@ _SECTIONS: Mapping[str, Callable[[Sequence[Row]], str]] = {
     "sampling steps": _steps,
     "step": _step,
 }
-
-
-def _digits(value: float) -> str:
-    """Three digits; a dash for none."""
-    if not math.isfinite(value):
-        return "–"
-    size = math.floor(math.log10(abs(value))) if value else 0
-    return f"{value:,.{max(0, 2 - size)}f}"

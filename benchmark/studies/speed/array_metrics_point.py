@@ -1,23 +1,21 @@
-"""One point of the growth of the metrics: a metric at one size, in this process; see ``growth``.
+"""One point of the growth of the metrics: a metric at one size, in this process; see ``array_metrics``.
 
-Run as ``python -m gexbench.benchmark.studies.speed.growth_point METRIC ROWS GENES``; prints two lines of JSON: the
-resident memory once the data are in place, and what the metric took.
+Run as ``python -m gexbench.benchmark.studies.speed.array_metrics_point METRIC ROWS GENES``; prints two lines of
+JSON: the resident memory once the data are in place, and what the metric took.
 """
 
-import contextlib
-import ctypes
 import importlib.util
 import json
 import sys
-import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
+from gexbench.benchmark.studies.speed.resident_memory import Resident
 from gexbench.metrics import distribution, membership, memorisation, structure, support
 
 Rows = NDArray[np.float64]
@@ -63,8 +61,6 @@ def measure(metric: str, rows: int, genes: int, ready: Callable[[int], None] = l
 
     ready: called with the resident bytes once the data are in place, before what the metric keeps of the real side.
     """
-    import psutil
-
     random = np.random.default_rng(_SEED)
     real, synthetic = random.normal(size=(rows, genes)), random.normal(0.1, 0.9, size=(rows, genes))
     small = random.normal(size=(64, 8))
@@ -78,61 +74,14 @@ def measure(metric: str, rows: int, genes: int, ready: Callable[[int], None] = l
     return {"seconds": seconds, "cpu_seconds": cpu_seconds, "memory_bytes": resident.growth}
 
 
-class Resident:
-    """Growth of the resident memory (bytes) while it is entered, sampled every 5 ms; on Linux the kernel's own peak."""
+def main(metric: str, rows: str, genes: str) -> None:
+    """Measure and print."""
 
-    growth = 0
+    def ready(resident: int) -> None:
+        print(json.dumps({"reached": "data in place", "resident_bytes": resident}), flush=True)
 
-    def __enter__(self) -> "Resident":
-        import psutil
-
-        self._process, self._stop = psutil.Process(), threading.Event()
-        _release_freed()
-        self._resets = _reset_peak()
-        self._before = self._process.memory_info().rss
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
-
-    def _watch(self) -> None:
-        while not self._stop.wait(0.005):
-            self.growth = max(self.growth, self._process.memory_info().rss - self._before)
-
-    def __exit__(self, *exception: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        if self._resets:
-            self.growth = max(self.growth, _peak() - self._before)
-
-
-def _release_freed() -> None:
-    """Hand freed memory back (glibc), or work that takes it again would seem to need none."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-def _reset_peak() -> bool:
-    """Set the kernel's peak of this process to its present memory; False where the kernel keeps none of this kind."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        return False
-    return _peak() > 0
-
-
-def _peak() -> int:
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
+    print(json.dumps({"figures": measure(metric, int(rows), int(genes), ready)}))
 
 
 if __name__ == "__main__":
-    print(
-        json.dumps(
-            measure(
-                sys.argv[1],
-                int(sys.argv[2]),
-                int(sys.argv[3]),
-                lambda resident: print(json.dumps({"resident_bytes": resident}), flush=True),
-            )
-        )
-    )
+    main(*sys.argv[1:])

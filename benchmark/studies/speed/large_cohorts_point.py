@@ -1,7 +1,7 @@
-"""One point of ``scale``: a part of the work on a generated cohort of one size, in this process.
+"""One point of ``large_cohorts``: a part of the work on a generated cohort of one size, in this process.
 
-Run as ``python -m gexbench.benchmark.studies.speed.scale_point PART PATIENTS GENES PATCHES FOLDER``; prints lines of
-JSON, the last of which holds the figures.
+Run as ``python -m gexbench.benchmark.studies.speed.large_cohorts_point PART PATIENTS GENES PATCHES FOLDER``; prints
+lines of JSON, the last of which holds the figures.
 """
 
 import json
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gexbench.benchmark.studies.speed.growth_point import Resident
+from gexbench.benchmark.studies.speed.resident_memory import Resident
 from gexbench.tasks.cohorts.cohort import Cohort, Ragged
 from gexbench.tasks.cohorts.cohort_folder import read_cohort, save_cohort
 from gexbench.tasks.cohorts.folds import assign_parts, folds

@@ -1,20 +1,20 @@
-"""Page and figure of the measurements at scale; see ``scale``."""
+"""Page and figure of the measurements at scale; see ``large_cohorts``."""
 
-import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from gexbench.benchmark.machine.environment import hardware
-from gexbench.tasks.files.atomic import write_bytes, write_text
+from gexbench.benchmark.studies.speed.page import machine_text, write_svg
+from gexbench.leaderboards.formatting import markdown_table
+from gexbench.tasks.files.atomic import write_text
 
+NAME = "scale"
 AXES = ("patients", "genes", "patches")
 GOAL = (10_000, 20_000, 256)
 LINES = {
@@ -26,7 +26,7 @@ INTRODUCTION = """# Training and scoring at scale
 
 For users with large cohorts: time and memory of a training step, of data loading and of scoring.
 
-Measured on generated cohorts by `python -m gexbench.benchmark.studies.speed.scale`. Patches are float16 of width
+Measured on generated cohorts by `python -m gexbench.benchmark.studies large-cohorts`. Patches are float16 of width
 1,024 and stay in the cohort's file; each batch is read when it is needed. A step is one of GeMM-GAN's at budget
 `full`: critic updates, each on a fresh mini-batch, and one generator update. The data path of an epoch reads every
 training patient's patches and tokens once, in mini-batches, without computing anything: from disk (cold) and from the
@@ -44,15 +44,12 @@ more than 5,000 genes are computed in blocks.
 """
 
 
-def write_report(folder: Path, results: Sequence[Mapping[str, Any]]) -> None:
-    """Write ``scale.md`` and ``scale.svg`` from rows of ``scale.Measured``'s fields."""
+def write_page(folder: Path, results: Sequence[Mapping[str, Any]]) -> Path:
+    """Write ``scale.md`` and ``scale.svg`` from rows of ``points.Measured``; the page."""
     if _grown(results):
-        # A fixed salt and no date: the same results give the same file.
-        with mpl.rc_context({"svg.hashsalt": "scale", "svg.fonttype": "none"}):
-            drawing = io.BytesIO()
-            scale_figure(results).savefig(drawing, format="svg", metadata={"Date": None})
-        write_bytes(folder / "scale.svg", drawing.getvalue())
-    write_text(folder / "scale.md", markdown(results))
+        write_svg(scale_figure(results), folder, NAME)
+    write_text(folder / f"{NAME}.md", markdown(results))
+    return folder / f"{NAME}.md"
 
 
 def _grown(results: Sequence[Mapping[str, Any]]) -> bool:
@@ -62,28 +59,30 @@ def _grown(results: Sequence[Mapping[str, Any]]) -> bool:
 
 def markdown(results: Sequence[Mapping[str, Any]]) -> str:
     """The page: hardware, figure, one table of training and one of the core panel, and what was stopped."""
-    machine = hardware()
-    memory = machine["memory_bytes"] / 2**30
-    lines = [
-        f"Measured on {machine['processor']}, {machine['cores']} cores, {memory:.0f} GiB.",
-    ]
+    parts = [f"Measured on {machine_text()}."]
     if _grown(results):
-        lines += ["", "![Time and memory against patients, genes and patches](scale.svg)"]
+        parts.append(f"![Time and memory against patients, genes and patches]({NAME}.svg)")
     for part, header, cells in (("training", _TRAINING, _training_cells), ("panel", _PANEL, _panel_cells)):
         by_size = {_size(row): row for row in results if row["part"] == part}  # the axes meet in one point
         mine = [by_size[size] for size in sorted(by_size)]
         if mine:
-            lines += ["", f"## {part.capitalize()}", "", "| " + " | ".join((*_SIZES, *header)) + " |"]
-            lines.append("|" + "---:|" * (len(_SIZES) + len(header)))
-        for row in mine:
-            size = [f"{row[name]:,}" for name in AXES]
-            if row["state"] == "done":
-                found = cells(json.loads(row["figures"]))
-            else:
-                found = [_stopped(row), *[""] * (len(header) - 2)]
-            lines.append("| " + " | ".join([*size, *found, f"{(row['memory_bytes'] or 0) / 1e9:.2f}"]) + " |")
-        lines += _data_path(mine) if part == "training" else []
-    return INTRODUCTION + "\n".join([*lines, *_slowest(results), *_not_measured(results)]) + "\n"
+            parts += [f"## {part.capitalize()}", _table(mine, header, cells)]
+        if part == "training":
+            parts += _data_path(mine)
+    return INTRODUCTION + "\n\n".join([*parts, *_slowest(results), *_not_measured(results)]) + "\n"
+
+
+def _table(
+    rows: Sequence[Mapping[str, Any]], header: Sequence[str], cells: Callable[[Mapping[str, Any]], list[str]]
+) -> str:
+    lines = []
+    for row in rows:
+        if row["state"] == "done":
+            found = cells(json.loads(row["figures"]))
+        else:
+            found = [_stopped(row), *[""] * (len(header) - 2)]
+        lines.append([*(f"{row[name]:,}" for name in AXES), *found, f"{(row['memory_bytes'] or 0) / 1e9:.2f}"])
+    return markdown_table((*AXES, *header), lines, 0)
 
 
 def _data_path(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -95,7 +94,6 @@ def _data_path(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     row, found = done[-1]
     size = f"{row['patients']:,} patients, {row['genes']:,} genes and {row['patches']:,} patches"
     return [
-        "",
         f"The data path takes at most {cold:.2g} % of a step cold and {warm:.2g} % warm; the target is a third. "
         f"At {size} the data path of the whole epoch takes {found['epoch_warm_cpu_s']:.3g} CPU-seconds warm and "
         f"{found['epoch_cold_cpu_s']:.3g} cold; one step takes {found['step_cpu_s']:.3g}.",
@@ -112,10 +110,9 @@ def _not_measured(results: Sequence[Mapping[str, Any]]) -> list[str]:
     if not lacking:
         return []
     goal = f"{GOAL[0]:,} patients, {GOAL[1]:,} genes and {GOAL[2]:,} patches"
-    return ["", f"**Not completed here**, at {goal}: {' and '.join(lacking)}. Option `--full` measures it."]
+    return [f"**Not completed here**, at {goal}: {' and '.join(lacking)}. Option `--full` measures it."]
 
 
-_SIZES = ("patients", "genes", "patches")
 _TRAINING = ("patches, GB", "read, s", "step, s", "epoch cold, s", "epoch warm, s", "share cold", "share warm",
              "threads", "memory, GB")  # fmt: skip
 _PANEL = ("shared work, s", "core panel, s", "threads", "memory, GB")
@@ -153,12 +150,9 @@ def _slowest(results: Sequence[Mapping[str, Any]]) -> list[str]:
     found = json.loads(largest["figures"])
     steps = sorted(found["cpu_seconds_by_step"].items(), key=lambda item: -item[1])[:5]
     shown = ", ".join(f"{name} {spent:.3g}" for name, spent in steps)
-    lines = [
-        "",
-        f"The most expensive steps at {largest['patients']:,} patients and {largest['genes']:,} genes, in CPU-seconds: "
-        f"{shown}.",
-    ]
-    return lines + ([f"Subsampled there: {'; '.join(found['notes'])}."] if found["notes"] else [])
+    size = f"{largest['patients']:,} patients and {largest['genes']:,} genes"
+    text = f"The most expensive steps at {size}, in CPU-seconds: {shown}."
+    return [text + (f"\nSubsampled there: {'; '.join(found['notes'])}." if found["notes"] else "")]
 
 
 def scale_figure(results: Sequence[Mapping[str, Any]]) -> Figure:

@@ -3,24 +3,23 @@
 Measurements are kept in ``generator-speed.json`` beside the page: those of a new file replace the same ones of before.
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from gexbench.benchmark.studies.speed.generator_speed_page import speed_page
+import typer
+
+from gexbench.benchmark.studies.speed.generators_page import speed_page
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.atomic import write_text
 
 NAME = "generator-speed"
 KINDS = ("training", "way", "sampling", "sampling steps", "step")
-EXAMPLE = """examples:
-  python -m pytest tests/benchmarks -o addopts=--import-mode=importlib --benchmark-only --benchmark-json=speed.json
-  python -m gexbench.benchmark.studies.speed.generator_speed speed.json --out docs/reference/generator-speed
-"""
+BENCHMARKS = "python -m pytest tests/benchmarks -o addopts=--import-mode=importlib --benchmark-only"
+EXAMPLES = ("speed.json --out docs/reference/generator-speed", "--out docs/reference/generator-speed")
+_REMEDY = f"make it with `{BENCHMARKS} --benchmark-json=speed.json`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +67,10 @@ def read_benchmarks(path: Path) -> Measured:
         extras = [each["extra_info"] for each in content["benchmarks"]]
         found = tuple(_measurement(extra) for extra in extras if extra.get("kind") in KINDS)
     except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: no result of tests/benchmarks ({error!r} is missing); {_MEND}") from None
+        raise InputError(f"{path}: no result of tests/benchmarks ({error!r} is missing); {_REMEDY}") from None
     if not found:
-        raise InputError(f"{path}: holds no measurement of a generator; {_MEND}")
+        raise InputError(f"{path}: holds no measurement of a generator; {_REMEDY}")
     return Measured(machine, found)
-
-
-_MEND = "make it with --benchmark-json, see --help"
 
 
 def _measurement(extra: Mapping[str, Any]) -> Measurement:
@@ -89,9 +85,9 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; {_MEND}") from None
+        raise InputError(f"{path}: no such file; {_REMEDY}") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: is no JSON file ({error}); {_MEND}") from None
+        raise InputError(f"{path}: is no JSON file ({error}); {_REMEDY}") from None
 
 
 def read_kept(path: Path) -> Measured | None:
@@ -151,25 +147,11 @@ def write_page(files: Sequence[Path], out: Path) -> Path:
     return out / f"{NAME}.md"
 
 
-def main(given: Sequence[str] | None = None) -> int:
-    """The exit code; bad input ends with one clear message and 2."""
-    parser = argparse.ArgumentParser(
-        prog="python -m gexbench.benchmark.studies.speed.generator_speed",
-        description="Make the page of the generators' speed from the JSON files of the benchmarks.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("files", type=Path, nargs="*", help="JSON files of pytest-benchmark; none: the page anew")
-    parser.add_argument("--out", type=Path, default=Path("generator-speed"), help="folder (generator-speed)")
-    chosen = parser.parse_args(given)
-    try:
-        print(f"result: {write_page(chosen.files, chosen.out)}")
-    except InputError as error:
-        for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def main(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help=f"JSON files of `{BENCHMARKS} --benchmark-json=FILE`; none: page anew.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the page and of what is kept.", file_okay=False)] = Path(NAME),
+) -> None:
+    """Make the page of the generators' speed from the JSON files of the benchmarks."""
+    print(f"result: {write_page(files or (), out)}")

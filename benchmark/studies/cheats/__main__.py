@@ -1,3 +1,0 @@
-from gexbench.benchmark.studies.cheats.command import main
-
-main()

@@ -1,0 +1,94 @@
+"""Reading records: one JSON file per cell, checked strictly where it comes in."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gexbench.leaderboards.records.model import SCHEMA, Record
+from gexbench.leaderboards.records.problems import REMEDY, RecordError, Twice, field_problems, short
+from gexbench.leaderboards.records.schema_1 import from_schema_1
+
+LARGEST_RECORD_BYTES = 32 * 2**20
+_CONVERTERS: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {1: from_schema_1, SCHEMA: dict}
+
+
+def read_records(folder: Path) -> list[Record]:
+    """All records of a folder (`*.json`), in the order of generator, fold and repeat.
+
+    Raises:
+        RecordError: an empty folder; files that are no record, broken, or of another schema, all at once.
+    """
+    if not folder.is_dir():
+        raise RecordError(f"{folder}: no such folder; records are made by `gexbench run`")
+    paths = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
+    if not paths:
+        raise RecordError(f"{folder}: no records (*.json); make them with `gexbench run`")
+    records: list[Record] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            records.append(read_record(path))
+        except RecordError as error:
+            problems += error.problems
+    if problems:
+        raise RecordError(problems)
+    return sorted(records, key=lambda record: (*record.cell, record.place))
+
+
+def read_record(path: Path) -> Record:
+    """The record of one file.
+
+    Raises:
+        RecordError: a file that is no record, broken, or of another schema.
+    """
+    return parse_record(_loaded(path), path.name)
+
+
+def parse_record(content: Any, place: str) -> Record:
+    """A record from its JSON content, of any schema that this gexbench reads.
+
+    Args:
+        content: JSON values.
+        place: where it came from, for messages.
+
+    Raises:
+        RecordError: every missing, unknown and ill-typed field, unknown metric and ill-formed value, all at once.
+    """
+    if not isinstance(content, dict) or "schema" not in content:
+        raise RecordError(f"{place}: not a gexbench record (no 'schema'); move it out of the records folder")
+    schema = content["schema"]
+    if type(schema) is not int or schema not in _CONVERTERS:
+        known = " and ".join(map(str, _CONVERTERS))
+        raise RecordError(
+            f"{place}: record schema {short(schema)}, this gexbench reads {known}; use the version that wrote it"
+        )
+    fields = {name: value for name, value in content.items() if name != "schema"}
+    try:
+        return Record.of(_CONVERTERS[schema](fields), place)
+    except ValidationError as error:
+        raise RecordError([f"{place}: {each}" for each in (*field_problems(error), REMEDY)]) from None
+
+
+def _loaded(path: Path) -> Any:
+    try:
+        if path.stat().st_size > LARGEST_RECORD_BYTES:
+            raise RecordError(f"{path.name}: {path.stat().st_size:,} bytes is no record; move it out of the folder")
+        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_object)
+    except OSError as error:
+        raise RecordError(f"{path.name}: cannot be read ({error.strerror}); {REMEDY}") from None
+    except RecordError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"{path.name}: broken JSON ({str(error).partition(';')[0]}); {REMEDY}") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    counts = Counter(name for name, _ in pairs)
+    return {name: value if counts[name] == 1 else Twice() for name, value in pairs}
