@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-from gexbench.metrics.catalogue.specification import MetricSpecification
+from gexbench.tasks.panel.declarations.metric import Metric
 
 NOTHING = "–"
 _ARROWS = {"higher": "↑", "lower": "↓", "match": "→", "skill": "↑", "diagnostic": ""}
@@ -13,7 +13,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
-def arrow(spec: MetricSpecification) -> str:
+def arrow(spec: Metric) -> str:
     """↑ higher is better, ↓ lower is better, → as close as possible to the real-holdout; else nothing."""
     return _ARROWS[spec.goal]
 

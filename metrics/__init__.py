@@ -1,4 +1,4 @@
-"""gexbench.metrics: pure metric functions, their catalogue, scores and the panel that computes them together.
+"""gexbench.metrics: pure metric functions; by name also the declarations, panel and scores of gexbench.tasks.
 
 Functions take NumPy arrays or torch tensors on any device, compute in float64 and return floats or NumPy arrays. On a
 GPU are computed, where a tensor lies on one: support, distribution, correlations, the copy gate and nearest distances.
@@ -20,14 +20,10 @@ _MODULES = {
         "pathway_agreement",
         "pathway_concordance",
     ),
-    "metrics.catalogue.built_in": ("CATALOGUE", "FAMILY_WEIGHTS", "lookup", "panel_specifications", "split_key"),
     "metrics.classifiers": ("Classification", "classification", "fit_classifier", "majority", "train_and_test"),
     "metrics.co_expression": ("co_expression_modules", "module_connectivity", "module_density_error"),
     "metrics.detection": ("auc", "auc_null_sd", "detect"),
     "metrics.distribution": ("energy_distance", "frechet", "ks", "mmd", "sliced_wasserstein", "wasserstein_1d"),
-    "tasks.panel.extended_utility": ("few_patients", "release"),
-    "tasks.panel.fold": ("PreparedFold", "RealFold", "SyntheticFold", "prepare"),
-    "tasks.panel.gene_sets": ("GeneSets", "GeneSetsError", "read_gene_sets", "usable_sets"),
     "metrics.membership": (
         "closer_ratio_share",
         "compared_patients",
@@ -46,18 +42,7 @@ _MODULES = {
         "segment_ratios",
     ),
     "metrics.paired": ("crps", "rank_histogram", "retrieval", "skill", "within_class_correlation"),
-    "metrics.catalogue.page": ("metrics_page",),
-    "tasks.panel.panel": ("MetricValue", "PanelResult", "evaluate"),
     "metrics.paper_variants": ("paper_support", "paper_tstr_on_training_rows"),
-    "metrics.catalogue.scores": (
-        "CellScore",
-        "References",
-        "cell_score",
-        "discriminates",
-        "normalise",
-        "undiscriminating",
-    ),
-    "metrics.catalogue.specification": ("MetricSpecification",),
     "metrics.structure": (
         "correlation_gamma",
         "correlation_matrix",
@@ -67,12 +52,39 @@ _MODULES = {
         "zero_fraction",
     ),
     "metrics.support": ("Support", "coverage", "density", "precision", "recall", "support_measures"),
+    "tasks.panel.declarations.comparison": ("Comparison", "NotApplicable"),
+    "tasks.panel.declarations.metric": ("FAMILY_WEIGHTS", "Findings", "Metric"),
+    "tasks.panel.declarations.rows": ("Prepared", "RealRows", "SyntheticRows"),
+    "tasks.panel.declarations.task": ("Step", "Task"),
+    "tasks.panel.built_in": ("CATALOGUE",),
+    "tasks.panel.catalogue": ("lookup", "panel_specifications", "split_key"),
+    "tasks.panel.evaluation": ("MetricValue", "PanelResult", "evaluate"),
+    "tasks.panel.gene_sets": ("GeneSets", "GeneSetsError", "read_gene_sets", "usable_sets"),
+    "tasks.panel.page": ("metrics_page",),
+    "tasks.panel.preparation": ("prepare",),
+    "tasks.panel.scores": (
+        "CellScore",
+        "References",
+        "cell_score",
+        "discriminates",
+        "normalise",
+        "undiscriminating",
+    ),
+    "tasks.panel.questions.augmentation": ("few_patients", "release"),
 }
 _OWNER = {name: f"gexbench.{module}" for module, names in _MODULES.items() for name in names}
-__all__ = sorted(_OWNER)
+_FORMER = {
+    "MetricSpecification": "Metric",
+    "PreparedFold": "Prepared",
+    "RealFold": "RealRows",
+    "SyntheticFold": "SyntheticRows",
+}
+"""Names that users' files import, and what they are called now."""
+__all__ = sorted([*_OWNER, *_FORMER])
 
 
 def __getattr__(name: str) -> Any:
+    name = _FORMER.get(name, name)
     if name not in _OWNER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_OWNER[name]), name)

@@ -1,13 +1,13 @@
 """The registry of generators: names, lazily imported classes, resolved settings."""
 
 from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from gexbench.models.built_in import BUILT_IN
 from gexbench.models.entry import Entry
 from gexbench.models.settings import Condition, GeneratorSettings
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.files.plug_ins import not_imported, plug_ins
 from gexbench.tasks.names import checked_name, unknown
 
 if TYPE_CHECKING:
@@ -55,22 +55,15 @@ def registry() -> Registry:
     cannot be imported costs its own generators alone: their entries are `broken`.
     """
     found: list[Entry] = []
-    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
-        try:
-            loaded = point.load()
-            entry = loaded() if callable(loaded) and not isinstance(loaded, type) else loaded
-        except Exception as error:  # another package's code may raise anything
-            found.append(Entry(point.name, point.value, "broken", (), "", broken=_broken(point.name, error)))
-            continue
-        if not isinstance(entry, Entry) or entry.name != point.name:
-            raise InputError(f"entry point {point.name!r} ({point.value}): must give an Entry named {point.name!r}")
-        found.append(entry)
+    for plug_in in plug_ins(ENTRY_POINT_GROUP, "generator"):
+        name, entry = plug_in.name, plug_in.loaded
+        if plug_in.broken:
+            found.append(Entry(name, plug_in.target, "broken", (), "", broken=plug_in.broken))
+        elif isinstance(entry, Entry) and entry.name == name:
+            found.append(entry)
+        else:
+            raise InputError(f"entry point {name!r} ({plug_in.target}): must give an Entry named {name!r}")
     return Registry((*BUILT_IN, *found))
-
-
-def _broken(name: str, error: Exception) -> str:
-    cause = f"{type(error).__name__}: {error}".splitlines()[0]
-    return f"generator {name}: its package cannot be imported ({cause}); fix or uninstall the package"
 
 
 def resolve_settings(entry: Entry, budget: str, overrides: Mapping[str, Any] | None = None) -> GeneratorSettings:
@@ -87,7 +80,7 @@ def resolve_settings(entry: Entry, budget: str, overrides: Mapping[str, Any] | N
     try:
         cls = entry.settings_class()
     except Exception as error:  # another package's code may raise anything
-        raise BrokenGenerator(_broken(entry.name, error)) from error
+        raise BrokenGenerator(not_imported("generator", entry.name, "", error)) from error
     merged = {**cls.presets.get(budget, {}), **entry.settings, **(overrides or {})}
     try:
         return cls.model_validate(merged)

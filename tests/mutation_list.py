@@ -41,8 +41,8 @@ _PAIRED = _of("metrics/paired.py", "metrics/test_paired.py")
 _DETECTION = _of("metrics/detection.py", "metrics/test_detection.py")
 _CLASSIFIERS = _of("metrics/classifiers.py", "metrics/test_classifiers.py")
 _BIOLOGY = _of("metrics/biology.py", "metrics/test_biology.py")
-_SPACE = _of("tasks/panel/fold.py", "tasks/panel/test_panel.py")
-_SCORES = _of("metrics/catalogue/scores.py", "metrics/catalogue/test_scores.py")
+_SPACE = _of("tasks/panel/preparation.py", "tasks/panel/test_panel.py")
+_SCORES = _of("tasks/panel/scores.py", "tasks/panel/test_scores.py")
 _STATISTICS = _of("leaderboards/statistics.py", "leaderboards/comparing/test_statistics.py")
 _RANKING = _of("leaderboards/comparing/ranking.py", "leaderboards/comparing/test_ranking.py")
 _SEEDS = _of("tasks/seeds.py", "tasks/cohorts/test_seeds_names_units.py")
@@ -59,7 +59,7 @@ _LAYER = _of("models/scvi/count_layer.py", "models/scvi/test_scvi_count_layer.py
 _LAYER_ROWS = _of("tasks/cohorts/device_fold.py", "models/scvi/test_scvi_count_layer.py")
 _LAYER_KEY = _of("benchmark/sweeps/planning.py", "models/scvi/test_scvi_count_layer.py")
 _OPTION = _of("benchmark/sweeps/option.py", "benchmark/commands/test_options.py")
-_GATE = _of("tasks/panel/steps.py", "metrics/test_copy_gate.py")
+_GATE = _of("tasks/panel/questions/privacy.py", "metrics/test_copy_gate.py")
 _GATE_TABLE = _of("leaderboards/comparing/copies.py", "leaderboards/comparing/test_table.py")
 _BOUND = _of("models/vae/bound.py", "models/vae/test_vae.py")
 
@@ -117,7 +117,11 @@ MUTATIONS = (
     _COPIES("segments without ends", "1e-300), 0.0, 1.0)", "1e-300), -9.0, 9.0)"),
     _COPIES("donors over the farthest neighbour", "xp.maximum(near[:, 1:], size)", "xp.maximum(near[:, -1:], size)"),
     _COPIES("donors: squared distances", "xp.sqrt(near[:, :-1] / xp", "(near[:, :-1] / xp"),
-    _GATE("gate: rows for training patients never looked at", '"train_": train}', '"train_": test}'),
+    _GATE(
+        "gate: rows for training patients never looked at",
+        "sampled(given.synthetic_train, rows.train_ids)",
+        "sampled(given.synthetic_test, rows.test_ids)",
+    ),
     _GATE(
         "gate: validation rows held against training rows",
         '"validation_": (training.validation, training',
@@ -170,7 +174,7 @@ MUTATIONS = (
     _CLASSIFIERS("F1 without its 2", "2.0 * hits / (wanted + made)", "hits / (wanted + made)"),
     _BIOLOGY("Welch's t: ddof 0", "n * means**2) / (n - 1)", "n * means**2) / n"),
     _BIOLOGY("concordance: difference of means not squared", "(x.mean() - y.mean()) ** 2", "abs(x.mean() - y.mean())"),
-    _SPACE("scaling fitted on test rows", "space = fit_space(fold.train)", "space = fit_space(fold.test)"),
+    _SPACE("scaling fitted on test rows", "space = fit_space(rows.train)", "space = fit_space(rows.test)"),
     _SCORES("floor is the better trivial reference", "return min(known) if", "return max(known) if"),
     _SCORES("match: only one side punished", "distance = abs(value - ceiling)", "distance = max(value - ceiling, 0.0)"),
     _SCORES(

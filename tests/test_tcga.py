@@ -22,9 +22,9 @@ from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import put_on_device
 from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.importing.building import Sources, build_cohort
-from gexbench.tasks.panel.extended_steps import extended_steps
-from gexbench.tasks.panel.fold import PreparedFold, SyntheticFold
-from gexbench.tasks.panel.steps import Comparison
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.rows import Prepared, SyntheticRows
+from gexbench.tasks.panel.questions import privacy
 
 pytestmark = [pytest.mark.real_data, pytest.mark.timeout(600)]
 
@@ -82,7 +82,7 @@ def tcga(tcga_source: Path) -> Cohort:
 
 
 @pytest.fixture(scope="module")
-def prepared(tcga: Cohort) -> PreparedFold:
+def prepared(tcga: Cohort) -> Prepared:
     return prepare_fold(tcga, folds(tcga)[0], "tcga")
 
 
@@ -116,7 +116,7 @@ def test_folds_agree_about_every_patient_whatever_modalities_there_are(tcga: Coh
     assert (part == tcga.clinical["fold_random"]).all()
 
 
-def test_training_on_real_rows_recognises_the_cancer_type(prepared: PreparedFold) -> None:
+def test_training_on_real_rows_recognises_the_cancer_type(prepared: Prepared) -> None:
     trtr = prepared.reference_values["trtr"]
     assert trtr["tstr_lr_accuracy[project]"] == pytest.approx(0.950, abs=0.02)
     assert trtr["tstr_lr_macro_f1[project]"] == pytest.approx(0.914, abs=0.04)
@@ -131,20 +131,20 @@ def _rows(tcga: Cohort, name: str) -> dict[str, NDArray[Any]]:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_references_land_on_their_measured_scores(tcga: Cohort, prepared: PreparedFold, name: str) -> None:
+def test_references_land_on_their_measured_scores(tcga: Cohort, prepared: Prepared, name: str) -> None:
     result, _ = score(prepared, _rows(tcga, name), "core", True, lambda *_: None)
     for key, (value, tolerance) in EXPECTED[name].items():
         assert result.values[key].value == pytest.approx(value, abs=tolerance), key
 
 
 @pytest.mark.parametrize("name", MEMBERSHIP)
-def test_membership_lands_on_its_anchors(tcga: Cohort, prepared: PreparedFold, name: str) -> None:
+def test_membership_lands_on_its_anchors(tcga: Cohort, prepared: Prepared, name: str) -> None:
     rows = _rows(tcga, name)
-    kept = SyntheticFold(rows["test"], rows["train"], None, rows["privacy"], rows["privacy_ids"])
-    (step,) = (step for step in extended_steps(prepared) if step.name == "membership")
+    kept = SyntheticRows(rows["test"], rows["train"], None, rows["privacy"], rows["privacy_ids"])
+    (step,) = (step for step in privacy.TASK.steps(prepared.rows) if step.name == "membership")
     found = step.compute(Comparison(prepared, kept, prepared.test))
     expected, tolerance = MEMBERSHIP[name]
-    assert found.values["membership_distance_auc"] == pytest.approx(expected, abs=tolerance)
+    assert found.values[privacy.MEMBERSHIP["distance"][0]] == pytest.approx(expected, abs=tolerance)
     assert found.extra["membership_null_sd"] == pytest.approx(0.0144, abs=0.0005)
 
 

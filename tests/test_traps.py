@@ -62,7 +62,7 @@ TRAPS = {
     "a privacy score against ½ of sets that differ": (
         "metrics/test_membership.py::test_a_generator_that_remembers_nothing_meets_the_null",
         "metrics/test_membership.py::test_as_many_members_as_non_members_of_every_class",
-        "tasks/panel/test_extended_utility.py::test_the_site_held_out_track_has_no_membership_null",
+        "tasks/panel/questions/test_augmentation.py::test_the_site_held_out_track_has_no_membership_null",
         "metrics/test_membership.py::test_shares_of_copies_of_either_side",
     ),
     "a time limit that kills nothing; one failure that ends all; a failure that vanishes or is kept as a result": (
@@ -75,7 +75,7 @@ TRAPS = {
         "leaderboards/comparing/test_statistics.py::test_half_width_by_hand",
         "leaderboards/comparing/test_statistics.py::test_false_alarms_over_folds_that_share_training_patients",
         "leaderboards/comparing/test_table.py::test_more_seeds_of_a_fold_are_no_more_folds",
-        "metrics/catalogue/test_scores.py::test_discrimination_needs_five_sample_sds",
+        "tasks/panel/test_scores.py::test_discrimination_needs_five_sample_sds",
     ),
     "a fingerprint blind to order and names; the salted hash": (
         "tasks/cohorts/test_folds.py::test_a_swap_of_genes_or_patients_changes_the_fingerprint",
@@ -83,8 +83,8 @@ TRAPS = {
         "test_traps.py::test_nothing_calls_the_salted_hash",
     ),
     "a trivial reference that is not the worst": (
-        "metrics/catalogue/test_scores.py::test_cell_score_by_hand_takes_the_worse_reference_per_metric",
-        "metrics/catalogue/test_scores.py::test_worst_depends_on_the_direction",
+        "tasks/panel/test_scores.py::test_cell_score_by_hand_takes_the_worse_reference_per_metric",
+        "tasks/panel/test_scores.py::test_worst_depends_on_the_direction",
     ),
 }  # fmt: skip
 
@@ -118,10 +118,10 @@ def test_a_metric_of_the_training_rows_is_no_score(small_cohort):
         real = real_fold(small_cohort, folds(small_cohort)[index])
         assert not {*real.train_ids, *real.validation_ids} & {*real.test_ids}
     prepared = prepare_fold(small_cohort, folds(small_cohort)[0], "small")
-    fold = prepared.fold
-    expected = prepared.space.standardise(fold.test[fold.set_rows], "test")
+    rows = prepared.rows
+    expected = prepared.space.standardise(rows.test[rows.set_rows], "test")
     assert np.array_equal(prepared.real, expected)
-    assert np.array_equal(prepared.biology.rows, fold.test[fold.set_rows])
+    assert np.array_equal(prepared.biology.rows, rows.test[rows.set_rows])
 
 
 def test_a_shift_and_a_stretch_are_not_scaled_away():

@@ -25,7 +25,7 @@ from gexbench.leaderboards.records.values import LONGEST_TEXT
 from gexbench.tasks.cohorts.cohort import Cohort
 
 if TYPE_CHECKING:  # its module imports the classifiers, which a failed cell's record does not need
-    from gexbench.tasks.panel.panel import PanelResult
+    from gexbench.tasks.panel.evaluation import PanelResult
 
 
 def record_of(

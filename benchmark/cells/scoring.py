@@ -7,17 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.benchmark.cells.training import Clock, Report
-from gexbench.metrics.catalogue.specification import Panel
 from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import rows_of
 from gexbench.tasks.cohorts.folds import FOLD_SEED, Fold, equal_size_rows
+from gexbench.tasks.panel.declarations.metric import Panel
+from gexbench.tasks.panel.declarations.rows import Prepared, RealRows, SyntheticRows
+from gexbench.tasks.panel.evaluation import PanelResult, evaluate
 from gexbench.tasks.panel.gene_sets import GeneSets
-from gexbench.tasks.panel.panel import PanelResult, PreparedFold, RealFold, SyntheticFold, evaluate, prepare
+from gexbench.tasks.panel.preparation import prepare
 from gexbench.tasks.seeds import derive_seed
 
 
-def real_fold(cohort: Cohort, fold: Fold) -> RealFold:
+def real_fold(cohort: Cohort, fold: Fold) -> RealRows:
     """The real side of a fold as arrays for the metric panel."""
     rows = {part: rows_of(cohort, getattr(fold, part)) for part in ("train", "validation", "test")}
     labels = {}
@@ -25,7 +27,7 @@ def real_fold(cohort: Cohort, fold: Fold) -> RealFold:
         names = cohort.labels(column)
         labels[column] = (names[rows["train"]], names[rows["validation"]], names[rows["test"]])
     finest = cohort.finest_label
-    return RealFold(
+    return RealRows(
         genes=cohort.genes,
         train=cohort.expression[rows["train"]],
         validation=cohort.expression[rows["validation"]],
@@ -71,25 +73,25 @@ def prepare_fold(
     cached: Mapping[str, Any] | None = None,
     panel: Panel = "core",
     gene_sets: GeneSets | None = None,
-) -> PreparedFold:
+) -> Prepared:
     """Work shared by all generators of a fold, for a panel; `cached` is the stored part of an earlier preparation."""
     seed = derive_seed(cohort=fingerprint, fold=f"{fold.track}/{fold.index}", purpose="score")
     return prepare(real_fold(cohort, fold), seed=seed, cached=cached, panel=panel, gene_sets=gene_sets)
 
 
 def score(
-    prepared: PreparedFold, arrays: Mapping[str, NDArray[Any]], panel: str, conditional: bool, report: Report
+    prepared: Prepared, arrays: Mapping[str, NDArray[Any]], panel: str, conditional: bool, report: Report
 ) -> tuple[PanelResult, dict[str, float]]:
     """Scores of kept rows, with the wall and CPU seconds taken.
 
     Raises:
         ValueError: kept rows that do not belong to the patients of this fold.
     """
-    for part, ids in (("test", prepared.fold.test_ids), ("train", prepared.fold.train_ids)):
+    for part, ids in (("test", prepared.rows.test_ids), ("train", prepared.rows.train_ids)):
         if not np.array_equal(arrays[f"{part}_ids"], ids):
             raise ValueError(f"kept rows '{part}' do not belong to the patients of this fold")
     clock = Clock()
-    synthetic = SyntheticFold(
+    synthetic = SyntheticRows(
         test=arrays["test"],
         train=arrays["train"],
         paired=arrays.get("paired"),

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from gexbench.benchmark.cells.scoring import prepare_fold
 from gexbench.benchmark.cells.training import checked_samples
 from gexbench.leaderboards.comparing.selection import CEILING, FLOORS
-from gexbench.metrics.catalogue.scores import References, cell_score, undiscriminating
 from gexbench.metrics.shared.hashing import hash_order
 from gexbench.models import registry
 from gexbench.models.contract import Generator
@@ -24,7 +23,9 @@ from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import Fold
-from gexbench.tasks.panel.panel import PreparedFold, SyntheticFold, evaluate
+from gexbench.tasks.panel.declarations.rows import Prepared, SyntheticRows
+from gexbench.tasks.panel.evaluation import evaluate
+from gexbench.tasks.panel.scores import References, cell_score, undiscriminating
 from gexbench.tasks.seeds import derive_seed
 
 
@@ -39,7 +40,7 @@ class ValidationPanel:
         train, validation: conditions of these patients, on the device.
     """
 
-    prepared: PreparedFold
+    prepared: Prepared
     references: References
     left_out: frozenset[str]
     train: Conditions
@@ -87,7 +88,7 @@ def _as_many_training_patients(cohort: Cohort, fold: Fold) -> tuple[str, ...]:
     return tuple(np.concatenate(chosen).tolist())
 
 
-def _reference_values(name: str, held: DeviceFold, prepared: PreparedFold) -> dict[str, float | None]:
+def _reference_values(name: str, held: DeviceFold, prepared: Prepared) -> dict[str, float | None]:
     entry = registry()[name]
     generator = entry.load()(entry.load().Settings())
     seed = derive_seed(fold=f"{held.fold.track}/{held.fold.index}", generator=name, purpose="tune")
@@ -99,18 +100,18 @@ def _values(
     generator: Generator,
     validation: Conditions,
     train: Conditions,
-    prepared: PreparedFold,
+    prepared: Prepared,
     conditional: bool,
     seed: int,
 ) -> dict[str, float | None]:
     """Values of the core panel by key. Training patients are sampled only if a task trains on them."""
-    genes, name = prepared.fold.genes, type(generator).__name__
+    genes, name = prepared.rows.genes, type(generator).__name__
     rows: Mapping[str, NDArray[np.float32]] = {
         part: checked_samples(
             generator.sample(conditions, 1, seed=derive_seed(seed=seed, purpose=part)), conditions, 1, genes, name
         )
         for part, conditions in {"test": validation, **({"train": train} if conditional else {})}.items()
     }
-    synthetic = SyntheticFold(rows["test"], rows.get("train", prepared.fold.train), paired=None)
-    result = evaluate(prepared, synthetic, panel="core", conditional=conditional)
+    synthetic = SyntheticRows(rows["test"], rows.get("train", prepared.rows.train), paired=None)
+    result = evaluate(prepared, synthetic, panel="core", conditional=conditional, plug_ins=False)
     return {key: found.value for key, found in result.values.items()}

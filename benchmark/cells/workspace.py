@@ -28,7 +28,7 @@ from gexbench.tasks.cohorts.device_fold import DeviceFold, all_conditions, put_o
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.data_directory import load_cohort
 from gexbench.tasks.files.atomic import DiskFull, write_text
-from gexbench.tasks.panel.panel import PreparedFold
+from gexbench.tasks.panel.declarations.rows import Prepared
 
 FOLDS_HELD = 2
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class Workspace:
         if self.device.type == "cuda":
             torch.use_deterministic_algorithms(True, warn_only=True)
         self._folds: dict[str, tuple[DeviceFold, int]] = {}
-        self._prepared: dict[str, PreparedFold] = {}
+        self._prepared: dict[str, Prepared] = {}
 
     @cached_property
     def conditions(self) -> Conditions:
@@ -99,10 +99,10 @@ class Workspace:
             return Outcome("failed", f"{type(error).__name__}: {error}", _trace())
         return Outcome("ok")
 
-    def _prepare(self, fold: Fold) -> PreparedFold:
+    def _prepare(self, fold: Fold) -> Prepared:
         return _held(self._prepared, fold.hash(), lambda: self._prepared_fold(fold))
 
-    def _prepared_fold(self, fold: Fold) -> PreparedFold:
+    def _prepared_fold(self, fold: Fold) -> Prepared:
         key, core = self.plan.fold_key(fold), self.plan.fold_key(fold, "core")
         cached = self.store.read_json("folds", key)
         known = self.store.read_json("folds", core) if cached is None and core != key else cached

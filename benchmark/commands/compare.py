@@ -130,7 +130,7 @@ def _equal(rows: "pd.DataFrame") -> list[str]:
 
 def _measure(name: str, kind: str) -> str:
     from gexbench.leaderboards.formatting import arrow
-    from gexbench.metrics.catalogue.built_in import lookup
+    from gexbench.tasks.panel.catalogue import lookup
 
     return f"{name} {arrow(lookup(name))}" if kind == "metric" else f"{name} ↑"
 

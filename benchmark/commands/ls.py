@@ -52,7 +52,7 @@ def _print_page(what: str) -> None:
     from gexbench.tasks.errors import InputError
 
     if what == "metrics":
-        from gexbench.metrics.catalogue.page import metrics_page
+        from gexbench.tasks.panel.page import metrics_page
 
         print(metrics_page(), end="")
     elif what == "generators":
@@ -76,20 +76,31 @@ def _generators() -> Iterator[tuple[str, ...]]:
 
 
 def _metrics() -> Iterator[tuple[str, ...]]:
-    from gexbench.metrics.catalogue.built_in import CATALOGUE
+    from gexbench.tasks.panel.catalogue import catalogue
 
     yield "metric", "family", "panel", "goal", "range", "version", "what it is"
-    for spec in CATALOGUE:
-        low, high = spec.range
-        yield spec.name, spec.family, spec.panel, spec.goal, f"{low:g} … {high:g}", str(spec.version), spec.title
+    for metric in catalogue():
+        low, high = metric.range
+        limits = f"{low:g} … {high:g}"
+        yield metric.name, metric.family, metric.panel, metric.goal, limits, str(metric.version), metric.title
+    yield from ((name, *["–"] * 5, broken) for name, broken in _broken("metric"))
 
 
 def _tasks() -> Iterator[tuple[str, ...]]:
-    from gexbench.tasks.panel.questions import TASKS
+    from gexbench.tasks.panel.catalogue import tasks
 
     yield "task", "families of metrics", "question"
-    for task in TASKS:
-        yield task.name, ", ".join(task.families), task.question
+    for task in tasks():
+        if task.question:
+            yield task.name, ", ".join(dict.fromkeys(metric.family for metric in task.metrics)), task.question
+    yield from ((name, "–", broken) for name, broken in _broken("task"))
+
+
+def _broken(kind: str) -> Iterator[tuple[str, str]]:
+    """Name of every plug-in of a kind that cannot be used, and why."""
+    from gexbench.tasks.panel.plug_ins import installed
+
+    yield from ((each.name, each.broken) for each in installed() if each.kind == kind and each.broken)
 
 
 def _cohorts() -> Iterator[tuple[str, ...]]:

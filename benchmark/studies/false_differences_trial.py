@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from gexbench.benchmark.cells.scoring import prepare_fold
 from gexbench.benchmark.cells.training import PAIRED_DRAWS, compact
 from gexbench.leaderboards.comparing.ranking import OVERALL
-from gexbench.metrics.catalogue.scores import References, Values, cell_score, undiscriminating
 from gexbench.metrics.shared.hashing import hash_order
 from gexbench.models import registry
 from gexbench.models.contract import Generator
@@ -19,8 +18,10 @@ from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.cohorts.split import Split
-from gexbench.tasks.panel.fold import PreparedFold, SyntheticFold
-from gexbench.tasks.panel.steps import Comparison, steps
+from gexbench.tasks.panel.built_in import BUILT_IN
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.rows import Prepared, SyntheticRows
+from gexbench.tasks.panel.scores import References, Values, cell_score, undiscriminating
 from gexbench.tasks.seeds import derive_seed
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
@@ -44,7 +45,7 @@ class PreparedTrial:
     """A fold with what its repetitions share: the real side, the anchors' values, the fit on all training patients."""
 
     device: DeviceFold
-    prepared: PreparedFold
+    prepared: Prepared
     references: References
     fitted: Generator
 
@@ -63,7 +64,7 @@ def prepare_trial(design: Design) -> Trial:
     """Make the cohort, its folds, the anchors and the fits. Takes a few seconds."""
     cohort = simulated_cohort(design.patients, design.genes, text=False)
     prepared = tuple(_prepared(cohort, index) for index in range(5))
-    sizes = [(len(each.prepared.fold.test), len(each.prepared.fold.train)) for each in prepared]
+    sizes = [(len(each.prepared.rows.test), len(each.prepared.rows.train)) for each in prepared]
     share = float(np.mean([test / train for test, train in sizes]))
     return Trial(design, prepared, undiscriminating([each.references for each in prepared]), share)
 
@@ -87,7 +88,7 @@ def _fit(name: str, device: DeviceFold, train: Split) -> Generator:
     return generator
 
 
-def _rows(generator: Generator, device: DeviceFold, name: str, repeat: int) -> SyntheticFold:
+def _rows(generator: Generator, device: DeviceFold, name: str, repeat: int) -> SyntheticRows:
     """Rows of a copy; every purpose has a seed of its own, as in a sweep."""
 
     def seed(purpose: str) -> int:
@@ -96,22 +97,23 @@ def _rows(generator: Generator, device: DeviceFold, name: str, repeat: int) -> S
 
     test, train = device.test_conditions, device.train.conditions
     paired = generator.sample(test, PAIRED_DRAWS, seed=seed("paired")).expression
-    return SyntheticFold(
+    return SyntheticRows(
         test=generator.sample(test, seed=seed("test")).expression,
         train=generator.sample(train, seed=seed("train")).expression,
         paired=compact(paired.reshape(len(test), PAIRED_DRAWS, -1)),
     )
 
 
-def values_of(prepared: PreparedFold, rows: SyntheticFold) -> dict[str, float]:
+def values_of(prepared: Prepared, rows: SyntheticRows) -> dict[str, float]:
     """Metric key → value of the core panel without XGBoost; keys of a step that cannot be computed are absent."""
     given = Comparison(prepared, rows, prepared.space.standardise(rows.test, "synthetic test"))
     values: dict[str, float] = {}
-    for step in steps(prepared):
+    steps = [step for task in BUILT_IN for step in task.steps(prepared.rows) if step.group == "core"]
+    for step in steps:
         if "xgb" in step.name:
             continue
         try:
-            values |= step.compute(given).values
+            values |= {metric.key(step.label): value for metric, value in step.compute(given).values.items()}
         except ValueError:
             continue
     return values

@@ -8,9 +8,9 @@ from gexbench.benchmark.sweeps.keys import fold_key
 from gexbench.benchmark.sweeps.rows import row_name
 from gexbench.benchmark.sweeps.sweep import Sweep
 from gexbench.leaderboards.records.parts import DEFAULT, TUNED, Tuning, Variant
-from gexbench.metrics.catalogue.specification import Panel
 from gexbench.models.entry import Entry
 from gexbench.tasks.cohorts.folds import Fold
+from gexbench.tasks.panel.declarations.metric import Panel
 from gexbench.tasks.panel.gene_sets import GeneSets
 
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gexbench.benchmark.sweeps.option import Option, read_generators, read_settings, read_shares
-from gexbench.metrics.catalogue.specification import Panel
 from gexbench.models.settings import BudgetName
 from gexbench.tasks.cohorts.vocabulary import PatchPlace
+from gexbench.tasks.panel.declarations.metric import Panel
 
 
 def _generators(value: Any) -> Any:

@@ -7,11 +7,11 @@ from typing import Any
 
 from gexbench.benchmark.sweeps.sweep import Sweep
 from gexbench.leaderboards.records.parts import Tuning
-from gexbench.metrics.catalogue.built_in import panel_specifications
-from gexbench.metrics.catalogue.specification import PANEL_SCHEMA, Panel
 from gexbench.models.entry import Entry
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.folds import Fold
+from gexbench.tasks.panel.catalogue import panel_specifications
+from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA, Panel
 
 KEY_SCHEMA = 1
 

@@ -18,11 +18,11 @@ from optuna.trial import FrozenTrial, TrialState
 from gexbench.benchmark.sweeps.keys import content_key
 from gexbench.benchmark.sweeps.tuned import FoldTuning, Trial
 from gexbench.leaderboards.records.parts import ObjectiveName, TrialCounts
-from gexbench.metrics.catalogue.built_in import panel_specifications
 from gexbench.models.registry import Entry, resolve_settings
 from gexbench.models.search_space import Choice, Dimension, IntRange, SearchSpace
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.panel.catalogue import panel_specifications
 from gexbench.tasks.seeds import derive_seed
 
 RANDOM_TRIALS = 4
@@ -85,7 +85,8 @@ class SearchTask:
     def _judged_by(self) -> dict[str, Any]:
         if self.objective == "validation score":
             return {}
-        return {"objective": self.objective, "metrics": [[s.name, s.version] for s in panel_specifications("core")]}
+        metrics = panel_specifications("core", plug_ins=False)
+        return {"objective": self.objective, "metrics": [[metric.name, metric.version] for metric in metrics]}
 
     @property
     def seed(self) -> int:

@@ -19,7 +19,7 @@ from gexbench.leaderboards.comparing.selection import (
 )
 from gexbench.leaderboards.records import Record, RecordError
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width, holm, p_value
-from gexbench.metrics.catalogue.built_in import split_key
+from gexbench.tasks.panel.catalogue import split_key
 
 FAMILY, METRIC = "family", "metric"
 COLUMNS = (

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.leaderboards.statistics import FloatArray
-from gexbench.metrics.catalogue.built_in import COPIED, MADE
+from gexbench.tasks.panel.questions.privacy import COPIED, MADE
 
 COPIES = "copy_share"
 OF_TRAINING = tuple(f"{part}{made}" for made in MADE for part in COPIED if "validation" not in part)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from gexbench.leaderboards.records import Record
 from gexbench.leaderboards.statistics import FloatArray
-from gexbench.metrics.catalogue.built_in import CATALOGUE, lookup, split_key
-from gexbench.metrics.catalogue.specification import MetricSpecification
+from gexbench.tasks.panel.catalogue import lookup, place, split_key
+from gexbench.tasks.panel.declarations.metric import Metric
 
 MISSING = "missing"
 
@@ -32,7 +32,7 @@ class Grid:
     generators: tuple[str, ...]
     folds: tuple[int, ...]
     keys: tuple[str, ...]
-    specifications: tuple[MetricSpecification, ...]
+    specifications: tuple[Metric, ...]
     generator: NDArray[np.int64]
     fold: NDArray[np.int64]
     repeat: NDArray[np.int64]
@@ -120,10 +120,9 @@ def tidy(records: Sequence[Record]) -> pd.DataFrame:
 def _ordered_keys(keys: Collection[str], records: Sequence[Record]) -> tuple[str, ...]:
     """Catalogue order; labels of one metric finest first, as in the cohort."""
     labels = records[0].cohort.label_columns
-    order = {spec.name: number for number, spec in enumerate(CATALOGUE)}
 
-    def place(key: str) -> tuple[int, int, str]:
+    def order(key: str) -> tuple[tuple[int, str], int, str]:
         name, label = split_key(key)
-        return order[name], labels.index(label) if label in labels else len(labels), key
+        return place(name), labels.index(label) if label in labels else len(labels), key
 
-    return tuple(sorted(keys, key=place))
+    return tuple(sorted(keys, key=order))

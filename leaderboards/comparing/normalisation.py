@@ -8,9 +8,8 @@ import numpy as np
 from gexbench.leaderboards.comparing.grid import Grid
 from gexbench.leaderboards.comparing.selection import CEILING, FLOORS
 from gexbench.leaderboards.statistics import FloatArray
-from gexbench.metrics.catalogue.built_in import FAMILY_WEIGHTS
-from gexbench.metrics.catalogue.scores import References, cell_score, undiscriminating
-from gexbench.metrics.catalogue.specification import Family
+from gexbench.tasks.panel.declarations.metric import FAMILY_WEIGHTS, Family
+from gexbench.tasks.panel.scores import References, cell_score, undiscriminating
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ from gexbench.leaderboards.formatting import percent
 from gexbench.leaderboards.records.model import Record
 from gexbench.leaderboards.records.parts import SourceFile, Tuning
 from gexbench.leaderboards.statistics import FloatArray, fold_mean
-from gexbench.metrics.catalogue.scores import COPY_GATE
+from gexbench.tasks.panel.scores import COPY_GATE
 
 LONGEST_REASON = 200
 LIMITS: tuple[tuple[str, float, str], ...] = (

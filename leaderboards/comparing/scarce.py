@@ -11,7 +11,7 @@ from gexbench.leaderboards.comparing.grid import MISSING
 from gexbench.leaderboards.records.model import Record
 from gexbench.leaderboards.records.parts import DEFAULT
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
-from gexbench.metrics.catalogue.built_in import lookup
+from gexbench.tasks.panel.catalogue import lookup
 
 MEASURES = ("tstr_lr_accuracy", "scarce_accuracy", "scarce_gain", "recall_genes", "coverage_genes", "detection_xgb")
 """Metrics of the section; of one per label, the finest label."""

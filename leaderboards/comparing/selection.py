@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from gexbench.leaderboards.records import TUNED, Record, RecordError
-from gexbench.metrics.catalogue.built_in import split_key
+from gexbench.tasks.panel.catalogue import split_key
 
 ABSENT_STATES = frozenset({"unavailable", "skipped"})
 """The generator cannot work here: listed below the table with the reason, never scored 0."""

@@ -32,7 +32,7 @@ from gexbench.leaderboards.comparing.selection import BASELINE, absent_generator
 from gexbench.leaderboards.formatting import NOTHING, number, plain
 from gexbench.leaderboards.records import TUNED, Record
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
-from gexbench.metrics.catalogue.scores import copy_gate_passed
+from gexbench.tasks.panel.scores import copy_gate_passed
 
 RANKED, REFERENCE, BELOW = "ranked", "reference", "below the line"
 SKILL = "conditional_skill"

@@ -9,8 +9,8 @@ from gexbench.leaderboards.comparing.scarce import REAL_ONLY
 from gexbench.leaderboards.comparing.selection import CEILING
 from gexbench.leaderboards.comparing.table import BELOW, Leaderboard
 from gexbench.leaderboards.records import Record
-from gexbench.metrics.catalogue.extended import RELEASE_SIZES
-from gexbench.metrics.catalogue.scores import copy_gate_passed
+from gexbench.tasks.panel.questions.augmentation import RELEASE_SIZES
+from gexbench.tasks.panel.scores import copy_gate_passed
 
 OVERALL_GROUP = "overall"
 FAMILY_MEANS = "family means"

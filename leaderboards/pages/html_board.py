@@ -12,17 +12,15 @@ from gexbench.leaderboards.comparing.table import BELOW, REFERENCE, Leaderboard
 from gexbench.leaderboards.formatting import NOTHING, arrow, decimals, mebibytes, number, percent
 from gexbench.leaderboards.pages.html_labels import label_of
 from gexbench.leaderboards.pages.html_markup import Attribute, Markup, element, interval_bar, joined
-from gexbench.leaderboards.pages.main_table import KEY_METRICS, MEMBERSHIP
+from gexbench.leaderboards.pages.main_table import keys_of, main_metrics
 from gexbench.leaderboards.statistics import FloatArray
-from gexbench.metrics.catalogue.built_in import lookup, split_key
+from gexbench.tasks.panel.catalogue import lookup
 
 SHADES = 8
 OVERALL_WIDTH = 140
 """Pixels of the intervals of the overall score."""
 
 _HEAD_CLASSES = {"with_leader": ("mark-cell",), "overall": ("overall",)}
-ALWAYS_SHOWN = (*KEY_METRICS, "conditional_skill", MEMBERSHIP)
-"""Metrics that stay visible when their family is folded; of a metric per label, the finest label."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +117,7 @@ def _family(board: Leaderboard, family: str) -> Iterator[Column]:
         title = "Share of rows that the copy gate takes for copies of training or validation rows"
         yield Column("rows", COPIES, family, "copies", "", "", title, False, "low", texts)
     keys = dict.fromkeys(board.metrics.loc[board.metrics["family"] == family, "key"])
-    shown = {next((key for key in keys if split_key(key)[0] == name), None) for name in ALWAYS_SHOWN}
+    shown = keys_of(board, main_metrics())  # stay visible when their family is folded
     for key in keys:
         yield _metric(board, str(key), key not in shown)
 

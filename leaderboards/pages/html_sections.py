@@ -1,7 +1,7 @@
 """Sections below the main table: comparisons, ablations, few patients, definitions, settings."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -17,8 +17,8 @@ from gexbench.leaderboards.comparing.table import Leaderboard
 from gexbench.leaderboards.formatting import NOTHING, arrow, number, p_text, percent, with_interval
 from gexbench.leaderboards.pages.html_labels import label_of
 from gexbench.leaderboards.pages.html_markup import Markup, element, interval_bar, joined
-from gexbench.leaderboards.pages.main_table import ABLATION_METRICS
-from gexbench.metrics.catalogue.built_in import lookup, split_key
+from gexbench.leaderboards.pages.main_table import ablation_metrics, keys_of
+from gexbench.tasks.panel.catalogue import lookup, split_key
 
 _COMPARISONS = (
     "Fold-paired differences of scores with 95 % intervals: every ranked generator against the baseline and against "
@@ -155,7 +155,7 @@ def _ends(low: float, high: float) -> str:
 
 def _ablations(board: Leaderboard) -> Markup:
     frame = board.ablations
-    keys = [OVERALL, *_keys(board, ABLATION_METRICS)]
+    keys = [OVERALL, *keys_of(board, ablation_metrics())]
     low, high = _axis(frame[frame["measure"] == OVERALL])
     heads = [element("th", "what is added", scope="col", class_="name")]
     heads += [
@@ -186,12 +186,6 @@ def _metric_head(key: str) -> list[Markup]:
     label, detail = label_of(key)
     shown = element("span", f"{label} {arrow(lookup(key))}".strip())
     return [shown, element("small", detail)] if detail else [shown]
-
-
-def _keys(board: Leaderboard, names: Sequence[str]) -> list[str]:
-    keys = dict.fromkeys(board.metrics["key"])
-    found = (next((str(key) for key in keys if split_key(key)[0] == name), None) for name in names)
-    return [key for key in found if key is not None]
 
 
 def _scarce(board: Leaderboard) -> Markup:

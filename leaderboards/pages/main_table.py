@@ -9,37 +9,7 @@ from gexbench.leaderboards.comparing.copies import COPIES
 from gexbench.leaderboards.comparing.ranking import OVERALL
 from gexbench.leaderboards.comparing.table import SKILL, Leaderboard
 from gexbench.leaderboards.formatting import NOTHING, arrow, decimals, number, percent, with_interval
-from gexbench.metrics.catalogue.built_in import lookup, split_key
-
-KEY_METRICS = (
-    "tstr_lr_accuracy",
-    "recall_genes",
-    "frechet",
-    "correlation_mse",
-    "variance_ratio",
-    "detection_xgb",
-)
-"""Metrics shown beside the scores in the main table; of a metric per label, the finest label."""
-
-ABLATION_METRICS = ("tstr_lr_accuracy", "recall_genes", "coverage_genes", "detection_xgb", "conditional_skill")
-"""Metrics shown for the ablations; all others are in `Leaderboard.ablations`."""
-
-SHORT = {
-    "tstr_lr_accuracy": "TSTR accuracy (LR)",
-    "recall_genes": "recall",
-    "frechet": "Fréchet",
-    "correlation_mse": "C.MSE",
-    "variance_ratio": "variance ratio",
-    "detection_xgb": "detection AUC (XGB)",
-    "detection_lr": "detection AUC (LR)",
-    "detection_mlp": "detection AUC (MLP)",
-    "coverage_genes": "coverage",
-    "conditional_skill": "conditional skill",
-    "membership_distance_auc": "membership AUC",
-}
-
-MEMBERSHIP = "membership_distance_auc"
-"""Stands beside the scores where the panel has it."""
+from gexbench.tasks.panel.catalogue import lookup, shown_in, split_key
 
 GENERATOR = "generator"
 LEADER = "≈ leader"
@@ -63,30 +33,32 @@ def main_columns(board: Leaderboard) -> dict[str, list[str]]:
     Generators stand by their bare names; numbers and marks are final.
     """
     rows = board.rows
-    membership = {headed(key): values_of(board, key, interval=False) for key in keys_of(board, [MEMBERSHIP])}
-    metrics = {headed(key): values_of(board, key, interval=False) for key in keys_of(board, KEY_METRICS)}
+    shown = keys_of(board, main_metrics())
+    metrics = {key: values_of(board, key, interval=False) for key in shown if split_key(key)[0] != SKILL}
+    scored = {headed(key): cells for key, cells in metrics.items() if lookup(key).in_overall}
+    beside = {headed(key): cells for key, cells in metrics.items() if not lookup(key).in_overall}
     columns: dict[str, list[str]] = {
         "rank": [NOTHING if pd.isna(value) else str(value) for value in rows["rank"]],
         GENERATOR: [str(name) for name in rows["generator"]],
         "overall ↑": [with_interval(row.overall, row.overall_half_width, 3) for row in rows.itertuples()],
         LEADER: ["●" if flag else "" for flag in rows["with_leader"]],
         **{f"{family} ↑": [number(value, 3) for value in rows[family]] for family in board.families},
-        **metrics,
+        **scored,
         "conditional skill ↑": [number(value, 3) for value in rows[SKILL]],
         "copies": [percent(value) for value in rows[COPIES]],
-        **membership,
+        **beside,
         "mean rank ↓": [number(value, 1) for value in rows["mean_rank"]],
         "win rate ↑": [number(value, 2) for value in rows["win_rate"]],
         "fit (CPU s)": [number(value, 1) for value in board.resources["fit_cpu_s"]],
     }
-    optional = {*OPTIONAL, *membership}
+    optional = {*OPTIONAL, *beside}
     return {head: cells for head, cells in columns.items() if head not in optional or set(cells) != {NOTHING}}
 
 
 def ablation_rows(board: Leaderboard) -> tuple[list[str], list[Difference]]:
-    """Heads of the measures (the overall score and `ABLATION_METRICS`) and a row per contrast."""
+    """Heads of the measures (the overall score and `ablation_metrics`) and a row per contrast."""
     frame = board.ablations
-    keys = [OVERALL, *keys_of(board, ABLATION_METRICS)]
+    keys = [OVERALL, *keys_of(board, ablation_metrics())]
     found = []
     for pair in frame[["question", "generator", "against"]].drop_duplicates().itertuples():
         mine = frame[(frame["generator"] == pair.generator) & (frame["against"] == pair.against)].set_index("measure")
@@ -100,7 +72,18 @@ def ablation_rows(board: Leaderboard) -> tuple[list[str], list[Difference]]:
 
 def headed(key: str) -> str:
     """Short name of a metric key and its direction."""
-    return f"{SHORT.get(split_key(key)[0], key)} {arrow(lookup(key))}".strip()
+    metric = lookup(key)
+    return f"{metric.short} {arrow(metric)}".strip()
+
+
+def main_metrics() -> tuple[str, ...]:
+    """Metrics shown beside the scores in the main table; of a metric per label, the finest label."""
+    return tuple(metric.name for metric in shown_in("main"))
+
+
+def ablation_metrics() -> tuple[str, ...]:
+    """Metrics shown for the ablations; all others are in `Leaderboard.ablations`."""
+    return tuple(metric.name for metric in shown_in("ablations"))
 
 
 def keys_of(board: Leaderboard, names: Iterable[str]) -> list[str]:

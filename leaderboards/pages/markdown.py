@@ -23,9 +23,9 @@ from gexbench.leaderboards.formatting import (
     starred,
     with_interval,
 )
-from gexbench.leaderboards.pages.main_table import GENERATOR, SHORT, ablation_rows, main_columns, values_of
+from gexbench.leaderboards.pages.main_table import GENERATOR, ablation_rows, headed, main_columns, values_of
 from gexbench.leaderboards.pages.markdown_sections import anchor_table, patient_level_table
-from gexbench.metrics.catalogue.built_in import lookup, split_key
+from gexbench.tasks.panel.catalogue import lookup, split_key
 
 _ABLATION_LEGEND = (
     "Fold-paired differences with 95 % intervals; * p < .05, adjusted by Holm over the rows of a column. A negative "
@@ -134,7 +134,7 @@ def _comparisons(board: Leaderboard) -> str:
 
 
 def ablation_table(board: Leaderboard) -> str:
-    """The ablations as a table: the overall score and `ABLATION_METRICS`, of a metric per label the finest label."""
+    """The ablations as a table: the overall score and `ablation_metrics`, of a metric per label the finest label."""
     measures, differences = ablation_rows(board)
     lines = [
         [
@@ -151,7 +151,7 @@ def _scarce(board: Leaderboard) -> str:
     named = {REAL_ONLY: "real rows alone ↑", "scarce_accuracy": "with synthetic rows ↑", "scarce_gain": "gain ↑"}
     shown = (REAL_ONLY, *SCARCE_MEASURES)
     heads = ["generator", "share", "training samples", "cells"]
-    heads += [named.get(name) or f"{SHORT[name]} {arrow(lookup(name))}".strip() for name in shown]
+    heads += [named.get(name) or headed(name) for name in shown]
     heads.append("copies")
     lines = [
         [

@@ -16,7 +16,7 @@ from gexbench.leaderboards.formatting import (
     starred,
     with_interval,
 )
-from gexbench.metrics.catalogue.built_in import lookup
+from gexbench.tasks.panel.catalogue import lookup
 
 
 def patient_level_table(frame: pd.DataFrame) -> str:

@@ -15,8 +15,8 @@ from gexbench.leaderboards.pages.latex import to_latex
 from gexbench.leaderboards.pages.markdown import to_markdown
 from gexbench.leaderboards.records import Record
 from gexbench.leaderboards.statistics import FloatArray
-from gexbench.metrics.catalogue.built_in import lookup
 from gexbench.tasks.files.atomic import write_bytes
+from gexbench.tasks.panel.catalogue import lookup
 
 __all__ = ["DEFAULT_FORMATS", "FORMATS", "to_csv", "to_html", "to_latex", "to_markdown", "to_parquet", "wide", "write"]
 

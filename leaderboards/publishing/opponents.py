@@ -19,7 +19,7 @@ from gexbench.leaderboards.comparing.selection import BASELINE, check_comparable
 from gexbench.leaderboards.formatting import NOTHING, markdown_table, number, percent, with_interval
 from gexbench.leaderboards.records import Record, RecordError, read_records
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
-from gexbench.metrics.catalogue.scores import copy_gate_passed
+from gexbench.tasks.panel.scores import copy_gate_passed
 
 LEAST_TSTR, LEAST_COVERAGE, LEAST_RECALL = 0.90, 0.5, 0.6
 COVERAGE, RECALL, DETECTION = "coverage_genes", "recall_genes", "detection_xgb"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from gexbench.metrics.catalogue.built_in import lookup
+from gexbench.tasks.panel.catalogue import lookup
 
 LONGEST_TEXT = 2**20
 _INTEGERS = 2**64

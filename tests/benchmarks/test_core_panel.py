@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from gexbench.tasks.panel.fold import PreparedFold, RealFold, SyntheticFold
-from gexbench.tasks.panel.panel import evaluate, prepare
+from gexbench.tasks.panel.declarations.rows import Prepared, RealRows, SyntheticRows
+from gexbench.tasks.panel.evaluation import evaluate
+from gexbench.tasks.panel.preparation import prepare
 
 TRAIN, TEST, GENES, CLASSES, DRAWS = 2400, 800, 680, 15, 19
 
@@ -16,12 +17,12 @@ def rows(random: np.random.Generator, means: np.ndarray, codes: np.ndarray) -> n
 
 
 @pytest.fixture(scope="module")
-def fold() -> tuple[RealFold, SyntheticFold]:
+def fold() -> tuple[RealRows, SyntheticRows]:
     random = np.random.default_rng(0)
     means = random.gamma(4, 1.5, (1, GENES)) + random.normal(0, 0.8, (CLASSES, GENES))
     codes = {part: np.arange(size) % CLASSES for part, size in (("train", TRAIN), ("validation", TEST), ("test", TEST))}
     names = {part: np.array([f"class {code}" for code in of_part]) for part, of_part in codes.items()}
-    real = RealFold(
+    real = RealRows(
         genes=tuple(f"G{gene}" for gene in range(GENES)),
         **{part: rows(random, means, of_part) for part, of_part in codes.items()},
         **{f"{part}_ids": np.array([f"{part}-{i}" for i in range(len(of_part))]) for part, of_part in codes.items()},
@@ -32,11 +33,11 @@ def fold() -> tuple[RealFold, SyntheticFold]:
         floor=0.0,
     )
     paired = np.stack([rows(random, means, codes["test"]) for _ in range(DRAWS)], axis=1).astype(np.float16)
-    return real, SyntheticFold(rows(random, means, codes["test"]), rows(random, means, codes["train"]), paired)
+    return real, SyntheticRows(rows(random, means, codes["test"]), rows(random, means, codes["train"]), paired)
 
 
 @pytest.fixture(scope="module")
-def prepared(fold: tuple[RealFold, SyntheticFold]) -> PreparedFold:
+def prepared(fold: tuple[RealRows, SyntheticRows]) -> Prepared:
     return prepare(fold[0], seed=0)
 
 

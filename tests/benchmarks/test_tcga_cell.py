@@ -17,16 +17,16 @@ from gexbench.benchmark.cells.training import train_and_sample
 from gexbench.benchmark.sweeps.cells import Plan
 from gexbench.benchmark.sweeps.planning import plan
 from gexbench.benchmark.sweeps.sweep import sweep_of
-from gexbench.metrics.catalogue.specification import Panel
 from gexbench.models import registry
 from gexbench.models.contract import Budget
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import put_on_device
 from gexbench.tasks.data_directory import load_cohort
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.panel.fold import PreparedFold
+from gexbench.tasks.panel.declarations.metric import Panel
+from gexbench.tasks.panel.declarations.rows import Prepared
+from gexbench.tasks.panel.evaluation import PanelResult
 from gexbench.tasks.panel.gene_sets import GeneSets, read_gene_sets
-from gexbench.tasks.panel.panel import PanelResult
 
 pytestmark = [pytest.mark.real_data, pytest.mark.timeout(1200)]
 
@@ -68,7 +68,7 @@ def rows(cohort: Cohort, planned: Plan) -> dict[str, dict[str, NDArray[Any]]]:
 
 
 @pytest.fixture(scope="module")
-def prepared(cohort: Cohort, planned: Plan, gene_sets: GeneSets | None) -> dict[str, PreparedFold]:
+def prepared(cohort: Cohort, planned: Plan, gene_sets: GeneSets | None) -> dict[str, Prepared]:
     core = prepare_fold(cohort, planned.folds[0], "tcga")
     return {
         "core": core,
@@ -92,7 +92,7 @@ def test_shared_work_of_a_fold(
 @pytest.mark.parametrize("panel", LIMITS_S)
 def test_a_cell_is_scored_within_the_limit(
     benchmark: Any,
-    prepared: dict[str, PreparedFold],
+    prepared: dict[str, Prepared],
     rows: dict[str, dict[str, NDArray[Any]]],
     panel: Panel,
     generator: str,

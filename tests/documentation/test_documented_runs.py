@@ -97,13 +97,15 @@ def ran(line, folder):
 
 
 FIRST = "gexbench run --generators cvae,wgan-gp-label,class-gaussian --folds 0"
+GUIDES = {"docs/add-a-generator/index.md", "docs/add-a-generator/metric-or-task.md"}
+"""Pages that tests of their own run."""
 START = {"docs/index.md": [FIRST], "docs/leaderboards/index.md": [FIRST]}
 """In place of `gexbench run`, whose leaderboard these pages go on with."""
 
 
 @pytest.mark.slow  # trains two generators, builds cohorts, draws the figures of a published leaderboard: minutes
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("page", sorted({page for page, _ in _documented()} - {"docs/add-a-generator/index.md"}))
+@pytest.mark.parametrize("page", sorted({page for page, _ in _documented()} - GUIDES))
 def test_the_commands_of_a_page_work_in_order(page, folder):
     lines = [line for line in lines_of(page) if reason_of(line) is None]
     if any(".h5mu" in line for line in lines):

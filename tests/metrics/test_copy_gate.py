@@ -5,9 +5,10 @@ import pytest
 from numpy.typing import NDArray
 
 from gexbench.leaderboards.comparing.copies import COPY_METRICS
-from gexbench.metrics.catalogue.scores import COPY_GATE, copy_gate_passed
-from gexbench.tasks.panel.fold import RealFold, SyntheticFold
-from gexbench.tasks.panel.panel import evaluate, prepare
+from gexbench.tasks.panel.declarations.rows import RealRows, SyntheticRows
+from gexbench.tasks.panel.evaluation import evaluate
+from gexbench.tasks.panel.preparation import prepare
+from gexbench.tasks.panel.scores import COPY_GATE, copy_gate_passed
 
 GENES = 200
 NOISE = 0.1
@@ -16,14 +17,14 @@ SIZES = {"train": 480, "validation": 240, "test": 80}
 
 
 @pytest.fixture(scope="module")
-def fold() -> RealFold:
+def fold() -> RealRows:
     random = np.random.default_rng(0)
     labels = {part: np.array(["A", "B"])[np.arange(size) % 2] for part, size in SIZES.items()}
     rows = {
         part: (random.normal(5, 1, (size, GENES)) + (labels[part] == "B")[:, None]).astype(np.float32)
         for part, size in SIZES.items()
     }
-    return RealFold(
+    return RealRows(
         genes=tuple(f"G{gene}" for gene in range(GENES)),
         **rows,
         **{f"{part}_ids": np.array([f"{part}{i}" for i in range(size)]) for part, size in SIZES.items()},
@@ -36,12 +37,12 @@ def fold() -> RealFold:
 
 
 @pytest.mark.parametrize("source", ["train", "validation", "fresh"])
-def test_copies_of_what_fit_saw_are_found(fold: RealFold, source: str) -> None:
+def test_copies_of_what_fit_saw_are_found(fold: RealRows, source: str) -> None:
     random = np.random.default_rng(1)
     fresh = (random.normal(5, 1, fold.test.shape) + (fold.labels["project"][2] == "B")[:, None]).astype(np.float32)
     copied = {"train": fold.train[:80], "validation": fold.validation[:80], "fresh": fresh}[source]
     noisy = (copied + random.normal(0, 0.001, copied.shape)).astype(np.float32)
-    values = evaluate(prepare(fold, seed=0), SyntheticFold(noisy, fold.train, None)).values
+    values = evaluate(prepare(fold, seed=0), SyntheticRows(noisy, fold.train, None)).values
     shares = {kind: values[key].value for kind, key in
               (("train", "copy_share"), ("validation", "validation_copy_share"))}  # fmt: skip
     for kind, share in shares.items():
@@ -54,7 +55,7 @@ def test_copies_of_what_fit_saw_are_found(fold: RealFold, source: str) -> None:
 @pytest.mark.parametrize("pool", ["", "validation_"])
 @pytest.mark.parametrize(("made", "donors"), [("copy_share", 1), ("pair_share", 2), ("trio_share", 3)])
 def test_rows_made_of_known_rows_are_found_wherever_they_are(
-    fold: RealFold, pool: str, part: str, made: str, donors: int
+    fold: RealRows, pool: str, part: str, made: str, donors: int
 ) -> None:
     """Means of one, two or three known rows of a type, beside rows that remember nothing."""
     random = np.random.default_rng(2)
@@ -69,7 +70,7 @@ def test_rows_made_of_known_rows_are_found_wherever_they_are(
         return np.stack([known[rows].mean(axis=0) for rows in chosen])
 
     test, train = (means(of_test), fresh(of_train)) if part == "" else (fresh(of_test), means(of_train))
-    values = evaluate(prepare(fold, seed=0), SyntheticFold(test, train, None)).values
+    values = evaluate(prepare(fold, seed=0), SyntheticRows(test, train, None)).values
     shares = {key: float(values[key].value or 0.0) for key in COPY_METRICS}
     assert shares[f"{part}{pool}{made}"] > 0.5
     blind = {key for key in shares if (key.removeprefix("train_") == key) is (part == "train_")}

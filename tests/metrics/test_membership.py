@@ -19,6 +19,7 @@ from gexbench.metrics.membership import (
     split_attacks,
     true_positive_rate,
 )
+from gexbench.tasks.panel.questions import privacy
 
 GENES, MEMBERS, VALIDATION = 12, 80, 80
 
@@ -166,53 +167,52 @@ def scored(small_cohort):
     from gexbench.benchmark.cells.training import sample_requests
     from gexbench.tasks.cohorts.device_fold import put_on_device
     from gexbench.tasks.cohorts.folds import folds
-    from gexbench.tasks.panel.fold import SyntheticFold
+    from gexbench.tasks.panel.declarations.rows import SyntheticRows
 
     fold = folds(small_cohort)[0]
     prepared = prepare_fold(small_cohort, fold, "small", panel="extended")
     conditions, _ = sample_requests(put_on_device(small_cohort, fold, fingerprint="small"))["privacy"]
-    real = prepared.fold
+    real = prepared.rows
     members = np.isin(conditions.ids, real.train_ids)
     privacy = np.empty((len(conditions), len(real.genes)), dtype=np.float32)
     place = {name: row for row, name in enumerate(real.train_ids)}
     privacy[members] = real.train[[place[name] for name in conditions.ids[members]]]
     privacy[~members] = real.train[: (~members).sum()]
-    return prepared, SyntheticFold(real.test, real.train, None, privacy, conditions.ids)
+    return prepared, SyntheticRows(real.test, real.train, None, privacy, conditions.ids)
 
 
 def test_the_panel_finds_the_members_among_the_kept_privacy_rows(scored):
-    from gexbench.tasks.panel import extended_steps
-    from gexbench.tasks.panel.steps import Comparison
+    from gexbench.tasks.panel.declarations.comparison import Comparison
 
     prepared, synthetic = scored
-    steps = {step.name: step for step in extended_steps.extended_steps(prepared)}
+    (step,) = (step for step in privacy.TASK.steps(prepared.rows) if step.name == "membership")
     given = Comparison(prepared, synthetic, prepared.test)
-    found = steps["membership"].compute(given)
-    assert found.values["membership_distance_auc"] > 0.95
-    assert found.values["membership_ratio_tpr"] > 0.8
-    assert found.extra["membership_members"] == len(prepared.fold.test_ids)
-    assert found.extra["membership_null_sd"] == auc_null_sd(*[len(prepared.fold.test_ids)] * 2)
+    found = step.compute(given)
+    values = {metric.name: value for metric, value in found.values.items()}
+    assert values["membership_distance_auc"] > 0.95
+    assert values["membership_ratio_tpr"] > 0.8
+    assert found.extra["membership_members"] == len(prepared.rows.test_ids)
+    assert found.extra["membership_null_sd"] == auc_null_sd(*[len(prepared.rows.test_ids)] * 2)
     shuffled = np.random.default_rng(0).permutation(len(synthetic.privacy))
     moved = replace(synthetic, privacy=synthetic.privacy[shuffled], privacy_ids=synthetic.privacy_ids[shuffled])
-    assert steps["membership"].compute(replace(given, synthetic=moved)).values == found.values
+    assert step.compute(replace(given, generated=moved)).values == found.values
 
 
 def _membership_of(prepared, synthetic, monkeypatch):
-    from gexbench.tasks.panel import panel
-    from gexbench.tasks.panel.extended_steps import extended_steps
+    from gexbench.tasks.panel import evaluation
 
-    only = [step for step in extended_steps(prepared) if step.name == "membership"]
+    attacks = tuple(metric for pair in privacy.MEMBERSHIP.values() for metric in pair)
+    only = [step for step in privacy.TASK.steps(prepared.rows) if step.name == "membership"]
+    task = replace(privacy.TASK, metrics=attacks, together=lambda rows: only)
     with monkeypatch.context() as patch:
-        patch.setattr(panel, "extended_steps", lambda fold: only)
-        for others in ("steps", "biology_steps"):
-            patch.setattr(panel, others, lambda fold: ())
-        return panel.evaluate(prepared, synthetic, panel="extended")
+        patch.setattr(evaluation, "tasks", lambda: (task,))
+        return evaluation.evaluate(prepared, synthetic, panel="extended")
 
 
 def test_on_a_users_folds_the_rows_say_whether_membership_has_a_null(scored, monkeypatch):
     prepared, synthetic = scored
     dealt = _membership_of(prepared, synthetic, monkeypatch)
-    own = replace(prepared, fold=replace(prepared.fold, exchangeable=None))
+    own = replace(prepared, rows=replace(prepared.rows, exchangeable=None))
     found = _membership_of(own, synthetic, monkeypatch)
     assert found.values == dealt.values
     split = {name: value for name, value in found.extra.items() if name not in dealt.extra}
@@ -223,6 +223,6 @@ def test_on_a_users_folds_the_rows_say_whether_membership_has_a_null(scored, mon
     for metric in other.values.values():
         assert metric.value is None
         assert metric.reason.startswith("not applicable: training and test patients differ before any generator")
-    by_design = replace(prepared, fold=replace(prepared.fold, exchangeable=False))
+    by_design = replace(prepared, rows=replace(prepared.rows, exchangeable=False))
     for metric in _membership_of(by_design, synthetic, monkeypatch).values.values():
         assert "not dealt at random" in metric.reason

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from gexbench.metrics.catalogue.biology import PAPER_VARIANTS
 from gexbench.metrics.classifiers import train_and_test
 from gexbench.metrics.paper_variants import paper_support, paper_tstr_on_training_rows
 from gexbench.metrics.support import support_measures
+from gexbench.tasks.panel.questions import paper_variants
 
 
 def test_support_is_by_manhattan_distance_and_ten_neighbours():
@@ -40,5 +40,7 @@ def test_tstr_is_fitted_on_synthetic_test_rows_and_evaluated_on_training_rows():
 
 
 def test_they_are_diagnostics_outside_the_overall_score():
-    assert {(spec.goal, spec.in_overall, spec.panel) for spec in PAPER_VARIANTS} == {("diagnostic", False, "extended")}
-    assert all(spec.name.startswith("paper_") for spec in PAPER_VARIANTS)
+    assert {(spec.goal, spec.in_overall, spec.panel) for spec in paper_variants.TASK.metrics} == {
+        ("diagnostic", False, "extended")
+    }
+    assert all(spec.name.startswith("paper_") for spec in paper_variants.TASK.metrics)

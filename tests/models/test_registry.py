@@ -64,7 +64,7 @@ def test_a_name_follows_the_rule() -> None:
 def installed(monkeypatch: pytest.MonkeyPatch) -> list[EntryPoint]:
     """The entry points that installed packages declare, to be filled."""
     points: list[EntryPoint] = []
-    monkeypatch.setattr(sys.modules[Registry.__module__], "entry_points", lambda group: points)
+    monkeypatch.setattr("gexbench.tasks.files.plug_ins.entry_points", lambda group: points)
     return points
 
 

@@ -13,8 +13,8 @@ from gexbench.tasks.errors import InputError
 
 if TYPE_CHECKING:
     from gexbench.benchmark.studies.cheats.measuring import Bench, Measured
-    from gexbench.metrics.catalogue.specification import Panel
     from gexbench.tasks.cohorts.cohort import Cohort
+    from gexbench.tasks.panel.declarations.metric import Panel
     from gexbench.tasks.panel.gene_sets import GeneSets
 
 PAGE = "what-each-metric-sees"

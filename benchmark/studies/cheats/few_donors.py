@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.metrics.structure import correlation_matrix
-from gexbench.tasks.panel.fold import RealFold
+from gexbench.tasks.panel.declarations.rows import RealRows
 
 MODULES = 60
 ORDERS = 30
@@ -18,7 +18,7 @@ ANGLES = 400
 Values = NDArray[np.float32]
 
 
-def blended_rows(rows: Values, labels: NDArray[np.str_], fold: RealFold, rng: np.random.Generator) -> Values:
+def blended_rows(rows: Values, labels: NDArray[np.str_], fold: RealRows, rng: np.random.Generator) -> Values:
     """m + cos(t) (a - m) + sin(t) (b - m), as far from a as from b: a row, a training row of its class with mean m.
 
     Two independent rows of a class give a row of the same mean and covariance at every angle t. Values below the
@@ -38,7 +38,7 @@ def blended_rows(rows: Values, labels: NDArray[np.str_], fold: RealFold, rng: np
 
 
 def averaged_rows(
-    rows: Values, labels: NDArray[np.str_], fold: RealFold, rng: np.random.Generator, *, others: int
+    rows: Values, labels: NDArray[np.str_], fold: RealRows, rng: np.random.Generator, *, others: int
 ) -> Values:
     """m + √k (mean of k rows − m): a row and k − 1 = ``others`` training rows of its class with mean m.
 
@@ -53,7 +53,7 @@ def averaged_rows(
     return np.asarray(averaged if fold.floor is None else np.maximum(averaged, fold.floor), dtype=np.float32)
 
 
-def mosaic_rows(rows: Values, labels: NDArray[np.str_], fold: RealFold, rng: np.random.Generator) -> Values:
+def mosaic_rows(rows: Values, labels: NDArray[np.str_], fold: RealRows, rng: np.random.Generator) -> Values:
     """Rows (n, genes) with about half exchanged, by modules of genes, for another training row of the class.
 
     Args:
@@ -67,7 +67,7 @@ def mosaic_rows(rows: Values, labels: NDArray[np.str_], fold: RealFold, rng: np.
     return np.where(_even_halves(weights, rng)[:, modules], rows, donors).astype(np.float32)
 
 
-def _class_means(labels: NDArray[np.str_], fold: RealFold) -> Values:
+def _class_means(labels: NDArray[np.str_], fold: RealRows) -> Values:
     """Mean of the training rows of each row's class, (n, genes)."""
     means, train_labels = np.empty((len(labels), len(fold.genes)), dtype=np.float32), fold.labels[fold.finest][0]
     for name in np.unique(labels):
@@ -75,11 +75,11 @@ def _class_means(labels: NDArray[np.str_], fold: RealFold) -> Values:
     return means
 
 
-def _spread(fold: RealFold) -> NDArray[np.float64]:
+def _spread(fold: RealRows) -> NDArray[np.float64]:
     return np.asarray(np.maximum(fold.train.std(axis=0, dtype=np.float64), 1e-9))
 
 
-def _second_donors(rows: Values, labels: NDArray[np.str_], fold: RealFold, rng: np.random.Generator) -> Values:
+def _second_donors(rows: Values, labels: NDArray[np.str_], fold: RealRows, rng: np.random.Generator) -> Values:
     """A training row of the class for each, another one where there is another; first donors may be rounded ones."""
     train_labels = fold.labels[fold.finest][0]
     donors = np.empty_like(rows)

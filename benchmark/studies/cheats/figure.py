@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from gexbench.leaderboards.figures.style import FAINT, INK, SCORES, WIDTH_INCHES, drawn, literal
 from gexbench.leaderboards.pages.html_labels import readable
-from gexbench.metrics.catalogue.built_in import lookup
+from gexbench.tasks.panel.catalogue import lookup
 
 DOTS_PER_INCH = 150
 _CELL_INCHES = 0.178

@@ -17,16 +17,16 @@ from gexbench.benchmark.sweeps.keys import content_key
 from gexbench.benchmark.sweeps.planning import plan
 from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.leaderboards.comparing.copies import COPY_METRICS
-from gexbench.metrics.catalogue.built_in import panel_specifications, split_key
-from gexbench.metrics.catalogue.specification import Panel
 from gexbench.models import registry
 from gexbench.models.contract import Budget
 from gexbench.models.settings import BudgetName
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import Fold
+from gexbench.tasks.panel.catalogue import panel_specifications, split_key
+from gexbench.tasks.panel.declarations.metric import Panel
+from gexbench.tasks.panel.declarations.rows import Prepared
 from gexbench.tasks.panel.gene_sets import GeneSets
-from gexbench.tasks.panel.panel import PreparedFold
 from gexbench.tasks.simulated.oracle import why_not_simulated
 
 BUDGET: BudgetName = "quick"
@@ -86,7 +86,7 @@ class Bench:
         sweep = sweep_of(known, cohort=cohort.name, folds=folds, repeats=2, generators=sources, budget=BUDGET)
         self.plan: Plan = plan(sweep, known, cohort, cohort.fingerprint())
         self._cells = {(cell.fold.index, cell.entry.name, cell.repeat): cell for cell in self.plan.cells}
-        self._held: tuple[int, Panel, PreparedFold, DeviceFold] | None = None
+        self._held: tuple[int, Panel, Prepared, DeviceFold] | None = None
         self._sampled: dict[tuple[int, str, int], dict[str, NDArray[Any]]] = {}
 
     def measure(self, panels: Mapping[int, Panel], report: Report) -> list[Measured]:
@@ -135,7 +135,7 @@ class Bench:
         prepared, device_fold = self._fold(fold, panel)
         cell = self._cells[fold.index, row.source, row.repeat]
         arrays = cheat_arrays(
-            row, self._source(cell, device_fold), prepared.fold, self.plan.fingerprint, f"{fold.track}/{fold.index}"
+            row, self._source(cell, device_fold), prepared.rows, self.plan.fingerprint, f"{fold.track}/{fold.index}"
         )
         shown = shown_metrics(panel)
         result, _ = score(prepared, arrays, panel, bool(cell.entry.conditions), lambda *_: None)
@@ -149,7 +149,7 @@ class Bench:
             majority=_part(result.reference_values["majority"], shown),
         )
 
-    def _fold(self, fold: Fold, panel: Panel) -> tuple[PreparedFold, DeviceFold]:
+    def _fold(self, fold: Fold, panel: Panel) -> tuple[Prepared, DeviceFold]:
         """The prepared fold; one is held at a time."""
         if self._held is None or self._held[:2] != (fold.index, panel):
             self._held = None

@@ -11,8 +11,8 @@ from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST, REFERENCES
 from gexbench.leaderboards.comparing.copies import OF_TRAINING, OF_VALIDATION
 from gexbench.leaderboards.formatting import NOTHING, markdown_table, number
 from gexbench.leaderboards.statistics import fold_mean
-from gexbench.metrics.catalogue.built_in import lookup
-from gexbench.metrics.catalogue.scores import COPY_GATE
+from gexbench.tasks.panel.catalogue import lookup
+from gexbench.tasks.panel.scores import COPY_GATE
 
 SEES = 0.1
 """A metric sees a cheat when its score is lower than that of real rows by at least this much."""

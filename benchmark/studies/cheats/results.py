@@ -14,10 +14,10 @@ from gexbench.benchmark.studies.cheats.measuring import BESIDE, Measured
 from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST
 from gexbench.leaderboards.comparing.copies import COPIES, OF_TRAINING, OF_VALIDATION
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
-from gexbench.metrics.catalogue.built_in import CATALOGUE, lookup, split_key
-from gexbench.metrics.catalogue.scores import COPY_GATE, References, cell_score, undiscriminating
-from gexbench.metrics.catalogue.specification import Family, Panel
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.panel.catalogue import lookup, place, split_key
+from gexbench.tasks.panel.declarations.metric import Family, Panel
+from gexbench.tasks.panel.scores import COPY_GATE, References, cell_score, undiscriminating
 
 COLUMNS = ("cohort", "fold", "panel", "test_share", "row", "key", "value", "floor", "ceiling")
 GATES: Mapping[str, tuple[str, ...]] = {
@@ -124,8 +124,7 @@ def scored(cohort: str, measured: Sequence[Measured], panel: Panel) -> Scored:
 
 def ordered(keys: Iterable[str]) -> tuple[str, ...]:
     """Metric keys in the catalogue's order, those of a metric by label."""
-    places = {spec.name: place for place, spec in enumerate(CATALOGUE)}
-    return tuple(sorted(keys, key=lambda key: (places[split_key(key)[0]], key)))
+    return tuple(sorted(keys, key=lambda key: (place(split_key(key)[0]), key)))
 
 
 def _narrowed(measured: Measured, keys: Collection[str]) -> Measured:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gexbench.benchmark.cells.training import compact
 from gexbench.benchmark.studies.cheats.few_donors import averaged_rows, blended_rows, mosaic_rows
-from gexbench.tasks.panel.fold import RealFold
+from gexbench.tasks.panel.declarations.rows import RealRows
 from gexbench.tasks.seeds import derive_seed
 
 HONEST = "real-holdout"
@@ -32,7 +32,7 @@ class Part:
     labels: NDArray[np.str_]
 
 
-Change = Callable[[Part, RealFold, np.random.Generator], Rows]
+Change = Callable[[Part, RealRows, np.random.Generator], Rows]
 """Rows (n, genes) in place of a part's; a pure function of the part, the real fold and the random generator."""
 
 
@@ -62,7 +62,7 @@ class Cheat:
         return self.source == HONEST and self.change is not None
 
 
-def noisy(part: Part, fold: RealFold, rng: np.random.Generator, *, sds: float) -> Rows:
+def noisy(part: Part, fold: RealRows, rng: np.random.Generator, *, sds: float) -> Rows:
     """Normal noise of `sds` training sds per gene added; values below the unit's floor are set to it."""
     sd = fold.train.std(axis=0, dtype=np.float64).astype(np.float32)
     rows: Rows = part.rows + np.float32(sds) * sd * rng.standard_normal(part.rows.shape, dtype=np.float32)
@@ -71,7 +71,7 @@ def noisy(part: Part, fold: RealFold, rng: np.random.Generator, *, sds: float) -
     return rows
 
 
-def shrunk(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
+def shrunk(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """Every row pulled half-way to the mean of its class's training rows: a quarter of the variance within classes."""
     rows, train_labels = part.rows.copy(), fold.labels[fold.finest][0]
     for name in np.unique(part.labels):
@@ -81,7 +81,7 @@ def shrunk(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
     return rows
 
 
-def dropped_class(fold: RealFold) -> str:
+def dropped_class(fold: RealRows) -> str:
     """The smallest class with at least a tenth of the training patients; the largest class where none has."""
     names, counts = np.unique(fold.labels[fold.finest][0], return_counts=True)
     enough = counts >= DROPPED_SHARE * counts.sum()
@@ -89,7 +89,7 @@ def dropped_class(fold: RealFold) -> str:
     return str(names[at])
 
 
-def class_dropped(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
+def class_dropped(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """Rows of `dropped_class` replaced by rows of the same part that other classes asked for."""
     gone = part.labels == dropped_class(fold)
     rows = part.rows.copy()
@@ -97,7 +97,7 @@ def class_dropped(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
     return rows
 
 
-def labels_swapped(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
+def labels_swapped(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """The same rows, each handed to a patient of another class (where no class holds more than half of the patients).
 
     In the order of the classes every row moves on by the size of the largest class.
@@ -109,7 +109,7 @@ def labels_swapped(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows
     return rows
 
 
-def gene_saturated(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
+def gene_saturated(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """The gene of median training variance held at its training maximum."""
     variances = fold.train.var(axis=0, dtype=np.float64)
     gene = int(np.argsort(variances, kind="stable")[len(variances) // 2])
@@ -118,7 +118,7 @@ def gene_saturated(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows
     return rows
 
 
-def train_copied(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
+def train_copied(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """Rows for training patients replaced by training rows of the same class; those for test patients stay."""
     if len(part.rows) != len(fold.train) or not np.array_equal(part.labels, fold.labels[fold.finest][0]):
         return part.rows
@@ -128,22 +128,22 @@ def train_copied(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
     return copies
 
 
-def train_blend(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
+def train_blend(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """Each row mixed with a training row of its class so that it is as far from either, means and covariances kept."""
     return blended_rows(part.rows, part.labels, fold, rng)
 
 
-def train_trio(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
+def train_trio(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """Each row averaged with two training rows of its class, drawn apart so that means and covariances are kept."""
     return averaged_rows(part.rows, part.labels, fold, rng, others=2)
 
 
-def train_mosaic(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
+def train_mosaic(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """Modules of genes from each row and from a training row of its class, about equally far from either."""
     return mosaic_rows(part.rows, part.labels, fold, rng)
 
 
-def all_equal(part: Part, fold: RealFold, rng: np.random.Generator) -> Rows:
+def all_equal(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """Every row is the mean of all training rows."""
     return np.tile(fold.train.mean(axis=0, dtype=np.float64).astype(np.float32), (len(part.rows), 1))
 
@@ -185,7 +185,7 @@ REFERENCES: tuple[Cheat, ...] = (
 
 
 def cheat_arrays(
-    cheat: Cheat, arrays: Mapping[str, NDArray[Any]], fold: RealFold, fingerprint: str, place: str
+    cheat: Cheat, arrays: Mapping[str, NDArray[Any]], fold: RealRows, fingerprint: str, place: str
 ) -> dict[str, NDArray[Any]]:
     """What a cell of the cheat leaves, from what a cell of its source left.
 

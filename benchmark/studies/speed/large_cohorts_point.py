@@ -178,13 +178,15 @@ def _per_step(fold: Any, figures: Figures) -> Figures:
 def measure_panel(folder: Path, say: Say) -> Figures:
     """The core panel of one generator: the shared work of the fold, and every metric on rows of the same kind."""
     from gexbench.benchmark.cells.scoring import real_fold
-    from gexbench.tasks.panel.panel import SyntheticFold, evaluate, prepare
+    from gexbench.tasks.panel.declarations.rows import SyntheticRows
+    from gexbench.tasks.panel.evaluation import evaluate
+    from gexbench.tasks.panel.preparation import prepare
 
     cohort = read_cohort(folder, verify=False)
     real = real_fold(cohort, folds(cohort)[0])
     random = np.random.default_rng(_SEED)
     codes = {part: np.unique(real.labels["project"][at], return_inverse=True)[1] for part, at in _parts()}
-    synthetic = SyntheticFold(
+    synthetic = SyntheticRows(
         test=_shaken(real.test, random),
         train=_shaken(real.train, random),
         paired=_draws(real.train, codes, random),

@@ -57,7 +57,7 @@ def test_a_dry_run_imports_no_torch(tmp_path):
 
 
 def test_metrics_catalogue_imports_no_torch():
-    modules = "gexbench.metrics.catalogue.built_in, gexbench.metrics.catalogue.scores"
+    modules = "gexbench.tasks.panel.catalogue, gexbench.tasks.panel.scores"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -159,7 +159,7 @@ class Point:
 
 
 def test_a_broken_plug_in_is_skipped_with_its_reason(workbench, monkeypatch):
-    monkeypatch.setattr(sys.modules[Registry.__module__], "entry_points", lambda group: [Point()])
+    monkeypatch.setattr("gexbench.tasks.files.plug_ins.entry_points", lambda group: [Point()])
     entry = registry()["broken-plug-in"]
     assert "No module named 'nowhere'" in entry.unavailable
     late = Entry("late", "nowhere.at.all:Model", "test", (), "its settings cannot be imported")

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from gexbench.benchmark.cells.scoring import prepare_fold
 from gexbench.benchmark.cells.training import PAIRED_DRAWS, compact
 from gexbench.leaderboards.statistics import fold_mean, half_width
-from gexbench.metrics.catalogue.built_in import lookup
-from gexbench.metrics.catalogue.scores import CellScore, References, cell_score, undiscriminating
 from gexbench.models import registry
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import folds
-from gexbench.tasks.panel.fold import SyntheticFold
-from gexbench.tasks.panel.panel import PreparedFold, evaluate
+from gexbench.tasks.panel.catalogue import lookup
+from gexbench.tasks.panel.declarations.rows import Prepared, SyntheticRows
+from gexbench.tasks.panel.evaluation import evaluate
+from gexbench.tasks.panel.scores import CellScore, References, cell_score, undiscriminating
 from gexbench.tasks.seeds import derive_seed
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 Values = dict[str, float | None]
 
 
-def rows_of(name: str, device: DeviceFold, seed: int) -> SyntheticFold:
+def rows_of(name: str, device: DeviceFold, seed: int) -> SyntheticRows:
     generator = create(registry()[name], "quick")
     generator.fit(device.train, device.validation, seed=seed)
     test, train = device.test_conditions, device.train.conditions
@@ -41,14 +41,14 @@ def rows_of(name: str, device: DeviceFold, seed: int) -> SyntheticFold:
         return derive_seed(generator=name, fold=device.fold.index, repeat=seed, purpose=purpose)
 
     paired = generator.sample(test, PAIRED_DRAWS, seed=of("paired")).expression
-    return SyntheticFold(
+    return SyntheticRows(
         generator.sample(test, seed=of("test")).expression,
         generator.sample(train, seed=of("train")).expression,
         compact(paired.reshape(len(test), PAIRED_DRAWS, -1)),
     )
 
 
-def values_of(prepared: PreparedFold, rows: SyntheticFold) -> Values:
+def values_of(prepared: Prepared, rows: SyntheticRows) -> Values:
     return {key: metric.value for key, metric in evaluate(prepared, rows).values.items()}
 
 

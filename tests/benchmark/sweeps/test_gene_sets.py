@@ -10,9 +10,9 @@ from gexbench.benchmark.sweeps.gene_sets import file_of, given_gene_sets, matchi
 from gexbench.benchmark.sweeps.keys import content_key, metric_versions
 from gexbench.benchmark.sweeps.planning import plan, with_gene_sets
 from gexbench.benchmark.sweeps.sweep import Sweep, sweep_of
-from gexbench.metrics.catalogue.specification import PANEL_SCHEMA
 from gexbench.models import registry
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from gexbench.benchmark.sweeps.keys import content_key, metric_versions
 from gexbench.benchmark.sweeps.option import listed, read_settings, read_shares
 from gexbench.benchmark.sweeps.planning import plan
 from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, leaderboard_name, sweep_of
-from gexbench.metrics.catalogue.specification import PANEL_SCHEMA
 from gexbench.models import registry
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA
 
 
 def keys(cohort, **values):

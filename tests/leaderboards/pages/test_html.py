@@ -268,7 +268,7 @@ def test_scores_point_upwards_whatever_the_direction_of_their_metric(page: Page)
         ("mmd", "MMD"),
         ("ks_max", "KS max"),
         ("recall_pcs", "recall, components"),
-        ("trts_mlp_macro_f1[site]", "TRTS macro F1 (MLP), site"),
+        ("trts_lr_macro_f1[site]", "TRTS macro F1 (LR), site"),
         ("detection_lr", "detection AUC (LR)"),
         ("a[", "a["),
     ],

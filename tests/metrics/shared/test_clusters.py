@@ -11,8 +11,9 @@ from gexbench.benchmark.cells.scoring import real_fold
 from gexbench.benchmark.running.runner import _json
 from gexbench.metrics.shared.clusters import cluster_sums
 from gexbench.tasks.cohorts.folds import folds
-from gexbench.tasks.panel.fold import SyntheticFold, prepare
-from gexbench.tasks.panel.panel import evaluate
+from gexbench.tasks.panel.declarations.rows import SyntheticRows
+from gexbench.tasks.panel.evaluation import evaluate
+from gexbench.tasks.panel.preparation import prepare
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def result(real):
     draws = np.random.default_rng(0).normal(real.test[:, None, :], 0.5, (len(real.test), 19, len(real.genes)))
     rows = (real.train + np.random.default_rng(1).normal(size=real.train.shape)).astype(np.float32)
     apart = replace(real, left_out={real.finest: (str(np.unique(real.labels[real.finest][2])[0]),)})
-    return apart, evaluate(prepare(apart, seed=3), SyntheticFold(real.test, rows, draws.astype(np.float16)))
+    return apart, evaluate(prepare(apart, seed=3), SyntheticRows(real.test, rows, draws.astype(np.float16)))
 
 
 def test_by_hand():

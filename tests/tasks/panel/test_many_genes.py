@@ -15,9 +15,10 @@ from gexbench.metrics.shared.block_correlations import BlockCorrelations, PairSu
 from gexbench.metrics.shared.row_samples import notes, sampled_of_classes, sampled_places
 from gexbench.models import registry
 from gexbench.tasks.cohorts.cohort import Cohort
-from gexbench.tasks.panel import fold
-from gexbench.tasks.panel.fold import RealFold, SyntheticFold
-from gexbench.tasks.panel.panel import PanelResult, evaluate, prepare
+from gexbench.tasks.panel import preparation
+from gexbench.tasks.panel.declarations.rows import RealRows, SyntheticRows
+from gexbench.tasks.panel.evaluation import PanelResult, evaluate
+from gexbench.tasks.panel.preparation import prepare
 
 
 def _rows(seed: int, n: int = 60, genes: int = 45) -> np.ndarray:
@@ -128,7 +129,7 @@ def test_boosted_trees_of_many_classes_are_fitted_on_fewer_rows(monkeypatch: pyt
     assert seen == {"lr": 120, "xgb": 60}
 
 
-def _fold(genes: int = 30, train: int = 120, test: int = 60) -> tuple[RealFold, SyntheticFold]:
+def _fold(genes: int = 30, train: int = 120, test: int = 60) -> tuple[RealRows, SyntheticRows]:
     random = np.random.default_rng(0)
     means = random.normal(5, 1, (3, genes))
 
@@ -140,7 +141,7 @@ def _fold(genes: int = 30, train: int = 120, test: int = 60) -> tuple[RealFold, 
     names = {part: np.array([f"class {code}" for code in of_part]) for part, of_part in codes.items()}
     parts: dict[str, Any] = {part: rows(of_part) for part, of_part in codes.items()}
     parts |= {f"{part}_ids": np.array([f"{part}-{i}" for i in range(len(of_part))]) for part, of_part in codes.items()}
-    real = RealFold(
+    real = RealRows(
         genes=tuple(f"G{gene}" for gene in range(genes)),
         **parts,
         labels={"project": (names["train"], names["validation"], names["test"])},
@@ -150,7 +151,7 @@ def _fold(genes: int = 30, train: int = 120, test: int = 60) -> tuple[RealFold, 
         floor=0.0,
     )
     paired = np.stack([rows(codes["test"]) for _ in range(19)], axis=1).astype(np.float16)
-    return real, SyntheticFold(rows(codes["test"]), rows(codes["train"]), paired)
+    return real, SyntheticRows(rows(codes["test"]), rows(codes["train"]), paired)
 
 
 def test_the_core_panel_in_blocks_is_the_core_panel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +171,7 @@ def test_the_core_panel_in_blocks_is_the_core_panel(monkeypatch: pytest.MonkeyPa
 def test_the_core_panel_on_samples_is_stated_and_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     real, synthetic = _fold()
     held = evaluate(prepare(real, seed=0), synthetic)
-    for module in (row_samples, fold):
+    for module in (row_samples, preparation):
         monkeypatch.setattr(module, "MOST_ROWS", 40)
     monkeypatch.setattr(row_samples, "MOST_VALUES", 30 * 60)
     seen: list[int] = []
@@ -195,7 +196,7 @@ def test_the_core_panel_on_samples_is_stated_and_repeats(monkeypatch: pytest.Mon
         " 30 of 40 of each side",
         " about 60 of 120",
     ]
-    assert len(prepare(real, seed=0).fold.set_rows) == 40
+    assert len(prepare(real, seed=0).rows.set_rows) == 40
 
 
 def test_detection_takes_a_sample_of_patients(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gexbench.metrics.catalogue.built_in import lookup
-from gexbench.metrics.catalogue.scores import References, cell_score, copy_gate_passed
-from gexbench.tasks.panel import fold as fold_module
-from gexbench.tasks.panel.panel import RealFold, SyntheticFold, evaluate, prepare
+from gexbench.tasks.panel.catalogue import lookup
+from gexbench.tasks.panel.declarations.rows import RealRows, SyntheticRows
+from gexbench.tasks.panel.evaluation import evaluate
+from gexbench.tasks.panel.preparation import fingerprint, prepare
+from gexbench.tasks.panel.scores import References, cell_score, copy_gate_passed
 
 GENES, CLASSES = 24, ("k0", "k1", "k2")
 SIZES = {"train": 240, "validation": 80, "test": 84}
@@ -50,7 +51,7 @@ def real(world, hidden):
     parts = {name: _names(n) for name, n in SIZES.items()}
     rows = {name: world.rows(labels, rng, hidden if name == "test" else None) for name, labels in parts.items()}
     coarse = {name: np.where(labels == "k0", "left", "right") for name, labels in parts.items()}
-    return RealFold(
+    return RealRows(
         genes=tuple(f"G{i}" for i in range(GENES)),
         **rows,
         **{f"{name}_ids": np.array([f"{name}-{i:03}" for i in range(n)]) for name, n in SIZES.items()},
@@ -73,7 +74,7 @@ def oracle(world, real, hidden):
     rng = np.random.default_rng(2)
     train, _, test = real.labels["kind"]
     draws = np.stack([world.rows(test, rng, hidden) for _ in range(19)], axis=1)
-    return SyntheticFold(world.rows(test, rng), world.rows(train, rng), draws.astype(np.float16))
+    return SyntheticRows(world.rows(test, rng), world.rows(train, rng), draws.astype(np.float16))
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +112,8 @@ def test_the_oracle_is_near_perfect(result):
 
 
 def test_only_metrics_that_say_so_see_training_rows(prepared, oracle, result):
-    poisoned = replace(prepared.fold, train=np.full_like(prepared.fold.train, np.nan))
-    blind = evaluate(replace(prepared, fold=poisoned, training=None), oracle)
+    poisoned = replace(prepared.rows, train=np.full_like(prepared.rows.train, np.nan))
+    blind = evaluate(replace(prepared, rows=poisoned, training=None), oracle)
     for key, metric in result.values.items():
         if "training" in lookup(key).needs:
             assert blind.values[key].reason == "not applicable: training rows are withheld"
@@ -125,14 +126,14 @@ def test_only_metrics_that_say_so_see_training_rows(prepared, oracle, result):
         donor_thresholds=np.array([0.9, 0.99]),
         validation_donor_thresholds=np.array([0.9, 0.99]),
     )
-    other = evaluate(replace(prepared, fold=poisoned, training=training), oracle)
+    other = evaluate(replace(prepared, rows=poisoned, training=training), oracle)
     changed = {key for key in result.values if other.values[key] != result.values[key]}
     assert changed == {key for key in result.values if "training" in lookup(key).needs}
 
 
 def test_set_metrics_use_the_equal_size_rows_only(prepared, oracle, result):
     changed = oracle.test.copy()
-    changed[np.setdiff1d(np.arange(len(changed)), prepared.fold.set_rows)] = 9.0
+    changed[np.setdiff1d(np.arange(len(changed)), prepared.rows.set_rows)] = 9.0
     values = _plain(evaluate(prepared, replace(oracle, test=changed)))
     set_families = ("support", "distribution", "structure", "detection")
     assert all(values[key] == value for key, value in _plain(result).items() if lookup(key).family in set_families)
@@ -161,7 +162,7 @@ def test_train_copy_reaches_trtr_exactly_and_fails_the_gate(prepared, real):
     order = np.arange(len(labels))
     for name in CLASSES:
         order[labels == name] = rng.permutation(order[labels == name])
-    copies = SyntheticFold(real.train[: SIZES["test"]], real.train[order], None)
+    copies = SyntheticRows(real.train[: SIZES["test"]], real.train[order], None)
     found = evaluate(prepared, copies)
     trtr = found.reference_values["trtr"]
     assert {key: found.values[key].value for key in trtr} == trtr
@@ -174,7 +175,7 @@ def test_reasons(prepared, real, oracle):
     assert unconditional["tstr_lr_accuracy[kind]"].value is None
     assert unconditional["crps"].reason == "not applicable: no paired draws were kept"
     assert unconditional["frechet"].value is not None
-    no_floor = evaluate(replace(prepared, fold=replace(real, floor=None)), oracle).values
+    no_floor = evaluate(replace(prepared, rows=replace(real, floor=None)), oracle).values
     assert no_floor["zero_fraction"].reason == "not applicable: the cohort's unit has no floor"
     few = evaluate(prepared, replace(oracle, paired=oracle.paired[:, :8])).values
     assert few["interval_coverage"].reason.startswith("failed: 8 draws have no central interval")
@@ -200,13 +201,13 @@ def test_cache_is_json_and_is_ignored_for_other_data(prepared, real, monkeypatch
     kept = json.loads(json.dumps(prepared.cacheable, allow_nan=False))
     other = replace(real, train=real.train[:, ::-1])
     with monkeypatch.context() as patch:
-        patch.setattr("gexbench.tasks.panel.utility.train_and_test", None)
+        patch.setattr("gexbench.tasks.panel.questions.classification.train_and_test", None)
         assert prepare(real, seed=3, cached=kept).reference_values == prepared.reference_values
         with pytest.raises(TypeError):
             prepare(other, seed=3, cached=kept)
     changes = ({"genes": real.genes[::-1]}, {"test_ids": real.test_ids[::-1]}, {"left_out": {"kind": ("k2",)}})
-    keys = {fold_module.fingerprint(replace(real, **change), 3) for change in ({}, *changes)}
-    assert len({*keys, fold_module.fingerprint(real, 4)}) == 5
+    keys = {fingerprint(replace(real, **change), 3) for change in ({}, *changes)}
+    assert len({*keys, fingerprint(real, 4)}) == 5
 
 
 def test_is_repeatable_and_reports_progress(prepared, oracle, result):
@@ -221,7 +222,7 @@ def test_genes_may_come_in_any_order(real, oracle, result):
     moved = replace(
         real, genes=tuple(real.genes[i] for i in genes), **{name: getattr(real, name)[:, genes] for name in SIZES}
     )
-    rows = SyntheticFold(oracle.test[:, genes], oracle.train[:, genes], oracle.paired[:, :, genes])
+    rows = SyntheticRows(oracle.test[:, genes], oracle.train[:, genes], oracle.paired[:, :, genes])
     values = _plain(evaluate(prepare(moved, seed=3), rows))
     expected = _plain(result)
     # Random directions and the trees' tie-breaks depend on the order of genes.
@@ -287,7 +288,7 @@ def test_every_cheat_scores_below_fair_rows_or_fails_the_gate(prepared, real, wo
         for part, rows in (("test", real.train[: SIZES["test"]]), ("train", real.train))
     }
     found = {
-        name: evaluate(prepared, SyntheticFold(rows["test"], rows["train"], None), conditional=name != "shuffled")
+        name: evaluate(prepared, SyntheticRows(rows["test"], rows["train"], None), conditional=name != "shuffled")
         for name, rows in (_cheats(real, world) | {"shuffled": shuffled}).items()
     }
     values = {name: _plain(result) for name, result in found.items()}

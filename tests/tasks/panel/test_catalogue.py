@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from gexbench.metrics.catalogue.built_in import CATALOGUE, FAMILY_WEIGHTS, lookup, panel_specifications, split_key
+from gexbench.tasks.panel.built_in import CATALOGUE
+from gexbench.tasks.panel.catalogue import lookup, panel_specifications, split_key
+from gexbench.tasks.panel.declarations.metric import FAMILY_WEIGHTS
 
 
 def test_names_are_unique_and_every_scored_family_has_a_weight():
@@ -85,7 +87,7 @@ def test_core_is_part_of_extended():
 
 def test_catalogue_and_scores_import_no_heavy_library():
     code = (
-        "import sys, gexbench.metrics.catalogue.built_in, gexbench.metrics.catalogue.scores;"
+        "import sys, gexbench.tasks.panel.catalogue, gexbench.tasks.panel.scores;"
         "print([m for m in ('torch', 'sklearn', 'xgboost', 'scipy', 'pandas') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

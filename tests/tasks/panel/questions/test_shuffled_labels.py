@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from gexbench.benchmark.cells.scoring import real_fold
-from gexbench.metrics.catalogue.scores import References, cell_score
 from gexbench.tasks.cohorts.folds import folds
-from gexbench.tasks.panel.fold import fingerprint, prepare
-from gexbench.tasks.panel.utility import ANCHORS, MEASURES, tstr, with_shuffled_labels
+from gexbench.tasks.panel.preparation import fingerprint, prepare
+from gexbench.tasks.panel.questions.classification import ANCHORS, MEASURES, tstr, with_shuffled_labels
+from gexbench.tasks.panel.scores import References, cell_score
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
 
@@ -51,9 +51,7 @@ def test_the_floor_is_trtr_on_these_labels_and_far_below_it(real, prepared):
         expected = tstr(with_shuffled_labels(real, 3), train, prepared.test, "lr", label, 3)
         for measure in MEASURES:
             key = f"tstr_lr_{measure}[{label}]"
-            assert values["shuffled_labels"][key] == expected.values[key]
-        recalls = f"tstr_lr_recall[{label}]"
-        assert prepared.reference_per_class["shuffled_labels"][recalls] == expected.per_class[recalls]
+            assert values["shuffled_labels"][key] == getattr(expected, measure)
         key = f"tstr_lr_balanced_accuracy[{label}]"
         chance = 1 / len(np.unique(real.labels[label][2]))
         assert abs(values["shuffled_labels"][key] - chance) < 0.2
@@ -62,7 +60,7 @@ def test_the_floor_is_trtr_on_these_labels_and_far_below_it(real, prepared):
 
 
 def test_it_enters_no_score(prepared):
-    key = f"tstr_lr_accuracy[{prepared.fold.finest}]"
+    key = f"tstr_lr_accuracy[{prepared.rows.finest}]"
     known = {name: {key: values[key]} for name, values in prepared.reference_values.items()}
     values = {key: 0.5, "recall_genes": 0.5}
     anchors = ({"recall_genes": 0.9}, {"recall_genes": 0.1}, {"recall_genes": 0.2})
@@ -75,12 +73,10 @@ def test_it_enters_no_score(prepared):
 
 
 def test_preparations_kept_without_it_are_made_anew(real, prepared, monkeypatch):
-    kept = {
-        name: {key: dict(each) for key, each in prepared.cacheable[name].items()} for name in ("values", "per_class")
-    }
-    del kept["values"]["shuffled_labels"], kept["per_class"]["shuffled_labels"]
+    kept = {name: dict(each) for name, each in prepared.cacheable["values"].items()}
+    del kept["shuffled_labels"]
     with monkeypatch.context() as patch:
-        patch.setattr("gexbench.tasks.panel.fold.PANEL_SCHEMA", 1)
+        patch.setattr("gexbench.tasks.panel.preparation.PANEL_SCHEMA", 1)
         old = fingerprint(real, 3)
-    again = prepare(real, seed=3, cached={"fingerprint": old, **kept})
+    again = prepare(real, seed=3, cached={"fingerprint": old, "values": kept})
     assert again.reference_values == prepared.reference_values

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gexbench.metrics.catalogue.built_in import CATALOGUE
-from gexbench.metrics.catalogue.page import metrics_page
+from gexbench.tasks.panel.built_in import CATALOGUE
+from gexbench.tasks.panel.page import metrics_page
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "metrics" / "index.md"
 COMMAND = [sys.executable, "-m", "gexbench.benchmark.cli", "ls"]

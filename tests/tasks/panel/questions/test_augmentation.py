@@ -1,4 +1,4 @@
-"""Downstream tasks of the panel `extended`, and how it is prepared, cached and wired."""
+"""Classification and augmentation in the panel `extended`, and how it is prepared, cached and wired."""
 
 import json
 from dataclasses import replace
@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from gexbench.benchmark.cells.scoring import real_fold
-from gexbench.metrics.catalogue.built_in import lookup, panel_specifications
-from gexbench.metrics.catalogue.extended import RELEASE_SIZES
 from gexbench.metrics.classifiers import fit_classifier, fit_perceptron, train_and_test
 from gexbench.metrics.detection import Detection
 from gexbench.tasks.cohorts.folds import folds, read_folds
-from gexbench.tasks.panel import fold as fold_module
-from gexbench.tasks.panel.extended_utility import few_patients, release
-from gexbench.tasks.panel.fold import SyntheticFold, prepare
-from gexbench.tasks.panel.panel import evaluate
-from gexbench.tasks.panel.steps import Comparison, detection_step
-from gexbench.tasks.panel.utility import MEASURES
+from gexbench.tasks.panel.catalogue import lookup, panel_specifications
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.rows import SyntheticRows
+from gexbench.tasks.panel.evaluation import evaluate
+from gexbench.tasks.panel.preparation import fingerprint, prepare
+from gexbench.tasks.panel.questions.augmentation import RELEASE_SIZES, few_patients, release
+from gexbench.tasks.panel.questions.classification import MEASURES
+from gexbench.tasks.panel.questions.detection import DETECTION
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def prepared(real):
 @pytest.fixture(scope="module")
 def copies(real):
     """Every part of the real fold as if it were synthetic: each task then meets TRTR."""
-    return SyntheticFold(real.test, real.train, None)
+    return SyntheticRows(real.test, real.train, None)
 
 
 @pytest.fixture(scope="module")
@@ -141,16 +141,16 @@ def test_release_by_hand(result, prepared, real):
 
 def test_core_pays_nothing_and_its_cache_serves_extended(prepared, real, copies, result, monkeypatch):
     with monkeypatch.context() as patch:
-        for name in ("extended_references", "real_classifiers"):
-            patch.setattr(f"gexbench.tasks.panel.extended_utility.{name}", None)
+        for name in ("_extended_part", "real_classifiers"):
+            patch.setattr(f"gexbench.tasks.panel.preparation.{name}", None)
         core = prepare(real, seed=3)
     assert core.extended is None
-    assert set(core.cacheable) == {"fingerprint", "values", "per_class"}
+    assert set(core.cacheable) == {"fingerprint", "values"}
     kept = json.loads(json.dumps(prepared.cacheable, allow_nan=False))
     with monkeypatch.context() as patch:
-        patch.setattr("gexbench.tasks.panel.utility.references", None)
+        patch.setattr("gexbench.tasks.panel.preparation._core_anchors", None)
         again = prepare(real, seed=3, panel="extended", cached=core.cacheable)
-        patch.setattr("gexbench.tasks.panel.extended_utility.extended_references", None)
+        patch.setattr("gexbench.tasks.panel.preparation.anchor_values", None)
         third = prepare(real, seed=3, panel="extended", cached=kept)
     assert third.cacheable == prepared.cacheable
     assert third.extended.release == prepared.extended.release
@@ -163,13 +163,13 @@ def test_core_pays_nothing_and_its_cache_serves_extended(prepared, real, copies,
 
 
 def test_versions_of_extended_metrics_leave_the_core_part_alone(real, monkeypatch):
-    before = {panel: fold_module.fingerprint(real, 3, panel) for panel in ("core", "extended")}
+    before = {panel: fingerprint(real, 3, panel) for panel in ("core", "extended")}
     changed = [
         replace(spec, version=2) if spec.name == "tstr_mlp_accuracy" else spec
         for spec in panel_specifications("extended")
     ]
-    monkeypatch.setattr("gexbench.metrics.catalogue.built_in.CATALOGUE", tuple(changed))
-    after = {panel: fold_module.fingerprint(real, 3, panel) for panel in ("core", "extended")}
+    monkeypatch.setattr("gexbench.tasks.panel.catalogue.CATALOGUE", tuple(changed))
+    after = {panel: fingerprint(real, 3, panel) for panel in ("core", "extended")}
     assert before["core"] == after["core"]
     assert before["extended"] != after["extended"]
 
@@ -178,7 +178,7 @@ def test_reasons(prepared, real, copies):
     found = evaluate(prepared, copies, panel="extended", conditional=False).values
     assert all("unconditional" in found[key].reason for key in found if lookup(key).family == "utility")
     assert found["membership_distance_auc"].reason == "not applicable: no rows of members and non-members were kept"
-    site = replace(prepared, fold=replace(real, exchangeable=False))
+    site = replace(prepared, rows=replace(real, exchangeable=False))
     drawn = replace(copies, paired=np.repeat(copies.test[:, None, :], 19, axis=1))
     found = evaluate(replace(site, training=None), drawn, panel="extended").values
     assert "not dealt at random" in found["membership_ratio_tpr"].reason
@@ -232,8 +232,8 @@ def test_detection_folds_go_by_patient(prepared, real, copies, monkeypatch, dete
         return Detection(0.5, 0.1)
 
     monkeypatch.setattr("gexbench.metrics.detection.detect", detect)
-    fold = replace(prepared, fold=replace(real, test_groups=patients))
-    detection_step(detector).compute(Comparison(fold, copies, prepared.test))
+    fold = replace(prepared, rows=replace(real, test_groups=patients))
+    DETECTION[detector].compute(Comparison(fold, copies, prepared.test))
     assert (seen[0] == patients[real.set_rows]).all()
     with pytest.raises(ValueError, match="test_groups for"):
         replace(real, test_groups=patients[:-1])

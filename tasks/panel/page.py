@@ -3,16 +3,10 @@
 import math
 from collections.abc import Iterable
 
-from gexbench.metrics.catalogue.built_in import CATALOGUE, FAMILY_WEIGHTS
-from gexbench.metrics.catalogue.specification import Anchor, MetricSpecification
+from gexbench.tasks.panel.built_in import CATALOGUE
+from gexbench.tasks.panel.declarations.metric import FAMILY_WEIGHTS, Anchor, Metric
 
-_DIRECTIONS = {
-    "match": "as the ceiling",
-    "higher": "higher",
-    "lower": "lower",
-    "skill": "higher",
-    "diagnostic": "none",
-}
+_DIRECTIONS = {"match": "as the ceiling", "higher": "higher", "lower": "lower", "skill": "higher", "diagnostic": "none"}
 _INTRODUCTION = """# Metrics
 
 For everyone who reads a number: what each metric asks, its range, and what scores 0 and 1.
@@ -46,7 +40,7 @@ def metrics_page() -> str:
     return "\n".join(parts)
 
 
-def _weight(family: str, specifications: Iterable[MetricSpecification]) -> str:
+def _weight(family: str, specifications: Iterable[Metric]) -> str:
     weight = {str(name): value for name, value in FAMILY_WEIGHTS.items()}.get(family)
     if weight is None:
         return "Stands beside the overall score."
@@ -55,12 +49,12 @@ def _weight(family: str, specifications: Iterable[MetricSpecification]) -> str:
     return f"Weight in the overall score: {weight:g}.{beside}"
 
 
-def _table(specifications: Iterable[MetricSpecification]) -> str:
+def _table(specifications: Iterable[Metric]) -> str:
     rows = [_HEADS, tuple("---" for _ in _HEADS), *map(_row, specifications)]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def _row(spec: MetricSpecification) -> tuple[str, ...]:
+def _row(spec: Metric) -> tuple[str, ...]:
     low, high = spec.range
     cells = (
         f"`{spec.name}{'[label]' if spec.per_label else ''}`",

@@ -5,25 +5,23 @@ training rows: the others see the prepared fold without them.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import cast, get_args
+from typing import TypeVar, cast, get_args
 
 import numpy as np
 
-from gexbench.metrics.catalogue.built_in import lookup, panel_specifications, split_key
-from gexbench.metrics.catalogue.specification import MetricSpecification, Panel
 from gexbench.metrics.shared.clusters import ClusterSums, by_cluster
-from gexbench.tasks.panel.biology_steps import biology_steps
-from gexbench.tasks.panel.extended_steps import extended_steps, scarce_step
-from gexbench.tasks.panel.fold import PreparedFold, RealFold, SyntheticFold, prepare
-from gexbench.tasks.panel.steps import Comparison, NotApplicable, Step, steps
+from gexbench.tasks.panel.catalogue import panel_specifications, tasks
+from gexbench.tasks.panel.declarations.comparison import Comparison, NotApplicable
+from gexbench.tasks.panel.declarations.metric import Metric, Panel
+from gexbench.tasks.panel.declarations.rows import Prepared, RealRows, SyntheticRows
+from gexbench.tasks.panel.declarations.task import Step
+from gexbench.tasks.panel.foreign import computed, steps_of
 
-__all__ = ["MetricValue", "PanelResult", "PreparedFold", "RealFold", "SyntheticFold", "evaluate", "prepare"]
-
+T = TypeVar("T")
 UNCONDITIONAL = "not applicable: the generator is unconditional, so its rows have no labels"
 NO_DRAWS = "not applicable: no paired draws were kept"
-NO_FLOOR = "not applicable: the cohort's unit has no floor"
 NO_GENE_SETS = "not applicable: no gene sets were given"
 NO_PRIVACY_ROWS = "not applicable: no rows of members and non-members were kept"
 NOT_EXCHANGEABLE = "not applicable: training and test patients were not dealt at random, so membership has no null"
@@ -48,7 +46,7 @@ class PanelResult:
     ``majority`` and ``shuffled_labels`` → key → value: ceilings and floors of the utility metrics. extra:
     figures beside a metric (``detection_null_sd``, ``copy_threshold``, ``rank_share_0`` …). seconds: CPU time of this
     process by step. per_cluster: ``crps`` and TSTR accuracy by logistic regression on the finest label → cluster of
-    test rows → (rows, sum of the value), see ``RealFold.clusters``. notes: what was computed on a sample of the rows.
+    test rows → (rows, sum of the value), see ``RealRows.clusters``. notes: what was computed on a sample of the rows.
     """
 
     values: dict[str, MetricValue]
@@ -61,36 +59,33 @@ class PanelResult:
 
 
 def evaluate(
-    prepared: PreparedFold,
-    synthetic: SyntheticFold,
+    prepared: Prepared,
+    synthetic: SyntheticRows,
     *,
     panel: str = "core",
     conditional: bool = True,
     progress: Callable[[int, int], object] | None = None,
+    plug_ins: bool = True,
 ) -> PanelResult:
     """Every metric of a panel on one generator's rows.
 
     conditional: False for a generator whose rows do not depend on labels: TSTR is then not applicable.
-    progress: called with (steps done, steps) after every step.
+    progress: called with (steps done, steps) after every step. plug_ins: whether also metrics of other packages.
     A metric that cannot be computed gets the reason in place of a value. Raises ValueError for an unknown panel,
     a fold prepared for ``core`` where ``extended`` is asked for, rows of the wrong shape or with non-finite values.
     """
     if panel not in get_args(Panel):
         raise ValueError(f"panel {panel!r} is none of {', '.join(get_args(Panel))}")
-    _check_rows(prepared.fold, synthetic)
-    available = (*steps(prepared), *biology_steps(prepared))
-    if synthetic.fitted_ids is not None:
-        available = (*available, scarce_step())
-    if panel == "extended":
-        available = (*available, *extended_steps(prepared))
-    specifications = panel_specifications(cast(Panel, panel), scarce=synthetic.fitted_ids is not None)
-    keys = _ordered_keys(specifications, available)
+    _check_rows(prepared.rows, synthetic)
+    wanted = panel_specifications(cast(Panel, panel), scarce=synthetic.fitted_ids is not None, plug_ins=plug_ins)
+    steps = _steps(wanted, prepared.rows)
+    metrics = _by_key(wanted, steps)
     reasons = {
         key: reason
-        for key in keys
-        if (reason := _inapplicable(lookup(key), prepared, synthetic, conditional)) is not None
+        for key, metric in metrics.items()
+        if (reason := _inapplicable(metric, prepared, synthetic, conditional)) is not None
     }
-    chosen = [step for step in available if any(key in keys and key not in reasons for key in step.keys)]
+    chosen = [step for step in steps if any(key in metrics and key not in reasons for key in step.keys)]
     given = Comparison(prepared, synthetic, prepared.space.standardise(synthetic.test, "synthetic test"))
     result = PanelResult({}, {}, _reference_values(prepared, panel), {}, {}, notes=prepared.notes)
     found: dict[str, float] = {}
@@ -98,45 +93,67 @@ def evaluate(
         reasons |= _take(step, given, found, result)
         if progress is not None:
             progress(done, len(chosen))
-    result.values.update({key: _value(key, found.get(key), reasons.get(key)) for key in keys})
+    for key, metric in metrics.items():
+        result.values[key] = _value(metric, found.get(key), reasons.get(key))
     return result
+
+
+def _steps(wanted: Iterable[Metric], rows: RealRows) -> list[Step]:
+    """Those of the panels that these metrics belong to."""
+    groups = {metric.panel for metric in wanted}
+    return [step for task in tasks() for step in steps_of(task, rows) if step.group in groups]
+
+
+def _by_key(wanted: Sequence[Metric], steps: Iterable[Step]) -> dict[str, Metric]:
+    """Key → metric of all values of these steps, in the order of the metrics."""
+    labels: dict[str, list[str | None]] = {}
+    for step in steps:
+        for metric in step.metrics:
+            labels.setdefault(metric.name, []).append(step.label)
+    return {metric.key(label): metric for metric in wanted for label in labels.get(metric.name, ())}
 
 
 def _take(step: Step, given: Comparison, found: dict[str, float], result: PanelResult) -> dict[str, str]:
     """Run a step, without training rows unless its metrics need them; the reasons of a failure by key."""
     start = time.process_time()
-    if not any("training" in lookup(key).needs for key in step.keys):
-        given = replace(given, fold=replace(given.fold, training=None))
+    if not any("training" in metric.needs for metric in step.metrics):
+        given = replace(given, prepared=replace(given.prepared, training=None))
     try:
-        findings = step.compute(given)
+        findings = computed(step, given) if step.metrics[0].package else step.compute(given)
     except NotApplicable as reason:
         return dict.fromkeys(step.keys, f"not applicable: {reason}")
     except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
         return dict.fromkeys(step.keys, f"failed: {error}")
     finally:
         result.seconds[step.name] = time.process_time() - start
-    found.update(findings.values)
-    result.per_class.update({key: dict(values) for key, values in findings.per_class.items()})
+
+    def keyed(values: Mapping[Metric, T]) -> dict[str, T]:
+        return {metric.key(step.label): value for metric, value in values.items()}
+
+    found.update(keyed(findings.values))
+    behind = "" if step.label is None else f"[{step.label}]"
+    result.per_class.update({f"{name}{behind}": dict(values) for name, values in findings.per_class.items()})
     result.extra.update(findings.extra)
-    result.per_cluster.update(by_cluster(findings.per_row, given.fold.fold.clusters))
+    result.per_cluster.update(by_cluster(keyed(findings.per_row), given.rows.clusters))
     return {}
 
 
-def _check_rows(fold: RealFold, synthetic: SyntheticFold) -> None:
-    for name, rows, real in (("test", synthetic.test, fold.test), ("train", synthetic.train, fold.train)):
-        if rows.shape != real.shape:
-            raise ValueError(f"synthetic {name} rows have shape {rows.shape}; the fold needs {real.shape}")
+def _check_rows(real: RealRows, synthetic: SyntheticRows) -> None:
+    for name in ("test", "train"):
+        shape, needed = getattr(synthetic, name).shape, getattr(real, name).shape
+        if shape != needed:
+            raise ValueError(f"synthetic {name} rows have shape {shape}; the fold needs {needed}")
     if synthetic.paired is not None:
         shape = synthetic.paired.shape
-        if len(shape) != 3 or (shape[0], shape[2]) != fold.test.shape:
+        if len(shape) != 3 or (shape[0], shape[2]) != real.test.shape:
             raise ValueError(f"paired draws have shape {shape}; the fold needs patients × draws × genes")
     if synthetic.privacy is not None:
-        wanted = (len(synthetic.privacy_ids if synthetic.privacy_ids is not None else ()), len(fold.genes))
+        wanted = (len(synthetic.privacy_ids if synthetic.privacy_ids is not None else ()), len(real.genes))
         if synthetic.privacy.shape != wanted:
             raise ValueError(f"synthetic privacy rows have shape {synthetic.privacy.shape}; their ids ask for {wanted}")
 
 
-def _reference_values(prepared: PreparedFold, panel: str) -> dict[str, dict[str, float]]:
+def _reference_values(prepared: Prepared, panel: str) -> dict[str, dict[str, float]]:
     """Those of the panel: the floors and ceilings of another panel's keys would be owed by every generator."""
     if panel == "core":
         return prepared.reference_values
@@ -145,39 +162,25 @@ def _reference_values(prepared: PreparedFold, panel: str) -> dict[str, dict[str,
     return {name: {**values, **prepared.extended.values[name]} for name, values in prepared.reference_values.items()}
 
 
-def _ordered_keys(specifications: Sequence[MetricSpecification], available: tuple[Step, ...]) -> list[str]:
-    """Keys of the specifications that some step computes, in their order."""
-    by_name: dict[str, list[str]] = {}
-    for step in available:
-        for key in step.keys:
-            by_name.setdefault(split_key(key)[0], []).append(key)
-    return [key for spec in specifications for key in by_name.get(spec.name, ())]
-
-
-def _inapplicable(
-    spec: MetricSpecification, prepared: PreparedFold, synthetic: SyntheticFold, conditional: bool
-) -> str | None:
-    if spec.family == "utility" and not conditional:
+def _inapplicable(metric: Metric, prepared: Prepared, synthetic: SyntheticRows, conditional: bool) -> str | None:
+    if metric.family == "utility" and not conditional:
         return UNCONDITIONAL
-    if spec.family == "paired" and synthetic.paired is None:
+    if metric.family == "paired" and synthetic.paired is None:
         return NO_DRAWS
-    if spec.name == "zero_fraction" and prepared.fold.floor is None:
-        return NO_FLOOR
-    if "gene sets" in spec.needs and prepared.biology.membership is None:
+    if "gene sets" in metric.needs and prepared.biology.membership is None:
         return NO_GENE_SETS
-    if "members" in spec.needs and prepared.fold.exchangeable is False:
+    if "members" in metric.needs and prepared.rows.exchangeable is False:
         return NOT_EXCHANGEABLE
-    if "members" in spec.needs and synthetic.fitted_ids is not None:
+    if "members" in metric.needs and synthetic.fitted_ids is not None:
         return FEWER_MEMBERS
-    if "members" in spec.needs and synthetic.privacy is None:
+    if "members" in metric.needs and synthetic.privacy is None:
         return NO_PRIVACY_ROWS
-    if "training" in spec.needs and prepared.training is None:
+    if "training" in metric.needs and prepared.training is None:
         return NO_TRAINING
     return None
 
 
-def _value(key: str, value: float | None, reason: str | None) -> MetricValue:
-    version = lookup(key).version
+def _value(metric: Metric, value: float | None, reason: str | None) -> MetricValue:
     if value is not None and np.isfinite(value):
-        return MetricValue(float(value), None, version)
-    return MetricValue(None, reason or f"failed: the value is {value}", version)
+        return MetricValue(float(value), None, metric.version)
+    return MetricValue(None, reason or f"failed: the value is {value}", metric.version)

@@ -7,15 +7,15 @@ import pytest
 
 from gexbench.benchmark.cells.scoring import prepare_fold
 from gexbench.benchmark.cells.training import PAIRED_DRAWS, compact
-from gexbench.metrics.catalogue.built_in import lookup, panel_specifications
+from gexbench.metrics.shuffled_conditions import derangement, shuffled_conditions
 from gexbench.models import registry
 from gexbench.models.registry import create
 from gexbench.tasks.cohorts.device_fold import put_on_device
 from gexbench.tasks.cohorts.folds import folds
-from gexbench.tasks.panel.extended_steps import extended_steps
-from gexbench.tasks.panel.fold import SyntheticFold
-from gexbench.tasks.panel.shuffled_conditions import derangement, shuffled_conditions
-from gexbench.tasks.panel.steps import Comparison, steps
+from gexbench.tasks.panel.catalogue import lookup, panel_specifications
+from gexbench.tasks.panel.declarations.comparison import Comparison
+from gexbench.tasks.panel.declarations.rows import SyntheticRows
+from gexbench.tasks.panel.questions import paired
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
 KEYS = ("shuffled_conditions_skill", "conditions_gain")
@@ -67,12 +67,12 @@ def _given(name, fold, cohort):
     generator.fit(device.train, device.validation, seed=0)
     test = device.test_conditions
     draws = compact(generator.sample(test, PAIRED_DRAWS, seed=1).expression.reshape(len(test), PAIRED_DRAWS, -1))
-    real = prepared.fold
-    return Comparison(prepared, SyntheticFold(real.test, real.train, draws), prepared.test)
+    real = prepared.rows
+    return Comparison(prepared, SyntheticRows(real.test, real.train, draws), prepared.test)
 
 
 def _step(given):
-    return next(step for step in extended_steps(given.fold) if step.name == "shuffled_conditions")
+    return next(step for step in paired.TASK.steps(given.rows) if step.name == "shuffled_conditions")
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,8 @@ def found():
 
 def test_the_oracle_gains_by_its_conditions_and_label_only_generators_do_not(found):
     gains = {
-        name: [_step(given).compute(given).values["conditions_gain"] for given in each] for name, each in found.items()
+        name: [_step(given).compute(given).values[paired.CONDITIONS_GAIN] for given in each]
+        for name, each in found.items()
     }
     assert min(gains["oracle"]) > 0.05
     assert abs(np.mean(gains["class-gaussian"])) < 0.01
@@ -97,9 +98,9 @@ def test_the_oracle_gains_by_its_conditions_and_label_only_generators_do_not(fou
 def test_both_sides_are_the_conditional_skill_where_every_class_has_two_patients(found):
     given = found["oracle"][0]
     values = _step(given).compute(given).values
-    skill = next(step for step in steps(given.fold) if step.name == "conditional_skill").compute(given).values
-    assert sum(values.values()) == pytest.approx(skill["conditional_skill"], rel=1e-9)
-    withheld = replace(given, fold=replace(given.fold, training=None))
+    skill = paired.CONDITIONAL_SKILL.compute(given).values[paired.CONDITIONAL_SKILL]
+    assert sum(values.values()) == pytest.approx(skill, rel=1e-9)
+    withheld = replace(given, prepared=replace(given.prepared, training=None))
     with pytest.raises(ValueError, match="training"):
         _step(withheld).compute(withheld)
 

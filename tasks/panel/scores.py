@@ -9,8 +9,8 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gexbench.metrics.catalogue.built_in import FAMILY_WEIGHTS, lookup
-from gexbench.metrics.catalogue.specification import Family, MetricSpecification
+from gexbench.tasks.panel.catalogue import lookup
+from gexbench.tasks.panel.declarations.metric import FAMILY_WEIGHTS, Family, Metric
 
 COPY_GATE = 0.05
 """Share of rows made of one, two or three known rows above which a generator stands below the line, unranked."""
@@ -72,7 +72,7 @@ def _number(anchor: object) -> float | None:
     return float(anchor) if isinstance(anchor, float | int) else None
 
 
-def worst(spec: MetricSpecification, values: Iterable[float | None]) -> float | None:
+def worst(spec: Metric, values: Iterable[float | None]) -> float | None:
     """The worst of several trivial values in the metric's direction; None when none is known.
 
     A single trivial reference is not enough: gene-shuffle keeps every marginal, class-mean every class centre.
@@ -85,7 +85,7 @@ def worst(spec: MetricSpecification, values: Iterable[float | None]) -> float | 
     return min(known) if spec.goal == "higher" else max(known)
 
 
-def normalise(spec: MetricSpecification, value: float | None, floor: float | None, ceiling: float | None) -> float:
+def normalise(spec: Metric, value: float | None, floor: float | None, ceiling: float | None) -> float:
     """Score of a value in [0, 1].
 
     ``match``: 1 - |v - ceiling| / |ceiling|; ``higher`` and ``lower``: (v - floor) / (ceiling - floor); clipped.
@@ -106,11 +106,11 @@ def normalise(spec: MetricSpecification, value: float | None, floor: float | Non
     return min(max((value - floor) / (ceiling - floor), 0.0), 1.0)
 
 
-def _gap(spec: MetricSpecification, floor: float, ceiling: float) -> float:
+def _gap(spec: Metric, floor: float, ceiling: float) -> float:
     return ceiling - floor if spec.goal == "higher" else floor - ceiling
 
 
-def discriminates(spec: MetricSpecification, floors: Sequence[float | None], ceilings: Sequence[float | None]) -> bool:
+def discriminates(spec: Metric, floors: Sequence[float | None], ceilings: Sequence[float | None]) -> bool:
     """Whether floor and ceiling are apart by at least five sds (ddof 1) of the ceiling over folds.
 
     One pair per fold. For ``match`` the score reaches 0 at the value 0, so the gap is the ceiling's own size.

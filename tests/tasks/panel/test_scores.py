@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gexbench.metrics.catalogue.built_in import lookup
-from gexbench.metrics.catalogue.scores import (
+from gexbench.tasks.panel.catalogue import lookup
+from gexbench.tasks.panel.scores import (
     References,
     cell_score,
     copy_gate_passed,

@@ -1,1 +1,0 @@
-"""What metrics are: specifications, the catalogue, normalised scores."""

@@ -1,0 +1,166 @@
+"""The real and the synthetic rows of a fold, and the shared work on the real side: what metrics compare."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gexbench.metrics.biology import RealBiology
+from gexbench.metrics.classifiers import Fitted
+from gexbench.metrics.shared.arrays import Matrix
+from gexbench.metrics.space import Space
+from gexbench.metrics.structure import Correlations
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RealRows:
+    """The real patients of a fold, in the cohort's unit.
+
+    train, validation, test: float32 (n, genes), rows aligned with the ids and labels.
+    labels: label column → (train, validation, test) labels; finest: the finest of these columns.
+    left_out: label column → classes that take no part in its classification (under 25 patients in the cohort).
+    set_rows: indices into test, the rows that set metrics compare (per class min(test, validation)).
+    floor: lowest value of the unit; None = it has none, and no zero fraction.
+    test_groups: patient of each test row; None = every row is a patient of its own.
+    test_clusters: cluster of each test row, such as its tissue-source site; None = every patient is one.
+    exchangeable: whether training and test patients were dealt at random, so that membership has a null; None = not
+        known (a user's own folds): the rows are asked.
+    """
+
+    genes: tuple[str, ...]
+    train: NDArray[np.float32]
+    validation: NDArray[np.float32]
+    test: NDArray[np.float32]
+    train_ids: NDArray[np.str_]
+    validation_ids: NDArray[np.str_]
+    test_ids: NDArray[np.str_]
+    labels: Mapping[str, tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_]]]
+    finest: str
+    left_out: Mapping[str, tuple[str, ...]]
+    set_rows: NDArray[np.intp]
+    floor: float | None
+    test_groups: NDArray[np.str_] | None = None
+    test_clusters: NDArray[np.str_] | None = None
+    exchangeable: bool | None = False
+
+    def __post_init__(self) -> None:
+        problems = []
+        for part, name in enumerate(("train", "validation", "test")):
+            rows, ids = getattr(self, name), getattr(self, f"{name}_ids")
+            if rows.shape != (len(ids), len(self.genes)):
+                problems.append(f"{name} is {rows.shape} for {len(ids)} ids and {len(self.genes)} genes")
+            problems += [
+                f"{column}: {len(parts[part])} {name} labels for {len(ids)} ids"
+                for column, parts in self.labels.items()
+                if len(parts[part]) != len(ids)
+            ]
+        if self.finest not in self.labels:
+            problems.append(f"finest {self.finest!r} is none of the label columns {', '.join(self.labels)}")
+        problems += [
+            f"{len(names)} {field} for {len(self.test_ids)} test ids"
+            for field in ("test_groups", "test_clusters")
+            if (names := getattr(self, field)) is not None and len(names) != len(self.test_ids)
+        ]
+        rows = self.set_rows
+        if not len(rows) or rows.min() < 0 or rows.max() >= len(self.test_ids) or len(set(rows.tolist())) < len(rows):
+            problems.append("set_rows must be different rows of test")
+        if problems:
+            raise ValueError("real rows: " + "; ".join(problems))
+
+    @property
+    def test_labels(self) -> NDArray[np.str_]:
+        """Finest label of each test row, shape (n_test,)."""
+        return self.labels[self.finest][2]
+
+    @property
+    def test_patients(self) -> NDArray[np.str_]:
+        """Patient of each test row, shape (n_test,)."""
+        return self.test_ids if self.test_groups is None else self.test_groups
+
+    @property
+    def clusters(self) -> NDArray[np.str_]:
+        """Cluster of each test row, shape (n_test,): rows of one cluster are drawn together by a bootstrap."""
+        return self.test_patients if self.test_clusters is None else self.test_clusters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SyntheticRows:
+    """What a generator made, in the cohort's unit.
+
+    test (n_test, genes) and train (n_train, genes): row i from the condition of the fold's i-th test or training
+    patient; paired (n_test, 19, genes) float16: draws for every test patient, None when they were not kept;
+    privacy (members + non-members, genes) and privacy_ids: a row from the condition of each of as many training as
+    test patients per class, and the ids of these patients, None when they were not kept; fitted_ids: the training
+    patients that the generator was fitted on, None for all of the fold's.
+    """
+
+    test: NDArray[Any]
+    train: NDArray[Any]
+    paired: NDArray[Any] | None
+    privacy: NDArray[Any] | None = None
+    privacy_ids: NDArray[np.str_] | None = None
+    fitted_ids: NDArray[np.str_] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingRows:
+    """What metrics that need ``training`` read: the rows that ``fit`` saw, and what depends on them.
+
+    rows, validation: standardised; of validation at most ``row_samples.MOST_ROWS`` rows. donor_thresholds: of
+    validation rows against training rows, (donors,), the first is that of copies; validation_donor_thresholds: of test
+    rows against validation rows; label_draws: CRPS of label-matched draws for every test row, shape (n_test,), and
+    label_draws_crps: its mean;
+    classifiers: label column → logistic regression on ``rows``, for the panel ``extended`` only.
+    """
+
+    rows: Matrix
+    validation: Matrix
+    donor_thresholds: Matrix
+    validation_donor_thresholds: Matrix
+    label_draws: Matrix
+    label_draws_crps: float
+    classifiers: Mapping[str, Fitted] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassifierReferences:
+    """Classifiers of real rows that the panel ``extended`` adds to the reference values, by name and key.
+
+    release: real patients per class → accuracy of a classifier of these alone.
+    """
+
+    values: Mapping[str, Mapping[str, float]]
+    release: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """Shared work of a fold on its real ``rows``.
+
+    real: standardised test rows of ``set_rows``, real_pcs: their components; radii, pc_radii: distances to the
+    k-th neighbour (k = ``neighbours``); correlations: (genes, genes) of ``real``; biology: what the biology metrics
+    need of ``set_rows``; test: all standardised test rows; training: None where training rows are withheld.
+    reference_values: ``trtr``, ``majority`` and ``shuffled_labels`` utilities of the core panel (the last by logistic
+    regression alone: boosting on noise takes longest); extended: those of ``extended``, None when the fold was
+    prepared for ``core``. cacheable: the part worth keeping as JSON, accepted back by ``prepare(cached=…)``. notes:
+    what is computed on a sample of the rows, in words for records.
+    """
+
+    rows: RealRows
+    seed: int
+    space: Space
+    test: Matrix
+    real: Matrix
+    real_pcs: Matrix
+    neighbours: int
+    radii: Matrix
+    pc_radii: Matrix
+    correlations: Correlations
+    biology: RealBiology
+    training: TrainingRows | None
+    reference_values: dict[str, dict[str, float]]
+    cacheable: dict[str, Any]
+    extended: ClassifierReferences | None = None
+    notes: tuple[str, ...] = ()

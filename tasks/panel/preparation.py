@@ -1,0 +1,145 @@
+"""The work on the real side of a fold that all generators share, done once."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gexbench.metrics import memorisation, support
+from gexbench.metrics.biology import RealBiology
+from gexbench.metrics.label_draws import label_draws, mean_by_class
+from gexbench.metrics.shared.arrays import Matrix
+from gexbench.metrics.shared.row_samples import MOST_ROWS, sampled, sampled_places
+from gexbench.metrics.shared.row_samples import notes as sampling_notes
+from gexbench.metrics.space import Space, fit_space
+from gexbench.metrics.structure import Correlations, correlations
+from gexbench.tasks.panel.catalogue import panel_specifications
+from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA, Panel
+from gexbench.tasks.panel.declarations.rows import ClassifierReferences, Prepared, RealRows, TrainingRows
+from gexbench.tasks.panel.gene_sets import GeneSets, usable_sets
+from gexbench.tasks.panel.questions.augmentation import RELEASE_SIZES, copied_anchors, release
+from gexbench.tasks.panel.questions.classification import ANCHORS, Asked, anchor_values, asked, real_classifiers
+
+NEIGHBOURS = 5
+
+
+def prepare(
+    rows: RealRows,
+    *,
+    seed: int,
+    panel: Panel = "core",
+    cached: Mapping[str, Any] | None = None,
+    gene_sets: GeneSets | None = None,
+) -> Prepared:
+    """Do the shared work of a fold; ``cached`` is an earlier ``cacheable``, ignored when it is of other data.
+
+    panel: the largest panel to be computed; the parts of ``core`` and ``extended`` are cached apart, so that a fold
+    cached for ``core`` saves that part of ``extended``. gene_sets: for the pathway metrics, matched to the fold's
+    genes by name. Scaling, components and kernel width are fitted on real training rows only.
+    """
+    sizes = (len(rows.train), len(rows.validation), len(rows.test), len(rows.set_rows), len(rows.genes))
+    if len(rows.set_rows) > MOST_ROWS:
+        kept = sampled_places(rows.test_ids[rows.set_rows], MOST_ROWS)
+        rows = replace(rows, set_rows=rows.set_rows[kept])
+    space = fit_space(rows.train)
+    train, test = space.standardise(rows.train, "train"), space.standardise(rows.test, "test")
+    real = np.asarray(test[rows.set_rows])
+    pcs = space.project(real)
+    of_genes = correlations(real)
+    neighbours = min(NEIGHBOURS, len(real) - 1)
+    key = fingerprint(rows, seed)
+    if cached is None or cached.get("fingerprint") != key:
+        cached = {"fingerprint": key, "values": _core_anchors(rows, train, test, seed)}
+    training, extended = _training_rows(rows, space, train, test, seed), None
+    if panel == "extended":
+        cached = {**cached, "extended": _extended_part(rows, train, test, seed, cached)}
+        extended = ClassifierReferences(cached["extended"]["values"], cached["extended"]["release"])
+        training = replace(training, classifiers=real_classifiers(rows, train, seed))
+    return Prepared(
+        rows=rows,
+        seed=seed,
+        space=space,
+        test=test,
+        real=real,
+        real_pcs=pcs,
+        neighbours=neighbours,
+        radii=support.radii(real, neighbours),
+        pc_radii=support.radii(pcs, neighbours),
+        correlations=of_genes,
+        biology=_biology(rows, of_genes, gene_sets),
+        training=training,
+        reference_values={name: dict(values) for name, values in cached["values"].items()},
+        cacheable=dict(cached),
+        extended=extended,
+        notes=tuple(sampling_notes(*sizes, classes=_classes(rows))),
+    )
+
+
+def _classes(rows: RealRows) -> int:
+    """Classes of the finest label that a classifier is asked to tell apart."""
+    return len(set(rows.labels[rows.finest][0].tolist()) - set(rows.left_out.get(rows.finest, ()))) or 1
+
+
+def _core_anchors(rows: RealRows, train: Matrix, test: Matrix, seed: int) -> dict[str, dict[str, float]]:
+    """Boosting on permuted labels is left to the panel `extended` for its cost."""
+    wanted: list[Asked] = [
+        (classifier, label, ANCHORS if classifier == "lr" else ("trtr", "majority"))
+        for classifier, label in asked(rows, "core")
+    ]
+    return anchor_values(rows, train, test, seed, wanted)
+
+
+def _extended_part(
+    rows: RealRows, train: Matrix, test: Matrix, seed: int, core: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Reference values of ``extended``: the part kept in ``core`` when it is of these data, else made."""
+    key, kept = fingerprint(rows, seed, "extended"), core.get("extended")
+    if kept is not None and kept.get("fingerprint") == key:
+        return dict(kept)
+    wanted: list[Asked] = [(classifier, label, ANCHORS) for classifier, label in asked(rows, "extended")]
+    values = anchor_values(rows, train, test, seed, [*wanted, ("xgb", rows.finest, ("shuffled_labels",))])
+    for name, known in values.items():
+        known |= copied_anchors(rows, core["values"][name])
+    alone = {str(size): release(rows, train, None, test, size, seed).accuracy for size in RELEASE_SIZES}
+    return {"fingerprint": key, "values": values, "release": alone}
+
+
+def _biology(rows: RealRows, of_genes: Correlations, gene_sets: GeneSets | None) -> RealBiology:
+    membership = None if gene_sets is None else usable_sets(gene_sets, rows.genes)[1]
+    return RealBiology(rows.test[rows.set_rows], rows.test_labels[rows.set_rows], of_genes, membership)
+
+
+def _training_rows(rows: RealRows, space: Space, train: Matrix, test: Matrix, seed: int) -> TrainingRows:
+    validation = space.standardise(rows.validation, "validation")
+    train_labels, _, test_labels = rows.labels[rows.finest]
+    draws = label_draws(train, train_labels, test, test_labels, seed)
+    held_out = sampled(validation, rows.validation_ids)
+    return TrainingRows(
+        rows=train,
+        validation=held_out,
+        donor_thresholds=_donor_thresholds(held_out, train),
+        validation_donor_thresholds=_donor_thresholds(sampled(test, rows.test_ids), held_out),
+        label_draws=draws,
+        label_draws_crps=mean_by_class(draws, test_labels),
+    )
+
+
+def _donor_thresholds(fresh: Matrix, known: Matrix) -> Matrix:
+    return memorisation.donor_thresholds(fresh, known, donors=min(memorisation.DONORS, len(known) - 1))
+
+
+def fingerprint(rows: RealRows, seed: int, panel: Panel = "core") -> str:
+    """SHA-256 of the data, names, labels, schema and metric versions that a panel's reference values depend on."""
+    digest = hashlib.sha256(repr((PANEL_SCHEMA, seed, rows.genes, rows.finest, sorted(rows.left_out.items()))).encode())
+    classified = [metric for metric in panel_specifications(panel, plug_ins=False) if metric.family == "utility"]
+    digest.update(repr([(metric.name, metric.version) for metric in classified]).encode())
+    for name in ("train", "test"):
+        values = np.ascontiguousarray(getattr(rows, name))
+        digest.update(repr((name, values.shape, values.dtype.str)).encode())
+        digest.update(values.tobytes())
+        digest.update("\x1f".join(getattr(rows, f"{name}_ids").tolist()).encode())
+    for column, (train, _, test) in sorted(rows.labels.items()):
+        digest.update("\x1f".join([column, *train.tolist(), "", *test.tolist()]).encode())
+    return digest.hexdigest()
