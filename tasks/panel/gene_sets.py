@@ -14,7 +14,7 @@ _SHOWN = 20
 
 
 class GeneSetsError(ValueError):
-    """A file that holds no readable gene sets; `problems` names every line concerned, with the mend."""
+    """A file that holds no readable gene sets; `problems` names every line concerned, with the fix."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)

@@ -67,7 +67,8 @@ def test_rows_of_a_sample_or_patient_that_contradict_each_other(folder: Path, bu
         f"{PHENOTYPES}: 1 patients belong to several projects (TCGA-04-0004: GBM and OV); keep the correct one",
     )
     _changed(folder, lambda lines: [*lines[:-1], lines[-1].replace("-01\t", "-11\t")])
-    with pytest.raises(InputError, match=r"1 patients belong to several projects \(TCGA-04-0004: GBM and OV\)") as raised:
+    crossing = r"1 patients belong to several projects \(TCGA-04-0004: GBM and OV\)"
+    with pytest.raises(InputError, match=crossing) as raised:
         built(folder)
     assert len(raised.value.problems) == 1
 
