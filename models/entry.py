@@ -7,10 +7,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from gexbench.models.local_file import LocalFile
-from gexbench.models.settings import Condition, GeneratorSettings
+from gexbench.models.vocabulary import Condition
 
 if TYPE_CHECKING:
     from gexbench.models.contract import Generator
+    from gexbench.models.settings import GeneratorSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Entry:
         loaded: type[Generator] = _imported(self.target)
         return loaded
 
-    def settings_class(self) -> type[GeneratorSettings]:
+    def settings_class(self) -> "type[GeneratorSettings]":
         """Import the settings' class, without torch where `settings_target` is given."""
         if not self.settings_target:
             return self.load().Settings

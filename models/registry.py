@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from gexbench.models.built_in import BUILT_IN
 from gexbench.models.entry import Entry
-from gexbench.models.settings import Condition, GeneratorSettings
+from gexbench.models.vocabulary import Condition
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.plug_ins import not_imported, plug_ins
 from gexbench.tasks.names import checked_name, unknown
 
 if TYPE_CHECKING:
     from gexbench.models.contract import Generator
+    from gexbench.models.settings import GeneratorSettings
 
 __all__ = ["BrokenGenerator", "Condition", "Entry", "Registry", "create", "registry", "resolve_settings"]
 
@@ -66,7 +67,7 @@ def registry() -> Registry:
     return Registry((*BUILT_IN, *found))
 
 
-def resolve_settings(entry: Entry, budget: str, overrides: Mapping[str, Any] | None = None) -> GeneratorSettings:
+def resolve_settings(entry: Entry, budget: str, overrides: Mapping[str, Any] | None = None) -> "GeneratorSettings":
     """Class defaults ← the budget's preset ← the entry's settings ← the user's overrides, checked strictly.
 
     Raises:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from gexbench.models.search_space import SearchSpace
+from gexbench.models.vocabulary import BudgetName, Condition
 
-Condition = Literal["labels", "text", "patches"]
-BudgetName = Literal["quick", "cpu", "full"]
+__all__ = ["BudgetName", "Condition", "GeneratorSettings"]
 
 
 class GeneratorSettings(BaseModel):

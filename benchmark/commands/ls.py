@@ -1,12 +1,15 @@
 """`gexbench ls`: generators, metrics, tasks and cohorts, without importing torch."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.terminal.tables import print_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench ls generators\n
@@ -45,7 +48,17 @@ def ls(
     console = options.console()
     print_table(console, next(rows), rows, groups=IMPORTANT.get(what, ()))
     if what == "generators":
+        _print_unavailable(console)
         console.print(f"\n{PARAMETERS_NOTE}", markup=False, highlight=False)
+
+
+def _print_unavailable(console: "Console") -> None:
+    """A line for every generator that cannot be used here, with the reason, which no column may be dropped with."""
+    from gexbench.models import registry
+
+    for name, entry in registry().items():
+        if entry.unavailable:
+            console.print(f"unavailable: {name}: {entry.unavailable}", markup=False, highlight=False)
 
 
 def _print_page(what: str) -> None:
@@ -68,11 +81,11 @@ def _generators() -> Iterator[tuple[str, ...]]:
     from gexbench.models import registry
     from gexbench.models.cards.parameter_counts import PARAMETERS
 
-    yield "generator", "family", "conditions", PARAMETERS_HEAD, "availability", "what it is"
+    yield "generator", "family", "conditions", PARAMETERS_HEAD, "available", "what it is"
     for name, entry in registry().items():
         conditions = ", ".join(entry.conditions) or "–"
         count = f"{PARAMETERS[name]:,}" if name in PARAMETERS else "–"
-        yield name, entry.family, conditions, count, entry.unavailable or "here", entry.summary
+        yield name, entry.family, conditions, count, "no" if entry.unavailable else "yes", entry.summary
 
 
 def _metrics() -> Iterator[tuple[str, ...]]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gexbench.models.contract import Unavailable
-from gexbench.models.settings import Condition
+from gexbench.models.vocabulary import Condition
 from gexbench.tasks.cohorts.conditions import Conditions, RaggedTensor
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gexbench.models.contract import Generator
 from gexbench.models.references.pools import LabelPools
-from gexbench.models.settings import Condition
+from gexbench.models.vocabulary import Condition
 from gexbench.tasks.cohorts.split import Split
 
 

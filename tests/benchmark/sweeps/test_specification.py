@@ -235,7 +235,7 @@ def test_the_command_takes_a_file_a_name_or_an_option(tmp_path):
     assert "simulated-quick-mine" in output.strip().splitlines()[-1]
     assert "mixup.random-1.0" in output
     assert "mixup.random-0.0" not in output
-    assert "no estimate of time" in output
+    assert "no time estimate" in output
     code, output = run("mine.yaml", "--spec", "smoke")
     assert code == 2
     assert "give one of them" in output
