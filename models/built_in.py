@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from gexbench.models.entry import Entry
-from gexbench.models.vocabulary import Condition
+from gexbench.tasks.cohorts.vocabulary import Condition
 
 _REFERENCES = "gexbench.models.references"
 _REFERENCE_SETTINGS = "gexbench.models.settings:GeneratorSettings"

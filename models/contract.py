@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gexbench.models.settings import BudgetName, Condition, GeneratorSettings
+from gexbench.models.settings import BudgetName, GeneratorSettings
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.split import Split
+from gexbench.tasks.cohorts.vocabulary import Condition
 
 
 class Progress(Protocol):

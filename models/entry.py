@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from gexbench.models.local_file import LocalFile
-from gexbench.models.vocabulary import Condition
+from gexbench.tasks.cohorts.vocabulary import Condition
 
 if TYPE_CHECKING:
     from gexbench.models.contract import Generator

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from gexbench.models.built_in import BUILT_IN
 from gexbench.models.entry import Entry
-from gexbench.models.vocabulary import Condition
+from gexbench.tasks.cohorts.vocabulary import Condition
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.plug_ins import not_imported, plug_ins
 from gexbench.tasks.names import checked_name, unknown

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from gexbench.models.search_space import SearchSpace
-from gexbench.models.vocabulary import BudgetName, Condition
 
-__all__ = ["BudgetName", "Condition", "GeneratorSettings"]
+BudgetName = Literal["quick", "cpu", "full"]
 
 
 class GeneratorSettings(BaseModel):

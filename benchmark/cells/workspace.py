@@ -19,8 +19,8 @@ from gexbench.benchmark.machine.processes import end_children, own_children
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.benchmark.sweeps.gene_sets import matching
+from gexbench.models import checkpoint
 from gexbench.models.contract import Budget, Diverged, Generator, Unavailable
-from gexbench.models.training import checkpoint
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.cohort_folder import read_cohort
 from gexbench.tasks.cohorts.conditions import Conditions

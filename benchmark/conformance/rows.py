@@ -13,9 +13,9 @@ from torch import Tensor
 from gexbench.benchmark.cells.training import BadSamples, checked_samples
 from gexbench.benchmark.conformance.check import Broken, Skipped
 from gexbench.benchmark.conformance.subject import Subject
+from gexbench.models.checkpoint import load, save
 from gexbench.models.contract import Diverged, Generator
 from gexbench.models.registry import Condition, Registry
-from gexbench.models.training.checkpoint import load, save
 from gexbench.tasks.cohorts.conditions import Conditions, RaggedTensor
 
 

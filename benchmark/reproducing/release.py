@@ -14,8 +14,8 @@ from gexbench.benchmark.cells.trained_on import TRAINED_ON, TrainedOn
 from gexbench.benchmark.cells.training import checked_samples
 from gexbench.benchmark.machine import environment
 from gexbench.leaderboards.records.model import Record
+from gexbench.models import checkpoint
 from gexbench.models.registry import Registry
-from gexbench.models.training import checkpoint
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import all_conditions

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from gexbench.models.contract import Unavailable
-from gexbench.models.vocabulary import Condition
 from gexbench.tasks.cohorts.conditions import Conditions, RaggedTensor
+from gexbench.tasks.cohorts.vocabulary import Condition
 
 
 @dataclass(frozen=True, slots=True, eq=False)

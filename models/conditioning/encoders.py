@@ -17,7 +17,7 @@ from gexbench.models.conditioning.fusion import (
     TextSummary,
 )
 from gexbench.models.conditioning.labels import LabelEmbedding
-from gexbench.models.vocabulary import Condition
+from gexbench.tasks.cohorts.vocabulary import Condition
 
 
 @dataclass(frozen=True, slots=True)

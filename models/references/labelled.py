@@ -8,8 +8,8 @@ from torch import Tensor
 
 from gexbench.models.contract import Generator
 from gexbench.models.references.pools import LabelPools
-from gexbench.models.vocabulary import Condition
 from gexbench.tasks.cohorts.split import Split
+from gexbench.tasks.cohorts.vocabulary import Condition
 
 
 class LabelReference(Generator):

@@ -7,3 +7,5 @@ Track = Literal["random", "site"]
 
 PatchPlace = Literal["auto", "held", "streamed"]
 """Where patches lie: on the device, in the cohort's file, or `auto`: held where they fit (`mapped_rows.HELD_SHARE`)."""
+Condition = Literal["labels", "text", "patches"]
+"""What a generator may see of a patient beside training expression."""

@@ -10,8 +10,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from gexbench.models import registry
+from gexbench.models.checkpoint import load, save
 from gexbench.models.registry import create
-from gexbench.models.training.checkpoint import load, save
 from gexbench.tasks.cohorts.device_fold import DeviceFold
 from gexbench.tasks.errors import InputError
 

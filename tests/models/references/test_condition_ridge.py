@@ -9,10 +9,10 @@ import torch
 from sklearn.linear_model import Ridge as SklearnRidge
 from torch import Tensor
 
+from gexbench.models.checkpoint import load, save
 from gexbench.models.contract import Unavailable
 from gexbench.models.references.condition_ridge import PENALTIES, ConditionRidge, Ridge
 from gexbench.models.registry import Entry, Registry, create
-from gexbench.models.training.checkpoint import load, save
 from gexbench.models.training.dispersion import variance_ratio
 from gexbench.tasks.cohorts.conditions import Conditions, RaggedTensor
 from gexbench.tasks.cohorts.device_fold import DeviceFold

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gexbench.models import registry
+from gexbench.models.checkpoint import load, save
 from gexbench.models.contract import Unavailable
 from gexbench.models.registry import create, resolve_settings
-from gexbench.models.training.checkpoint import load, save
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import folds

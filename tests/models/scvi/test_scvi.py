@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
+from gexbench.models.checkpoint import load, save
 from gexbench.models.contract import Unavailable
 from gexbench.models.registry import Entry, Registry, create
 from gexbench.models.scvi.settings import ScviSettings
-from gexbench.models.training.checkpoint import load, save
 from gexbench.tasks.cohorts.device_fold import DeviceFold
 from gexbench.tasks.cohorts.split import Split
 from gexbench.tasks.cohorts.units import Unit

@@ -10,9 +10,9 @@ import torch
 from gexbench.benchmark.sweeps.planning import plan
 from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.models import registry
+from gexbench.models.checkpoint import load, save
 from gexbench.models.contract import Unavailable
 from gexbench.models.registry import create
-from gexbench.models.training.checkpoint import load, save
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import folds

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from gexbench.models import registry
+from gexbench.models.checkpoint import load, save
 from gexbench.models.conditioning.batch import ConditionReader
 from gexbench.models.conditioning.encoders import ENCODERS, EncoderSizes
 from gexbench.models.conditioning.fusion import FusionSizes
 from gexbench.models.contract import Unavailable
 from gexbench.models.registry import create, resolve_settings
-from gexbench.models.training.checkpoint import load, save
 from gexbench.models.training.dispersion import variance_ratio
 from gexbench.models.wgan_gp.conditional import ConditionalGenerator
 from gexbench.models.wgan_gp.generator import WganGp
