@@ -11,9 +11,10 @@ from gexbench.models.conditioning.encoders import ENCODERS, EncoderSizes
 from gexbench.models.conditioning.fusion import FusionSizes
 from gexbench.models.conditioning.labels import LabelCombinations
 from gexbench.models.conditioning.settings import ConditioningSettings
-from gexbench.models.settings import Condition, GeneratorSettings
+from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.split import Split
+from gexbench.tasks.cohorts.vocabulary import Condition
 
 
 @dataclass(frozen=True, slots=True, eq=False)

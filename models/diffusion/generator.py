@@ -14,7 +14,7 @@ from gexbench.models.diffusion.representation import Representation
 from gexbench.models.diffusion.sampling import sampled_rows
 from gexbench.models.diffusion.settings import DiffusionSettings
 from gexbench.models.diffusion.training import DenoiserTraining
-from gexbench.models.settings import Condition, GeneratorSettings
+from gexbench.models.settings import GeneratorSettings
 from gexbench.models.training.dispersion import report_dispersion
 from gexbench.models.training.expression_scale import ExpressionScale
 from gexbench.models.training.pretraining import fit_conditional_mean
@@ -23,6 +23,7 @@ from gexbench.models.training.state import frozen, over, states_of, under
 from gexbench.models.training.validation_score import ValidationScore
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.split import Split
+from gexbench.tasks.cohorts.vocabulary import Condition
 from gexbench.tasks.seeds import derive_seed
 
 _CHUNK = 4096

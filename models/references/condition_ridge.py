@@ -11,9 +11,10 @@ from torch import Tensor
 
 from gexbench.models.contract import Progress, Samples, Unavailable, silent
 from gexbench.models.references.labelled import LabelReference
-from gexbench.models.settings import Condition, GeneratorSettings
+from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.conditions import Conditions, RaggedTensor
 from gexbench.tasks.cohorts.split import Split, Standardiser
+from gexbench.tasks.cohorts.vocabulary import Condition
 
 TEXT = "full"
 """Variant of the clinical text that is read."""

@@ -14,9 +14,10 @@ from gexbench.models.contract import (
     silent,
 )
 from gexbench.models.references.oracle_settings import OracleSettings
-from gexbench.models.settings import Condition, GeneratorSettings
+from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.split import Split
+from gexbench.tasks.cohorts.vocabulary import Condition
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.simulated.cohort import provenance
 from gexbench.tasks.simulated.oracle import SimulatedOracle, oracle, why_not_simulated

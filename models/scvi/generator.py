@@ -15,7 +15,7 @@ from gexbench.models.scvi.counts import CountScale
 from gexbench.models.scvi.network import CountSource, network_of, posterior, start_from_moments
 from gexbench.models.scvi.settings import ScviSettings
 from gexbench.models.scvi.training import Batches, kept_weights, train
-from gexbench.models.settings import Condition, GeneratorSettings
+from gexbench.models.settings import GeneratorSettings
 from gexbench.models.training.dispersion import report_dispersion
 from gexbench.models.training.latent_mixture import LatentMixture, of_labels, of_mixture
 from gexbench.models.training.run import TrainingRun
@@ -23,6 +23,7 @@ from gexbench.models.training.state import frozen, over, under
 from gexbench.models.training.validation_score import ValidationScore
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.split import Split
+from gexbench.tasks.cohorts.vocabulary import Condition
 from gexbench.tasks.errors import examples
 from gexbench.tasks.seeds import derive_seed
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gexbench.models.conditioning.conditioner import Conditioner, needs_of
 from gexbench.models.contract import Generator, Progress, Samples, silent
-from gexbench.models.settings import Condition, GeneratorSettings
+from gexbench.models.settings import GeneratorSettings
 from gexbench.models.training.expression_scale import ExpressionScale
 from gexbench.models.training.state import frozen, over, states_of, under
 from gexbench.models.vae.networks import VaeNetwork
@@ -18,6 +18,7 @@ from gexbench.models.vae.settings import VaeSettings
 from gexbench.models.vae.training import train_vae
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.split import Split
+from gexbench.tasks.cohorts.vocabulary import Condition
 
 CHUNK = 4096
 """Rows sampled at once."""

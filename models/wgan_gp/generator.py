@@ -9,7 +9,7 @@ from torch import Tensor
 from gexbench.models.conditioning.batch import ConditionReader
 from gexbench.models.conditioning.conditioner import Conditioner, needs_of
 from gexbench.models.contract import Generator, Progress, Samples, silent
-from gexbench.models.settings import Condition, GeneratorSettings
+from gexbench.models.settings import GeneratorSettings
 from gexbench.models.training.averaging import AveragedWeights
 from gexbench.models.training.dispersion import report_dispersion
 from gexbench.models.training.expression_scale import ExpressionScale
@@ -22,6 +22,7 @@ from gexbench.models.wgan_gp.start import start_from_components
 from gexbench.models.wgan_gp.training import Training, epochs_of, train_reference, train_standard
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.split import Split
+from gexbench.tasks.cohorts.vocabulary import Condition
 from gexbench.tasks.seeds import derive_seed
 
 _CHUNK = 1024
