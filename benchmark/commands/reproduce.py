@@ -31,9 +31,9 @@ def reproduce(
     """Train, sample and score one cell again and compare it with its record, metric by metric.
 
     On the same processor, system, package versions and thread count, all bits must match. Elsewhere, references must
-    agree within 1e-6 of the value, and trained generators within three standard deviations between seeds (taken from
-    the records in the same folder). Exit code: 0 if all metrics agree, 1 if one differs, 2 if the cohort, fold or
-    generator is not the one of the record.
+    agree within 1e-6 of the value (0.005 for metrics of fitted classifiers), and trained generators within three
+    standard deviations between seeds (taken from the records in the same folder). Exit code: 0 if all metrics
+    agree, 1 if one differs, 2 if the cohort, fold or generator is not the one of the record.
     """
     from gexbench.benchmark.authoring.local_generators import with_local
     from gexbench.benchmark.reproducing.reproduction import reproduction

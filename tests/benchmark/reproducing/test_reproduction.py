@@ -109,6 +109,15 @@ def test_references_elsewhere_agree_to_a_millionth(value, agrees, recorded):
     assert "as a reference" in found.promise
 
 
+@pytest.mark.parametrize(("key", "off", "agrees"), [
+    ("detection_lr", 3.3e-5, True), ("tstr_xgb_accuracy[project]", -0.0013, True), ("detection_lr", 0.0051, False),
+    ("conditional_skill", 6.3e-9, True), ("conditional_skill", 1e-6, False),
+])  # fmt: skip
+def test_references_elsewhere_agree_where_a_split_of_a_tree_moved(key, off, agrees, recorded):
+    was, now = (recorded("class-gaussian", **{key: value}) for value in (0.005, 0.005 + off))
+    assert reproduction(parsed(was), parsed(now, **ELSEWHERE), []).agrees is agrees
+
+
 def test_trained_generators_elsewhere_agree_within_three_sds_between_seeds(recorded):
     was = recorded()
     beside = [
