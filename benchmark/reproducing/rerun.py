@@ -140,8 +140,8 @@ def _settings(record: Record, entry: Entry) -> dict[str, Any]:
     cls = entry.settings_class()
     if cls.version != generator.version:
         raise InputError(
-            f"{record.place}: made by {entry.name} version {generator.version}, this suite has version "
-            f"{cls.version}, whose numbers differ; use the suite's commit that the record states"
+            f"{record.place}: made by {entry.name} version {generator.version}, this version of gexbench has "
+            f"version {cls.version}, whose numbers differ; check out the commit that the record states"
         )
     try:
         return cls.model_validate_json(json.dumps(generator.settings)).model_dump()

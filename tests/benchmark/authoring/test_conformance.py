@@ -34,7 +34,7 @@ BROKEN = {
         RETURN, "return Samples(rows.clamp(min=0).numpy(), conditions.ids[::-1].repeat(draws), self.genes)",
         "rows", "id of its condition",
     ),
-    "NaN": (ROWS, ROWS + "; rows[0, 0] = float('nan')", "rows", "not finite"),
+    "NaN": (ROWS, ROWS + "; rows[0, 0] = float('nan')", "rows", "non-finite"),
     "double precision": (
         RETURN, "made = Samples.of(rows.clamp(min=0), conditions, draws, self.genes)\n"
         "        return Samples(made.expression.astype('float64'), made.ids, made.genes)",
@@ -55,12 +55,12 @@ BROKEN = {
     "global dtype": (FIT, FIT + "; torch.set_default_dtype(torch.float64)", "global state", "default dtype"),
     "a fit of the clock": (FIT, FIT + "; import time; self.means += time.time_ns() % 1000", "seeds", "two fits"),
     "a sampling seed without effect": ("manual_seed(seed)", "manual_seed(0)", "seeds", "another seed of `sample`"),
-    "a condition not declared": ('frozenset({"labels"})', "frozenset()", "conditions", "rows change with .* labels"),
+    "a condition not declared": ('frozenset({"labels"})', "frozenset()", "conditions", "rows depend on .* labels"),
     "a condition not read": (
         'frozenset({"labels"})', 'frozenset({"labels", "text"})', "conditions", "declares text, but rows stay the same",
     ),
     "written inputs": (FIT, FIT + "; train.expression.sub_(1)", "inputs", "copy before changing"),
-    "written labels": (FIT, FIT + "; train.conditions.labels[0] = 1", "inputs", "wrote to the tensors"),
+    "written labels": (FIT, FIT + "; train.conditions.labels[0] = 1", "inputs", "modified the tensors"),
     "half a state": ('{"means": self.means, "sds": self.sds}', '{"means": self.means}', "saving", "KeyError: 'sds'"),
     "a rounded state": ('"sds": self.sds}', '"sds": self.sds.half().float()}', "saving", "full precision"),
     "a state of objects": ('"genes": list(self.genes)', '"genes": {*self.genes}', "saving", "cannot be saved"),
@@ -74,14 +74,14 @@ BROKEN = {
     "an undeclared need": (
         FIT, "from gexbench.models.contract import Unavailable\n        if not train.conditions.has('text'):\n"
         "            raise Unavailable('no text')\n        " + FIT,
-        "absent conditions", "declares no need",
+        "absent conditions", "declares no other needs",
     ),
-    "a variance of one": (" if len(of_class) > 1 else rows.std(0)", "", "small classes", "variance of one row is NaN"),
+    "a variance of one": (" if len(of_class) > 1 else rows.std(0)", "", "small classes", "non-finite values"),
     "no progress": (FIT, "pass", "progress", "never called"),
     "progress that stops": (FIT, "progress(1, 2)", "progress", "step 1 of 2"),
     "progress that goes back": (FIT, "progress(1, 1); progress(0, 1); progress(1, 1)", "progress", "went back"),
     "progress of tensors": (FIT, "progress(1, 1, loss=rows.mean())", "progress", r"float\(loss\)"),
-    "a report of tensors": (FIT, FIT + "; self.report.facts['m'] = rows.mean()", "report", "numbers, not tensors"),
+    "a report of tensors": (FIT, FIT + "; self.report.facts['m'] = rows.mean()", "report", "not valid JSON"),
     "a file": (FIT, FIT + "; open('weights.bin', 'w').close()", "left behind", "weights.bin"),
     "a temporary file": (FIT, FIT + "; import tempfile; tempfile.mkstemp('.pt')", "left behind", "left files behind"),
     "a thread": (
@@ -218,7 +218,7 @@ def test_a_name_that_cannot_be_used_writes_nothing(name, message, tmp_path):
 def test_files_that_exist_are_left_as_they_are(kept, written):
     written[kept].write_text("mine")
     written[1 - kept].unlink()
-    with pytest.raises(InputError, match=f"{written[kept].name} exists"):
+    with pytest.raises(InputError, match=f"{written[kept].name} already exists"):
         write_generator("my-model", written[0].parent, registry())
     assert written[kept].read_text() == "mine"
     assert not written[1 - kept].exists()
@@ -260,11 +260,11 @@ def test_new_then_check_on_the_command_line(gexbench, tmp_path):
     [
         (["cvea"], "did you mean 'cvae'"),
         (["nowhere.py:Model"], "cannot be read"),
-        (["some/folder"], "no Python file"),
+        (["some/folder"], "not a Python file"),
         (["cvae,vae"], "unknown generator"),
         (["all"], "give one generator"),
         (["cvae", "--settings", "cvae.hiden=3"], "unknown setting 'hiden'; did you mean"),
-        (["cvae", "--settings", "vae.hidden=3"], "settings of 'vae'"),
+        (["cvae", "--settings", "vae.hidden=3"], "the generator to check is 'cvae'"),
         (["cvae", "--device", "tpu"], "--device 'tpu'"),
     ],
 )

@@ -198,7 +198,7 @@ def test_the_plan_is_the_records_cell(given, recorded, stored):
     [
         ("cohort", {"fingerprint": "0" * 64}, "the record's 000000000000…; build the cohort from the same files"),
         ("cohort", {"name": "nowhere"}, "nowhere"),
-        ("fold", {"hash": "0" * 64}, "fold 0 here holds other patients"),
+        ("fold", {"hash": "0" * 64}, "fold 0 here holds different patients"),
         ("fold", {"index": 7}, "folds 0 to 4"),
         ("fold", {"track": "custom"}, "--folds FILE"),
         ("generator", {"name": "cvea"}, "did you mean 'cvae'"),

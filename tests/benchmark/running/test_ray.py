@@ -178,7 +178,7 @@ def test_without_ray_there_is_one_clear_error(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     ("address", "message"),
-    [("127.0.0.1:1", "nothing answers"), ("ray://head:10001", "give HOST:PORT"), ("head", "give HOST:PORT")],
+    [("127.0.0.1:1", "no answer"), ("ray://head:10001", "give HOST:PORT"), ("head", "give HOST:PORT")],
 )
 def test_an_address_without_a_cluster_is_one_clear_error(address, message, monkeypatch):
     monkeypatch.setattr(ray_pool, "find_spec", lambda name: object())

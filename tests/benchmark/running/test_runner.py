@@ -124,7 +124,7 @@ def test_corrupt_rows_are_trained_again_and_reported(workbench):
 
 
 def test_the_command_that_tries_again_can_be_copied(workbench, monkeypatch):
-    monkeypatch.setattr("gexbench.benchmark.commands.report.write_and_show", lambda *_: None)
+    monkeypatch.setattr("gexbench.benchmark.commands.report.write_and_show", lambda *_, **__: None)
 
     class Ended:
         folder = workbench.results

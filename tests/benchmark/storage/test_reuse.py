@@ -106,7 +106,7 @@ def test_a_record_that_says_another_cell_than_its_key_is_refused(workbench, tmp_
     target = content[outer[0]] if outer else content
     target[last] = value
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match=rf"one\.random-0\.0\.json: {place} is not that of its key"):
+    with pytest.raises(InputError, match=rf"one\.random-0\.0\.json: {place} does not match its key"):
         elsewhere(workbench, tmp_path, {"one": {"shift": 0.5}}, copy)
 
 
@@ -133,10 +133,10 @@ def test_seeds_beyond_those_of_the_sweep_are_said_with_the_option_that_takes_the
     options = ["run", "--cohort", "small", "--folds", "0", "--generators", "reused,mixup", "--dry-run"]
     options += ["--reuse", str(runner.folder)]
     said = CliRunner().invoke(app, [*options, "--seeds", "1,mixup=3"]).output
-    assert "the other training seeds are taken, too, with --seeds 1,class-gaussian=2,mixup=3\n" in said
+    assert "to reuse the other training seeds as well, add --seeds 1,class-gaussian=2,mixup=3\n" in said
     said = CliRunner().invoke(app, [*options, "--seeds", "1,class-gaussian=2,mixup=3"]).output
     assert "8 cells: 5 reused, 3 to do" in said
-    assert "not taken" not in said
+    assert "not reused" not in said
     assert "the other training seeds" not in said
 
 
@@ -160,8 +160,8 @@ def test_the_command_says_what_it_takes_and_what_not(workbench, tmp_path, publis
     options = ["run", "--cohort", "small", "--folds", "0", "--dry-run"]
     ended = CliRunner().invoke(app, [*options, "--generators", "reused,mixup", "--reuse", str(published)])
     said = " ".join(ended.output.split())
-    assert f"4 of 5 cells are taken from {published}: records and logs, no rows" in said
-    assert "not taken: 1 × one: not in this sweep" in said
+    assert f"4 of 5 cells are reused from {published} (records and logs, no rows)" in said
+    assert "not reused: 1 × one: not in this sweep" in said
     assert "5 cells: 4 reused, 1 to do" in said
     refused = CliRunner().invoke(app, [*options, "--generators", "reused,mixup"])
     assert isinstance(refused.exception, InputError)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gexbench.benchmark.commands import ls, options
+from gexbench.benchmark.commands import ls
 from gexbench.benchmark.studies import parameters
 from gexbench.models import BUILT_IN
 from gexbench.models.cards.parameter_counts import PARAMETERS
@@ -41,10 +41,10 @@ def test_the_listing_shows_counts_and_how_to_install(monkeypatch, capsys):
         modules=("gexbench_absent_module",), install="pip install gexbench-absent",
     )  # fmt: skip
     monkeypatch.setattr("gexbench.models.registry", lambda: Registry((*BUILT_IN, absent)))
-    monkeypatch.setattr(options, "WIDE", 300)
+    monkeypatch.setenv("COLUMNS", "300")
     ls.ls("generators")
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip()}
     assert f" {PARAMETERS['cvae']:,} " in lines["cvae"]
     assert "–" in lines["class-mean"]
-    assert "install with: pip install gexbench-absent" in lines["absent"]
+    assert "install with: pip install gexbench-absent" in lines["unavailable:"]
     assert set(lines) >= {entry.name for entry in BUILT_IN}

@@ -114,7 +114,7 @@ def test_a_failing_trial_is_a_failed_trial_and_not_the_end(in_process, tune):
 
 def test_a_trial_that_writes_to_its_inputs_fails_and_spoils_no_later_one(in_process, tune):
     _, summary = tune(6, settings={"how": "write"}, objective="overall score")
-    check_failures(summary, 6, "wrote to its inputs")
+    check_failures(summary, 6, "modified its inputs")
     (found,) = summary.found.values()
     assert 0 < found.default_validation_score < 1
 
@@ -255,5 +255,5 @@ def test_a_trial_is_judged_by_the_state_that_its_fit_keeps(facts, expected):
 def test_a_damaged_file_of_trials_gets_one_clear_error(tmp_path):
     path = tmp_path / "trials.sqlite"
     path.write_bytes(b"no database at all" * 100)
-    with pytest.raises(InputError, match=r"trials\.sqlite: is no database of trials .* move it away"):
+    with pytest.raises(InputError, match=r"trials\.sqlite: not a trial database .* move it away"):
         storage_at(path)

@@ -149,7 +149,7 @@ def test_what_differs_without_hindering_is_remarked(make, references, parsed):
         ("cohort", {"fingerprint": "0" * 64}, "cohort fingerprint differs"),
         ("cohort", {"label_columns": ["project"]}, "label columns differs"),
         ("fold", {"track": "site"}, "track differs: random and site"),
-        ("fold", {"hash": "0" * 64}, "fold 0 holds other patients"),
+        ("fold", {"hash": "0" * 64}, "fold 0 holds different patients"),
     ],
 )
 def test_leaderboards_of_other_patients_are_refused(field, change, message, make, references, parsed):

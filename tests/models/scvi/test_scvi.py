@@ -91,7 +91,7 @@ def test_counts_are_taken_as_they_are() -> None:
 
 @pytest.mark.parametrize("unit", ["other", "log2(rsem+0.5)", "log2(tpm+2)"])
 def test_other_units_are_unavailable_with_the_reason(unit: str, data: DeviceFold) -> None:
-    with pytest.raises(Unavailable, match=r"needs counts or log2\(NAME\+1\), and the cohort's unit"):
+    with pytest.raises(Unavailable, match=r"needs counts or log2\(NAME\+1\), but the cohort's unit"):
         fit(data, train=in_unit(data.train, unit))
 
 
@@ -254,7 +254,7 @@ def test_labels_never_seen_in_training_are_refused(data: DeviceFold) -> None:
         conditions=conditions.take(kept),
     )
     generator = fit(data, train=train)
-    with pytest.raises(InputError, match="never seen in training"):
+    with pytest.raises(InputError, match="do not occur in the training data"):
         generator.sample(conditions, seed=0)
 
 

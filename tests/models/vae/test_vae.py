@@ -203,7 +203,7 @@ def test_progress_reports_steps(data: DeviceFold) -> None:
 def test_a_combination_never_seen_is_refused(data: DeviceFold) -> None:
     labels = data.test_conditions.labels.clone()
     labels[0, 1] = (labels[0, 1] + 1) % len(data.test_conditions.classes["primary_site"])
-    with pytest.raises(InputError, match="never seen in training"):
+    with pytest.raises(InputError, match="do not occur in the training data"):
         fitted(data).sample(replace(data.test_conditions, labels=labels), seed=0)
 
 

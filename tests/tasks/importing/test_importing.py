@@ -248,7 +248,7 @@ def test_bad_values(
 
 
 def test_bad_values_are_counted_over_all_blocks_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expression_problems, "_ROWS", 2)
+    monkeypatch.setattr("gexbench.tasks.importing.expression_problems._ROWS", 2)
     values = np.ones((7, 3), dtype=np.float32)
     values[0, 0], values[6, 2], values[3, 1], values[5, 1] = np.nan, np.inf, -0.5, -2
     samples = np.array([f"S{row}" for row in range(7)])

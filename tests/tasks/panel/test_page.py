@@ -1,4 +1,4 @@
-"""The page of the metrics is the catalogue's."""
+"""The page of metrics is the catalogue's."""
 
 import subprocess
 import sys
@@ -34,4 +34,4 @@ def test_the_command_prints_it():
     )
     refused = subprocess.run([*COMMAND, "tasks", "--markdown"], capture_output=True, text=True, check=False)
     assert refused.returncode == 2
-    assert "page of the metrics" in refused.stderr
+    assert "page of metrics" in refused.stderr
