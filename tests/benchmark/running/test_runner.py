@@ -124,7 +124,8 @@ def test_corrupt_rows_are_trained_again_and_reported(workbench):
 
 
 def test_the_command_that_tries_again_can_be_copied(workbench, monkeypatch):
-    monkeypatch.setattr("gexbench.benchmark.commands.report.write_and_show", lambda *_, **__: None)
+    shown: list[str] = []
+    monkeypatch.setattr("gexbench.benchmark.commands.report.write_and_show", lambda *_, remarks: shown.extend(remarks))
 
     class Ended:
         folder = workbench.results
@@ -135,8 +136,8 @@ def test_the_command_that_tries_again_can_be_copied(workbench, monkeypatch):
 
     console = Console(file=io.StringIO(), width=200)
     with pytest.raises(typer.Exit) as ended:
-        run._run(console, Ended(), 2, "", None)
+        run._run(console, Ended(), 2, (), None)
     assert ended.value.exit_code == 1
-    said = console.file.getvalue()
-    assert "1 out of memory, 2 timeout: see" in said
+    (said,) = shown
+    assert said.startswith("1 out of memory, 2 timeout; ")
     assert shlex.split(said.partition("`")[2].partition("`")[0])[-1] == "out of memory,timeout"

@@ -13,7 +13,8 @@ from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.reading import ExpressionFile
-from gexbench.tasks.importing.building import Sources, build_cohort, expression_problems
+from gexbench.tasks.importing import expression_problems
+from gexbench.tasks.importing.building import Sources, build_cohort
 
 PATIENTS, GENES = 120, ("TP53", "KRAS", "CD3E", "MKI67")
 
@@ -248,7 +249,7 @@ def test_bad_values(
 
 
 def test_bad_values_are_counted_over_all_blocks_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gexbench.tasks.importing.expression_problems._ROWS", 2)
+    monkeypatch.setattr(expression_problems, "_ROWS", 2)
     values = np.ones((7, 3), dtype=np.float32)
     values[0, 0], values[6, 2], values[3, 1], values[5, 1] = np.nan, np.inf, -0.5, -2
     samples = np.array([f"S{row}" for row in range(7)])
