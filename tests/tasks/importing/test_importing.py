@@ -255,8 +255,8 @@ def test_bad_values_are_counted_over_all_blocks_of_rows(monkeypatch: pytest.Monk
     samples = np.array([f"S{row}" for row in range(7)])
     table = ExpressionFile("x.csv", samples, ("A", "B", "C"), values, pd.DataFrame(index=samples), None)
     assert expression_problems.expression_problems(table, Unit("log2(tpm+1)")) == [
-        "x.csv: 2 values are missing or infinite, in 2 samples (S0, S6) and 2 genes (A, C); fill them in or leave "
-        "these out",
+        "x.csv: 2 values are missing or infinite, in 2 samples (S0, S6) and 2 genes (A, C); impute them, or remove "
+        "these samples or genes",
         "x.csv: 2 values in 2 samples (S3, S5) are below 0, the floor of log2(tpm+1) (lowest -2, B of S5); "
         "check --unit",
     ]
