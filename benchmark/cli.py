@@ -1,6 +1,7 @@
 """The command line `gexbench`: one module per verb in `gexbench.benchmark.commands`."""
 
 import gc
+from typing import Annotated
 
 import typer
 
@@ -27,6 +28,7 @@ app = typer.Typer(
     name="gexbench",
     help="Benchmark suite for generative models of tumour gene expression.",
     no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
@@ -49,6 +51,19 @@ for _verb, _epilog in (
 ):
     add(app, _verb, _epilog)
 app.add_typer(cohort.app, name="cohort")
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Print the version and exit.", show_default=False)
+    ] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"gexbench {installed('gexbench')}")
+        raise typer.Exit
 
 
 def main() -> None:

@@ -70,7 +70,7 @@ def run(
     wanted = checked(given, _by_option(typed), entries)
     states, root = checked_states(tuple(retry)), Path(results)
     folders = [options.leaderboard_folder(root, str(folder)) for folder in reuse]
-    device = options.device(wanted.resources.device)
+    device = options.device(wanted.resources.device, here=wanted.executor == "local")
     runner = prepared(
         given, wanted, entries, root, folders, device, keep_models=keep_models, replace=replace, store_cap=store_cap
     )

@@ -56,7 +56,7 @@ class $class(Generator):
 '''
 
 TEST = '''\
-"""Tests of $name: `python -m pytest test_$module.py`."""
+"""Tests of $name: `python -m pytest test_$module.py` (pip install pytest)."""
 
 from pathlib import Path
 

@@ -25,7 +25,7 @@ PARAMETERS_NOTE = (
 IMPORTANT = {
     "generators": (["generator"], ["what it is"], ["conditions"], ["family"], [PARAMETERS_HEAD]),
     "tasks": (["task"], ["question"]),
-    "metrics": (["metric"], ["what it is"], ["goal"], ["range"], ["panel"], ["family"]),
+    "metrics": (["metric"], ["goal"], ["range"], ["what it is"], ["family"], ["panel"]),
 }
 
 

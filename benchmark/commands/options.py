@@ -157,12 +157,27 @@ def chosen(text: str, known: Sequence[str], kind: str) -> tuple[str, ...]:
     return parts
 
 
-def device(wanted: str) -> str:
-    """The device that `--device` names; `auto` is cuda where there is one."""
-    if wanted != "auto":
-        return wanted
-    if not Path("/dev/nvidiactl").exists():
+def device(wanted: str, *, here: bool = True) -> str:
+    """The device that `--device` names; `auto` is cuda where there is one.
+
+    Args:
+        wanted: cpu, cuda or auto.
+        here: whether this machine does the work, so that it must have the device.
+
+    Raises:
+        InputError: cuda on a machine without a CUDA device, or with a torch that was built without CUDA.
+    """
+    from gexbench.tasks.errors import InputError
+
+    if wanted == "cpu" or (wanted == "auto" and not Path("/dev/nvidiactl").exists()):
         return "cpu"
+    if wanted == "cuda" and not here:
+        return wanted
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if wanted == "cuda":
+        built = "finds no CUDA device" if torch.version.cuda else "was built without CUDA"
+        raise InputError(f"--device cuda: torch {torch.__version__} {built}; use --device cpu or auto")
+    return "cpu"

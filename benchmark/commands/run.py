@@ -133,7 +133,7 @@ def run(
         entries,
         results,
         folders,
-        options.device(wanted.resources.device),
+        options.device(wanted.resources.device, here=wanted.executor == "local" and not dry_run),
         keep_models=keep_models,
         replace=replace,
         store_cap=math.inf if store_cap is None else store_cap,

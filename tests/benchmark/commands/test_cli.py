@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 
 import pandas as pd
 import psutil
@@ -214,3 +215,18 @@ def test_a_full_disk_is_one_clear_error(monkeypatch, capsys):
         cli.main()
     assert ended.value.code == 1
     assert "the disk is full (results/store); complete files are kept" in capsys.readouterr().err
+
+
+def test_the_version_is_printed(tmp_path):
+    assert gexbench("--version", cwd=tmp_path, check=0).stdout == f"gexbench {version('gexbench')}\n"
+
+
+def test_a_device_that_is_not_here_is_refused_before_any_cell(tmp_path):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("needs a machine without CUDA")
+    refused = gexbench("run", "smoke", "--device", "cuda", cwd=tmp_path, check=2)
+    assert refused.stderr.startswith("error: --device cuda: torch")
+    assert not (tmp_path / "gexbench-results").exists()
+    gexbench("run", "smoke", "--device", "cuda", "--dry-run", cwd=tmp_path, check=0)
