@@ -18,7 +18,7 @@ def new(
     name: Annotated[str, typer.Argument(help="Name of the generator: words joined by hyphens.")],
     folder: Annotated[Path, typer.Option(help="Output folder; created if missing.", file_okay=False)] = Path(),
 ) -> None:
-    """Write a small working conditional generator and its test, for you to change."""
+    """Write a small working conditional generator and its test, as a starting point."""
     from gexbench.benchmark.authoring.new_generator import write_generator
     from gexbench.models import registry
 

@@ -147,8 +147,8 @@ def _described(item: ErrorDetails, file: str, typed: Mapping[str, Any]) -> str:
     loc = [str(part) for part in item["loc"]]
     if item["type"] == "extra_forbidden":
         model = Resources if loc[:-1] == ["resources"] else Specification
-        inside = f" in {loc[0]}" if loc[:-1] else ""
-        return f"{file}: {unknown(loc[-1], model.model_fields, 'key')}{inside}"
+        inside = f"{loc[0]}: " if loc[:-1] else ""
+        return f"{file}: {inside}{unknown(loc[-1], model.model_fields, 'key')}"
     key = ".".join(loc)
     message = item["msg"].removeprefix("Value error, ")
     return f"{_place(key, file, typed)}: {key} = {item['input']!r}: {message}" if key else f"{file}: {message}"

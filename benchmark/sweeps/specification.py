@@ -79,7 +79,9 @@ class Specification(Design):
     ] = None
     name: Annotated[str | None, Option("Name of the leaderboard. (default: COHORT-BUDGET)", metavar="NAME")] = None
     note: Annotated[str | None, Option("A sentence for the leaderboard's header.")] = None
-    workers: Annotated[int, Field(ge=1), Option("Cells side by side; on cuda, beside the trainings.", metavar="N")] = 2
+    workers: Annotated[
+        int, Field(ge=1), Option("Number of cells run in parallel; on CUDA, in addition to the trainings.", metavar="N")
+    ] = 2
     executor: Annotated[Literal["local", "ray"], Option("local (this machine), or ray (a Ray cluster).")] = "local"
     address: Annotated[
         str | None,

@@ -79,7 +79,8 @@ def _loaded(path: Path) -> Any:
             raise RecordError(f"{path.name}: {path.stat().st_size:,} bytes is no record; move it out of the folder")
         return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_object)
     except OSError as error:
-        raise RecordError(f"{path.name}: cannot be read ({error.strerror}); {REMEDY}") from None
+        remedy = "check the path" if isinstance(error, FileNotFoundError) else REMEDY
+        raise RecordError(f"{path.name}: cannot be read ({error.strerror}); {remedy}") from None
     except RecordError:
         raise
     except (ValueError, RecursionError) as error:

@@ -211,7 +211,7 @@ def copied_anchors(rows: RealRows, tstr: Mapping[str, float]) -> dict[str, float
 
 TASK = Task(
     "augmentation",
-    "do synthetic profiles help a classifier beside real ones, many, few or scarce?",
+    "do synthetic profiles added to real ones, many or few, improve a classifier?",
     (*AUGMENTED, AUGMENTED_GAIN, *(metric for pair in RELEASE.values() for metric in pair), *SCARCE),
     _together,
     {"augmented_lr_recall": "augmented recall (LR)"},

@@ -138,7 +138,7 @@ def _together(rows: RealRows) -> Iterator[Step]:
 
 TASK = Task(
     "biology",
-    "do types differ in the same genes, gene sets and co-expression modules?",
+    "do cancer types differ in the same genes, gene sets and co-expression modules?",
     (
         DE_CONCORDANCE,
         *DE_OVERLAP.values(),

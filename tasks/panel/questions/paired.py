@@ -176,7 +176,7 @@ def _together(rows: RealRows) -> Iterator[Step]:
 
 TASK = Task(
     "paired",
-    "do slide and text say more of a patient's profile than the label does?",
+    "do slides and text say more about a patient's profile than the label does?",
     (
         CONDITIONAL_SKILL,
         CRPS,

@@ -162,7 +162,7 @@ def _together(rows: RealRows) -> Iterator[Step]:
 
 TASK = Task(
     "privacy",
-    "are synthetic profiles copies, and do they tell who was a training patient?",
+    "are synthetic profiles copies, and do they reveal who was a training patient?",
     (*COPIES.values(), *_ATTACKS, DCR_SHARE, NNDR_SHARE),
     _together,
 )

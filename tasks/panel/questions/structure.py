@@ -103,7 +103,7 @@ ZERO_FRACTION = _structure(
 )
 TASK = Task(
     "structure",
-    "do genes correlate, vary and vanish in synthetic profiles as they do in real ones?",
+    "do genes correlate, vary and drop to zero in synthetic profiles as in real ones?",
     (CORRELATION_MSE, CORRELATION_GAMMA, STRONG_PAIRS, VARIANCE_RATIO, ZERO_FRACTION),
     _together,
 )

@@ -73,7 +73,7 @@ def _together(rows: RealRows) -> Iterator[Step]:
 
 TASK = Task(
     "support",
-    "do synthetic profiles stay among the real ones, and cover them?",
+    "do synthetic profiles lie where real ones do, and cover them?",
     (*BY_SPACE["genes"], *BY_SPACE["pcs"]),
     _together,
 )

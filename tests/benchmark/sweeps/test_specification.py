@@ -112,7 +112,7 @@ def test_every_problem_comes_at_once_with_its_place_and_the_nearest_spelling():
         "folds [9]: every cohort has folds 0 to 4",
         "unknown generator 'gem-gan'; did you mean 'gemm-gan'",
         "unknown setting 'bach'; did you mean 'batch'",
-        "unknown key 'thread'; did you mean 'threads'? in resources",
+        "resources: unknown key 'thread'; did you mean 'threads'?",
         "resources.memory_gb = -1",
         "--panel: panel = 'big'",
     ):
