@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from gexbench.models.built_in import BUILT_IN
 from gexbench.models.entry import Entry
 from gexbench.tasks.cohorts.vocabulary import Condition
-from gexbench.tasks.errors import InputError
+from gexbench.tasks.errors import InputError, field_problem
 from gexbench.tasks.files.plug_ins import not_imported, plug_ins
 from gexbench.tasks.names import checked_name, unknown
 
@@ -88,11 +88,11 @@ def resolve_settings(entry: Entry, budget: str, overrides: Mapping[str, Any] | N
     except ValidationError as error:
         problems = []
         for item in error.errors():
-            place = ".".join(str(part) for part in item["loc"])
             if item["type"] == "extra_forbidden":
+                place = ".".join(map(str, item["loc"]))
                 problems.append(f"generator {entry.name}: {unknown(place, cls.model_fields, 'setting')}")
             else:
-                problems.append(f"generator {entry.name}: setting {place} = {item['input']!r}: {item['msg']}")
+                problems.append(f"generator {entry.name}: setting {field_problem(item)}")
         raise InputError(problems) from None
 
 

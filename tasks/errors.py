@@ -1,6 +1,7 @@
 """The exception for input that a user can fix."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class InputError(Exception):
@@ -19,3 +20,14 @@ def examples(values: Iterable[object], most: int = 3) -> str:
     """The first `most` values, comma-separated, with an ellipsis where there are more."""
     listed = [str(value) for value in values]
     return ", ".join(listed[:most]) + (", …" if len(listed) > most else "")
+
+
+def field_problem(item: Mapping[str, Any]) -> str:
+    """What is wrong with one field, as `place.of.the.field = value: message`.
+
+    Args:
+        item: of `ValidationError.errors()` of pydantic.
+    """
+    place = ".".join(map(str, item["loc"]))
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return f"{place} = {item['input']!r}: {message}" if place else message

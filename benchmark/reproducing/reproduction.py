@@ -116,9 +116,9 @@ def _promise(
     why = f"no equal bits: {'; '.join(differences)}"
     if recorded.generator.reference:
         classified = {key for key in recorded.metrics if lookup(key).family in ("detection", "utility")}
-        spreads = {key: CLASSIFIED / DEVIATIONS if key in classified else 0.0 for key in recorded.metrics}
+        tolerances = {key: CLASSIFIED / DEVIATIONS if key in classified else 0.0 for key in recorded.metrics}
         said = f"within {RELATIVE:g} of the value, {CLASSIFIED:g} where a classifier is fitted, as a reference ({why})"
-        return said, spreads
+        return said, tolerances
     alike = [record for record in (*beside, recorded) if _alike(record, recorded)]
     for what, groups in (
         ("training seeds", _by_fold(alike)),

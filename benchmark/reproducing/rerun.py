@@ -18,7 +18,7 @@ from gexbench.leaderboards.records import Record, RecordError, read_record
 from gexbench.models.registry import Entry, Registry
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.data_directory import load_cohort
-from gexbench.tasks.errors import InputError
+from gexbench.tasks.errors import InputError, field_problem
 
 LONGEST_S = 24 * 3600.0
 
@@ -170,5 +170,4 @@ def _sweep(record: Record, settings: dict[str, Any]) -> Sweep:
     try:
         return Sweep.model_validate(values)
     except ValidationError as error:
-        places = [f"{'.'.join(map(str, item['loc']))} = {item['input']!r}: {item['msg']}" for item in error.errors()]
-        raise InputError([f"{record.place}: {place}" for place in places]) from None
+        raise InputError(f"{record.place}: {field_problem(item)}" for item in error.errors()) from None

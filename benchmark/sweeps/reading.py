@@ -18,7 +18,7 @@ from gexbench.models.registry import BrokenGenerator, Registry, resolve_settings
 from gexbench.models.settings import BudgetName
 from gexbench.tasks.cohorts.folds import PARTS
 from gexbench.tasks.data_directory import list_cohorts
-from gexbench.tasks.errors import InputError
+from gexbench.tasks.errors import InputError, field_problem
 from gexbench.tasks.names import checked_name, unknown
 
 DEFAULT_SPECIFICATION = "default"
@@ -150,8 +150,7 @@ def _described(item: ErrorDetails, file: str, typed: Mapping[str, Any]) -> str:
         inside = f"{loc[0]}: " if loc[:-1] else ""
         return f"{file}: {inside}{unknown(loc[-1], model.model_fields, 'key')}"
     key = ".".join(loc)
-    message = item["msg"].removeprefix("Value error, ")
-    return f"{_place(key, file, typed)}: {key} = {item['input']!r}: {message}" if key else f"{file}: {message}"
+    return f"{_place(key, file, typed) if key else file}: {field_problem(item)}"
 
 
 def _with_places(found: Specification, given: Given, typed: Mapping[str, Any]) -> Specification:

@@ -13,7 +13,7 @@ from gexbench.benchmark.sweeps.tuned import TunedSettings
 from gexbench.leaderboards.records.parts import DEFAULT, TUNED, GeneSetsFile
 from gexbench.models.registry import Entry, Registry
 from gexbench.tasks.cohorts.vocabulary import Track
-from gexbench.tasks.errors import InputError
+from gexbench.tasks.errors import InputError, field_problem
 from gexbench.tasks.names import checked_name, unknown
 
 ANCHORS = ("real-holdout", "class-mean", "gene-shuffle", "class-gaussian")
@@ -96,7 +96,7 @@ def sweep_of(registry: Registry, **values: Any) -> Sweep:
     try:
         sweep = Sweep(generators=generators, **values)
     except ValidationError as error:
-        problems += [f"{'.'.join(map(str, item['loc']))} = {item['input']!r}: {item['msg']}" for item in error.errors()]
+        problems += map(field_problem, error.errors())
     if problems:
         raise InputError(problems)
     return sweep
