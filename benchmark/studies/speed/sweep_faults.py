@@ -36,7 +36,7 @@ DISTURBANCES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "Ctrl-C",
-        "the running cells finish; resumable",
+        "the running trainings and scorings finish; resumable",
         "test_cli.py::test_an_interrupt_lets_running_cells_end_and_resumes",
     ),
     (
