@@ -21,7 +21,7 @@ from gexbench.benchmark.running.progress import Display
 from gexbench.benchmark.running.progress_file import PROGRESS, Shown
 from gexbench.benchmark.running.ray_pool import Cluster, RayPool
 from gexbench.benchmark.running.schedule import Schedule
-from gexbench.benchmark.storage.kept_records import state_in
+from gexbench.benchmark.storage.kept_records import kept_record, kept_state
 from gexbench.benchmark.storage.reuse import Reused
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.storage.store_cap import Evicted, evict, in_use
@@ -90,7 +90,7 @@ class Runner:
 
     def state_of(self, cell: Cell) -> str:
         """`cached`, `reused`, `rows kept`, `skipped`, the state of a failed attempt, or `to do`."""
-        state = state_in(self.store.read_json("records", cell.score_key))
+        state = kept_state(self.store, cell.score_key)
         if self.reused.has(cell) and state != "ok":
             return "reused"
         if state in FINAL_STATES:
@@ -154,8 +154,8 @@ class Runner:
         cells = []
         cached = 0
         for cell in self.plan.cells:
-            record = self.store.read_json("records", cell.score_key)
-            state = state_in(record)
+            record = kept_record(self.store, cell.score_key)
+            state = None if record is None else record["state"]
             if record is not None and state in FINAL_STATES and state not in retry and not force:
                 self._publish(cell, record)
                 cached += 1
@@ -206,7 +206,7 @@ class Runner:
 
     def finish(self, cell: Cell, outcome: Outcome) -> None:
         """Store the record of a cell that has ended, where its worker has not, and publish it."""
-        record = self.store.read_json("records", cell.score_key) if outcome.state == "ok" else None
+        record = kept_record(self.store, cell.score_key) if outcome.state == "ok" else None
         if record is None:
             record = failure_record(cell, self.plan, self.cohort, outcome).content()
             if outcome.state != "skipped":  # that may change with what is installed, and costs nothing to find out

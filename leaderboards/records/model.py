@@ -24,6 +24,7 @@ from gexbench.leaderboards.records.values import (
     ClusterSum,
     Count,
     Curve,
+    InRange,
     Json,
     MetricKey,
     Part,
@@ -89,9 +90,11 @@ class Record(Reported):
     device: str
     panel: str
     gene_sets: GeneSetsFile | None
-    metrics: Mapping[MetricKey, Measured]
+    metrics: Annotated[Mapping[MetricKey, Measured], InRange]
     per_class: Mapping[str, Mapping[str, float]]
-    reference_values: Mapping[Literal["trtr", "majority", "shuffled_labels"], Mapping[MetricKey, float]]
+    reference_values: Mapping[
+        Literal["trtr", "majority", "shuffled_labels"], Annotated[Mapping[MetricKey, float], InRange]
+    ]
     extra: Mapping[str, float]
     clusters: Literal["site", "patient"] | None
     per_cluster: Mapping[MetricKey, Mapping[str, ClusterSum]]

@@ -1,7 +1,7 @@
 """Types of the values in a record: strict, finite, and no text that UTF-8 cannot hold."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -78,6 +78,30 @@ Curve = Annotated[tuple[float | None, ...], Field(strict=False)]
 
 MetricKey = Annotated[str, AfterValidator(_known)]
 """`name` or `name[label]` of a metric of the catalogue."""
+
+RANGE_TOLERANCE = 1e-6
+"""Share of a bound, or of 1, by which rounding may carry a value over it."""
+
+
+def _in_range(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    problems = []
+    for key, given in values.items():
+        value = getattr(given, "value", given)
+        low, high = lookup(key).range
+        if value is not None and not low - _slack(low) <= value <= high + _slack(high):
+            problem = PydanticCustomError("range", f"{value:g} lies outside the metric's range, {low:g} to {high:g}")
+            problems.append(InitErrorDetails(type=problem, loc=(key,), input=value))
+    if problems:
+        raise ValidationError.from_exception_data("metrics", problems)
+    return values
+
+
+def _slack(bound: float) -> float:
+    return RANGE_TOLERANCE * max(1.0, abs(bound)) if math.isfinite(bound) else 0.0
+
+
+InRange = AfterValidator(_in_range)
+"""Of a mapping by metric key: every value lies in its metric's range."""
 
 ClusterSum = Annotated[tuple[Positive, float], Field(strict=False)]
 """Rows of a cluster and the sum of a patient-level value over them."""
