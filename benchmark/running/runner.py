@@ -1,6 +1,5 @@
 """Run a plan: what exists already, what to do in which order, and the resulting leaderboard."""
 
-import errno
 import json
 import math
 import re
@@ -28,7 +27,7 @@ from gexbench.benchmark.storage.store_cap import Evicted, evict, in_use
 from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.files.atomic import DiskFull, write_changed, write_text
+from gexbench.tasks.files.atomic import check_room, write_changed, write_text
 
 FINAL_STATES = frozenset({"ok", "unavailable"})
 """Final states; a cell in any other state is retried by the next run."""
@@ -137,8 +136,8 @@ class Runner:
             if outcome.lost_rows:
                 display.further(schedule.size - before)
             display.job_done(job, outcome)
-            if outcome.disk_full:
-                raise DiskFull(errno.ENOSPC, outcome.reason, str(self.results))
+            if outcome.unwritten:  # this cell's failure alone, unless there is no room for another's rows either
+                check_room(self.results, outcome.unwritten)
 
         total = schedule.size
         executor = self._executor(min(workers, max(total, 1)), display)

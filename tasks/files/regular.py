@@ -4,14 +4,14 @@ import errno
 import hashlib
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 LARGEST_BYTES = 2**30
 """Of a file that is read whole and whose reader names no other limit."""
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """A regular file, opened for reading bytes; the caller closes it.
 
     A pipe or a device is refused before a byte of it is read, which could take for ever.
