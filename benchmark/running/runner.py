@@ -13,6 +13,7 @@ from typing import Any
 from gexbench.benchmark.cells.jobs import Job, Outcome
 from gexbench.benchmark.cells.record import failure_record
 from gexbench.benchmark.machine.exits import STOPPED
+from gexbench.benchmark.machine.processes import capped_workers
 from gexbench.benchmark.running.cell_pool import cell_pool
 from gexbench.benchmark.running.lanes import Lanes
 from gexbench.benchmark.running.pool import Executor
@@ -140,7 +141,7 @@ class Runner:
                 check_room(self.results, outcome.unwritten)
 
         total = schedule.size
-        executor = self._executor(min(workers, max(total, 1)), display)
+        executor = self._executor(workers, total, display)
         keep = in_use(self.store, ends.waiting.values())
         shown = Shown(self.folder / PROGRESS, display)
         with keep, shown, Interrupts(display) as interrupts, display.started(total, cached, expected):
@@ -162,9 +163,11 @@ class Runner:
                 cells.append(cell)
         return cells, cached
 
-    def _executor(self, size: int, display: Display) -> Executor[Job]:
+    def _executor(self, workers: int, jobs: int, display: Display) -> Executor[Job]:
         if self.cluster is not None:
+            size = min(workers, max(jobs, 1))
             return RayPool(self.cluster, self.plan, self.cohort, self.store, size, self.keep_models, display.say)
+        size = capped_workers(workers, jobs, display.say)
         lanes = Lanes.of(self.plan, self.store, size) if self.plan.sweep.device == "cuda" else None
         return cell_pool(
             self.plan,

@@ -12,7 +12,7 @@ from typing import Any
 from gexbench.benchmark.cells.jobs import Outcome
 from gexbench.benchmark.cells.objective import TrialJob
 from gexbench.benchmark.machine import environment
-from gexbench.benchmark.machine.processes import can_fork, memory_share
+from gexbench.benchmark.machine.processes import can_fork, capped_workers, memory_share
 from gexbench.benchmark.running.pool import Pool
 from gexbench.benchmark.running.progress import Display, Placed
 from gexbench.benchmark.running.runner import Interrupts
@@ -103,13 +103,14 @@ class Tuner:
             self.searches = [Search(task, storage) for task in self.tasks]
             todo = sum(max(self.trials - search.finished, 0) for search in self.searches)
             first = self.tasks[0]
+            size = capped_workers(workers, len(self.searches), display.say)
             pool: Pool[TrialJob] = Pool(
                 serve_trials,
                 (self.cohort, first.fingerprint, first.budget, first.device, first.threads, first.objective),
-                min(workers, len(self.searches)),
+                size,
                 threads=first.threads,
                 time_limit_s=TRIAL_LIMIT_S,
-                memory_limit=memory_share(min(workers, len(self.searches))),
+                memory_limit=memory_share(size),
                 fork=can_fork(first.device, first.threads),
                 answer=lambda job, score: self._jobs[job.place].prune(score),
             )

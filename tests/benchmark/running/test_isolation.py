@@ -12,7 +12,15 @@ import psutil
 import pytest
 
 from gexbench.benchmark.cells.jobs import Outcome
-from gexbench.benchmark.machine.processes import OUTPUT_BYTES, OUTPUT_LINES, Family, OutputTail, memory_share
+from gexbench.benchmark.machine import processes
+from gexbench.benchmark.machine.processes import (
+    OUTPUT_BYTES,
+    OUTPUT_LINES,
+    Family,
+    OutputTail,
+    capped_workers,
+    memory_share,
+)
 from gexbench.benchmark.running.forked import forked
 from gexbench.benchmark.running.pool import _thread_limits
 from gexbench.benchmark.sweeps.sweep import ANCHORS
@@ -284,6 +292,19 @@ time.sleep(600)
     family.kill()
     head.wait(timeout=10)
     head.stdout.close()
+
+
+def test_an_absurd_number_of_workers_is_lowered_and_said(monkeypatch):
+    said = []
+    monkeypatch.setattr(processes, "_usable_bytes", lambda: 5 * processes.WORKER_BYTES)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    assert [capped_workers(wanted, 100, said.append) for wanted in (1, 5, 6, 10**9)] == [1, 5, 5, 5]
+    assert said[0] == "5 workers instead of 6: the memory of this machine holds no more (1 GB each)"
+    assert len(said) == 2
+    assert [capped_workers(wanted, 3, said.append) for wanted in (2, 4, 10**9)] == [2, 3, 3]
+    assert said[2:] == ["3 workers instead of 1000000000: there are no more jobs"]
+    monkeypatch.setattr(processes, "_usable_bytes", lambda: 10)
+    assert capped_workers(3, 0, said.append) == 1
 
 
 def test_workers_share_the_memory_of_the_machine():
