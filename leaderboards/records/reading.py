@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from gexbench.leaderboards.records.model import SCHEMA, Record
-from gexbench.leaderboards.records.problems import REMEDY, RecordError, Twice, field_problems, short
+from gexbench.leaderboards.records.problems import REMEDY, RecordError, Twice, field_problems
 from gexbench.leaderboards.records.schema_1 import from_schema_1
+from gexbench.tasks.errors import short
 
 LARGEST_RECORD_BYTES = 32 * 2**20
 _CONVERTERS: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {1: from_schema_1, SCHEMA: dict}
