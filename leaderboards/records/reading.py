@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from gexbench.leaderboards.records.model import SCHEMA, Record
 from gexbench.leaderboards.records.older_schemas import from_schema_1, from_schema_2
-from gexbench.leaderboards.records.problems import REMEDY, RecordError, Twice, field_problems, short
+from gexbench.leaderboards.records.problems import REMEDY, RecordError, Twice, field_problems
+from gexbench.tasks.errors import short
 
 LARGEST_RECORD_BYTES = 32 * 2**20
 _CONVERTERS: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {

@@ -28,8 +28,8 @@ def test_every_problem_is_reported_at_once():
     text = str(caught.value)
     assert "did you mean 'gemm-gan'" in text
     assert "settings of 'cvae'" in text
-    assert "budget = 'tiny'" in text
-    assert "threads = 0" in text
+    assert "budget: 'tiny'" in text
+    assert "threads: 0" in text
 
 
 def test_misspelt_settings_get_a_suggestion(small_cohort):
