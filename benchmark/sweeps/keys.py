@@ -12,6 +12,7 @@ from gexbench.models.registry import PlannedSettings
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.panel.catalogue import panel_specifications
 from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA, Panel
+from gexbench.tasks.panel.protocols import CURRENT
 
 KEY_SCHEMA = 1
 
@@ -65,9 +66,10 @@ def train_key(
 
 
 def score_key(sweep: Sweep, rows: str, train_fraction: float, tuned: Tuning | None) -> str:
-    """Key of *score*: the train key `rows`, the panel, its schema and metrics' versions, the gene sets, the tuning."""
+    """Key of *score*: the train key `rows`, protocol, panel, its schema and metrics' versions, gene sets, tuning."""
     content: dict[str, Any] = {
         "kind": "record",
+        "protocol": CURRENT.number,
         "schema": PANEL_SCHEMA,
         "rows": rows,
         "panel": sweep.panel,
