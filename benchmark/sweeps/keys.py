@@ -11,7 +11,7 @@ from gexbench.models.entry import Entry
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.panel.catalogue import panel_specifications
-from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA, Panel
+from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA, PROTOCOL, Panel
 
 KEY_SCHEMA = 1
 
@@ -45,6 +45,7 @@ def train_key(
     content = {
         "kind": "rows",
         "schema": KEY_SCHEMA,
+        "protocol": PROTOCOL,
         "cohort": fingerprint,
         "fold": fold.hash(),
         "generator": entry.name,
@@ -69,6 +70,7 @@ def score_key(sweep: Sweep, rows: str, train_fraction: float, tuned: Tuning | No
     content: dict[str, Any] = {
         "kind": "record",
         "schema": PANEL_SCHEMA,
+        "protocol": PROTOCOL,
         "rows": rows,
         "panel": sweep.panel,
         "metrics": metric_versions(sweep.panel, scarce=train_fraction != 1.0),
@@ -89,6 +91,7 @@ def fold_key(fingerprint: str, fold: Fold, panel: Panel) -> str:
             "fold": fold.hash(),
             "metrics": metric_versions(panel),
             "schema": PANEL_SCHEMA,
+            "protocol": PROTOCOL,
         }
     )
 

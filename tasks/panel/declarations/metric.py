@@ -20,6 +20,10 @@ Need = Literal["labels", "pairs", "training", "members", "gene sets"]
 Anchor = Literal["worst-trivial", "real-holdout", "majority", "trtr", "label-draws"]
 Table = Literal["main", "ablations"]
 
+PROTOCOL = 2
+"""Who sees which patients, and by what gates and scored metrics rows are judged: a new one makes new keys, and its
+records never share a table with those of another."""
+
 PANEL_SCHEMA = 2
 """Of what a panel leaves beside its metrics' values (reference values, sums by cluster): a new one scores kept rows
 anew and prepares folds anew; no training depends on it."""
@@ -48,8 +52,8 @@ class Metric:
         class-mean, per metric and fold), ``real-holdout``, ``majority``, ``trtr``, ``label-draws``.
     version: a new one makes new records; raise it when the same rows give another value.
     needs: ``labels`` (of the rows), ``pairs`` (synthetic row i belongs to real row i, or several draws of it),
-        ``training`` (real training rows), ``members`` (rows made from the conditions of as many training as test
-        patients, which must be exchangeable), ``gene sets`` (of a user's file). A metric without ``training`` never
+        ``training`` (real training rows), ``members`` (training and test patients that are exchangeable),
+        ``gene sets`` (of a user's file). A metric without ``training`` never
         sees real training rows.
     unit: of the value, "1" for a pure number.
     short, detail: head of its column, and a word that tells it from columns with the same head; by default the name.
