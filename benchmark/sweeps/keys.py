@@ -11,7 +11,8 @@ from gexbench.models.entry import Entry
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.panel.catalogue import panel_specifications
-from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA, PROTOCOL, Panel
+from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA, Panel
+from gexbench.tasks.panel.protocols import CURRENT
 
 KEY_SCHEMA = 1
 
@@ -45,7 +46,7 @@ def train_key(
     content = {
         "kind": "rows",
         "schema": KEY_SCHEMA,
-        "protocol": PROTOCOL,
+        "protocol": CURRENT.number,
         "cohort": fingerprint,
         "fold": fold.hash(),
         "generator": entry.name,
@@ -66,11 +67,11 @@ def train_key(
 
 
 def score_key(sweep: Sweep, rows: str, train_fraction: float, tuned: Tuning | None) -> str:
-    """Key of *score*: the train key `rows`, the panel, its schema and metrics' versions, the gene sets, the tuning."""
+    """Key of *score*: the train key `rows`, protocol, panel, its schema and metrics' versions, gene sets, tuning."""
     content: dict[str, Any] = {
         "kind": "record",
+        "protocol": CURRENT.number,
         "schema": PANEL_SCHEMA,
-        "protocol": PROTOCOL,
         "rows": rows,
         "panel": sweep.panel,
         "metrics": metric_versions(sweep.panel, scarce=train_fraction != 1.0),
@@ -91,7 +92,7 @@ def fold_key(fingerprint: str, fold: Fold, panel: Panel) -> str:
             "fold": fold.hash(),
             "metrics": metric_versions(panel),
             "schema": PANEL_SCHEMA,
-            "protocol": PROTOCOL,
+            "protocol": CURRENT.number,
         }
     )
 

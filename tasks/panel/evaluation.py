@@ -46,6 +46,7 @@ class PanelResult:
     figures beside a metric (``detection_null_sd``, ``copy_threshold``, ``rank_share_0`` …). seconds: CPU time of this
     process by step. per_cluster: ``crps`` and TSTR accuracy by logistic regression on the finest label → cluster of
     test rows → (rows, sum of the value), see ``RealRows.clusters``. notes: what was computed on a sample of the rows.
+    gates: figure of a gate (``copies/one/test``) → its numbers, which `gates.verdicts` judges over folds.
     """
 
     values: dict[str, MetricValue]
@@ -55,6 +56,7 @@ class PanelResult:
     seconds: dict[str, float]
     per_cluster: dict[str, ClusterSums] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    gates: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def evaluate(

@@ -20,10 +20,6 @@ Need = Literal["labels", "pairs", "training", "members", "gene sets"]
 Anchor = Literal["worst-trivial", "real-holdout", "majority", "trtr", "label-draws"]
 Table = Literal["main", "ablations"]
 
-PROTOCOL = 2
-"""Who sees which patients, and by what gates and scored metrics rows are judged: a new one makes new keys, and its
-records never share a table with those of another."""
-
 PANEL_SCHEMA = 2
 """Of what a panel leaves beside its metrics' values (reference values, sums by cluster): a new one scores kept rows
 anew and prepares folds anew; no training depends on it."""

@@ -240,6 +240,11 @@ def test_a_record_of_another_key_is_noticed(recorded, stored):
     assert not rerun_of(parsed(recorded(), keys=other), registry()).same_key
 
 
+def test_a_record_of_another_protocol_cannot_be_reproduced(recorded, stored):
+    with pytest.raises(InputError, match="protocol 1, and this version of gexbench runs protocol 2; reproduce it with"):
+        rerun_of(parsed({**recorded(), "schema": 3, "protocol": 1}), registry())
+
+
 def test_a_failed_cell_cannot_be_reproduced(recorded, stored):
     with pytest.raises(InputError, match="ended as failed"):
         rerun_of(parsed({**recorded(), "state": "failed"}), registry())
