@@ -46,6 +46,7 @@ def train_key(
     content = {
         "kind": "rows",
         "schema": KEY_SCHEMA,
+        "protocol": CURRENT.number,
         "cohort": fingerprint,
         "fold": fold.hash(),
         "generator": entry.name,
@@ -91,6 +92,7 @@ def fold_key(fingerprint: str, fold: Fold, panel: Panel) -> str:
             "fold": fold.hash(),
             "metrics": metric_versions(panel),
             "schema": PANEL_SCHEMA,
+            "protocol": CURRENT.number,
         }
     )
 

@@ -32,7 +32,7 @@ BAD = {
     "exit": ("failed", "worker process ended (exit code 7)"),
     "segfault": ("failed", "worker process ended (signal 11)"),
     "orphans": ("failed", "worker process ended (exit code 7)"),
-    "nan": ("diverged", "1 non-finite values"),
+    "nan": ("diverged", "non-finite values"),
     "few": ("failed", "rows of shape"),
     "shape": ("failed", "rows of shape"),
     "type": ("failed", "returned Tensor"),
