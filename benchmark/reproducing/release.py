@@ -22,7 +22,7 @@ from gexbench.tasks.cohorts.device_fold import all_conditions
 from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.names import unknown
-from gexbench.tasks.seeds import derive_seed
+from gexbench.tasks.seeds import generator_seed
 
 Part = Literal["all", "train", "validation", "test"]
 
@@ -74,7 +74,7 @@ def synthetic_cohort(
     fingerprint = cohort.fingerprint()
     if part != "all":
         conditions = conditions.take(_part(record, cohort, fingerprint, part))
-    sampled = derive_seed(record=record.keys.rows, purpose="release", seed=seed, cohort=fingerprint, part=part)
+    sampled = generator_seed(record=record.keys.rows, purpose="release", seed=seed, cohort=fingerprint, part=part)
     samples = generator.sample(conditions, draws, seed=sampled)
     rows = checked_samples(samples, conditions, draws, known.genes, entry.name)
     patients = pd.DataFrame(
