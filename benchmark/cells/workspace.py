@@ -21,6 +21,7 @@ from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.benchmark.sweeps.gene_sets import matching
 from gexbench.models import checkpoint
 from gexbench.models.contract import Budget, Diverged, Generator, Unavailable
+from gexbench.models.entry import missing_package
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.cohort_folder import read_cohort
 from gexbench.tasks.cohorts.conditions import Conditions
@@ -91,6 +92,10 @@ class Workspace:
                 self._score(_cell_of(job), report)
         except Unavailable as error:
             return Outcome("unavailable", str(error))
+        except ModuleNotFoundError as error:
+            if (needs := missing_package(error)) is None:
+                return Outcome("failed", f"{type(error).__name__}: {error}", _trace())
+            return Outcome("unavailable", needs)
         except Diverged as error:
             return Outcome("diverged", str(error))
         except DiskFull as error:
@@ -151,14 +156,16 @@ class Workspace:
                 raise WroteToInputs(f"{cell.entry.name} modified its inputs; copy tensors before changing them")
         left = end_children(before)
         warnings = [f"left {left} processes running; they were ended"] if left else []
+        self._writes = _SMALL + sum(rows.nbytes for rows in trained.arrays.values())
+        if self.keep_models and trained.generator.can_be_saved:
+            self._keep_model(cell, trained.generator)
+        elif self.keep_models:
+            warnings.append("its model cannot be saved, and was not kept")
         facts = {
             **trained.facts,
             "warnings": [*trained.facts["warnings"], *warnings],
             "peak_memory_bytes": peak.bytes,
         }
-        self._writes = _SMALL + sum(rows.nbytes for rows in trained.arrays.values())
-        if self.keep_models:
-            self._keep_model(cell, trained.generator)
         self.store.write_log(cell.train_key, trained.log)
         self.store.write_rows(cell.train_key, trained.arrays, facts)
 

@@ -39,7 +39,7 @@ def cell_pool(
     share = memory_share(size if side_by_side is None else side_by_side)
     return Pool(
         serve,
-        (plan, results, keep_models, forks, cohort),
+        (plan, results.absolute(), keep_models, forks, cohort and cohort.absolute()),
         size,
         threads=sweep.threads,
         time_limit_s=sweep.time_limit_s,
