@@ -64,7 +64,7 @@ BROKEN = {
     "a small seed": (FIT, "assert seed < 2**24; " + FIT, "fit", r"AssertionError: +\(my_model.py, line 27\)"),
     "a missing import": (FIT, "import no_such_package; " + FIT, "fit", "needs the package no_such_package"),
     "a program that ends": (FIT, "raise SystemExit(3)", "fit", "SystemExit: 3 .*in place of ending"),
-    "other arguments": ("validation, *, seed, progress=silent)", "validation, seed)", "fit", "contract's arguments"),
+    "other arguments": ("validation, *, seed", "validation, rate, *, seed", "fit", "contract's arguments"),
     "a log without steps": (FIT, FIT + "; self.report.log = {'loss': [1.0]}", "report", "no column 'step'"),
     "global dtype": (FIT, FIT + "; torch.set_default_dtype(torch.float64)", "global state", "default dtype"),
     "a fit of the clock": (FIT, FIT + "; import time; self.means += time.time_ns() % 1000", "seeds", "two fits"),
