@@ -62,10 +62,14 @@ def rows_of(cohort: Cohort, ids: tuple[str, ...]) -> NDArray[np.intp]:
     Raises:
         InputError: ids that the cohort does not hold.
     """
-    position = {name: row for row, name in enumerate(cohort.samples.tolist())}
+    return _places(cohort.name, cohort.samples, ids)
+
+
+def _places(cohort: str, samples: NDArray[np.str_], ids: tuple[str, ...]) -> NDArray[np.intp]:
+    position = {name: row for row, name in enumerate(samples.tolist())}
     missing = [name for name in ids if name not in position]
     if missing:
-        raise InputError(f"cohort {cohort.name}: {len(missing)} unknown sample ids ({', '.join(missing[:3])})")
+        raise InputError(f"cohort {cohort}: {len(missing)} unknown sample ids ({', '.join(missing[:3])})")
     return np.asarray([position[name] for name in ids], dtype=np.intp)
 
 
@@ -83,22 +87,26 @@ def put_on_device(
     """Expression (z-scored with training statistics), labels, tokens and patches of one fold for the device.
 
     Args:
-        cohort: the cohort.
+        cohort: the cohort; with `conditions`, those patients are enough whose expression is given.
         fold: its ids.
         device: where the tensors live.
         fingerprint: the cohort's, when known; else it is computed.
-        conditions: `all_conditions` of the cohort on the device, when other folds already share them.
+        conditions: `all_conditions` of the whole cohort on the device, when other folds already share them.
         train_fraction: share of the training and validation patients that generators are fitted on (`share_of`);
             the statistics of the z-scores are theirs too.
         audit: give the audit patients in the place of the validation patients, to the ceiling alone.
         patches: as in `all_conditions`, which is called without `conditions`.
     """
     device = torch.device(device)
-    conditions = conditions or all_conditions(cohort, device, patches)
+    everyone = conditions or all_conditions(cohort, device, patches)
     facts = CohortFacts(cohort.name, fingerprint or cohort.fingerprint(), cohort.unit, cohort.provenance)
     fitted = fold if train_fraction == 1.0 else share_of(fold, cohort, train_fraction)
     fitted = replace(fitted, validation=fold.audit) if audit else fitted
-    rows = {part: rows_of(cohort, getattr(fitted, part)) for part in ("train", "validation", "test")}
+    rows = {part: rows_of(cohort, getattr(fitted, part)) for part in ("train", "validation")}
+
+    def told_of(ids: tuple[str, ...]) -> Conditions:
+        return everyone.take(_places(cohort.name, everyone.ids, ids))
+
     expression = {
         part: torch.from_numpy(np.ascontiguousarray(cohort.expression[rows[part]])).to(device)
         for part in ("train", "validation")
@@ -109,15 +117,15 @@ def put_on_device(
             expression=values,
             standardised=standardiser.forward(values),
             standardiser=standardiser,
-            conditions=conditions.take(rows[part]),
+            conditions=told_of(getattr(fitted, part)),
             genes=cohort.genes,
             cohort=facts,
             counts=None if cohort.counts is None else CountLayer(cohort.counts, rows[part]),
         )
         for part, values in expression.items()
     )
-    known = train.conditions if fitted.train == fold.train else conditions.take(rows_of(cohort, fold.train))
-    return DeviceFold(fold, train, validation, conditions.take(rows["test"]), known)
+    known = train.conditions if fitted.train == fold.train else told_of(fold.train)
+    return DeviceFold(fold, train, validation, told_of(fold.test), known)
 
 
 def all_conditions(cohort: Cohort, device: torch.device, patches: PatchPlace = "auto") -> Conditions:

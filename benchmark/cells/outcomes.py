@@ -1,0 +1,37 @@
+"""How a piece of a cell's work ended: any failure is an outcome, never an exception."""
+
+import traceback
+from collections.abc import Callable
+
+from gexbench.benchmark.cells.jobs import Outcome
+from gexbench.benchmark.machine.memory import memory_is_short
+from gexbench.models.contract import Diverged, Unavailable
+from gexbench.tasks.files.atomic import DiskFull
+
+
+class WroteToInputs(Exception):
+    """A generator modified its input tensors, which other cells share; the worker must be replaced."""
+
+
+class LostRows(Exception):
+    """Kept rows to be scored are corrupt, or have been removed meanwhile."""
+
+
+def outcome_of(work: Callable[[], object]) -> Outcome:
+    """Do a piece of work; how it ended."""
+    try:
+        work()
+    except Unavailable as error:
+        return Outcome("unavailable", str(error))
+    except Diverged as error:
+        return Outcome("diverged", str(error))
+    except DiskFull as error:
+        return Outcome("failed", error.strerror, disk_full=True)
+    except LostRows as error:
+        return Outcome("failed", str(error), lost_rows=True)
+    except (Exception, SystemExit) as error:  # a cell's failure of any kind costs this cell alone
+        trace = traceback.format_exc(limit=-12)
+        if memory_is_short(error):
+            return Outcome("out of memory", str(error) or type(error).__name__, trace)
+        return Outcome("failed", f"{type(error).__name__}: {error}", trace)
+    return Outcome("ok")
