@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gexbench.benchmark.sweeps.cells import Cell
+from gexbench.models.built_in import is_built_in
 from gexbench.tasks.cohorts.cohort import TEXT_VARIANTS, Cohort
 from gexbench.tasks.cohorts.cohort_folder import modalities, read_ragged, size_of
 from gexbench.tasks.cohorts.device_fold import rows_of
@@ -33,8 +34,8 @@ EVERYONE = "everyone.json"
 
 def expression_given(cell: Cell) -> tuple[str, ...]:
     """Patients whose expression the cell's generator may see: audit patients only the ceiling, which is built in."""
-    fold = cell.fold
-    return (*fold.train, *(fold.audit if cell.entry.reads == "audit" else fold.validation))
+    fold, reads_audit = cell.fold, cell.entry.reads == "audit" and is_built_in(cell.entry)
+    return (*fold.train, *(fold.audit if reads_audit else fold.validation))
 
 
 class Development:

@@ -4,6 +4,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
+import torch._dynamo  # optimisers import it at their first step, a second in every copy of this process
 
 from gexbench.benchmark.cells.development import Development, expression_given
 from gexbench.benchmark.cells.jobs import Job, Outcome
@@ -16,10 +17,11 @@ from gexbench.benchmark.machine.processes import end_children, own_children
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.models import checkpoint
+from gexbench.models.built_in import is_built_in
 from gexbench.models.contract import Budget, Diverged, Generator
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.conditions import Conditions
-from gexbench.tasks.cohorts.device_fold import DeviceFold, all_conditions, put_on_device
+from gexbench.tasks.cohorts.device_fold import DeviceFold, all_conditions, checksum_of, put_on_device
 from gexbench.tasks.files.atomic import write_text
 
 
@@ -57,6 +59,16 @@ class Trainer:
         """Conditions of all patients, on the device."""
         return all_conditions(self.everyone, self.device, self.plan.sweep.patches)
 
+    @cached_property
+    def _shared(self) -> int:
+        return checksum_of(self.conditions)
+
+    def ready(self, job: Job) -> None:
+        """Make what trainings share, before a copy of this process does one: data, and code of built-in generators."""
+        _ = self._shared
+        if job.cell is not None and is_built_in(job.cell.entry):
+            job.cell.entry.load()
+
     def do(self, job: Job, report: Report) -> Outcome:
         """Train and sample a cell; any failure of it is an outcome, never an exception."""
         cell = job.cell
@@ -78,7 +90,7 @@ class Trainer:
                 train_fraction=cell.train_fraction,
                 audit=cell.entry.reads == "audit",
             )
-            self._held = key, made, made.checksum()
+            self._held = key, made, made.checksum(self._shared)
         return self._held[1:]
 
     def _train(self, cell: Cell, report: Report) -> None:

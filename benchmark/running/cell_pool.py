@@ -8,7 +8,7 @@ from gexbench.benchmark.machine.processes import can_fork, memory_share
 from gexbench.benchmark.running.pool import GB, Places, Pool
 from gexbench.benchmark.running.worker import Given, serve_scores, serve_trainings
 from gexbench.benchmark.sweeps.cells import Plan
-from gexbench.models import BUILT_IN
+from gexbench.models.built_in import is_built_in
 
 
 def cell_pool(
@@ -68,7 +68,4 @@ def _sees_others(last: Job, job: Job) -> bool:
 
 def _runs_foreign_code(job: Job) -> bool:
     """Whether a job runs a generator that is not built in, after which a worker may hold anything."""
-    if job.cell is None or job.kind != "train":
-        return False
-    entry = job.cell.entry
-    return all((entry.name, entry.target) != (known.name, known.target) for known in BUILT_IN)
+    return job.cell is not None and job.kind == "train" and not is_built_in(job.cell.entry)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -311,6 +311,13 @@ class Pool(Generic[J]):
             reason = f"its processes held {held / GB:.2f} GB of memory; the limit is {self.memory_limit / GB:.2f} GB"
             return Outcome("out of memory", reason)
         return None
+
+
+def start_early(threads: int) -> None:
+    """Start the server that workers are forked from, which imports the libraries meanwhile."""
+    _fork_server()
+    with _thread_limits(threads), _keyboard_held_back(), _without_main():
+        forkserver.ensure_running()
 
 
 def _fork_server() -> ForkServerContext:

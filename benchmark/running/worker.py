@@ -76,7 +76,7 @@ def serve_trainings(connection: Connection, plan: Any, results: Path, given: Giv
         if not given.fork:
             return trainer.do(job, report)
         with contextlib.suppress(Exception):  # the copy meets it again, and tells
-            _ = trainer.conditions
+            trainer.ready(job)
         return forked(lambda progress: trainer.do(job, progress), report)
 
     work(connection, do)

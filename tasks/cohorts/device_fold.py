@@ -1,6 +1,7 @@
 """A fold's data on one device, put there once and shared by every cell on that fold."""
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,26 +35,34 @@ class DeviceFold:
     test_conditions: Conditions
     train_conditions: Conditions
 
-    def checksum(self) -> int:
+    def checksum(self, shared: int | None = None) -> int:
         """CRC-32 over every tensor of the fold: it changes when a generator writes to its inputs.
 
-        Patches that stay in their file are left out: nobody can write to them.
+        Args:
+            shared: `checksum_of` the text and patches that the fold shares with others, when known.
         """
-        splits, conditions = (self.train, self.validation), self.train.conditions
-        shared = [ragged for _, ragged in sorted(conditions.text.items())]
-        shared += [] if conditions.patches is None else [conditions.patches]
-        everyone = (conditions, self.validation.conditions, self.test_conditions, self.train_conditions)
+        splits = (self.train, self.validation)
+        everyone = (self.train.conditions, self.validation.conditions, self.test_conditions, self.train_conditions)
         tensors = [
             *(tensor for split in splits for tensor in (split.expression, split.standardised)),
             *(tensor for split in splits for tensor in (split.standardiser.mean, split.standardiser.sd)),
             *(tensor for given in everyone for tensor in (given.labels, given.rows)),
-            *(ragged.values for ragged in shared if isinstance(ragged.values, Tensor)),
-            *(ragged.offsets for ragged in shared),
         ]
-        value = 0
-        for tensor in tensors:
-            value = zlib.crc32(np.ascontiguousarray(tensor.cpu().numpy()).reshape(-1).view(np.uint8).data, value)
-        return value
+        return _crc(tensors, checksum_of(self.train.conditions) if shared is None else shared)
+
+
+def checksum_of(conditions: Conditions) -> int:
+    """CRC-32 over the text and patches of everyone; patches that stay in their file cannot be written to."""
+    shared = [ragged for _, ragged in sorted(conditions.text.items())]
+    shared += [] if conditions.patches is None else [conditions.patches]
+    held = [ragged.values for ragged in shared if isinstance(ragged.values, Tensor)]
+    return _crc([*held, *(ragged.offsets for ragged in shared)], 0)
+
+
+def _crc(tensors: Sequence[Tensor], value: int) -> int:
+    for tensor in tensors:
+        value = zlib.crc32(np.ascontiguousarray(tensor.cpu().numpy()).reshape(-1).view(np.uint8).data, value)
+    return value
 
 
 def rows_of(cohort: Cohort, ids: tuple[str, ...]) -> NDArray[np.intp]:
