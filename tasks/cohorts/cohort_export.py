@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from gexbench.tasks.cohorts.cohort import Cohort
-from gexbench.tasks.cohorts.cohort_folder import COUNTS, storable
+from gexbench.tasks.cohorts.cohort_folder import storable
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.anndata_files import (
     ANNDATA_TYPES,
+    COUNTS,
     EXPRESSION_NAMES,
     HEADER,
     IMAGE_NAMES,
