@@ -13,8 +13,8 @@ from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.delimited import dialect_of, read_text_table
 from gexbench.tasks.files.gene_columns import FOLD_COLUMNS
 from gexbench.tasks.files.text_files import opened
-from gexbench.tasks.text.clinical_text import FIELDS, plain_name
 from gexbench.tasks.importing.barcodes import barcode, patient_of
+from gexbench.tasks.text.clinical_text import FIELDS, plain_name
 
 DAYS_PER_YEAR = 365.25
 _RENAMED = {

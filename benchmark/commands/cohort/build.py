@@ -242,8 +242,8 @@ def _contradictions(ctx: typer.Context, packaged: bool, from_public: Path | None
         typed = [option for name, option in named.items() if name not in free]
         fix = "--from-package and --wheel already set the files, unit and labels; leave out one or the other"
     elif from_public:
-        typed = [option for name, option in named.items() if name in {"group", "duplicates", "normals"}]
-        fix = "use --samples and --sample-types with --from-public instead"
+        typed = [option for name, option in named.items() if name in {"group", "duplicates"}]
+        fix = "use --samples with --from-public instead"
     else:
         typed = [option for name, option in named.items() if name in cohort_public.ONLY_PUBLIC]
         fix = "only valid with --from-public"
