@@ -23,7 +23,7 @@ from gexbench.tasks.files.anndata_files import (
     columns_kept_apart,
 )
 from gexbench.tasks.files.atomic import FULL, sync
-from gexbench.tasks.files.reading import FOLD_COLUMNS
+from gexbench.tasks.files.gene_columns import FOLD_COLUMNS
 
 PATIENT = "gexbench_patient"
 """Column of `obs` that names the patient of each sample."""
