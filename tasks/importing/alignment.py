@@ -260,7 +260,7 @@ def _groups(samples: NDArray[np.str_], given: pd.DataFrame, group: str | None, n
     absent = missing_label(given[group]).to_numpy()
     if absent.any():
         raise InputError(f"{name}: {absent.sum()} samples have no {group} ({examples(samples[absent])})")
-    return as_written(given[group]).to_numpy(dtype=str)
+    return np.asarray(as_written(given[group]), dtype=str)
 
 
 def _unknown_samples(expression: ExpressionFile, table: pd.DataFrame, unknown: NDArray[np.str_], name: str) -> str:

@@ -105,11 +105,11 @@ def build_cohort(sources: Sources, report: Report | None = None) -> Cohort:
     unit = None if stated is None else _try(lambda: Unit(stated), problems)
     expression, clinical, patches = _read(sources, say, problems)
     sources = _as_stated(sources, expression)
-    if expression is not None and stated is None:
-        unit = _try(lambda: _stated_unit(expression), problems)
+    if (found := expression) is not None and stated is None:
+        unit = _try(lambda: _stated_unit(found), problems)
     if expression is not None:
-        expression, found = checked_values(sources, unit, expression)
-        problems += found
+        expression, wrong = checked_values(sources, unit, expression)
+        problems += wrong
     if problems or expression is None or unit is None:
         raise InputError(problems)
     return assemble(sources, unit, expression, clinical, patches, report)

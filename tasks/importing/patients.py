@@ -58,7 +58,7 @@ def sample_types(samples: NDArray[np.str_], clinical: pd.DataFrame) -> NDArray[n
     column = next((name for name in clinical if _TYPE.fullmatch(str(name))), None)
     if column is None:
         return np.full(len(samples), "", dtype=str)
-    return clinical[column].astype(object).map(str, na_action="ignore").fillna("").to_numpy(dtype=str)
+    return np.asarray(clinical[column].astype(object).map(str, na_action="ignore").fillna(""), dtype=str)
 
 
 def is_normal(kinds: NDArray[np.str_]) -> NDArray[np.bool_]:

@@ -206,10 +206,10 @@ def build(
             id_column, gene_column, cohort_public.listed(ignore, "--ignore") or (), transpose, layer, raw,
             cohort_public.listed(na_values, "--na-values") or (),
         ),
-        scale=scale and scale.value,
+        scale=None if scale is None else scale.value,
         clip=clip,
         twins=twins.value,
-        normals=normals and normals.value,
+        normals=None if normals is None else normals.value,
         slide_kinds=cohort_public.listed(slide_kinds, "--slide-kinds") or KINDS,
         slides_table=slides_table,
     )  # fmt: skip
