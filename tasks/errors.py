@@ -3,6 +3,28 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+_LONGEST_VALUE = 60
+_WORDS = {
+    "missing": "missing",
+    "string_type": "{value} is not text",
+    "string_unicode": "{value} holds half a character (a lone surrogate)",
+    "string_pattern_mismatch": "{value} is not 64 hexadecimal digits",
+    "int_type": "{value} is not an integer",
+    "int_parsing": "{value} is not an integer",
+    "int_from_float": "{value} is not an integer",
+    "float_type": "{value} is not a number in the range of floats",
+    "float_parsing": "{value} is not a number",
+    "bool_type": "{value} is not true or false",
+    "bool_parsing": "{value} is not true or false",
+    "tuple_type": "{value} is not a list",
+    "dict_type": "{value} is not an object",
+    "model_type": "{value} is not an object",
+    "greater_than": "{value} should be above {gt:g}",
+    "greater_than_equal": "{value} should be at least {ge:g}",
+    "less_than": "{value} should be below {lt:g}",
+    "less_than_equal": "{value} should be at most {le:g}",
+}
+
 
 class InputError(Exception):
     """Bad input: the message names the value, the place and the fix.
@@ -22,12 +44,29 @@ def examples(values: Iterable[object], most: int = 3) -> str:
     return ", ".join(listed[:most]) + (", …" if len(listed) > most else "")
 
 
-def field_problem(item: Mapping[str, Any]) -> str:
-    """What is wrong with one field, as `place.of.the.field = value: message`.
+def field_problem(item: Mapping[str, Any], place: str | None = None) -> str:
+    """What is wrong with one field, as `place.of.the.field: what is wrong`.
 
     Args:
         item: of `ValidationError.errors()` of pydantic.
+        place: in the place of the field's own, such as the option that gave the value.
     """
-    place = ".".join(map(str, item["loc"]))
-    message = str(item["msg"]).removeprefix("Value error, ")
-    return f"{place} = {item['input']!r}: {message}" if place else message
+    where = ".".join(map(str, item["loc"])) if place is None else place
+    return f"{where}: {wrong(item)}" if where else wrong(item)
+
+
+def wrong(item: Mapping[str, Any]) -> str:
+    """What is wrong with a field's value, without its place; `item` as in `field_problem`."""
+    value, message = short(item["input"]), str(item["msg"])
+    if item["type"] in _WORDS:
+        return _WORDS[item["type"]].format(value=value, **item.get("ctx", {}))
+    if item["type"] == "value_error":
+        return f"{value}: {message.removeprefix('Value error, ')}"
+    kind, _, rest = message.partition(" should ")
+    return f"{value} should {rest}" if rest and kind in ("Input", "String", "Tuple") else message
+
+
+def short(value: Any) -> str:
+    """The value on one line of at most 60 characters."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "…"

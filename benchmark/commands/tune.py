@@ -9,7 +9,6 @@ import typer
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
 from gexbench.benchmark.commands.terminal.tables import print_table
-from gexbench.benchmark.sweeps.option import listed
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench tune cvae --cohort tcga --budget cpu --trials 8     then run with --settings tuned\n
@@ -72,7 +71,8 @@ def tune(
 
     judged_by = objective_name(objective)
     console = options.console()
-    entries, names = registry(), listed(generators)
+    entries = registry()
+    names = options.chosen(generators, tuple(entries), "generator")
     wanted = checked(Given(), {**typed, "generators": list(names)}, entries)
     sweep, folds_file = resolved(wanted, entries, options.device(wanted.resources.device))
     place = leaderboard_name(sweep, wanted.name)
@@ -80,7 +80,7 @@ def tune(
         console.print(f"loading cohort {sweep.cohort}", markup=False)
     loaded = load_cohort(sweep.cohort)
     tasks = search_tasks(
-        {one: entries[one] for one in dict.fromkeys(names)},
+        {one: entries[one] for one in names},
         chosen_folds(loaded, sweep.track, sweep.folds, folds_file),
         fingerprint=loaded.fingerprint(),
         budget=sweep.budget,

@@ -18,7 +18,9 @@ from gexbench.leaderboards.records.parts import TUNED, Tuning
 from gexbench.models.registry import BrokenGenerator, Entry, Registry, resolve_settings
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.cohort import Cohort
-from gexbench.tasks.cohorts.folds import PARTS, Fold, folds, read_folds
+from gexbench.tasks.cohorts.dealing import PARTS
+from gexbench.tasks.cohorts.folds import Fold, folds
+from gexbench.tasks.cohorts.folds_file import read_folds
 from gexbench.tasks.data_directory import load_cohort
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.panel.gene_sets import GeneSets
@@ -82,8 +84,13 @@ def given_folds(wanted: Sequence[int] | str | None, budget: str) -> tuple[Path |
         return None, tuple(range(PARTS))
     try:
         return Path(wanted), tuple(range(len(json.loads(Path(wanted).read_text()))))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"--folds {wanted}: neither indices, `all`, nor a readable JSON file ({error})") from None
+    except OSError as error:
+        reason = f"a file that can be read ({error.strerror})"
+    except (ValueError, TypeError):
+        reason = "a JSON file"
+    raise InputError(
+        f"--folds {wanted}: give indices such as 0,1,2, `all`, or a JSON file of id lists; it is not {reason}"
+    )
 
 
 def with_gene_sets(sweep: Sweep, path: Path | None, genes: Sequence[str]) -> tuple[Sweep, GeneSets | None]:

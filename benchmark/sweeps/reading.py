@@ -16,7 +16,7 @@ from gexbench.benchmark.sweeps.specification import Resources, Specification, ke
 from gexbench.benchmark.sweeps.yaml_text import parsed
 from gexbench.models.registry import BrokenGenerator, Registry, resolve_settings
 from gexbench.models.settings import BudgetName
-from gexbench.tasks.cohorts.folds import PARTS
+from gexbench.tasks.cohorts.dealing import PARTS
 from gexbench.tasks.data_directory import list_cohorts
 from gexbench.tasks.errors import InputError, field_problem
 from gexbench.tasks.names import checked_name, unknown
@@ -150,7 +150,8 @@ def _described(item: ErrorDetails, file: str, typed: Mapping[str, Any]) -> str:
         inside = f"{loc[0]}: " if loc[:-1] else ""
         return f"{file}: {inside}{unknown(loc[-1], model.model_fields, 'key')}"
     key = ".".join(loc)
-    return f"{_place(key, file, typed) if key else file}: {field_problem(item)}"
+    place = _place(key, file, typed) if key else file
+    return field_problem(item, place if place != file or not key else f"{file}: {key}")
 
 
 def _with_places(found: Specification, given: Given, typed: Mapping[str, Any]) -> Specification:

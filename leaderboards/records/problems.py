@@ -1,27 +1,16 @@
 """What is wrong with a record, in words: the path of the field, its value, what it should be."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gexbench.tasks.errors import short, wrong
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
 REMEDY = "restore the file as it was written, or delete it and run the cell again"
-_LONGEST_VALUE = 60
-_WORDS = {
-    "missing": "missing",
-    "extra_forbidden": "unknown field; read it with the version of gexbench that wrote it, or take the field out",
-    "string_type": "{value} is not text",
-    "string_unicode": "{value} holds half a character (a lone surrogate)",
-    "string_pattern_mismatch": "{value} is not 64 hexadecimal digits",
-    "int_type": "{value} is not an integer",
-    "float_type": "{value} is not a number in the range of floats",
-    "bool_type": "{value} is not true or false",
-    "tuple_type": "{value} is not a list",
-    "dict_type": "{value} is not an object",
-    "model_type": "{value} is not an object",
-}
+_UNKNOWN = "unknown field; read it with the version of gexbench that wrote it, or take the field out"
 
 
 class RecordError(ValueError):
@@ -40,8 +29,9 @@ class Twice:
 
 
 def field_problems(error: "ValidationError") -> list[str]:
-    """One line per field that is missing, unknown or wrong: `field.path: what is wrong`."""
-    return [f"{_path(each)}: {_said(each)}" for each in error.errors(include_url=False)]
+    """One line per field that is missing, unknown or wrong: `field.path: what is wrong`; of the record, no path."""
+    paths = [(_path(each), _said(each)) for each in error.errors(include_url=False)]
+    return [f"{path}: {said}" if path else said for path, said in paths]
 
 
 def _path(problem: "ErrorDetails") -> str:
@@ -51,14 +41,4 @@ def _path(problem: "ErrorDetails") -> str:
 def _said(problem: "ErrorDetails") -> str:
     if isinstance(problem["input"], Twice):
         return "stands twice in its object; keep one"
-    value, message = short(problem["input"]), problem["msg"]
-    if problem["type"] in _WORDS:
-        return _WORDS[problem["type"]].format(value=value)
-    kind, _, rest = message.partition(" should ")
-    return f"{value} should {rest}" if rest and kind in ("Input", "String", "Tuple") else message
-
-
-def short(value: Any) -> str:
-    """The value on one line of at most 60 characters."""
-    text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "…"
+    return _UNKNOWN if problem["type"] == "extra_forbidden" else wrong(problem)

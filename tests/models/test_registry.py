@@ -99,8 +99,8 @@ def test_all_bad_settings_are_named_at_once() -> None:
         create(registry()["cvae"], "quick", {"step": 3, "hidden": "wide", "dropout": 2.0})
     problems = sorted(caught.value.problems)
     assert len(problems) == 3
-    assert "generator cvae: setting dropout = 2.0" in problems[0]
-    assert "generator cvae: setting hidden = 'wide'" in problems[1]
+    assert "generator cvae: setting dropout: 2.0" in problems[0]
+    assert "generator cvae: setting hidden: 'wide'" in problems[1]
     assert "unknown setting 'step'; did you mean 'steps'?" in problems[2]
 
 

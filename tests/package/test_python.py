@@ -62,7 +62,7 @@ def test_a_folder_without_records_is_refused(tmp_path):
         (
             {"budget": "big", "generators": {"cvea": {}}, "resources": {"thread": 2}},
             {},
-            ["specification: budget = 'big'", "resources: unknown key 'thread'; did you mean 'threads'?", "'cvea'"],
+            ["specification: budget: 'big'", "resources: unknown key 'thread'; did you mean 'threads'?", "'cvea'"],
         ),
         ("smoke", {"resources": {"threads": 0}, "generators": ["vae", "nobody.py:Model"]}, ["nobody.py: cannot be"]),
         ("smoke", {"retry": ["lost"]}, ["unknown state of retry 'lost'"]),

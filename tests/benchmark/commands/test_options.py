@@ -123,9 +123,9 @@ def test_help_is_whole_at_80_columns(verb):
     ("line", "message"),
     [
         ("--seeds 0 --settings a=1 --folds ,", ("--seeds '0'", "--settings 'a=1'", "','")),
-        ("--budget big --workers 0", ("--budget: budget = 'big'", "--workers: workers = 0")),
+        ("--budget big --workers 0", ("--budget: 'big'", "--workers: 0")),
         ("--generators cvea --cohort tgca", ("--generators: unknown generator 'cvea'", "--cohort: unknown cohort")),
-        ("--time-limit -1 --gpus 0", ("--time-limit: resources.time_limit_s = -1.0", "--gpus: resources.gpus = 0.0")),
+        ("--time-limit -1 --gpus 0", ("--time-limit: -1.0", "--gpus: 0.0")),
     ],
 )
 def test_all_that_is_wrong_is_named_at_once_as_it_was_typed(line, message):

@@ -113,21 +113,21 @@ def test_every_problem_comes_at_once_with_its_place_and_the_nearest_spelling():
         "unknown generator 'gem-gan'; did you mean 'gemm-gan'",
         "unknown setting 'bach'; did you mean 'batch'",
         "resources: unknown key 'thread'; did you mean 'threads'?",
-        "resources.memory_gb = -1",
-        "--panel: panel = 'big'",
+        "resources.memory_gb: -1 should",
+        "--panel: 'big'",
     ):
         assert part in text
     assert text.count("sweep.yaml: ") == len(text.splitlines()) - 1
 
 
 def test_a_value_of_an_option_is_named_as_the_option_is_typed():
-    assert "--time-limit: resources.time_limit_s = inf" in problems("", **{"resources.time_limit_s": math.inf})
-    assert "--memory-gb: resources.memory_gb = -1" in problems("", **{"resources.memory_gb": -1})
+    assert "--time-limit: inf should" in problems("", **{"resources.time_limit_s": math.inf})
+    assert "--memory-gb: -1 should" in problems("", **{"resources.memory_gb": -1})
 
 
 def test_more_threads_than_any_machine_has_are_refused():
     assert read("resources: {threads: 1024}").resources.threads == 1024
-    assert "--threads: resources.threads = 1025" in problems("", **{"resources.threads": 1025})
+    assert "--threads: 1025 should" in problems("", **{"resources.threads": 1025})
 
 
 @pytest.mark.parametrize(
@@ -138,19 +138,19 @@ def test_more_threads_than_any_machine_has_are_refused():
         ("[1, 2]", "write keys and values"),
         ("budget: [", "sweep.yaml, line 1"),
         ("budget: !!python/object/apply:os.system [ls]", "constructor"),
-        ("seeds: true", "seeds = True"),
+        ("seeds: true", "seeds: True"),
         ("resources: {memory_gb: .nan}", "memory_gb"),
         ("generators: 3", "give all, a list of names"),
         ("generators: {cvae: {batch: 3}}\nsettings: {cvae: {batch: 4}}", "under generators and under settings"),
         ("folds: 2024-01-01x", None),
         ("a: " + "[" * 100_000, "sweep.yaml, line 1: more than 20 levels deep"),
         ("cohort: 2024-01-01", "unknown cohort '2024-01-01'"),
-        ("workers: 1:30", "workers = '1:30'"),
-        ("resources: {threads: 010}", "resources.threads = '010'"),
+        ("workers: 1:30", "workers: '1:30'"),
+        ("resources: {threads: 010}", "resources.threads: '010'"),
         ("<<: {budget: cpu}", "unknown key '<<'"),
         ("seeds: 10000000000", "from 1 to 1000"),
         ("name: ../../up", "leaderboard name '../../up'"),
-        ("train_fractions: [0.1, 1]", "train_fractions = [0.1, 1]: give a list of shares"),
+        ("train_fractions: [0.1, 1]", "train_fractions: [0.1, 1]: give a list of shares"),
         ("train_fractions: [0.12345678]", "of at most six digits"),
         ("tuned: yes", "give true, false or the name of a file"),
         ("tuned: 3", "give true, false or the name of a file"),

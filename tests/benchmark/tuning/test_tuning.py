@@ -83,7 +83,7 @@ def test_finished_trials_are_judged_by_their_overall_score_on_the_validation_pat
     seen = small_cohort.take(np.sort(rows_of(small_cohort, fold.train + fold.validation)))
     panel = ValidationPanel.of(seen, fold, "cpu", small_cohort.fingerprint())
     again = {name: judged(panel, small_cohort, fold, name) for name in ("train-copy", "class-gaussian", "class-mean")}
-    assert again["train-copy"] > 0.9
+    assert again["train-copy"] > 0.8
     assert again["train-copy"] > again["class-gaussian"] > again["class-mean"] + 0.1
     assert again["train-copy"] > 1 - found.default_validation_score
     assert tune.tuner(2).tasks[0].study_name != tuner.tasks[0].study_name

@@ -35,7 +35,7 @@ def test_all_broken_files_are_named_at_once(tmp_path: Path, make: Make) -> None:
         "nan.json": good.replace("0.5", "NaN"),
         "foreign.json": '{"name": "sweep"}',
         "list.json": "[1, 2]",
-        "future.json": good.replace('"schema": 1', '"schema": 3'),
+        "future.json": good.replace('"schema": 1', '"schema": 4'),
         "deep.json": "[" * 100_000,
         "utf-16.json": "",
         "good.json": good,
@@ -62,8 +62,8 @@ def test_no_records_is_an_error_with_the_fix(tmp_path: Path) -> None:
     [
         ({"fold": {"index": "0"}}, "fold.index: '0' is not an integer"),
         ({"fold": {"index": True}}, "fold.index: True is not an integer"),
-        ({"fold": {"train": 0}}, "fold.train: 0 should be greater than or equal to 1"),
-        ({"repeat": -1}, "repeat: -1 should be greater than or equal to 0"),
+        ({"fold": {"train": 0}}, "fold.train: 0 should be at least 1"),
+        ({"repeat": -1}, "repeat: -1 should be at least 0"),
         ({"state": "done"}, "state: 'done' should be 'ok', 'failed', 'timeout', "),
         ({"keys": {"rows": "../rows"}}, "keys.rows: '../rows' is not 64 hexadecimal digits"),
         ({"generator": {"file": "m.py"}}, "generator.file: 'm.py' is not an object"),
@@ -72,7 +72,7 @@ def test_no_records_is_an_error_with_the_fix(tmp_path: Path) -> None:
         ({"metrics": {"recall_genes": 0.5}}, "metrics.recall_genes: 0.5 is not an object"),
         ({"metrics": {"recall_genes": {"value": "0.5", "version": 1}}}, "metrics.recall_genes.value: '0.5' is not a"),
         ({"times_s": {"fit": "2 s"}}, "times_s.fit: '2 s' is not a number"),
-        ({"times_s": {"fit": -1.0}}, "times_s.fit: -1.0 should be greater than or equal to 0"),
+        ({"times_s": {"fit": -1.0}}, "times_s.fit: -1.0 should be at least 0"),
         ({"reference_values": {"ceiling": {}}}, "reference_values.ceiling: 'ceiling' should be 'trtr', 'majority'"),
         (
             {"reference_values": {"trtr": {"tstr_lr_accuracy[project]": None}}},
@@ -85,7 +85,7 @@ def test_no_records_is_an_error_with_the_fix(tmp_path: Path) -> None:
         ({"generator": {"settings": {"a": [{"b": float("nan")}]}}}, "generator.settings.a.0.b: nan should be finite"),
         ({"diagnostics": {"steps": 10**30}}, "diagnostics.steps: 1000000000000000000000000000000 should be finite"),
         ({"diagnostics": {"steps": "\ud800"}}, "diagnostics.steps: '\\ud800' should be finite, below 2^64 and Unicode"),
-        ({"seeds": {"fit": 2**64}}, "seeds.fit: 18446744073709551616 should be less than"),
+        ({"seeds": {"fit": 2**64}}, "seeds.fit: 18446744073709551616 should be"),
         ({"extra": {"copy_threshold": float("inf")}}, "extra.copy_threshold: inf should be a finite number"),
         ({"extra": {"a.b": None}}, "extra.'a.b': None is not a number"),
         ({"generator": {"name": "x" * 201}}, "generator.name: 'xxx"),
@@ -147,6 +147,13 @@ def test_records_that_do_not_belong_together_are_refused(
     with pytest.raises(RecordError) as caught:
         check_comparable(parsed(contents))
     assert message in str(caught.value)
+
+
+def test_records_of_two_protocols_share_no_table_which_is_said_alone(make: Make, parsed: Callable[..., Any]) -> None:
+    first, second = (each.content() for each in parsed([make("vae", 0, {}), make("vae", 1, {}, budget="cpu")]))
+    with pytest.raises(RecordError) as caught:
+        check_comparable(parsed([first, {**second, "protocol": 2}]))
+    assert caught.value.problems == ("protocol differs: 1 (0.json); 2 (1.json); put them into separate leaderboards",)
 
 
 def test_tidy_has_one_row_per_record_and_metric(make: Make, parsed: Callable[..., Any]) -> None:

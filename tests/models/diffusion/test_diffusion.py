@@ -122,7 +122,7 @@ def test_values_far_from_zero_are_not_clipped(sampler: schedule.SamplerName) -> 
 
 
 def test_an_unknown_sampler_is_refused() -> None:
-    with pytest.raises(InputError, match="setting sampler = 'euler'"):
+    with pytest.raises(InputError, match="setting sampler: 'euler'"):
         create(entry("none"), "quick", {"sampler": "euler"})
 
 
