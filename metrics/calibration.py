@@ -24,7 +24,10 @@ AUDIT_SHARE = 0.01
 
 
 class Count(NamedTuple):
-    """Of a fold: ``count`` of ``rows`` fell below the ``rank``-th smallest value of ``audit_rows``."""
+    """Of a fold: ``count`` of ``rows`` fell below the ``rank``-th smallest value of ``audit_rows``.
+
+    Without audit rows nothing but a copy counts.
+    """
 
     count: int
     rows: int
@@ -48,6 +51,8 @@ def below_audit(values: Any, audit: Any) -> Count:
 def _null(rows: int, audit_rows: int, rank: int, tolerated: float) -> Matrix:
     from scipy.stats import beta, binom
 
+    if not audit_rows:
+        return np.asarray(binom.pmf(np.arange(rows + 1), rows, tolerated))
     own = beta(rank, audit_rows + 1 - rank)
     lowest, highest = own.ppf(1e-9), own.isf(1e-9)
     places, weights = np.polynomial.legendre.leggauss(48 + 2 * (rows // audit_rows))

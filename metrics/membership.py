@@ -171,7 +171,8 @@ def _log_kernel(distances: Matrix, width: float) -> Matrix:
 
 
 def _classified(features: Matrix, member: NDArray[np.bool_], fold: NDArray[np.intp]) -> Matrix:
-    """Linear discriminant of the other folds, (n,): above 0 nearer to members (Fisher 1936), lightly regularised."""
+    """Linear discriminant of the other folds, (n,): above 0 nearer to members (Fisher 1936), lightly regularised, no weight
+    below 0."""
     spread = features.std(axis=0)
     scaled = (features - features.mean(axis=0)) / np.where(spread > 1e-9, spread, 1.0)
     scores = np.zeros(len(features))
@@ -183,7 +184,8 @@ def _classified(features: Matrix, member: NDArray[np.bool_], fold: NDArray[np.in
         means = [side.mean(axis=0) for side in sides]
         within = np.concatenate([side - mean for side, mean in zip(sides, means, strict=True)])
         scatter = within.T @ within / len(within) + 0.01 * np.eye(scaled.shape[1])
-        weights = np.linalg.solve(scatter, means[0] - means[1])
+        # Only nearness speaks for members: a learnt sign would call rows that shun non-members a leak.
+        weights = np.maximum(np.linalg.solve(scatter, means[0] - means[1]), 0.0)
         scores[asked] = (scaled[asked] - (means[0] + means[1]) / 2) @ weights
     return scores
 
