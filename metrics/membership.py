@@ -171,8 +171,7 @@ def _log_kernel(distances: Matrix, width: float) -> Matrix:
 
 
 def _classified(features: Matrix, member: NDArray[np.bool_], fold: NDArray[np.intp]) -> Matrix:
-    """Linear discriminant of the other folds, (n,): above 0 nearer to members (Fisher 1936), lightly regularised, no weight
-    below 0."""
+    """Linear discriminant of the other folds, (n,), lightly regularised and without negative weights (Fisher 1936)."""
     spread = features.std(axis=0)
     scaled = (features - features.mean(axis=0)) / np.where(spread > 1e-9, spread, 1.0)
     scores = np.zeros(len(features))

@@ -95,21 +95,6 @@ def _exact(x: Matrix, t: Matrix, rough: Single, count: int) -> Matrix:
     return np.sort(squares, axis=1)[:, :count]
 
 
-def donor_thresholds(validation: Any, training: Any, *, donors: int = DONORS) -> Matrix:
-    """1st percentiles of the validation rows' ``donor_ratios``, (donors,)."""
-    return np.asarray(np.percentile(donor_ratios(validation, training, donors=donors), COPY_PERCENTILE, axis=0))
-
-
-def donor_shares(synthetic: Any, training: Any, thresholds: Any) -> Matrix:
-    """Share of synthetic rows whose j-th of ``donor_ratios`` lies below the j-th of ``donor_thresholds``, (donors,).
-
-    Each about 0.01 for rows that remember nothing, in [0, 1], lower is better. The first is ``copy_share``; the second
-    sees rows that lie equally far from two training rows, which the first cannot. The copy gate asks all of them.
-    """
-    limits = as_array(thresholds)
-    return np.asarray((donor_ratios(synthetic, training, donors=len(limits)) < limits).mean(axis=0))
-
-
 def segment_ratios(rows: Any, training: Any, *, neighbours: int = BLEND_NEIGHBOURS, chunk: int = 256) -> Matrix:
     """How much nearer a row lies to a segment between two training rows than to training rows at large, (n,) in [0, 1].
 

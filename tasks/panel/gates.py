@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from gexbench.metrics.calibration import ENOUGH, LEVEL, TOLERATED, Count, copied_interval, count_p_value
+from gexbench.metrics.gates.calibration import ENOUGH, LEVEL, TOLERATED, Count, copied_interval, count_p_value
 
 Gate = Literal["copies", "membership", "test leak"]
 State = Literal["passed", "failed", "too few patients"]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gexbench.metrics.biology import RealBiology
 from gexbench.metrics.classifiers import Fitted
-from gexbench.metrics.copies import Pool
+from gexbench.metrics.gates.copies import Pool
 from gexbench.metrics.membership import Ground, Placements
 from gexbench.metrics.shared.arrays import Matrix
 from gexbench.metrics.space import Space

@@ -6,7 +6,8 @@ from itertools import product
 
 import numpy as np
 
-from gexbench.metrics import copies, membership
+from gexbench.metrics import membership
+from gexbench.metrics.gates import copies
 from gexbench.metrics.shared.arrays import Matrix
 from gexbench.metrics.shared.hashing import hash_keys
 from gexbench.tasks.panel.declarations.comparison import Comparison, NotApplicable

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.class_copula import class_copula_rows
-from gexbench.metrics.copies import Pool, pool_of
+from gexbench.metrics.gates.class_copula import class_copula_rows
+from gexbench.metrics.gates.copies import Pool, pool_of
 from gexbench.metrics.membership import attack_scores, attacks, ground, paired_by_class, placements
 from gexbench.metrics.shared.arrays import Matrix
 from gexbench.metrics.shared.hashing import hash_order

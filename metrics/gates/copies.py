@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gexbench.metrics.calibration import Count, threshold_rank
+from gexbench.metrics.gates.calibration import Count, threshold_rank
 from gexbench.metrics.memorisation import DONORS, donor_ratios
 from gexbench.metrics.shared.arrays import Matrix
 
