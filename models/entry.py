@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
-from gexbench.models.local_file import LocalFile
+from gexbench.models.local.file import LocalFile
 from gexbench.tasks.cohorts.vocabulary import Condition
 
 if TYPE_CHECKING:
@@ -59,6 +59,11 @@ class Entry:
         return self.file is not None
 
     @property
+    def class_name(self) -> str:
+        """Name of the generator's class."""
+        return self.target.partition(":")[2]
+
+    @property
     def is_reference(self) -> bool:
         """Whether it appears in the table without a rank."""
         return self.family == "reference"
@@ -74,7 +79,7 @@ class Entry:
     def load(self) -> "type[Generator]":
         """Import the class."""
         if self.file is not None:
-            of_file: type[Generator] = getattr(self.file.module(), self.target.partition(":")[2])
+            of_file: type[Generator] = getattr(self.file.module(), self.class_name)
             return of_file
         loaded: type[Generator] = _imported(self.target)
         return loaded

@@ -1,7 +1,8 @@
 """The registry of generators: names, lazily imported classes, resolved settings."""
 
+import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gexbench.models.built_in import BUILT_IN
 from gexbench.models.entry import Entry
@@ -84,7 +85,7 @@ def resolve_settings(entry: Entry, budget: str, overrides: Mapping[str, Any] | N
         raise BrokenGenerator(not_imported("generator", entry.name, "", error)) from error
     merged = {**cls.presets.get(budget, {}), **entry.settings, **(overrides or {})}
     try:
-        return cls.model_validate(merged)
+        return cls.model_validate_json(json.dumps(merged))  # a list stands for a tuple, as it does in YAML
     except ValidationError as error:
         problems = []
         for item in error.errors():
@@ -94,6 +95,17 @@ def resolve_settings(entry: Entry, budget: str, overrides: Mapping[str, Any] | N
             else:
                 problems.append(f"generator {entry.name}: setting {field_problem(item)}")
         raise InputError(problems) from None
+
+
+class PlannedSettings(Protocol):
+    """What planning reads of settings."""
+
+    @property
+    def version(self) -> str:
+        """Of the generator."""
+
+    def model_dump(self, *, mode: str = ...) -> dict[str, Any]:
+        """Name → value."""
 
 
 def create(entry: Entry, budget: str, overrides: Mapping[str, Any] | None = None) -> "Generator":

@@ -13,17 +13,19 @@ from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.importing.alignment import BARCODE, dropped_as_json
+from gexbench.tasks.files.notes import as_json
+from gexbench.tasks.files.text_files import input_facts
+from gexbench.tasks.importing.alignment import BARCODE
 from gexbench.tasks.importing.building import Report, Sources, assemble
 from gexbench.tasks.importing.expression_problems import expression_problems
 from gexbench.tasks.importing.patch_files import PatchFile
+from gexbench.tasks.importing.slide_files import stated_encoder
 from gexbench.tasks.public.clinical import read_gdc_cases, read_xena_phenotypes
 from gexbench.tasks.public.folder import PublicFiles, find
 from gexbench.tasks.public.gdc import read_star
-from gexbench.tasks.public.input_files import input_facts
 from gexbench.tasks.public.picking import PublicExpression
 from gexbench.tasks.public.selection import Selection, derive
-from gexbench.tasks.public.slides import Encoder, read_slides, stated_encoder
+from gexbench.tasks.public.slides import Encoder, read_slides
 from gexbench.tasks.public.xena import read_xena
 
 Say = Callable[[str], None]
@@ -111,7 +113,8 @@ def top_variance(cohort: Cohort, number: int) -> Cohort:
 
 
 def _clinical(found: PublicFiles, selection: Selection) -> pd.DataFrame:
-    read = read_gdc_cases(found.cases) if found.cases else read_xena_phenotypes(found.phenotypes)
+    labels = selection.labels or ()
+    read = read_gdc_cases(found.cases) if found.cases else read_xena_phenotypes(found.phenotypes, labels)
     return derive(read, selection.derived)
 
 
@@ -154,10 +157,10 @@ def _provenance(
     for done, path in enumerate(slides, start=1):
         inputs.append(input_facts(path, "slides"))
         say("checksums of slides", done, len(slides))
-    stated = stated_encoder(slides[0]) if slides else Encoder()
+    stated = stated_encoder(slides[0]) if slides else None
     encoder = {
-        "name": sources.encoder.name or stated.name,
-        "version": sources.encoder.version or stated.version,
+        "name": sources.encoder.name or stated,
+        "version": sources.encoder.version,
         "width": None if cohort.patches is None else cohort.patches.width,
     }
     return {
@@ -166,5 +169,5 @@ def _provenance(
         "selection": sources.selection.rules(),
         "image_encoder": encoder if slides else None,
         "inputs": inputs,
-        "dropped": dropped_as_json(expression.dropped) + list(cohort.provenance["dropped"]),
+        "dropped": as_json(expression.dropped) + list(cohort.provenance["dropped"]),
     }

@@ -8,9 +8,9 @@ from typing import Literal
 
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.input_paths import check_file, entries, is_dead_link, is_folder
+from gexbench.tasks.files.text_files import header_of, opened
 from gexbench.tasks.importing.barcodes import barcode, patient_of
 from gexbench.tasks.public.clinical import json_hits
-from gexbench.tasks.public.input_files import header_of, opened
 from gexbench.tasks.public.xena_names import named_unit
 
 Kind = Literal["gdc", "xena"]

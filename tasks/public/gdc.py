@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.input_paths import check_file
 from gexbench.tasks.files.reading import ExpressionFile
+from gexbench.tasks.files.text_files import is_gzip, opened
 from gexbench.tasks.importing.barcodes import Barcode, barcode
 from gexbench.tasks.importing.building import Report
 from gexbench.tasks.public.clinical import json_hits
 from gexbench.tasks.public.gene_names import KeptGenes, kept_genes
-from gexbench.tasks.public.input_files import is_gzip, opened
 from gexbench.tasks.public.picking import PublicExpression, columns_of, pick
 from gexbench.tasks.public.selection import Selection
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.files.notes import Note
 from gexbench.tasks.files.reading import ExpressionFile
-from gexbench.tasks.importing.alignment import Dropped
+from gexbench.tasks.files.text_files import header_of, input_facts, is_gzip, opened
 from gexbench.tasks.importing.barcodes import Barcode, barcode
 from gexbench.tasks.importing.building import Report
 from gexbench.tasks.public.gene_names import KeptGenes, is_ensembl, kept_genes, read_probemap
-from gexbench.tasks.public.input_files import header_of, input_facts, is_gzip, opened
 from gexbench.tasks.public.picking import Picked, PublicExpression, columns_of, missing_values, pick
 from gexbench.tasks.public.selection import Selection
 from gexbench.tasks.public.xena_names import named_unit
@@ -82,7 +82,7 @@ def read_xena(
     names = genes.names
     lacking = missing_values(values, names)
     if lacking.any() and not selection.genes.names:
-        dropped.append(Dropped.of("genes with missing values", np.asarray(names)[lacking]))
+        dropped.append(Note.of("genes with missing values", np.asarray(names)[lacking]))
         values, names = values[:, ~lacking], tuple(np.asarray(names)[~lacking].tolist())
     table = ExpressionFile(where, np.asarray(picked.ids), names, values, columns_of(picked), unit)
     return PublicExpression(table, tuple(dropped), tuple(input_facts(path, "expression") for path in paths))
@@ -174,9 +174,9 @@ def _genes(matrices: Sequence[_Matrix], selection: Selection, probemap: Path | N
     rows = np.asarray(places, dtype=np.intp)[kept.rows]
     dropped = list(kept.dropped)
     if twice:
-        dropped.append(Dropped.of("genes whose name stands for several rows of a matrix", np.asarray(sorted(twice))))
+        dropped.append(Note.of("genes whose name stands for several rows of a matrix", np.asarray(sorted(twice))))
     if lost := sorted({name for matrix in matrices for name in matrix.ids} - held):
-        dropped.append(Dropped.of("genes that not every matrix has", np.asarray(lost)))
+        dropped.append(Note.of("genes that not every matrix has", np.asarray(lost)))
     return KeptGenes(rows, kept.names, tuple(dropped))
 
 

@@ -198,8 +198,8 @@ def cheat_arrays(
     """
     if cheat.change is None:
         return dict(arrays)
-    labels = fold.labels[fold.finest]
-    label = dict(zip([*fold.train_ids, *fold.test_ids], [*labels.train, *labels.test], strict=True))
+    finest = fold.labels[fold.finest]
+    label = dict(zip([*fold.train_ids, *fold.test_ids], [*finest.train, *finest.test], strict=True))
     changed = dict(arrays)
     for name in ("test", "train", "paired"):
         given = arrays[name]
