@@ -24,12 +24,12 @@ AUDIT_SHARE = 0.01
 
 
 class Count(NamedTuple):
-    """Of a fold: ``count`` of ``rows`` fell below the ``rank``-th smallest value of ``audit_rows``.
+    """Of a fold: ``below`` of ``rows`` fell below the ``rank``-th smallest value of ``audit_rows``.
 
     Without audit rows nothing but a copy counts.
     """
 
-    count: int
+    below: int
     rows: int
     audit_rows: int
     rank: int
@@ -73,7 +73,7 @@ def count_null(folds: Sequence[Count], *, tolerated: float = TOLERATED) -> Matri
 
 def count_p_value(folds: Sequence[Count], *, tolerated: float = TOLERATED) -> float:
     """Probability of at least as many rows below the thresholds if a share ``tolerated`` were copied, (0, 1]."""
-    return float(min(1.0, count_null(folds, tolerated=tolerated)[sum(fold.count for fold in folds) :].sum()))
+    return float(min(1.0, count_null(folds, tolerated=tolerated)[sum(fold.below for fold in folds) :].sum()))
 
 
 def largest_passing_share(folds: Sequence[Count], *, level: float = LEVEL, tolerated: float = TOLERATED) -> float:
@@ -88,7 +88,7 @@ def copied_interval(folds: Sequence[Count], *, level: float = LEVEL, digits: int
 
     The lower end lies above ``TOLERATED`` just where ``count_p_value`` lies below ``level``.
     """
-    count, step = sum(fold.count for fold in folds), 10.0**-digits
+    count, step = sum(fold.below for fold in folds), 10.0**-digits
 
     def likely(share: float, upper: bool) -> bool:
         null = count_null(folds, tolerated=share)

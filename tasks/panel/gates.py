@@ -85,7 +85,7 @@ def _copies(folds: Folds, head: Literal["copies", "leak"]) -> GateVerdict | None
 
 
 def _count(figures: Figures) -> Count:
-    return Count(*(int(figures[field]) for field in Count._fields))
+    return Count(*(int(figures[field]) for field in ("count", "rows", "audit_rows", "rank")))
 
 
 def _exact(figures: Figures) -> Count:
@@ -93,7 +93,7 @@ def _exact(figures: Figures) -> Count:
 
 
 def _share(counts: Sequence[Count]) -> float:
-    return sum(count.count for count in counts) / max(1, sum(count.rows for count in counts))
+    return sum(count.below for count in counts) / max(1, sum(count.rows for count in counts))
 
 
 def _copy_words(name: str, share: float, interval: tuple[float, float], exact: bool) -> str:

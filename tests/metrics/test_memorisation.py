@@ -129,7 +129,7 @@ def test_rows_of_two_donors_are_seen_where_the_copy_gate_is_blind(sets):
     pool, copies = pool_of(training, validation), copy_threshold(validation, training)
 
     def shares(rows):
-        return {kind: count.count / count.rows for kind, count in made_of(rows, pool)[0].items()}
+        return {kind: count.below / count.rows for kind, count in made_of(rows, pool)[0].items()}
 
     assert max(shares(fresh).values()) < 0.05
     assert shares(training[:300])["one"] == 1.0

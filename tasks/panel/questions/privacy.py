@@ -81,12 +81,13 @@ def _copies(given: Comparison) -> Findings:
         counts, exact = copies.made_of(made, pool)
         for kind, count in counts.items():
             name = f"leak/{kind}/{part}" if known == "test" else f"copies/{kind}/{part}/{known}"
-            gates[name] = {field: float(value) for field, value in count._asdict().items()} | {"exact": float(exact)}
+            sizes = {"rows": count.rows, "audit_rows": count.audit_rows, "rank": count.rank, "exact": exact}
+            gates[name] = {field: float(value) for field, value in {"count": count.below, **sizes}.items()}
         if part in shown and known in _KNOWN:
             for made_of, kind in zip(MADE, copies.KINDS, strict=False):
                 if kind in counts:
                     metric = COPIES[f"{shown[part]}{_KNOWN[known]}{made_of}"]
-                    values[metric] = counts[kind].count / counts[kind].rows
+                    values[metric] = counts[kind].below / counts[kind].rows
     return Findings(values, gates=gates)
 
 

@@ -41,7 +41,7 @@ def test_the_null_is_what_is_drawn():
     drawn = np.empty(4000, dtype=int)
     for at in range(len(drawn)):
         values, copied = rng.normal(size=rows), rng.random(rows) < 0.05
-        drawn[at] = below_audit(np.where(copied, -9.0, values), rng.normal(size=audit)).count
+        drawn[at] = below_audit(np.where(copied, -9.0, values), rng.normal(size=audit)).below
     null = count_null([Count(0, rows, audit, threshold_rank(audit))])
     frequencies = np.bincount(drawn, minlength=rows + 1) / len(drawn)
     assert np.abs(np.cumsum(frequencies) - np.cumsum(null)).max() < 1.63 / np.sqrt(len(drawn))

@@ -17,7 +17,7 @@ def sets():
 
 def shares(rows, pool):
     counts, _ = made_of(rows, pool)
-    return {kind: count.count / count.rows for kind, count in counts.items()}
+    return {kind: count.below / count.rows for kind, count in counts.items()}
 
 
 def test_audit_rows_set_the_limits(sets):
@@ -25,7 +25,7 @@ def test_audit_rows_set_the_limits(sets):
     pool = pool_of(known, audit)
     counts, exact = made_of(audit, pool)
     assert exact == 0
-    assert {kind: count.count for kind, count in counts.items()} == dict.fromkeys(KINDS, threshold_rank(300) - 1)
+    assert {kind: count.below for kind, count in counts.items()} == dict.fromkeys(KINDS, threshold_rank(300) - 1)
     assert max(shares(fresh, pool).values()) < 0.06
 
 
@@ -58,7 +58,7 @@ def test_profiles_listed_twice_hide_no_copier(sets, twins):
     assert all(limit > 0 for limit in pool.limits.values())
     counts, exact = made_of(known[100:200], pool)
     assert exact == 100
-    assert counts["one"].count == counts["any"].count == 100
+    assert counts["one"].below == counts["any"].below == 100
     noisy = known[100:200] + 0.03 * np.random.default_rng(1).normal(size=(100, 60))
     assert shares(noisy, pool)["one"] == 1.0
     assert shares(fresh, pool)["any"] < 0.06
@@ -69,8 +69,8 @@ def test_equal_rows_count_though_no_audit_row_is_left(sets):
     pool = pool_of(known, known[:50])
     counts, exact = made_of(np.concatenate([known[:10], sets[2][:10]]), pool)
     assert (pool.audit_rows, pool.rank, exact) == (0, 0, 10)
-    assert counts["one"].count == 10
-    assert counts["two"].count == 0
+    assert counts["one"].below == 10
+    assert counts["two"].below == 0
 
 
 def test_twins_among_the_known_rows_are_copies_too(sets):
