@@ -7,14 +7,14 @@ pooled within-class variances of all classes; the report's facts name such class
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
-from sklearn.covariance import ledoit_wolf_shrinkage
 from torch import Tensor
 
 from gexbench.models.contract import Progress, Samples, silent
+from gexbench.models.references.correlation import CorrelatedNormals, shrunk_factor
 from gexbench.models.references.labelled import LabelReference
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.split import Split, Standardiser
@@ -105,13 +105,7 @@ class ClassDiagonal(_PerLabel):
 
 
 class ClassGaussian(_PerLabel):
-    """A normal distribution with Ledoit-Wolf correlation and the class's own variances per finest label.
-
-    Rows X are scaled to unit variance within the class, so that shrinkage s towards the identity (Ledoit & Wolf
-    2004, scikit-learn) keeps every gene's variance. With XᵀX/n = RᵀR (R triangular, from a QR factorisation), a
-    deviation is sd · (Rᵀw · √(1 − s) + ε · √s), w and ε standard normal: the covariance exactly, without a
-    genes × genes matrix.
-    """
+    """A normal distribution with Ledoit-Wolf correlation and the class's own variances per finest label."""
 
     kept: ClassVar[tuple[str, ...]] = (*_PerLabel.kept, "factors", "factor_rows", "noise")
     factors: Tensor
@@ -119,23 +113,12 @@ class ClassGaussian(_PerLabel):
     noise: Tensor
 
     def estimate(self, centred: Tensor, codes: Tensor, counts: Tensor, pooled: Tensor) -> None:
-        """Factors sd · √(1 − s) · R, one below the other, their numbers of rows, and sds sd · √s (classes, genes)."""
-        factors: list[Tensor] = []
-        sizes = [0] * len(counts)
-        self.noise = pooled.sqrt().float().repeat(len(counts), 1)
-        shrinkages: dict[str, float] = {}
-        for code, rows in self._classes(centred):
-            sd = rows.square().mean(0).sqrt()
-            scaled = rows / sd.where(sd > 0, 1.0)
-            shrinkage = float(ledoit_wolf_shrinkage(scaled.cpu().numpy(), assume_centered=True))
-            shrinkages[self.pools.classes[code]] = round(shrinkage, 4)
-            triangle = torch.linalg.qr(scaled, mode="r").R
-            factors.append((triangle * ((1 - shrinkage) / len(rows)) ** 0.5 * sd).float())
-            self.noise[code] = shrinkage**0.5 * sd
-            sizes[code] = len(triangle)
-        self.factors = torch.cat(factors) if factors else self.means[:0]
-        self.factor_rows = torch.as_tensor(sizes, device=centred.device)
-        self.report.facts["shrinkage"] = shrinkages
+        """Factor and noise of each class (`shrunk_factor`); the pooled sds for a class of one patient."""
+        fitted = {code: shrunk_factor(rows) for code, rows in self._classes(centred)}
+        parts = {code: (factor, noise) for code, (factor, noise, _) in fitted.items()}
+        normals = CorrelatedNormals.of(parts, pooled.sqrt().float().repeat(len(counts), 1))
+        self.factors, self.factor_rows, self.noise = normals.factors, normals.factor_rows, normals.noise
+        self.report.facts["shrinkage"] = {self.pools.classes[code]: round(each[2], 4) for code, each in fitted.items()}
 
     def _classes(self, centred: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Code and centred rows of each class of at least two patients."""
@@ -146,14 +129,4 @@ class ClassGaussian(_PerLabel):
 
     def deviations(self, codes: Tensor, generator: torch.Generator) -> Tensor:
         """Correlated normal deviations."""
-        sizes: list[Any] = self.factor_rows.tolist()
-        noise = torch.randn((len(codes), self.means.shape[1]), generator=generator, device="cpu")
-        drawn = noise.to(codes.device) * self.noise[codes]
-        weights = torch.randn((len(codes), max(sizes)), generator=generator, device="cpu").to(codes.device)
-        start = 0
-        for code, size in enumerate(sizes):
-            rows = (codes == code).nonzero()[:, 0] if size else codes[:0]
-            if len(rows):
-                drawn[rows] += weights[rows, :size] @ self.factors[start : start + size]
-            start += size
-        return drawn
+        return CorrelatedNormals(self.factors, self.factor_rows, self.noise).draw(codes, generator)
