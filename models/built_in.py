@@ -113,6 +113,19 @@ BUILT_IN: tuple[Entry, ...] = (
         settings_target=_REFERENCE_SETTINGS,
         source="Ledoit & Wolf 2004 (covariance)",
     ),
+    *(
+        Entry(
+            f"dp-class-gaussian-{epsilon:g}",
+            f"{_REFERENCES}.dp_gaussian:DpClassGaussian",
+            "reference",
+            ("labels",),
+            f"Gaussians of the labels under differential privacy: epsilon {epsilon:g}, delta 1e-5",
+            settings_target="gexbench.models.references.dp_settings:DpSettings",
+            settings={"epsilon": epsilon},
+            source="Dwork et al. 2014 (Analyze Gauss); Balle & Wang 2018 (analytic Gaussian mechanism)",
+        )
+        for epsilon in (1.0, 10.0)
+    ),
     Entry(
         "class-diagonal",
         f"{_REFERENCES}.gaussian:ClassDiagonal",

@@ -126,14 +126,14 @@ def normal_scores(rows: Tensor, ordered: Tensor) -> Tensor:
 
 
 def _deviations(centred: Tensor, sizes: Tensor) -> Tensor:
-    """Deviations from class means without the bias of small classes; a row of zeros where every class is of one row.
+    """Deviations from class means without the bias of small classes; two rows of zeros where every class is of one row.
 
     Args:
         centred: (n, genes) deviations; sizes: (n,) rows of each one's class.
     """
     several = sizes > 1
     scaled = centred[several] * (sizes / (sizes - 1).clamp(min=1)).sqrt()[several, None]
-    return scaled if len(scaled) else torch.zeros_like(centred[:1])
+    return scaled if len(scaled) else centred.new_zeros((2, centred.shape[1]))
 
 
 def _unit(scores: Tensor) -> Tensor:

@@ -23,13 +23,38 @@ CHUNK = 4096
 """Rows sampled at once."""
 
 
-class _PerLabel(LabelReference):
-    """Class means (classes, genes) in z-scores, and what a subclass adds to them."""
+class NormalPerLabel(LabelReference):
+    """Class means (classes, genes) of scaled rows, and what a subclass adds to them."""
 
     kept: ClassVar[tuple[str, ...]] = ("means", "gene_mean", "gene_sd")
     means: Tensor
     gene_mean: Tensor
     gene_sd: Tensor
+
+    @abstractmethod
+    def deviations(self, codes: Tensor, generator: torch.Generator) -> Tensor:
+        """Deviations (B, genes) from the means, for class codes (B,), in the same scale."""
+
+    def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
+        """Rows (n * draws, genes) in the cohort's unit.
+
+        Raises:
+            InputError: a class without training patients.
+        """
+        device = self.means.device
+        generator = torch.Generator().manual_seed(seed)  # on the CPU: the same rows on any device up to rounding
+        codes = torch.as_tensor(np.repeat(self.pools.wanted(conditions), draws), device=device)
+        inverse = Standardiser(self.gene_mean, self.gene_sd).inverse
+        expression = np.empty((len(codes), len(self.genes)), dtype=np.float32)
+        for start in range(0, len(codes), CHUNK):
+            part = codes[start : start + CHUNK]
+            rows = self.floored(inverse(self.means[part] + self.deviations(part, generator)))
+            expression[start : start + CHUNK] = rows.cpu().numpy()
+        return Samples.of(expression, conditions, draws, self.genes)
+
+
+class _Estimated(NormalPerLabel):
+    """Class means of z-scored training rows."""
 
     def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:
         """Estimate on the training rows; the seed has no effect."""
@@ -51,29 +76,8 @@ class _PerLabel(LabelReference):
     def estimate(self, centred: Tensor, codes: Tensor, counts: Tensor, pooled: Tensor) -> None:
         """Spread around the means from centred rows (n, genes) float64, class sizes and pooled variances (genes,)."""
 
-    @abstractmethod
-    def deviations(self, codes: Tensor, generator: torch.Generator) -> Tensor:
-        """Deviations (B, genes) from the means, for class codes (B,), in z-scores."""
 
-    def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
-        """Rows (n * draws, genes) in the cohort's unit.
-
-        Raises:
-            InputError: a class without training patients.
-        """
-        device = self.means.device
-        generator = torch.Generator().manual_seed(seed)  # on the CPU: the same rows on any device up to rounding
-        codes = torch.as_tensor(np.repeat(self.pools.wanted(conditions), draws), device=device)
-        inverse = Standardiser(self.gene_mean, self.gene_sd).inverse
-        expression = np.empty((len(codes), len(self.genes)), dtype=np.float32)
-        for start in range(0, len(codes), CHUNK):
-            part = codes[start : start + CHUNK]
-            rows = self.floored(inverse(self.means[part] + self.deviations(part, generator)))
-            expression[start : start + CHUNK] = rows.cpu().numpy()
-        return Samples.of(expression, conditions, draws, self.genes)
-
-
-class ClassMean(_PerLabel):
+class ClassMean(_Estimated):
     """The mean of the finest label; the seed has no effect."""
 
     deterministic: ClassVar[bool] = True
@@ -86,10 +90,10 @@ class ClassMean(_PerLabel):
         return self.means.new_zeros(())
 
 
-class ClassDiagonal(_PerLabel):
+class ClassDiagonal(_Estimated):
     """Independent normal genes per finest label, with unbiased variances."""
 
-    kept: ClassVar[tuple[str, ...]] = (*_PerLabel.kept, "sds")
+    kept: ClassVar[tuple[str, ...]] = (*NormalPerLabel.kept, "sds")
     sds: Tensor
 
     def estimate(self, centred: Tensor, codes: Tensor, counts: Tensor, pooled: Tensor) -> None:
@@ -104,10 +108,10 @@ class ClassDiagonal(_PerLabel):
         return self.sds[codes] * torch.randn(shape, generator=generator, device="cpu").to(codes.device)
 
 
-class ClassGaussian(_PerLabel):
+class ClassGaussian(_Estimated):
     """A normal distribution with Ledoit-Wolf correlation and the class's own variances per finest label."""
 
-    kept: ClassVar[tuple[str, ...]] = (*_PerLabel.kept, "factors", "factor_rows", "noise")
+    kept: ClassVar[tuple[str, ...]] = (*NormalPerLabel.kept, "factors", "factor_rows", "noise")
     factors: Tensor
     factor_rows: Tensor
     noise: Tensor
