@@ -200,7 +200,7 @@ class RidgeCopula(_RidgeReference):
         codes = torch.as_tensor(self.pools.wanted(conditions), device=self.weights.device)
         for part in _slices(len(conditions)):
             residuals = self.copulas.draw(codes[part].repeat_interleave(draws), generator)
-            yield part, residuals.unflatten(0, (len(codes[part]), draws))
+            yield part, residuals.reshape(-1, draws, len(self.genes))
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """The copulas too."""

@@ -88,8 +88,8 @@ class Copulas:
     def of(cls, tensors: Mapping[str, Tensor], device: torch.device) -> "Copulas":
         """From saved tensors."""
         normals = CorrelatedNormals(*(tensors[field.name].to(device) for field in fields(CorrelatedNormals)))
-        own = [field.name for field in fields(cls) if field.name != "normals"]
-        return cls(*(tensors[name].to(device) for name in own), normals)
+        own = {field.name: tensors[field.name].to(device) for field in fields(cls) if field.name != "normals"}
+        return cls(**own, normals=normals)
 
     @property
     def tensors(self) -> dict[str, Tensor]:
@@ -111,7 +111,8 @@ class Copulas:
         upper = (lower + 1).minimum(count - 1)
         start = (self.counts.cumsum(0) - self.counts)[groups][:, None]
         low, high = (self.quantiles.gather(0, start + each) for each in (lower, upper))
-        return torch.lerp(low, high, place - lower) + self.centres[codes]
+        drawn: Tensor = torch.lerp(low, high, place - lower) + self.centres[codes]
+        return drawn
 
 
 def normal_scores(rows: Tensor, ordered: Tensor) -> Tensor:
