@@ -22,11 +22,10 @@ SPLIT_SDS = 3.0
 
 
 class Compared(NamedTuple):
-    """members: rows of train; nonmembers: rows of test; synthetic: the rows made from the conditions of both."""
+    """members: rows of train; nonmembers: rows of test; of every class as many of both."""
 
     members: NDArray[np.intp]
     nonmembers: NDArray[np.intp]
-    synthetic: NDArray[np.intp]
 
 
 class Attack(NamedTuple):
@@ -38,32 +37,20 @@ class Attack(NamedTuple):
     null_sd: float
 
 
-def compared_patients(privacy_ids: Any, train_ids: Any, train_labels: Any, test_ids: Any, test_labels: Any) -> Compared:
-    """Who is compared: of every class as many members as non-members, chosen by hashed id.
+def compared_patients(train_ids: Any, train_labels: Any, test_ids: Any, test_labels: Any) -> Compared:
+    """Who is compared: of every class as many training as test patients, chosen by hashed id; labels of the finest.
 
-    privacy_ids: whose condition made each privacy row; one id for each member and each non-member. The labels are of
-    the finest column. Raises ValueError for an id of neither part, an id twice and no class with both.
+    Raises ValueError where no class has both.
     """
-    place = {str(name): row for row, name in enumerate(as_array(privacy_ids).tolist())}
     sides = []
     for ids, labels in ((train_ids, train_labels), (test_ids, test_labels)):
-        asked = [row for row in hash_order("membership", ids).tolist() if str(ids[row]) in place]
-        sides.append({str(name): [row for row in asked if labels[row] == name] for name in np.unique(labels)})
-    known = sum(len(rows) for side in sides for rows in side.values())
-    if known != len(privacy_ids):
-        raise ValueError(
-            f"{len(privacy_ids)} privacy rows belong to {known} patients of the fold; make one of each condition"
-        )
-    members, nonmembers = [], []
-    for name in sorted(sides[0].keys() & sides[1].keys()):
-        size = min(len(side[name]) for side in sides)
-        members += sides[0][name][:size]
-        nonmembers += sides[1][name][:size]
-    if not members:
+        order = hash_order("membership", ids)
+        sides.append({str(name): order[as_array(labels)[order] == name] for name in np.unique(labels)})
+    shared = sorted(sides[0].keys() & sides[1].keys())
+    if not shared:
         raise ValueError("no class has both members and non-members")
-    names = [*(str(train_ids[row]) for row in members), *(str(test_ids[row]) for row in nonmembers)]
-    chosen = (members, nonmembers, [place[name] for name in names])
-    return Compared(*(np.sort(np.array(rows, dtype=np.intp)) for rows in chosen))
+    sizes = {name: min(len(side[name]) for side in sides) for name in shared}
+    return Compared(*(np.sort(np.concatenate([side[name][: sizes[name]] for name in shared])) for side in sides))
 
 
 def nearest_distances(rows: Any, others: Any, *, chunk: int = 512) -> Matrix:
@@ -76,29 +63,29 @@ def nearest_distances(rows: Any, others: Any, *, chunk: int = 512) -> Matrix:
     return np.concatenate([np.sqrt(as_array(squares)) for squares in least])
 
 
-def membership_attacks(members: Any, nonmembers: Any, synthetic: Any, validation: Any) -> dict[str, Attack]:
-    """Two attacks: ``distance`` to the nearest synthetic row; ``ratio`` of it to that to the nearest validation row.
+def membership_attacks(members: Any, nonmembers: Any, synthetic: Any, audit: Any) -> dict[str, Attack]:
+    """Two attacks: ``distance`` to the nearest synthetic row; ``ratio`` of it to that to the nearest audit row.
 
     All (n, genes), standardised. A smaller value speaks for a member. The ratio takes away that some patients lie in
     denser regions than others.
     """
     near = [nearest_distances(rows, synthetic) for rows in (members, nonmembers)]
-    real = [np.maximum(nearest_distances(rows, validation), 1e-12) for rows in (members, nonmembers)]
+    real = [np.maximum(nearest_distances(rows, audit), 1e-12) for rows in (members, nonmembers)]
     return {
         "distance": attack(-near[0], -near[1]),
         "ratio": attack(-near[0] / real[0], -near[1] / real[1]),
     }
 
 
-def split_attacks(members: Any, nonmembers: Any, bystanders: Any, validation: Any) -> dict[str, Attack]:
+def split_attacks(members: Any, nonmembers: Any, bystanders: Any, audit: Any) -> dict[str, Attack]:
     """The attacks with real rows in place of synthetic ones: what they find in the split before any generator saw it.
 
-    bystanders: real training rows that are no members, (n, genes), or none at all: validation rows then. They remember
+    bystanders: real training rows that are no members, (n, genes), or none at all: audit rows then. They remember
     nobody. Where patients were dealt at random both AUCs meet the null; where members and non-members are of different
     kinds they are what a perfect generator would get.
     """
-    rows = bystanders if len(bystanders) else validation
-    return membership_attacks(members, nonmembers, rows, validation)
+    rows = bystanders if len(bystanders) else audit
+    return membership_attacks(members, nonmembers, rows, audit)
 
 
 def differing(found: Mapping[str, Attack], *, sds: float = SPLIT_SDS) -> str | None:

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from gexbench.models.local_file import LocalFile
 from gexbench.tasks.cohorts.vocabulary import Condition
@@ -31,6 +31,7 @@ class Entry:
         modules: modules its dependency provides; missing ones make it unavailable.
         install: the command that installs them.
         reads_counts: it reads the read counts that a cohort keeps beside its expression (`Split.counts`).
+        reads: `development`, or `audit` for the ceiling, which is given audit patients as its validation patients.
         returns_real_rows: its rows are real patients' rows, which never leave the machine unasked.
         file: the file that the user named, of which `target`'s class is part; None for a generator in a module.
         broken: why its package cannot be imported; empty if it can.
@@ -47,6 +48,7 @@ class Entry:
     modules: tuple[str, ...] = ()
     install: str = ""
     reads_counts: bool = False
+    reads: Literal["development", "audit"] = "development"
     returns_real_rows: bool = False
     file: LocalFile | None = None
     broken: str = ""

@@ -127,7 +127,7 @@ class Objective:
     def _panel(self, job: TrialJob) -> ValidationPanel:
         patients = _patients(job)
         if patients not in self._panels:
-            fold = Fold(job.track, job.index, job.train, job.validation, ())
+            fold = Fold(job.track, job.index, job.train, job.validation, (), ())
             seen = seen_by(job, self.cohort)
             self._panels[patients] = ValidationPanel.of(seen, fold, self.device, self.fingerprint)
         return self._panels[patients]
@@ -144,7 +144,7 @@ def seen_by(job: TrialJob, cohort: Cohort) -> Cohort:
 
 def device_fold_of(job: TrialJob, cohort: Cohort, fingerprint: str, device: torch.device) -> DeviceFold:
     """Splits of a trial; they contain data of its own patients only."""
-    fold = Fold(job.track, job.index, job.train, job.validation, ())
+    fold = Fold(job.track, job.index, job.train, job.validation, (), ())
     return put_on_device(seen_by(job, cohort), fold, device, fingerprint=fingerprint)
 
 

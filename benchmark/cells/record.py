@@ -23,6 +23,7 @@ from gexbench.leaderboards.records.parts import (
 )
 from gexbench.leaderboards.records.values import LONGEST_TEXT
 from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.panel.protocols import CURRENT
 
 if TYPE_CHECKING:  # its module imports the classifiers, which a failed cell's record does not need
     from gexbench.tasks.panel.evaluation import PanelResult
@@ -52,6 +53,7 @@ def record_of(
     facts, sweep = trained or {}, plan.sweep
     wall, cpu = (None, None) if score_times is None else (score_times["wall"], score_times["cpu"])
     return Record(
+        protocol=CURRENT.number,
         state=cast(State, state),  # which the model checks
         reason=_said(reason, cell) if reason else None,
         traceback=_said(traceback, cell) if traceback else None,
@@ -158,7 +160,7 @@ def _cohort(cohort: Cohort, fingerprint: str) -> RecordedCohort:
 
 def _scores(result: "PanelResult | None", cohort: Cohort) -> dict[str, Any]:
     """What the panel gave; the sums by cluster are for the bootstrap, see `scoring.real_fold`."""
-    empty = ("metrics", "per_class", "reference_values", "extra", "score_cpu_times_s", "per_cluster")
+    empty = ("metrics", "gates", "per_class", "reference_values", "extra", "score_cpu_times_s", "per_cluster")
     if result is None:
         return {**{name: {} for name in empty}, "clusters": None}
     cluster = "patient" if cohort.site_column is None else "site"
@@ -167,6 +169,7 @@ def _scores(result: "PanelResult | None", cohort: Cohort) -> dict[str, Any]:
             key: Measured(value=metric.value, reason=metric.reason, version=metric.version)
             for key, metric in result.values.items()
         },
+        "gates": result.gates,
         "per_class": result.per_class,
         "reference_values": result.reference_values,
         "extra": result.extra,

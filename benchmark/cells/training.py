@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -15,7 +14,6 @@ from gexbench.benchmark.machine import environment
 from gexbench.benchmark.sweeps.cells import Cell
 from gexbench.leaderboards.records.model import Reported
 from gexbench.leaderboards.records.problems import field_problems
-from gexbench.metrics.shared.hashing import hash_order
 from gexbench.models.contract import Budget, Diverged, FitReport, Generator, Samples, budget_asked
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import DeviceFold
@@ -42,7 +40,7 @@ class TrainedCell:
 
     Attributes:
         arrays: `test` (n_test, genes) and `train` (n_train, genes) float32; `paired` (n_test, 19, genes)
-            float16 (float32 where float16 overflows); `privacy` (members + non-members, genes) float32; and their ids.
+            float16 (float32 where float16 overflows); and their ids.
         facts: JSON-able facts for the record.
         generator: the fitted generator.
         log: its training log as parquet, None when it keeps none.
@@ -65,7 +63,7 @@ def seeds_of(cell: Cell, fingerprint: str) -> dict[str, int]:
             purpose=purpose,
             **({} if cell.train_fraction == 1.0 else {"train_fraction": f"{cell.train_fraction:g}"}),
         )
-        for purpose in ("fit", "test", "train", "paired", "privacy")
+        for purpose in ("fit", "test", "train", "paired")
     }
 
 
@@ -130,32 +128,10 @@ def train_and_sample(
 def sample_requests(fold: DeviceFold) -> dict[str, tuple[Conditions, int]]:
     """What every generator samples: name → conditions and draws per condition.
 
-    `train`: all training patients of the fold, even if the generator was fitted on a fraction of them. `privacy`: per
-    class as many patients of the fit (members) as test patients, in hashed order, then all test patients
-    (non-members).
+    `train`: all training patients of the fold, even if the generator was fitted on a fraction of them.
     """
-    train, test = fold.train.conditions, fold.test_conditions
-    order = torch.from_numpy(hash_order(0, train.ids)).to(train.device)
-    members = []
-    for code in range(len(train.classes[train.label_columns[0]])):
-        of_class = order[train.finest[order] == code]
-        members.append(of_class[: int((test.finest == code).sum())])
-    everyone = torch.cat([train.rows[torch.cat(members)], test.rows])
-    privacy = Conditions(
-        ids=np.concatenate([train.ids[torch.cat(members).cpu().numpy()], test.ids]),
-        label_columns=train.label_columns,
-        classes=train.classes,
-        labels=torch.cat([train.labels[torch.cat(members)], test.labels]),
-        text=train.text,
-        patches=train.patches,
-        rows=everyone,
-    )
-    return {
-        "test": (test, 1),
-        "train": (fold.train_conditions, 1),
-        "paired": (test, PAIRED_DRAWS),
-        "privacy": (privacy, 1),
-    }
+    test = fold.test_conditions
+    return {"test": (test, 1), "train": (fold.train_conditions, 1), "paired": (test, PAIRED_DRAWS)}
 
 
 def checked_samples(

@@ -19,14 +19,18 @@ from gexbench.leaderboards.comparing.selection import CEILING, FLOORS
 from gexbench.metrics.shared.hashing import hash_order
 from gexbench.models import registry
 from gexbench.models.contract import Generator
-from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.cohort import MINIMUM_CLASS_SIZE, Cohort
 from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.dealing import PARTS
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.panel.declarations.rows import Prepared, SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.scores import References, cell_score, undiscriminating
 from gexbench.tasks.seeds import derive_seed
+
+SMALLEST_CLASS = 3 * MINIMUM_CLASS_SIZE // PARTS
+"""Patients that a class needs to be classified: three of five parts are for development."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +57,11 @@ class ValidationPanel:
         Raises:
             ValueError: no metric discriminates on these patients.
         """
-        inner = Fold(fold.track, fold.index, fold.train, _as_many_training_patients(cohort, fold), fold.validation)
+        known = _as_many_training_patients(cohort, fold)
+        inner = Fold(fold.track, fold.index, fold.train, known, fold.validation, audit=known)
         held = put_on_device(cohort, inner, device, fingerprint=fingerprint)
-        prepared = replace(prepare_fold(cohort, inner, fingerprint), training=None)
+        prepared = prepare_fold(cohort, inner, fingerprint, smallest_class=SMALLEST_CLASS)
+        prepared = replace(prepared, training=None)
         real, shuffle, mean = (_reference_values(name, held, prepared) for name in (CEILING, *FLOORS))
         stated = prepared.reference_values
         references = References(real, shuffle, mean, trtr=stated["trtr"], majority=stated["majority"])

@@ -74,7 +74,7 @@ class Workspace:
     def hold(self, job: Job) -> None:
         """Put the data of a training on the device, where they stay for later ones on the same fold."""
         cell = _cell_of(job)
-        self._device_fold(cell.fold, cell.train_fraction)
+        self._device_fold(cell)
 
     def do(self, job: Job, report: Report) -> Outcome:
         """Do a job; any failure of the cell is an outcome, never an exception."""
@@ -111,7 +111,9 @@ class Workspace:
             self.store.write_json("folds", key, prepared.cacheable)
         return prepared
 
-    def _device_fold(self, fold: Fold, train_fraction: float) -> tuple[DeviceFold, int]:
+    def _device_fold(self, cell: Cell) -> tuple[DeviceFold, int]:
+        fold, train_fraction, reads = cell.fold, cell.train_fraction, cell.entry.reads
+
         def put() -> tuple[DeviceFold, int]:
             made = put_on_device(
                 self.cohort,
@@ -120,13 +122,14 @@ class Workspace:
                 fingerprint=self.plan.fingerprint,
                 conditions=self.conditions,
                 train_fraction=train_fraction,
+                audit=reads == "audit",
             )
             return made, made.checksum()
 
-        return _held(self._folds, f"{fold.hash()}@{train_fraction:g}", put)
+        return _held(self._folds, f"{fold.hash()}@{train_fraction:g} {reads}", put)
 
     def _train(self, cell: Cell, report: Report) -> None:
-        fold, checksum = self._device_fold(cell.fold, cell.train_fraction)
+        fold, checksum = self._device_fold(cell)
         shown: list[dict[str, float]] = []
         before = own_children()
         try:

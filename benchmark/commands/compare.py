@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gexbench.leaderboards.comparing.comparison import Comparison
+    from gexbench.tasks.panel.protocols import Protocol
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench compare simulated-quick --generators my-model,class-gaussian     two rows of one leaderboard, every metric\n
@@ -89,7 +90,10 @@ def _show(console: "Console", found: "Comparison", names: tuple[str, ...], overv
     else:
         for (generator, against), rows in found.rows.groupby(["generator", "against"], sort=False):
             title = f"{generator}: {first} and {second}" if generator == against else f"{generator} and {against}"
-            lines = [(_measure(row.measure, row.kind), *_numbers(row), str(row.folds)) for row in rows.itertuples()]
+            lines = [
+                (_measure(found.protocol, row.measure, row.kind), *_numbers(row), str(row.folds))
+                for row in rows.itertuples()
+            ]
             heads = ("measure", first, second, "difference (95 %)", "p", "folds")
             print_table(console, heads, lines, title=title, groups=(["measure"], ["difference (95 %)"], ["p"]))
     folds = ", ".join(map(str, found.folds)) or "none"
@@ -128,11 +132,10 @@ def _equal(rows: "pd.DataFrame") -> list[str]:
     return [str(name) for name in dict.fromkeys(rows["generator"]) if name not in changed]
 
 
-def _measure(name: str, kind: str) -> str:
+def _measure(protocol: "Protocol", name: str, kind: str) -> str:
     from gexbench.leaderboards.formatting import arrow
-    from gexbench.tasks.panel.catalogue import lookup
 
-    return f"{name} {arrow(lookup(name))}" if kind == "metric" else f"{name} ↑"
+    return f"{name} {arrow(protocol.lookup(name))}" if kind == "metric" else f"{name} ↑"
 
 
 def _numbers(row: Any) -> list[str]:

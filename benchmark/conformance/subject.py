@@ -13,7 +13,7 @@ from gexbench.models.registry import Entry, create
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
-from gexbench.tasks.cohorts.folds import Fold, folds
+from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.simulated.cohort import simulated_cohort
 
 SHORT = {"steps": 20, "checkpoints": 2, "warm_start_steps": 5, "head_steps": 10, "patches": 4, "tokens": 8}
@@ -152,5 +152,5 @@ def _taken(data: DeviceFold, train_ids: list[str]) -> DeviceFold:
     train = split(data.train, expression, data.train.conditions.take(rows), rows)
     every = torch.arange(len(data.validation), device=rows.device)
     validation = split(data.validation, data.validation.expression, data.validation.conditions, every)
-    fold = Fold(data.fold.track, data.fold.index, tuple(train_ids), data.fold.validation, data.fold.test)
+    fold = replace(data.fold, train=tuple(train_ids))
     return DeviceFold(fold, train, validation, data.test_conditions, train.conditions)

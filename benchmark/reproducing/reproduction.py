@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from gexbench.leaderboards.records import Record
-from gexbench.tasks.panel.catalogue import lookup
+from gexbench.tasks.panel.protocols import PROTOCOLS
 
 RELATIVE = 1e-6
 ABSOLUTE = 1e-7
@@ -115,6 +115,7 @@ def _promise(
         return "equal bits: the same processor, system, versions, threads and device", {}
     why = f"no equal bits: {'; '.join(differences)}"
     if recorded.generator.reference:
+        lookup = PROTOCOLS[recorded.protocol].lookup
         classified = {key for key in recorded.metrics if lookup(key).family in ("detection", "utility")}
         tolerances = {key: CLASSIFIED / DEVIATIONS if key in classified else 0.0 for key in recorded.metrics}
         said = f"within {RELATIVE:g} of the value, {CLASSIFIED:g} where a classifier is fitted, as a reference ({why})"

@@ -19,6 +19,7 @@ from gexbench.models.registry import Entry, Registry
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.data_directory import load_cohort
 from gexbench.tasks.errors import InputError, field_problem
+from gexbench.tasks.panel.protocols import CURRENT
 
 LONGEST_S = 24 * 3600.0
 
@@ -66,11 +67,17 @@ def rerun_of(record: Record, entries: Registry, folds_file: Path | None = None, 
         gene_sets: the file of the pathway metrics' sets, where the record states one.
 
     Raises:
-        InputError: another cohort, fold, generator version, file or gene sets than the record's, and whatever a sweep
-            would refuse.
+        InputError: another protocol, cohort, fold, generator version, file or gene sets than the record's, and whatever
+            a sweep would refuse.
     """
     if record.state != "ok":
         raise InputError(f"{record.place}: its cell ended as {record.state}; only finished cells can be reproduced")
+    if record.protocol != CURRENT.number:
+        commit = f", commit {record.suite.commit}" if record.suite.commit else ""
+        raise InputError(
+            f"{record.place}: protocol {record.protocol}, and this version of gexbench runs protocol {CURRENT.number}; "
+            f"reproduce it with the version that wrote it ({record.suite.version}{commit})"
+        )
     if record.repeat >= MOST_SEEDS:
         raise InputError(f"{record.place}: repeat {record.repeat}; seeds below {MOST_SEEDS} can be reproduced")
     entry = _entry(record, entries)

@@ -15,6 +15,7 @@ from gexbench.leaderboards.publishing.folders import SUMS, differences
 from gexbench.leaderboards.records import TUNED, Record, RecordError, read_records
 from gexbench.leaderboards.records.logs import read_logs
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.panel.protocols import CURRENT
 
 _MORE_SEEDS = "which this sweep does not have"
 """How the reason of a record ends whose training seed is beyond those of the plan."""
@@ -55,12 +56,12 @@ def reused(folders: Sequence[Path], plan: Plan) -> Reused:
 
     Args:
         folders: each with `records/` and, where they were kept, `training/` logs; of a published folder every file
-            must have its checksum.
+            must have its checksum, and all records the present protocol.
         plan: whose cells are looked for.
 
     Raises:
-        InputError: a file that changed since it was published, records that are broken, or that say another cell
-            than their key; all of a folder at once.
+        InputError: a file that changed since it was published, records that are broken, of another protocol, or that
+            say another cell than their key; all of a folder at once.
     """
     wanted = {cell.score_key: cell for cell in plan.cells}
     folds = {(fold.track, fold.index, fold.hash()) for fold in plan.folds}
@@ -96,9 +97,15 @@ def _records(folder: Path) -> list[Record]:
     try:
         found = read_records(folder / "records")
         read_logs(folder, found)  # which checks them
-        return found
     except RecordError as error:
         raise InputError([f"--reuse {folder}: {problem}" for problem in error.problems]) from None
+    others = sorted({record.protocol for record in found} - {CURRENT.number})
+    if others:
+        raise InputError(
+            f"--reuse {folder}: records of protocol {' and '.join(map(str, others))}, and this sweep makes records of "
+            f"protocol {CURRENT.number}; tables never mix protocols, so leave the folder out"
+        )
+    return found
 
 
 def _fold(record: Record) -> tuple[str, int, str]:

@@ -73,12 +73,14 @@ def _prepared(cohort: Cohort, index: int) -> PreparedTrial:
     fingerprint, fold = cohort.fingerprint(), folds(cohort)[index]
     device = put_on_device(cohort, fold, fingerprint=fingerprint)
     prepared = prepare_fold(cohort, fold, fingerprint)
-    anchors = {name: values_of(prepared, _rows(_fit(name, device, device.train), device, name, 0)) for name in ANCHORS}
-    known = {
-        kind: {key: value for key, value in values.items() if not key.startswith("tstr_xgb")}
-        for kind, values in prepared.reference_values.items()
-    }
-    references = References(*(anchors[name] for name in ANCHORS), **known)
+    real, shuffle, mean = (
+        values_of(prepared, _rows(_fit(name, device, device.train), device, name, 0)) for name in ANCHORS
+    )
+    trtr, majority = (
+        {key: value for key, value in prepared.reference_values[kind].items() if not key.startswith("tstr_xgb")}
+        for kind in ("trtr", "majority")
+    )
+    references = References(real, shuffle, mean, trtr=trtr, majority=majority)
     return PreparedTrial(device, prepared, references, _fit(GENERATOR, device, device.train))
 
 

@@ -12,6 +12,7 @@ from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.panel.catalogue import panel_specifications
 from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA, Panel
+from gexbench.tasks.panel.protocols import CURRENT
 
 KEY_SCHEMA = 1
 
@@ -45,6 +46,7 @@ def train_key(
     content = {
         "kind": "rows",
         "schema": KEY_SCHEMA,
+        "protocol": CURRENT.number,
         "cohort": fingerprint,
         "fold": fold.hash(),
         "generator": entry.name,
@@ -65,9 +67,10 @@ def train_key(
 
 
 def score_key(sweep: Sweep, rows: str, train_fraction: float, tuned: Tuning | None) -> str:
-    """Key of *score*: the train key `rows`, the panel, its schema and metrics' versions, the gene sets, the tuning."""
+    """Key of *score*: the train key `rows`, protocol, panel, its schema and metrics' versions, gene sets, tuning."""
     content: dict[str, Any] = {
         "kind": "record",
+        "protocol": CURRENT.number,
         "schema": PANEL_SCHEMA,
         "rows": rows,
         "panel": sweep.panel,
@@ -89,6 +92,7 @@ def fold_key(fingerprint: str, fold: Fold, panel: Panel) -> str:
             "fold": fold.hash(),
             "metrics": metric_versions(panel),
             "schema": PANEL_SCHEMA,
+            "protocol": CURRENT.number,
         }
     )
 

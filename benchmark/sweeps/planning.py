@@ -18,7 +18,9 @@ from gexbench.leaderboards.records.parts import TUNED, Tuning
 from gexbench.models.registry import BrokenGenerator, Entry, Registry, resolve_settings
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.cohort import Cohort
-from gexbench.tasks.cohorts.folds import PARTS, Fold, folds, read_folds
+from gexbench.tasks.cohorts.dealing import PARTS
+from gexbench.tasks.cohorts.folds import Fold, folds
+from gexbench.tasks.cohorts.folds_file import read_folds
 from gexbench.tasks.data_directory import load_cohort
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.panel.gene_sets import GeneSets

@@ -16,7 +16,7 @@ from gexbench.benchmark.sweeps.specification import Resources, Specification, ke
 from gexbench.benchmark.sweeps.yaml_text import parsed
 from gexbench.models.registry import BrokenGenerator, Registry, resolve_settings
 from gexbench.models.settings import BudgetName
-from gexbench.tasks.cohorts.folds import PARTS
+from gexbench.tasks.cohorts.dealing import PARTS
 from gexbench.tasks.data_directory import list_cohorts
 from gexbench.tasks.errors import InputError, field_problem
 from gexbench.tasks.names import checked_name, unknown

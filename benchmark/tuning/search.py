@@ -28,6 +28,9 @@ from gexbench.tasks.seeds import derive_seed
 RANDOM_TRIALS = 4
 """Trials before the sampler learns from earlier ones, the default settings among them."""
 
+_SAMPLER: Mapping[str, Any] = {"n_startup_trials": RANDOM_TRIALS, "multivariate": True}
+"""Stated where Optuna's default differs between its versions."""
+
 TRIALS_BEFORE_PRUNING = 2
 SQLITE_TIMEOUT_S = 60
 _PRUNING_STEP = 1
@@ -67,7 +70,10 @@ class SearchTask:
 
     @property
     def study_name(self) -> str:
-        """The place, and a key of everything a trial's score depends on: another key is another study."""
+        """The place, and a key of everything a trial's score or the next settings depend on.
+
+        Another key is another study; a major version of Optuna may suggest other settings.
+        """
         content = {
             "cohort": self.fingerprint,
             "fold": self.fold.hash(),
@@ -78,6 +84,8 @@ class SearchTask:
             "budget": self.budget,
             "threads": self.threads,
             "device": self.device,
+            "sampler": {"tpe": dict(_SAMPLER), "optuna": optuna.__version__.partition(".")[0]},
+            "pruner": {"median": TRIALS_BEFORE_PRUNING},
             **self._judged_by(),
         }
         return f"{self.place}.{content_key(content)[:16]}"
@@ -163,7 +171,7 @@ class Search:
             self._enqueue(defaults)
         # A sampler of its own per trial: a search that was stopped goes on as it would have.
         seed = derive_seed(study=self.task.study_name, trial=self._finished, purpose="suggest") % 2**32
-        self.study.sampler = optuna.samplers.TPESampler(n_startup_trials=RANDOM_TRIALS, seed=seed)
+        self.study.sampler = optuna.samplers.TPESampler(**_SAMPLER, seed=seed)
         self.running = self.study.ask(self.distributions)
         return dict(self.running.params)
 

@@ -20,6 +20,7 @@ from gexbench.leaderboards.comparing.selection import (
 from gexbench.leaderboards.records import Record, RecordError
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width, holm, p_value
 from gexbench.tasks.panel.catalogue import split_key
+from gexbench.tasks.panel.protocols import PROTOCOLS, Protocol
 
 FAMILY, METRIC = "family", "metric"
 COLUMNS = (
@@ -32,6 +33,7 @@ class Comparison:
     """Differences, paired by fold.
 
     Attributes:
+        protocol: of all records.
         rows: one row per pair and measure that either side has. generator, against: names of the two rows; kind:
             `overall`, `family` or `metric`; folds: with a value on both sides; first, second: means over these folds;
             difference: first - second in the measure's unit, half_width of its 95 % interval (Nadeau & Bengio), p,
@@ -41,6 +43,7 @@ class Comparison:
         remarks: what to know of the differences.
     """
 
+    protocol: Protocol
     rows: pd.DataFrame
     folds: tuple[int, ...]
     first_only: tuple[str, ...]
@@ -70,8 +73,8 @@ def compare_leaderboards(
         generators: rows to compare; empty = all.
 
     Raises:
-        RecordError: leaderboards of different cohorts, tracks, folds or metric versions, or without common cells;
-            rows that one of them lacks.
+        RecordError: leaderboards of different protocols, cohorts, tracks, folds or metric versions, or without common
+            cells; rows that one of them lacks.
     """
     first, second = _on_all_patients(first), _on_all_patients(second)
     _check_alike(first, second)
@@ -85,6 +88,7 @@ def compare_leaderboards(
         raise RecordError(problems)
     pairs = [(name, name) for name in common if not generators or name in generators]
     return Comparison(
+        protocol=PROTOCOLS[first[0].protocol],
         rows=_differences(one, other, pairs),
         folds=tuple(fold for fold in one.folds if fold in other.folds),
         first_only=_places(first, cells),
@@ -115,7 +119,14 @@ def compare_generators(records: Sequence[Record], generator: str, against: str) 
     others = [record for record in records if record.generator.full_name not in (generator, against)]
     compared = _measured([*others, *kept])
     rows = _differences(compared, compared, [(generator, against)])
-    return Comparison(rows, compared.folds, only[0], only[1], _unequal_seeds(kept, (generator, against)))
+    return Comparison(
+        protocol=PROTOCOLS[records[0].protocol],
+        rows=rows,
+        folds=compared.folds,
+        first_only=only[0],
+        second_only=only[1],
+        remarks=_unequal_seeds(kept, (generator, against)),
+    )
 
 
 def _in_every(side: Sequence[Record], folds: Collection[int]) -> list[Record]:
@@ -140,6 +151,11 @@ def _on_all_patients(records: Sequence[Record]) -> list[Record]:
 
 
 def _check_alike(first: Sequence[Record], second: Sequence[Record]) -> None:
+    if first[0].protocol != second[0].protocol:
+        raise RecordError(
+            f"protocol differs: {first[0].protocol} and {second[0].protocol}; numbers of two protocols cannot be "
+            "compared, so run the older leaderboard's sweep again"
+        )
     problems = []
     for what, value_of in OF_COHORT:
         one, other = value_of(first[0]), value_of(second[0])

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from gexbench.leaderboards.records import Record
 from gexbench.leaderboards.statistics import FloatArray
-from gexbench.tasks.panel.catalogue import lookup, place, split_key
+from gexbench.tasks.panel.catalogue import split_key
 from gexbench.tasks.panel.declarations.metric import Metric
+from gexbench.tasks.panel.protocols import PROTOCOLS, Protocol
 
 MISSING = "missing"
 
@@ -21,7 +22,8 @@ class Grid:
     """All cells that a table asks for, also those without a record.
 
     Attributes:
-        generators, folds, keys: the axes, keys in the order of the catalogue.
+        protocol: that the records follow.
+        generators, folds, keys: the axes, keys in the order of the protocol.
         specifications: of the keys.
         generator, fold: (cells,) positions on the axes; a generator has as many seeds in every fold.
         repeat: (cells,) index of the seed.
@@ -29,6 +31,7 @@ class Grid:
         values: (cells, keys) metric values, NaN where there is none.
     """
 
+    protocol: Protocol
     generators: tuple[str, ...]
     folds: tuple[int, ...]
     keys: tuple[str, ...]
@@ -57,8 +60,12 @@ class Grid:
 def grid_of(records: Sequence[Record], generators: Sequence[str], folds: Collection[int]) -> Grid:
     """The grid of the given generators and folds.
 
+    Args:
+        records: of one protocol.
+
     A generator's seeds are all that occur in any fold; a seed that lacks in another fold is a missing cell.
     """
+    protocol = PROTOCOLS[records[0].protocol]
     cells: dict[tuple[str, int, int], Record] = {r.cell: r for r in records}
     repeats: dict[str, set[int]] = defaultdict(set)
     for name, _, repeat in cells:
@@ -83,10 +90,11 @@ def grid_of(records: Sequence[Record], generators: Sequence[str], folds: Collect
                 values[cell, column] = measured.value
     axes = np.array(places, dtype=np.int64).reshape(-1, 3)
     return Grid(
+        protocol=protocol,
         generators=tuple(generators),
         folds=fold_axis,
         keys=keys,
-        specifications=tuple(lookup(key) for key in keys),
+        specifications=tuple(protocol.lookup(key) for key in keys),
         generator=axes[:, 0],
         fold=axes[:, 1],
         repeat=axes[:, 2],
@@ -106,7 +114,7 @@ def tidy(records: Sequence[Record]) -> pd.DataFrame:
             r.state,
             key,
             *split_key(key),
-            lookup(key).family,
+            PROTOCOLS[r.protocol].lookup(key).family,
             m.value,
             m.reason,
         )
@@ -118,8 +126,8 @@ def tidy(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def _ordered_keys(keys: Collection[str], records: Sequence[Record]) -> tuple[str, ...]:
-    """Catalogue order; labels of one metric finest first, as in the cohort."""
-    labels = records[0].cohort.label_columns
+    """The protocol's order; labels of one metric finest first, as in the cohort."""
+    labels, place = records[0].cohort.label_columns, PROTOCOLS[records[0].protocol].place
 
     def order(key: str) -> tuple[tuple[int, str], int, str]:
         name, label = split_key(key)

@@ -95,6 +95,7 @@ def fold_references(grid: Grid) -> list[References]:
                 trtr=stated.get("trtr", {}),
                 majority=stated.get("majority", {}),
                 shuffled_labels=stated.get("shuffled_labels", {}),
+                protocol=grid.protocol,
             )
         )
     return references

@@ -126,7 +126,7 @@ def _without_ceiling(grid: Grid, points: Scored) -> dict[str, list[str]]:
         return groups
     ceiling = [r for r in grid.records if r is not None and r.generator.full_name == CEILING and r.state == "ok"]
     for key, spec, column in zip(grid.keys, grid.specifications, points.ceilings.T, strict=True):
-        if spec.in_overall and np.isnan(column).all():
+        if grid.protocol.scores(spec) and np.isnan(column).all():
             reasons = [m.reason for record in ceiling if (m := record.metrics.get(key)) is not None and m.reason]
             groups[shortened(reasons[0] if reasons else "no ceiling is known")].append(key)
     return groups

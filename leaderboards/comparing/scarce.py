@@ -11,7 +11,7 @@ from gexbench.leaderboards.comparing.grid import MISSING
 from gexbench.leaderboards.records.model import Record
 from gexbench.leaderboards.records.parts import DEFAULT
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
-from gexbench.tasks.panel.catalogue import lookup
+from gexbench.tasks.panel.protocols import PROTOCOLS
 
 MEASURES = ("tstr_lr_accuracy", "scarce_accuracy", "scarce_gain", "recall_genes", "coverage_genes", "detection_xgb")
 """Metrics of the section; of one per label, the finest label."""
@@ -127,4 +127,5 @@ def _value(record: Record, name: str) -> float:
 
 def _key(name: str, record: Record) -> str:
     """The record's key of a metric; of a metric per label, of the finest label."""
-    return f"{name}[{record.cohort.label_columns[0]}]" if lookup(name).per_label else name
+    per_label = PROTOCOLS[record.protocol].lookup(name).per_label
+    return f"{name}[{record.cohort.label_columns[0]}]" if per_label else name

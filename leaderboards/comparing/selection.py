@@ -39,14 +39,16 @@ def check_comparable(records: Sequence[Record]) -> None:
     """Refuse records that cannot share a table.
 
     Raises:
-        RecordError: no records, or of shares of the patients alone; several cohorts, fingerprints, tracks, budgets or
-            panels; several versions, settings, roles or files of one generator (settings of a tuned row may differ
-            between folds); several id lists of one fold; several versions of one metric; two records of one cell. All
-            at once.
+        RecordError: no records, or of shares of the patients alone; several protocols, which is said alone; several
+            cohorts, fingerprints, tracks, budgets or panels; several versions, settings, roles or files of one
+            generator (settings of a tuned row may differ between folds); several id lists of one fold; several versions
+            of one metric; two records of one cell. All at once.
     """
     if not records:
         raise RecordError("no records; make them with `gexbench run`")
-    problems = []
+    problems = _mixed("protocol", records, lambda record: str(record.protocol))
+    if problems:  # of which all else would follow: folds, metrics, versions
+        raise RecordError(problems)
     for what, value_of in _SHARED:
         problems += _mixed(what, records, value_of)
     for generator, group in _groups(records, lambda record: record.generator.full_name).items():

@@ -32,6 +32,7 @@ from gexbench.leaderboards.comparing.selection import BASELINE, absent_generator
 from gexbench.leaderboards.formatting import NOTHING, number, plain
 from gexbench.leaderboards.records import TUNED, Record
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
+from gexbench.tasks.panel.protocols import Protocol
 from gexbench.tasks.panel.scores import copy_gate_passed
 
 RANKED, REFERENCE, BELOW = "ranked", "reference", "below the line"
@@ -43,6 +44,7 @@ class Leaderboard:
     """Every number of a leaderboard. Frames with one row per generator stand in table order.
 
     Attributes:
+        protocol: that the records follow.
         header: what the records share.
         families: families of the overall score that have a score here, in order.
         rows: generator, standing (`ranked`, `reference`, `below the line`), rank, overall, overall_half_width,
@@ -62,6 +64,7 @@ class Leaderboard:
         remarks: on the whole table.
     """
 
+    protocol: Protocol
     header: Header
     families: tuple[str, ...]
     rows: pd.DataFrame
@@ -82,7 +85,7 @@ def leaderboard(records: Sequence[Record], note: str | None = None) -> Leaderboa
     """The leaderboard of records.
 
     Args:
-        records: of one cohort, track, budget and panel.
+        records: of one protocol, cohort, track, budget and panel.
         note: a sentence for the header.
 
     Raises:
@@ -112,6 +115,7 @@ def leaderboard(records: Sequence[Record], note: str | None = None) -> Leaderboa
     rows["notes"] = [", ".join(map(str, row)) for row in marks]
     ordered = [names[at] for at in place.order]
     return Leaderboard(
+        protocol=grid.protocol,
         header=header,
         families=tuple(points.families),
         rows=rows.reset_index(drop=True),

@@ -12,9 +12,8 @@ from gexbench.leaderboards.comparing.table import BELOW, REFERENCE, Leaderboard
 from gexbench.leaderboards.formatting import NOTHING, arrow, decimals, mebibytes, number, percent
 from gexbench.leaderboards.pages.html_labels import label_of
 from gexbench.leaderboards.pages.html_markup import Attribute, Markup, element, interval_bar, joined
-from gexbench.leaderboards.pages.main_table import keys_of, main_metrics
+from gexbench.leaderboards.pages.main_table import shown_keys
 from gexbench.leaderboards.statistics import FloatArray
-from gexbench.tasks.panel.catalogue import lookup
 
 SHADES = 8
 OVERALL_WIDTH = 140
@@ -117,15 +116,15 @@ def _family(board: Leaderboard, family: str) -> Iterator[Column]:
         title = "Share of rows that the copy gate takes for copies of training or validation rows"
         yield Column("rows", COPIES, family, "copies", "", "", title, False, "low", texts)
     keys = dict.fromkeys(board.metrics.loc[board.metrics["family"] == family, "key"])
-    shown = keys_of(board, main_metrics())  # stay visible when their family is folded
+    shown = shown_keys(board, "main")  # stay visible when their family is folded
     for key in keys:
         yield _metric(board, str(key), key not in shown)
 
 
 def _metric(board: Leaderboard, key: str, folds: bool) -> Column:
-    spec = lookup(key)
+    spec = board.protocol.lookup(key)
     mine = board.metrics[board.metrics["key"] == key].set_index("generator").loc[board.rows["generator"]]
-    label, detail = label_of(key)
+    label, detail = label_of(board.protocol, key)
     places = decimals(mine["value"])
     scores = mine["score"].to_numpy(dtype=float)
     scored = bool(np.isfinite(scores).any())

@@ -69,7 +69,7 @@ def page_data(board: Leaderboard, records: Sequence[Record], logs: Mapping[str, 
             _details([record for record in _whole(records) if record.generator.full_name == name], logs.get(name))
             for name in names
         ],
-        "labels": {measure: readable(measure) for measure in _measures(records)},
+        "labels": {measure: readable(board.protocol, measure) for measure in _measures(records)},
     }
     found: dict[str, Any] = _plain(data)
     return found

@@ -17,8 +17,9 @@ from gexbench.leaderboards.comparing.table import Leaderboard
 from gexbench.leaderboards.formatting import NOTHING, arrow, number, p_text, percent, with_interval
 from gexbench.leaderboards.pages.html_labels import label_of
 from gexbench.leaderboards.pages.html_markup import Markup, element, interval_bar, joined
-from gexbench.leaderboards.pages.main_table import ablation_metrics, keys_of
-from gexbench.tasks.panel.catalogue import lookup, split_key
+from gexbench.leaderboards.pages.main_table import shown_keys
+from gexbench.tasks.panel.catalogue import split_key
+from gexbench.tasks.panel.protocols import Protocol
 
 _COMPARISONS = (
     "Fold-paired differences of scores with 95 % intervals: every ranked generator against the baseline and against "
@@ -38,7 +39,9 @@ def sections(board: Leaderboard) -> Iterable[Markup]:
         yield _section("comparisons", "Planned comparisons", _COMPARISONS, *_comparisons(board))
     if not board.patient_level.empty:
         frame = board.patient_level
-        yield _section("patients", bootstrap.title(frame), bootstrap.legend(frame), *_patient_level(frame))
+        yield _section(
+            "patients", bootstrap.title(frame), bootstrap.legend(frame), *_patient_level(board.protocol, frame)
+        )
     if not board.ablations.empty:
         yield _section("ablations", "What conditions and parts add", _ABLATIONS, _ablations(board))
     if not board.scarce.empty:
@@ -94,7 +97,7 @@ def _comparison_table(board: Leaderboard, frame: pd.DataFrame) -> Markup:
     return element("table", element("thead", element("tr", *heads), element("tr", *parts)), element("tbody", *lines))
 
 
-def _patient_level(frame: pd.DataFrame) -> Iterable[Markup]:
+def _patient_level(protocol: Protocol, frame: pd.DataFrame) -> Iterable[Markup]:
     """A table per measure, with a bar for every interval."""
     for measure, mine in frame.groupby("measure", sort=False):
         rows = mine.to_dict("records")
@@ -118,7 +121,7 @@ def _patient_level(frame: pd.DataFrame) -> Iterable[Markup]:
         heads = [element("th", "compared", scope="col", class_="name")]
         heads += [element("th", text, scope="col", class_=kind) for text, kind in parts]
         table = element("table", element("thead", element("tr", *heads)), element("tbody", *lines))
-        head = joined(*_metric_head(str(measure)))
+        head = joined(*_metric_head(protocol, str(measure)))
         yield element("details", element("summary", head), scrolling(table, f"patients: {measure}"), open=True)
 
 
@@ -155,12 +158,12 @@ def _ends(low: float, high: float) -> str:
 
 def _ablations(board: Leaderboard) -> Markup:
     frame = board.ablations
-    keys = [OVERALL, *keys_of(board, ablation_metrics())]
+    keys = [OVERALL, *shown_keys(board, "ablations")]
     low, high = _axis(frame[frame["measure"] == OVERALL])
     heads = [element("th", "what is added", scope="col", class_="name")]
     heads += [
-        element("th", *_metric_head(key), scope="col", class_="edge", colspan=2 if key == OVERALL else None)
-        for key in keys
+        element("th", *title, scope="col", class_="edge", colspan=2 if key == OVERALL else None)
+        for key, title in ((key, _metric_head(board.protocol, key)) for key in keys)
     ]
     lines = []
     for pair in frame[["question", "generator", "against"]].drop_duplicates().itertuples():
@@ -180,23 +183,21 @@ def _ablations(board: Leaderboard) -> Markup:
     return scrolling(table, "what conditions and parts add")
 
 
-def _metric_head(key: str) -> list[Markup]:
+def _metric_head(protocol: Protocol, key: str) -> list[Markup]:
     if key == OVERALL:
         return [element("span", "overall ↑")]
-    label, detail = label_of(key)
-    shown = element("span", f"{label} {arrow(lookup(key))}".strip())
+    label, detail = label_of(protocol, key)
+    shown = element("span", f"{label} {arrow(protocol.lookup(key))}".strip())
     return [shown, element("small", detail)] if detail else [shown]
 
 
 def _scarce(board: Leaderboard) -> Markup:
     named = {REAL_ONLY: "real rows alone ↑", "scarce_accuracy": "with synthetic rows ↑", "scarce_gain": "gain ↑"}
     shown = (REAL_ONLY, *MEASURES)
+    titles = [[element("span", named[n])] if n in named else _metric_head(board.protocol, n) for n in shown]
     heads = [element("th", "generator", scope="col", class_="name")]
     heads += [element("th", text, scope="col") for text in ("share", "training samples", "cells")]
-    heads += [
-        element("th", *([element("span", named[name])] if name in named else _metric_head(name)), scope="col")
-        for name in shown
-    ]
+    heads += [element("th", *title, scope="col") for title in titles]
     heads.append(element("th", "copies", scope="col"))
     lines, notes = [], []
     for row in board.scarce.to_dict("records"):
@@ -222,7 +223,7 @@ def _anchors(board: Leaderboard) -> Markup:
     lines = []
     for row in board.anchors.to_dict("records"):
         texts = (with_interval(row[name], row[f"{name}_half_width"], 3) for name in ANCHOR_TITLES)
-        name = element("th", *_metric_head(str(row["key"])), scope="row", class_="name")
+        name = element("th", *_metric_head(board.protocol, str(row["key"])), scope="row", class_="name")
         lines.append(element("tr", name, *(element("td", text) for text in texts)))
     table = element("table", element("thead", element("tr", *heads)), element("tbody", *lines))
     return scrolling(table, "ceilings and floors of the downstream tasks")
@@ -232,7 +233,7 @@ def _definitions(board: Leaderboard) -> Markup:
     heads = ("metric", "family", "what it is", "goal", "unit", "floor", "ceiling", "source")
     lines = []
     for name, keys in _by_metric(board).items():
-        spec = lookup(keys[0])
+        spec = board.protocol.lookup(keys[0])
         goal = {"match": "match → the ceiling", "higher": "higher ↑", "lower": "lower ↓", "skill": "higher ↑"}
         texts = (str(spec.family), spec.title, goal.get(spec.goal, "none"), "" if spec.unit == "1" else spec.unit)
         anchors = (NOTHING if anchor is None else str(anchor) for anchor in (spec.floor, spec.ceiling))

@@ -1,6 +1,6 @@
 """The main table and the ablations as text, before any format escapes them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,7 +9,9 @@ from gexbench.leaderboards.comparing.copies import COPIES
 from gexbench.leaderboards.comparing.ranking import OVERALL
 from gexbench.leaderboards.comparing.table import SKILL, Leaderboard
 from gexbench.leaderboards.formatting import NOTHING, arrow, decimals, number, percent, with_interval
-from gexbench.tasks.panel.catalogue import lookup, shown_in, split_key
+from gexbench.tasks.panel.catalogue import split_key
+from gexbench.tasks.panel.declarations.metric import Table
+from gexbench.tasks.panel.protocols import Protocol
 
 GENERATOR = "generator"
 LEADER = "≈ leader"
@@ -33,17 +35,17 @@ def main_columns(board: Leaderboard) -> dict[str, list[str]]:
     Generators stand by their bare names; numbers and marks are final.
     """
     rows = board.rows
-    shown = keys_of(board, main_metrics())
+    shown, protocol = shown_keys(board, "main"), board.protocol
     metrics = {key: values_of(board, key, interval=False) for key in shown if split_key(key)[0] != SKILL}
-    scored = {headed(key): cells for key, cells in metrics.items() if lookup(key).in_overall}
-    beside = {headed(key): cells for key, cells in metrics.items() if not lookup(key).in_overall}
+    scored = {key for key in metrics if protocol.scores(protocol.lookup(key))}
+    beside = {headed(protocol, key): cells for key, cells in metrics.items() if key not in scored}
     columns: dict[str, list[str]] = {
         "rank": [NOTHING if pd.isna(value) else str(value) for value in rows["rank"]],
         GENERATOR: [str(name) for name in rows["generator"]],
         "overall ↑": [with_interval(row.overall, row.overall_half_width, 3) for row in rows.itertuples()],
         LEADER: ["●" if flag else "" for flag in rows["with_leader"]],
         **{f"{family} ↑": [number(value, 3) for value in rows[family]] for family in board.families},
-        **scored,
+        **{headed(protocol, key): cells for key, cells in metrics.items() if key in scored},
         "conditional skill ↑": [number(value, 3) for value in rows[SKILL]],
         "copies": [percent(value) for value in rows[COPIES]],
         **beside,
@@ -56,9 +58,9 @@ def main_columns(board: Leaderboard) -> dict[str, list[str]]:
 
 
 def ablation_rows(board: Leaderboard) -> tuple[list[str], list[Difference]]:
-    """Heads of the measures (the overall score and `ablation_metrics`) and a row per contrast."""
+    """Heads of the measures (the overall score and the metrics shown for ablations) and a row per contrast."""
     frame = board.ablations
-    keys = [OVERALL, *keys_of(board, ablation_metrics())]
+    keys = [OVERALL, *shown_keys(board, "ablations")]
     found = []
     for pair in frame[["question", "generator", "against"]].drop_duplicates().itertuples():
         mine = frame[(frame["generator"] == pair.generator) & (frame["against"] == pair.against)].set_index("measure")
@@ -67,28 +69,19 @@ def ablation_rows(board: Leaderboard) -> tuple[list[str], list[Difference]]:
             row = mine.loc[key]
             cells.append((with_interval(row["difference"], row["half_width"], 3), float(row["p_holm"])))
         found.append(Difference(pair.question, pair.generator, pair.against, tuple(cells)))
-    return ["overall ↑", *(headed(key) for key in keys[1:])], found
+    return ["overall ↑", *(headed(board.protocol, key) for key in keys[1:])], found
 
 
-def headed(key: str) -> str:
+def headed(protocol: Protocol, key: str) -> str:
     """Short name of a metric key and its direction."""
-    metric = lookup(key)
+    metric = protocol.lookup(key)
     return f"{metric.short} {arrow(metric)}".strip()
 
 
-def main_metrics() -> tuple[str, ...]:
-    """Metrics shown beside the scores in the main table; of a metric per label, the finest label."""
-    return tuple(metric.name for metric in shown_in("main"))
-
-
-def ablation_metrics() -> tuple[str, ...]:
-    """Metrics shown for the ablations; all others are in `Leaderboard.ablations`."""
-    return tuple(metric.name for metric in shown_in("ablations"))
-
-
-def keys_of(board: Leaderboard, names: Iterable[str]) -> list[str]:
-    """The keys of these metrics that the table has; of a metric per label, the finest label."""
+def shown_keys(board: Leaderboard, table: Table) -> list[str]:
+    """The keys that a table shows beside the scores; of a metric per label, the finest label."""
     keys: Sequence[str] = list(dict.fromkeys(board.metrics["key"]))
+    names = (metric.name for metric in board.protocol.shown_in(table))
     found = (next((key for key in keys if split_key(key)[0] == name), None) for name in names)
     return [key for key in found if key is not None]
 

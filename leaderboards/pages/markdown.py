@@ -25,7 +25,7 @@ from gexbench.leaderboards.formatting import (
 )
 from gexbench.leaderboards.pages.main_table import GENERATOR, ablation_rows, headed, main_columns, values_of
 from gexbench.leaderboards.pages.markdown_sections import anchor_table, patient_level_table
-from gexbench.tasks.panel.catalogue import lookup, split_key
+from gexbench.tasks.panel.catalogue import split_key
 
 _ABLATION_LEGEND = (
     "Fold-paired differences with 95 % intervals; * p < .05, adjusted by Holm over the rows of a column. A negative "
@@ -42,7 +42,7 @@ def to_markdown(board: Leaderboard) -> str:
         parts += ["## Planned comparisons", _comparisons(board), _comparison_legend(board)]
     if not board.patient_level.empty:
         frame = board.patient_level
-        parts += [f"## {bootstrap.title(frame)}", patient_level_table(frame), bootstrap.legend(frame)]
+        parts += [f"## {bootstrap.title(frame)}", patient_level_table(board.protocol, frame), bootstrap.legend(frame)]
     if not board.ablations.empty:
         parts += ["## What conditions and parts add", ablation_table(board), _ABLATION_LEGEND]
     if not board.scarce.empty:
@@ -50,7 +50,7 @@ def to_markdown(board: Leaderboard) -> str:
     for family in dict.fromkeys(board.metrics["family"]):
         parts += [f"## {str(family).capitalize()}", *_family_tables(board, str(family))]
         if family == "utility" and not board.anchors.empty:
-            parts += ["### Ceilings and floors", anchor_table(board.anchors), ANCHOR_LEGEND]
+            parts += ["### Ceilings and floors", anchor_table(board.protocol, board.anchors), ANCHOR_LEGEND]
     parts += ["## Cost", _resources(board), "## Settings", _settings(board)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -134,7 +134,7 @@ def _comparisons(board: Leaderboard) -> str:
 
 
 def ablation_table(board: Leaderboard) -> str:
-    """The ablations as a table: the overall score and `ablation_metrics`, of a metric per label the finest label."""
+    """The ablations as a table: see `ablation_rows`."""
     measures, differences = ablation_rows(board)
     lines = [
         [
@@ -151,7 +151,7 @@ def _scarce(board: Leaderboard) -> str:
     named = {REAL_ONLY: "real rows alone ↑", "scarce_accuracy": "with synthetic rows ↑", "scarce_gain": "gain ↑"}
     shown = (REAL_ONLY, *SCARCE_MEASURES)
     heads = ["generator", "share", "training samples", "cells"]
-    heads += [named.get(name) or headed(name) for name in shown]
+    heads += [named.get(name) or headed(board.protocol, name) for name in shown]
     heads.append("copies")
     lines = [
         [
@@ -185,6 +185,7 @@ def _comparison_legend(board: Leaderboard) -> str:
 def _family_tables(board: Leaderboard, family: str) -> list[str]:
     """A family's raw values in tables of at most `WIDEST` metrics, about equally wide, and what they are."""
     keys = list(dict.fromkeys(board.metrics.loc[board.metrics["family"] == family, "key"]))
+    lookup = board.protocol.lookup
     width = -(-len(keys) // -(-len(keys) // WIDEST))
     tables = []
     for start in range(0, len(keys), width):

@@ -16,10 +16,10 @@ from gexbench.leaderboards.formatting import (
     starred,
     with_interval,
 )
-from gexbench.tasks.panel.catalogue import lookup
+from gexbench.tasks.panel.protocols import Protocol
 
 
-def patient_level_table(frame: pd.DataFrame) -> str:
+def patient_level_table(protocol: Protocol, frame: pd.DataFrame) -> str:
     """Patient-level comparisons: a line per pair, a column per measure; see `patient_comparisons`."""
     measures = list(dict.fromkeys(frame["measure"]))
     at = {(row["measure"], row["generator"], row["role"]): row for row in frame.to_dict("records")}
@@ -28,7 +28,7 @@ def patient_level_table(frame: pd.DataFrame) -> str:
         found = [at.get((measure, pair.generator, pair.role)) for measure in measures]
         lines.append([f"{markdown_text(pair.generator)} - {markdown_text(pair.against)}"])
         lines[-1] += [NOTHING if row is None else starred(_between(row), row["p_holm"]) for row in found]
-    heads = [f"{markdown_text(measure)} {arrow(lookup(measure))}" for measure in measures]
+    heads = [f"{markdown_text(measure)} {arrow(protocol.lookup(measure))}" for measure in measures]
     return markdown_table(["difference", *heads], lines, text_columns=1)
 
 
@@ -38,11 +38,11 @@ def _between(row: Mapping[Hashable, Any]) -> str:
     return f"{number(row['difference'], 4)} ({ends}; p {p_text(row['p_holm'])})"
 
 
-def anchor_table(frame: pd.DataFrame) -> str:
+def anchor_table(protocol: Protocol, frame: pd.DataFrame) -> str:
     """Ceilings and floors of the downstream tasks: a line per metric; see `anchor_rows`."""
     lines = [
         [
-            f"{markdown_text(str(row['key']))} {arrow(lookup(str(row['key'])))}".strip(),
+            f"{markdown_text(str(row['key']))} {arrow(protocol.lookup(str(row['key'])))}".strip(),
             *(with_interval(row[name], row[f"{name}_half_width"], 3) for name in TITLES),
         ]
         for row in frame.to_dict("records")

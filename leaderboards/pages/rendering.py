@@ -16,7 +16,7 @@ from gexbench.leaderboards.pages.markdown import to_markdown
 from gexbench.leaderboards.records import Record
 from gexbench.leaderboards.statistics import FloatArray
 from gexbench.tasks.files.atomic import write_bytes
-from gexbench.tasks.panel.catalogue import lookup
+from gexbench.tasks.panel.protocols import Protocol
 
 __all__ = ["DEFAULT_FORMATS", "FORMATS", "to_csv", "to_html", "to_latex", "to_markdown", "to_parquet", "wide", "write"]
 
@@ -86,7 +86,7 @@ def wide(board: Leaderboard) -> pd.DataFrame:
     metrics: dict[str, FloatArray] = {}
     for key in dict.fromkeys(board.metrics["key"]):
         mine = board.metrics[board.metrics["key"] == key].set_index("generator").loc[board.rows["generator"]]
-        name = _with_unit(str(key))
+        name = _with_unit(board.protocol, str(key))
         metrics |= {f"{name}_mean": mine["value"].to_numpy(), f"{name}_half_width": mine["half_width"].to_numpy()}
         if mine["score"].notna().any():
             metrics[f"{key}_score_mean"] = mine["score"].to_numpy()
@@ -112,8 +112,8 @@ def wide(board: Leaderboard) -> pd.DataFrame:
     return pd.concat([*frames, pd.DataFrame({"notes": texts})], axis=1).assign(**origin)
 
 
-def _with_unit(key: str) -> str:
-    unit: str = lookup(key).unit
+def _with_unit(protocol: Protocol, key: str) -> str:
+    unit: str = protocol.lookup(key).unit
     return key if unit == "1" else f"{key}_in_{unit.replace(' ', '_')}"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
 from gexbench.leaderboards.records.parts import (
@@ -24,6 +24,7 @@ from gexbench.leaderboards.records.values import (
     ClusterSum,
     Count,
     Curve,
+    GateKey,
     Json,
     MetricKey,
     Part,
@@ -31,8 +32,17 @@ from gexbench.leaderboards.records.values import (
     Seconds,
     Texts,
 )
+from gexbench.tasks.panel.protocols import PROTOCOLS
 
-SCHEMA = 2
+SCHEMA = 3
+
+
+def _protocol(number: int) -> int:
+    if number not in PROTOCOLS:
+        known = " and ".join(map(str, PROTOCOLS))
+        text = f"protocol {number}, this gexbench knows {known}; use the version that wrote it"
+        raise PydanticCustomError("protocol", "{text}", {"text": text})
+    return number
 
 
 class Reported(Part):
@@ -53,6 +63,7 @@ class Record(Reported):
     """One cell.
 
     Attributes:
+        protocol: number of the protocol that its numbers follow; records of different ones share no table.
         traceback, output: of a cell that did not end well: its last lines.
         trained_by: the suite that trained the generator, where another one scored its rows.
         repeat: index of the training seed.
@@ -60,6 +71,7 @@ class Record(Reported):
         fitted: number of patients that it was fitted on; None when it was not, and in older records of all patients.
         gene_sets: file that the pathway metrics read.
         metrics: `name` or `name[label]` → what was measured.
+        gates: figure of a gate → its numbers, which `gates.verdicts` judges over folds.
         per_class: measure → class → value.
         reference_values: metric key → value of this fold: the downstream tasks' ceilings and floors. Older records
             have no `shuffled_labels`.
@@ -70,6 +82,7 @@ class Record(Reported):
         versions: distribution → version of everything that changes numbers, and Python's.
     """
 
+    protocol: Annotated[int, AfterValidator(_protocol)]
     state: State
     reason: str | None
     traceback: str | None
@@ -90,6 +103,7 @@ class Record(Reported):
     panel: str
     gene_sets: GeneSetsFile | None
     metrics: Mapping[MetricKey, Measured]
+    gates: Mapping[GateKey, Mapping[str, float]]
     per_class: Mapping[str, Mapping[str, float]]
     reference_values: Mapping[Literal["trtr", "majority", "shuffled_labels"], Mapping[MetricKey, float]]
     extra: Mapping[str, float]
@@ -108,6 +122,21 @@ class Record(Reported):
         if self.per_cluster and self.clusters is None:
             raise PydanticCustomError("clusters", "clusters: say what per_cluster sums over, site or patient")
         return self
+
+    @model_validator(mode="after")
+    def _metrics_are_of_its_protocol(self) -> Self:
+        foreign = sorted(key for key in {*self.metric_keys(), *self.per_cluster} if not self._declares(key))
+        if foreign:
+            text = f"protocol {self.protocol} has no metric {', '.join(foreign)}; another version of gexbench wrote it"
+            raise PydanticCustomError("metric", "{text}", {"text": text})
+        return self
+
+    def _declares(self, key: str) -> bool:
+        try:
+            PROTOCOLS[self.protocol].lookup(key)
+        except KeyError:
+            return False
+        return True
 
     @classmethod
     def of(cls, content: Mapping[str, Any], place: str) -> Self:

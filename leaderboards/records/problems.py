@@ -29,8 +29,9 @@ class Twice:
 
 
 def field_problems(error: "ValidationError") -> list[str]:
-    """One line per field that is missing, unknown or wrong: `field.path: what is wrong`."""
-    return [f"{_path(each)}: {_said(each)}" for each in error.errors(include_url=False)]
+    """One line per field that is missing, unknown or wrong: `field.path: what is wrong`; of the record, no path."""
+    paths = [(_path(each), _said(each)) for each in error.errors(include_url=False)]
+    return [f"{path}: {said}" if path else said for path, said in paths]
 
 
 def _path(problem: "ErrorDetails") -> str:

@@ -9,12 +9,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from gexbench.leaderboards.records.model import SCHEMA, Record
+from gexbench.leaderboards.records.older_schemas import from_schema_1, from_schema_2
 from gexbench.leaderboards.records.problems import REMEDY, RecordError, Twice, field_problems
-from gexbench.leaderboards.records.schema_1 import from_schema_1
 from gexbench.tasks.errors import short
 
 LARGEST_RECORD_BYTES = 32 * 2**20
-_CONVERTERS: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {1: from_schema_1, SCHEMA: dict}
+_CONVERTERS: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+    1: from_schema_1,
+    2: from_schema_2,
+    SCHEMA: dict,
+}
 
 
 def read_records(folder: Path) -> list[Record]:
@@ -63,7 +67,7 @@ def parse_record(content: Any, place: str) -> Record:
         raise RecordError(f"{place}: not a gexbench record (no 'schema'); move it out of the records folder")
     schema = content["schema"]
     if type(schema) is not int or schema not in _CONVERTERS:
-        known = " and ".join(map(str, _CONVERTERS))
+        known = ", ".join(map(str, _CONVERTERS))
         raise RecordError(
             f"{place}: record schema {short(schema)}, this gexbench reads {known}; use the version that wrote it"
         )

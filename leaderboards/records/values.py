@@ -1,16 +1,18 @@
 """Types of the values in a record: strict, finite, and no text that UTF-8 cannot hold."""
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from gexbench.tasks.panel.catalogue import lookup
+from gexbench.tasks.panel.protocols import known_key
 
 LONGEST_TEXT = 2**20
 _INTEGERS = 2**64
+_GATE = re.compile(r"[a-z0-9][a-z0-9_ -]{0,63}(/[a-z0-9][a-z0-9_ -]{0,63}){0,4}")
 _Place = tuple[str | int, ...]
 
 
@@ -28,9 +30,15 @@ class Part(BaseModel):
 
 def _known(key: str) -> str:
     try:
-        lookup(key)
+        known_key(key)
     except (KeyError, ValueError) as error:
         raise PydanticCustomError("metric", "{text}", {"text": str(error.args[0])}) from None
+    return key
+
+
+def _gate(key: str) -> str:
+    if not _GATE.fullmatch(key):
+        raise PydanticCustomError("gate", "{text}", {"text": f"{key[:60]!r} is not words between slashes"})
     return key
 
 
@@ -77,7 +85,10 @@ Curve = Annotated[tuple[float | None, ...], Field(strict=False)]
 """Values over a training, null where one was not finite."""
 
 MetricKey = Annotated[str, AfterValidator(_known)]
-"""`name` or `name[label]` of a metric of the catalogue."""
+"""`name` or `name[label]` of a metric of any protocol."""
+
+GateKey = Annotated[str, AfterValidator(_gate)]
+"""Name of a figure that a gate judges, such as `copies/one/test`."""
 
 ClusterSum = Annotated[tuple[Positive, float], Field(strict=False)]
 """Rows of a cluster and the sum of a patient-level value over them."""

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gexbench.tasks.cohorts.cohort import MINIMUM_CLASS_SIZE, Cohort, Ragged
-from gexbench.tasks.cohorts.folds import FOLD_SEED, PARTS, deal_patients
+from gexbench.tasks.cohorts.dealing import FOLD_SEED, PARTS, deal_patients
 from gexbench.tasks.files.reading import FOLD_COLUMNS
 from gexbench.tasks.text.clinical_text import is_absent, text_columns, unrecorded_fields
 

@@ -120,10 +120,10 @@ class Cohort:
         """Class names of one label column, shape (n,)."""
         return np.asarray(self.clinical[column].to_numpy(dtype=str))
 
-    def small_classes(self, column: str) -> tuple[str, ...]:
-        """Classes with fewer than `MINIMUM_CLASS_SIZE` patients, sorted."""
+    def small_classes(self, column: str, least: int = MINIMUM_CLASS_SIZE) -> tuple[str, ...]:
+        """Classes with fewer than `least` patients, sorted."""
         names, sizes = np.unique(self.labels(column), return_counts=True)
-        return tuple(str(name) for name in names[sizes < MINIMUM_CLASS_SIZE])
+        return tuple(str(name) for name in names[sizes < least])
 
     def take(self, rows: NDArray[np.intp], name: str | None = None) -> "Cohort":
         """A cohort of the given rows, in their order."""

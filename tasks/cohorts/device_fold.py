@@ -1,7 +1,7 @@
 """A fold's data on one device, put there once and shared by every cell on that fold."""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,7 +23,8 @@ class DeviceFold:
     """Training and validation splits, and the conditions of patients whose expression stays hidden.
 
     Attributes:
-        fold: the ids; train, validation: of the patients that a generator is fitted on, all of the fold's or a share.
+        fold: the ids; train, validation: of the patients that a generator is fitted on, all of the fold's or a share;
+            for the ceiling, audit patients stand in the place of validation patients.
         test_conditions: of the test patients; train_conditions: of all the fold's training patients.
     """
 
@@ -76,6 +77,7 @@ def put_on_device(
     fingerprint: str = "",
     conditions: Conditions | None = None,
     train_fraction: float = 1.0,
+    audit: bool = False,
     patches: PatchPlace = "auto",
 ) -> DeviceFold:
     """Expression (z-scored with training statistics), labels, tokens and patches of one fold for the device.
@@ -88,12 +90,14 @@ def put_on_device(
         conditions: `all_conditions` of the cohort on the device, when other folds already share them.
         train_fraction: share of the training and validation patients that generators are fitted on (`share_of`);
             the statistics of the z-scores are theirs too.
+        audit: give the audit patients in the place of the validation patients, to the ceiling alone.
         patches: as in `all_conditions`, which is called without `conditions`.
     """
     device = torch.device(device)
     conditions = conditions or all_conditions(cohort, device, patches)
     facts = CohortFacts(cohort.name, fingerprint or cohort.fingerprint(), cohort.unit, cohort.provenance)
     fitted = fold if train_fraction == 1.0 else share_of(fold, cohort, train_fraction)
+    fitted = replace(fitted, validation=fold.audit) if audit else fitted
     rows = {part: rows_of(cohort, getattr(fitted, part)) for part in ("train", "validation", "test")}
     expression = {
         part: torch.from_numpy(np.ascontiguousarray(cohort.expression[rows[part]])).to(device)
@@ -112,7 +116,7 @@ def put_on_device(
         )
         for part, values in expression.items()
     )
-    known = train.conditions if fitted is fold else conditions.take(rows_of(cohort, fold.train))
+    known = train.conditions if fitted.train == fold.train else conditions.take(rows_of(cohort, fold.train))
     return DeviceFold(fold, train, validation, conditions.take(rows["test"]), known)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gexbench.tasks.cohorts.cohort import Ragged
-from gexbench.tasks.cohorts.folds import assign_parts
+from gexbench.tasks.cohorts.dealing import assign_parts
 from gexbench.tasks.cohorts.patches import in_draw_order
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.reading import FOLD_COLUMNS, ExpressionFile

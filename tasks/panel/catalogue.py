@@ -1,6 +1,7 @@
 """All metrics and tasks at hand: the suite's, then those of other installed packages."""
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 from gexbench.tasks.panel.built_in import BUILT_IN, CATALOGUE
@@ -31,13 +32,18 @@ def split_key(key: str) -> tuple[str, str | None]:
 
 @cache
 def lookup(key: str) -> Metric:
-    """The metric of a name or value key.
+    """The metric of a name or value key; see `found`."""
+    return found(key, catalogue())
+
+
+def found(key: str, metrics: Sequence[Metric]) -> Metric:
+    """The metric of a name or value key among these.
 
     A metric of a package that is not installed here (records of others hold such) is a bare diagnostic that says so.
     Raises KeyError with the nearest names.
     """
     name, label = split_key(key)
-    for metric in catalogue():
+    for metric in metrics:
         if metric.name == name:
             if label is not None and not metric.per_label:
                 raise KeyError(f"metric {name!r} has one value per fold; drop [{label}]")
@@ -46,7 +52,7 @@ def lookup(key: str) -> Metric:
         return _absent(name, per_label=label is not None)
     from difflib import get_close_matches
 
-    near = get_close_matches(name, [metric.name for metric in catalogue()], n=3)
+    near = get_close_matches(name, [metric.name for metric in metrics], n=3)
     hint = f"; did you mean {' or '.join(near)}?" if near else "; 'gexbench ls metrics' lists all"
     raise KeyError(f"no metric is named {name!r}{hint}")
 
@@ -66,27 +72,28 @@ def _absent(name: str, per_label: bool) -> Metric:
     )
 
 
-def place(name: str) -> tuple[int, str]:
+def place(name: str, metrics: Sequence[Metric] | None = None) -> tuple[int, str]:
     """Sorts metric names in the order of the tables; those that are not installed here come last, by name."""
-    names = [metric.name for metric in catalogue()]
+    names = [metric.name for metric in (catalogue() if metrics is None else metrics)]
     return (names.index(name), "") if name in names else (len(names), name)
 
 
-def words(name: str) -> tuple[str, str]:
+def words(name: str, metrics: Sequence[Metric] | None = None) -> tuple[str, str]:
     """Heading and detail of a metric, or of a figure by class that stands beside one."""
     for task in tasks():
         if name in task.per_class:
             return task.per_class[name], ""
     try:
-        metric = lookup(name)
+        metric = lookup(name) if metrics is None else found(name, metrics)
     except KeyError:
         return in_words(name), ""
     return metric.short, metric.detail
 
 
-def shown_in(table: Table) -> tuple[Metric, ...]:
+def shown_in(table: Table, metrics: Sequence[Metric] | None = None) -> tuple[Metric, ...]:
     """The metrics that a table shows beside its scores: utility first, then in the order of the catalogue."""
-    return tuple(sorted((m for m in catalogue() if table in m.tables), key=lambda m: m.family != "utility"))
+    chosen = [metric for metric in (catalogue() if metrics is None else metrics) if table in metric.tables]
+    return tuple(sorted(chosen, key=lambda metric: metric.family != "utility"))
 
 
 def panel_specifications(panel: Panel, *, scarce: bool = False, plug_ins: bool = True) -> tuple[Metric, ...]:

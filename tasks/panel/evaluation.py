@@ -23,7 +23,6 @@ T = TypeVar("T")
 UNCONDITIONAL = "not applicable: the generator is unconditional, so its rows have no labels"
 NO_DRAWS = "not applicable: no paired draws were kept"
 NO_GENE_SETS = "not applicable: no gene sets were given"
-NO_PRIVACY_ROWS = "not applicable: no rows of members and non-members were kept"
 NOT_EXCHANGEABLE = "not applicable: training and test patients were not dealt at random, so membership has no null"
 FEWER_MEMBERS = "not applicable: the generator was fitted on fewer patients than there are non-members to compare with"
 NO_TRAINING = "not applicable: training rows are withheld"
@@ -47,6 +46,7 @@ class PanelResult:
     figures beside a metric (``detection_null_sd``, ``copy_threshold``, ``rank_share_0`` …). seconds: CPU time of this
     process by step. per_cluster: ``crps`` and TSTR accuracy by logistic regression on the finest label → cluster of
     test rows → (rows, sum of the value), see ``RealRows.clusters``. notes: what was computed on a sample of the rows.
+    gates: figure of a gate (``copies/one/test``) → its numbers, which `gates.verdicts` judges over folds.
     """
 
     values: dict[str, MetricValue]
@@ -56,6 +56,7 @@ class PanelResult:
     seconds: dict[str, float]
     per_cluster: dict[str, ClusterSums] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    gates: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def evaluate(
@@ -147,10 +148,6 @@ def _check_rows(real: RealRows, synthetic: SyntheticRows) -> None:
         shape = synthetic.paired.shape
         if len(shape) != 3 or (shape[0], shape[2]) != real.test.shape:
             raise ValueError(f"paired draws have shape {shape}; the fold needs patients × draws × genes")
-    if synthetic.privacy is not None:
-        wanted = (len(synthetic.privacy_ids if synthetic.privacy_ids is not None else ()), len(real.genes))
-        if synthetic.privacy.shape != wanted:
-            raise ValueError(f"synthetic privacy rows have shape {synthetic.privacy.shape}; their ids ask for {wanted}")
 
 
 def _reference_values(prepared: Prepared, panel: str) -> dict[str, dict[str, float]]:
@@ -173,8 +170,6 @@ def _inapplicable(metric: Metric, prepared: Prepared, synthetic: SyntheticRows, 
         return NOT_EXCHANGEABLE
     if "members" in metric.needs and synthetic.fitted_ids is not None:
         return FEWER_MEMBERS
-    if "members" in metric.needs and synthetic.privacy is None:
-        return NO_PRIVACY_ROWS
     if "training" in metric.needs and prepared.training is None:
         return NO_TRAINING
     return None

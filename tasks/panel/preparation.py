@@ -79,7 +79,7 @@ def prepare(
 
 def _classes(rows: RealRows) -> int:
     """Classes of the finest label that a classifier is asked to tell apart."""
-    return len(set(rows.labels[rows.finest][0].tolist()) - set(rows.left_out.get(rows.finest, ()))) or 1
+    return len(set(rows.labels[rows.finest].train.tolist()) - set(rows.left_out.get(rows.finest, ()))) or 1
 
 
 def _core_anchors(rows: RealRows, train: Matrix, test: Matrix, seed: int) -> dict[str, dict[str, float]]:
@@ -112,17 +112,18 @@ def _biology(rows: RealRows, of_genes: Correlations, gene_sets: GeneSets | None)
 
 
 def _training_rows(rows: RealRows, space: Space, train: Matrix, test: Matrix, seed: int) -> TrainingRows:
-    validation = space.standardise(rows.validation, "validation")
-    train_labels, _, test_labels = rows.labels[rows.finest]
-    draws = label_draws(train, train_labels, test, test_labels, seed)
-    held_out = sampled(validation, rows.validation_ids)
+    labels = rows.labels[rows.finest]
+    draws = label_draws(train, labels.train, test, labels.test, seed)
+    validation = sampled(space.standardise(rows.validation, "validation"), rows.validation_ids)
+    audit = sampled(space.standardise(rows.audit, "audit"), rows.audit_ids)
     return TrainingRows(
         rows=train,
-        validation=held_out,
-        donor_thresholds=_donor_thresholds(held_out, train),
-        validation_donor_thresholds=_donor_thresholds(sampled(test, rows.test_ids), held_out),
+        validation=validation,
+        audit=audit,
+        donor_thresholds=_donor_thresholds(audit, train),
+        validation_donor_thresholds=_donor_thresholds(audit, validation),
         label_draws=draws,
-        label_draws_crps=mean_by_class(draws, test_labels),
+        label_draws_crps=mean_by_class(draws, labels.test),
     )
 
 
@@ -140,6 +141,6 @@ def fingerprint(rows: RealRows, seed: int, panel: Panel = "core") -> str:
         digest.update(repr((name, values.shape, values.dtype.str)).encode())
         digest.update(values.tobytes())
         digest.update("\x1f".join(getattr(rows, f"{name}_ids").tolist()).encode())
-    for column, (train, _, test) in sorted(rows.labels.items()):
-        digest.update("\x1f".join([column, *train.tolist(), "", *test.tolist()]).encode())
+    for column, parts in sorted(rows.labels.items()):
+        digest.update("\x1f".join([column, *parts.train.tolist(), "", *parts.test.tolist()]).encode())
     return digest.hexdigest()

@@ -9,8 +9,8 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gexbench.tasks.panel.catalogue import lookup
 from gexbench.tasks.panel.declarations.metric import FAMILY_WEIGHTS, Family, Metric
+from gexbench.tasks.panel.protocols import CURRENT, Protocol
 
 COPY_GATE = 0.05
 """Share of rows made of one, two or three known rows above which a generator stands below the line, unranked."""
@@ -26,7 +26,7 @@ class References:
 
     real_holdout, gene_shuffle, class_mean: the metrics of these generators; trtr, majority: the utility of real
     training rows and of the most frequent class; shuffled_labels: of real rows with permuted labels, shown beside these
-    and never in a score (``PanelResult.reference_values``).
+    and never in a score (``PanelResult.reference_values``). protocol: whose metrics these are.
     """
 
     real_holdout: Values
@@ -35,17 +35,18 @@ class References:
     trtr: Values
     majority: Values
     shuffled_labels: Values = field(default_factory=dict)
+    protocol: Protocol = field(default=CURRENT, kw_only=True)
 
     def floor(self, key: str) -> float | None:
         """The value that scores 0; None where the metric has no floor or the reference no value."""
-        spec = lookup(key)
+        spec = self.protocol.lookup(key)
         if spec.floor == "worst-trivial":
             return worst(spec, (self.gene_shuffle.get(key), self.class_mean.get(key)))
         return self.majority.get(key) if spec.floor == "majority" else _number(spec.floor)
 
     def ceiling(self, key: str) -> float | None:
         """The value that scores 1; None where the metric has no ceiling or the reference no value."""
-        spec = lookup(key)
+        spec = self.protocol.lookup(key)
         if spec.ceiling == "real-holdout":
             return self.real_holdout.get(key)
         return self.trtr.get(key) if spec.ceiling == "trtr" else _number(spec.ceiling)
@@ -56,7 +57,8 @@ class References:
         TRTR sets the utility keys, so that a generator without labels still owes them.
         """
         known = dict.fromkeys([*self.real_holdout, *self.trtr])
-        return tuple(key for key in known if lookup(key).in_overall and self.ceiling(key) is not None)
+        scored = (key for key in known if self.protocol.scores(self.protocol.lookup(key)))
+        return tuple(key for key in scored if self.ceiling(key) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +138,11 @@ def undiscriminating(folds: Sequence[References]) -> frozenset[str]:
 
     The floor of a match metric is never asked for; a key that any fold lacks does not discriminate.
     """
-    keys = {key for fold in folds for key in fold.keys()}  # noqa: SIM118
+    metrics = {key: fold.protocol.lookup(key) for fold in folds for key in fold.keys()}  # noqa: SIM118
     return frozenset(
         key
-        for key in keys
-        if not discriminates(lookup(key), [fold.floor(key) for fold in folds], [fold.ceiling(key) for fold in folds])
+        for key, metric in metrics.items()
+        if not discriminates(metric, [fold.floor(key) for fold in folds], [fold.ceiling(key) for fold in folds])
     )
 
 
@@ -151,19 +153,19 @@ def cell_score(values: Values, references: References, *, left_out: Collection[s
     left_out: keys of ``undiscriminating``.
     """
     scores = {
-        key: normalise(lookup(key), values.get(key), references.floor(key), references.ceiling(key))
+        key: normalise(references.protocol.lookup(key), values.get(key), references.floor(key), references.ceiling(key))
         for key in references.keys()  # noqa: SIM118
         if key not in left_out
     }
-    families = family_means(scores)
+    families = family_means(scores, references.protocol)
     return CellScore(scores, families, overall(families))
 
 
-def family_means(scores: Mapping[str, float]) -> dict[Family, float]:
+def family_means(scores: Mapping[str, float], protocol: Protocol = CURRENT) -> dict[Family, float]:
     """Mean score per family, in the order of the weights; families without a score are absent."""
     groups: dict[Family, list[float]] = {}
     for key, score in scores.items():
-        groups.setdefault(lookup(key).family, []).append(score)
+        groups.setdefault(protocol.lookup(key).family, []).append(score)
     return {family: sum(groups[family]) / len(groups[family]) for family in FAMILY_WEIGHTS if family in groups}
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from gexbench.leaderboards.figures.style import FAINT, INK, SCORES, WIDTH_INCHES, drawn, literal
 from gexbench.leaderboards.pages.html_labels import readable
 from gexbench.tasks.panel.catalogue import lookup
+from gexbench.tasks.panel.protocols import CURRENT
 
 DOTS_PER_INCH = 150
 _CELL_INCHES = 0.178
@@ -38,7 +39,7 @@ def heat_map(means: pd.DataFrame, references: int, title: str) -> Figure:
             if score < _WHOLE:
                 ink = "white" if score < _DARK else INK
                 axis.text(row + 0.5, metric + 0.53, f"{100 * score:.0f}", ha="center", va="center", size=6, color=ink)
-        axis.set_yticks(np.arange(len(scores)) + 0.5, [literal(readable(str(key))) for key in means], size=7)
+        axis.set_yticks(np.arange(len(scores)) + 0.5, [literal(readable(CURRENT, str(key))) for key in means], size=7)
         axis.xaxis.tick_top()
         names = [literal(str(name)) for name in means.index]
         axis.set_xticks(np.arange(len(names)) + 0.5, names, rotation=45, ha="left", va="bottom", size=7.5)

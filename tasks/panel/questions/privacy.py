@@ -22,7 +22,7 @@ _MADE_OF = {
     "pair_share": ("two", "rows", "Lowe 2004, section 7.1, for the second and third nearest distances"),
     "trio_share": ("three", "rows", "Lowe 2004, section 7.1, for the third and fourth nearest distances"),
 }
-_POOLS = {"": ("training", "real"), "validation_": ("validation", "test")}
+_POOLS = {"": "training", "validation_": "validation"}
 _PARTS = ("", "train_")
 MADE = tuple(_MADE_OF)
 """Names of the shares of rows made of one, two and three real rows: of `memorisation.donor_shares`."""
@@ -33,8 +33,8 @@ COPIED = tuple(f"{part}{pool}" for pool in _POOLS for part in _PARTS)
 def _shares() -> Iterator[Metric]:
     """Shares of rows that are made of one, two or three real rows that ``fit`` saw; the copy gate asks all."""
     same = "The same share of the rows made for the training patients, from which downstream classifiers learn"
-    for (made, (number, noun, reference)), (pool, (known, fresh)) in product(_MADE_OF.items(), _POOLS.items()):
-        title = f"Share of rows closer to {number} {known} {noun} than 99 % of {fresh} rows are"
+    for (made, (number, noun, reference)), (pool, known) in product(_MADE_OF.items(), _POOLS.items()):
+        title = f"Share of rows closer to {number} {known} {noun} than 99 % of held-out rows are"
         for part, said in zip(_PARTS, (title, same), strict=True):
             name = f"{part}{pool}{made}"
             yield _privacy(
@@ -86,7 +86,7 @@ MEMBERSHIP = {
     ),
     "ratio": _attack(
         "ratio",
-        "the same over the distance to the nearest validation row",
+        "the same over the distance to the nearest audit row",
         "Chen et al. 2020 (calibrated attack)",
         "membership ratio AUC",
     ),
@@ -94,25 +94,21 @@ MEMBERSHIP = {
 
 
 def _membership(given: Comparison) -> Findings:
-    rows, training, generated = given.rows, given.training, given.generated
-    if generated.privacy is None or generated.privacy_ids is None:
-        raise ValueError("membership needs rows of members and non-members")
-    who = membership.compared_patients(
-        generated.privacy_ids, rows.train_ids, rows.labels[rows.finest][0], rows.test_ids, rows.test_labels
-    )
+    rows, training = given.rows, given.training
+    who = membership.compared_patients(rows.train_ids, rows.labels[rows.finest].train, rows.test_ids, rows.test_labels)
     members, nonmembers = training.rows[who.members], given.prepared.test[who.nonmembers]
     extra: dict[str, float] = {}
     if rows.exchangeable is None:
         bystanders = np.delete(training.rows, who.members, axis=0)
-        split = membership.split_attacks(members, nonmembers, bystanders, training.validation)
+        split = membership.split_attacks(members, nonmembers, bystanders, training.audit)
         if words := membership.differing(split):
             raise NotApplicable(
                 "training and test patients differ before any generator has seen them, so membership has no null "
                 f"({words} with real rows that remember nobody)"
             )
         extra = {f"membership_split_{name}_auc": each.auc for name, each in split.items()}
-    synthetic = given.prepared.space.standardise(generated.privacy, "synthetic privacy")
-    attacks = membership.membership_attacks(members, nonmembers, synthetic[who.synthetic], training.validation)
+    synthetic = np.concatenate([given.synthetic_train[who.members], given.synthetic_test[who.nonmembers]])
+    attacks = membership.membership_attacks(members, nonmembers, synthetic, training.audit)
     values: dict[Metric, float] = {}
     for name, (area, rate) in MEMBERSHIP.items():
         values |= {area: attacks[name].auc, rate: attacks[name].tpr}

@@ -240,6 +240,11 @@ def test_a_record_of_another_key_is_noticed(recorded, stored):
     assert not rerun_of(parsed(recorded(), keys=other), registry()).same_key
 
 
+def test_a_record_of_another_protocol_cannot_be_reproduced(recorded, stored):
+    with pytest.raises(InputError, match="protocol 1, and this version of gexbench runs protocol 2; reproduce it with"):
+        rerun_of(parsed({**recorded(), "schema": 3, "protocol": 1}), registry())
+
+
 def test_a_failed_cell_cannot_be_reproduced(recorded, stored):
     with pytest.raises(InputError, match="ended as failed"):
         rerun_of(parsed({**recorded(), "state": "failed"}), registry())
@@ -285,7 +290,7 @@ def test_a_record_is_reproduced_and_a_changed_one_is_noticed(workbench, reproduc
     record = runner.folder / "records" / "class-diagonal.random-0.0.json"
     code, output, errors = reproduce(record, "--results", "again")
     assert code == 0, output + errors
-    assert "promised: equal bits" in output
+    assert "criterion: equal bits" in output
     last = output.splitlines()[-1]
     assert last.endswith("again/reproduced/small-quick-class-diagonal.random-0.0.json")
     report = json.loads((tmp_path / "again" / "reproduced" / "small-quick-class-diagonal.random-0.0.json").read_text())

@@ -24,12 +24,12 @@ BAD = {
     "exit": ("failed", "worker process ended (exit code 7)"),
     "segfault": ("failed", "worker process ended (signal 11)"),
     "orphans": ("failed", "worker process ended (exit code 7)"),
-    "nan": ("diverged", "not finite"),
+    "nan": ("diverged", "non-finite values"),
     "few": ("failed", "rows of shape"),
     "shape": ("failed", "rows of shape"),
     "type": ("failed", "returned Tensor"),
-    "genes": ("failed", "other gene names"),
-    "write": ("failed", "wrote to its inputs"),
+    "genes": ("failed", "different gene names"),
+    "write": ("failed", "modified its inputs"),
     "unavailable": ("unavailable", "needs something else"),
     "hang": ("timeout", "longer than 20 s"),
     "allocate": ("out of memory", "the limit is 1.80 GB"),
@@ -89,7 +89,7 @@ def test_a_generator_that_does_not_end_costs_its_own_cell(over_limits, fault):
 def test_children_that_stay_are_ended_with_their_cell(faults):
     found, pids = faults
     assert found["children"]["state"] == "ok"
-    assert any("left 2 running processes behind" in warning for warning in found["children"]["warnings"])
+    assert any("left 2 processes running" in warning for warning in found["children"]["warnings"])
     assert len(pids) == 4, "two of a cell that ends well, two of one that does not"
     assert alive(pids) == []
 

@@ -85,6 +85,15 @@ def test_the_same_patients_under_another_track_are_not_taken(workbench, tmp_path
     assert other.unmatched == {"another fold or track (custom 0)": len(ANCHORS) + 1}
 
 
+def test_a_folder_of_another_protocol_is_refused(workbench, tmp_path, published):
+    copy = shutil.copytree(published, tmp_path / "copy")
+    (copy / "SHA256SUMS").unlink()
+    for path in (copy / "records").iterdir():
+        path.write_text(json.dumps({**json.loads(path.read_text()), "protocol": 1}))
+    with pytest.raises(InputError, match="records of protocol 1, and this sweep makes records of protocol 2; tables"):
+        elsewhere(workbench, tmp_path, {}, copy)
+
+
 def test_a_published_folder_with_a_changed_file_is_refused(workbench, tmp_path, published):
     copy = shutil.copytree(published, tmp_path / "copy")
     path = copy / "records" / "one.random-0.0.json"

@@ -13,6 +13,7 @@ from gexbench.benchmark.sweeps.sweep import Sweep, sweep_of
 from gexbench.models import registry
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA
+from gexbench.tasks.panel.protocols import CURRENT
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def first_cell(cohort, path=None, panel="extended"):
 def test_keys_without_gene_sets_hold_nothing_of_them(small_cohort, panel):
     _, cell = first_cell(small_cohort, panel=panel)
     content = {"kind": "record", "rows": cell.train_key, "panel": panel, "metrics": metric_versions(panel)}
-    content["schema"] = PANEL_SCHEMA
+    content |= {"schema": PANEL_SCHEMA, "protocol": CURRENT.number}
     assert cell.score_key == content_key(content)
 
 

@@ -10,6 +10,7 @@ from gexbench.benchmark.sweeps.sweep import ANCHORS, Sweep, leaderboard_name, sw
 from gexbench.models import registry
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA
+from gexbench.tasks.panel.protocols import CURRENT
 
 
 def keys(cohort, **values):
@@ -61,7 +62,7 @@ def test_the_core_keys_hold_nothing_of_the_extended_panel(small_cohort):
     assert content_key(metric_versions("core")) == "3c5fe65150933287a6c64698faba649518612234c1620c665fe547691ef3467c"
     core, extended = keys(small_cohort), keys(small_cohort, panel="extended")
     content = {"kind": "record", "rows": core.train_key, "panel": "core", "metrics": metric_versions("core")}
-    content["schema"] = PANEL_SCHEMA
+    content |= {"schema": PANEL_SCHEMA, "protocol": CURRENT.number}
     assert core.score_key == content_key(content)
     assert extended.train_key == core.train_key
     assert extended.score_key != core.score_key

@@ -24,6 +24,7 @@ from gexbench.leaderboards.pages.rendering import write
 from gexbench.leaderboards.publishing.folders import differences
 from gexbench.leaderboards.records import Record, read_records
 from gexbench.leaderboards.records.logs import read_logs
+from gexbench.tasks.panel.protocols import FIRST
 
 Make = Callable[..., dict[str, Any]]
 VALUES = {
@@ -274,7 +275,7 @@ def test_scores_point_upwards_whatever_the_direction_of_their_metric(page: Page)
     ],
 )
 def test_metrics_have_readable_names(key: str, text: str) -> None:
-    assert readable(key) == text
+    assert readable(FIRST, key) == text
 
 
 def test_the_bytes_depend_on_the_records_alone(

@@ -35,7 +35,7 @@ def test_all_broken_files_are_named_at_once(tmp_path: Path, make: Make) -> None:
         "nan.json": good.replace("0.5", "NaN"),
         "foreign.json": '{"name": "sweep"}',
         "list.json": "[1, 2]",
-        "future.json": good.replace('"schema": 1', '"schema": 3'),
+        "future.json": good.replace('"schema": 1', '"schema": 4'),
         "deep.json": "[" * 100_000,
         "utf-16.json": "",
         "good.json": good,
@@ -147,6 +147,13 @@ def test_records_that_do_not_belong_together_are_refused(
     with pytest.raises(RecordError) as caught:
         check_comparable(parsed(contents))
     assert message in str(caught.value)
+
+
+def test_records_of_two_protocols_share_no_table_which_is_said_alone(make: Make, parsed: Callable[..., Any]) -> None:
+    first, second = (each.content() for each in parsed([make("vae", 0, {}), make("vae", 1, {}, budget="cpu")]))
+    with pytest.raises(RecordError) as caught:
+        check_comparable(parsed([first, {**second, "protocol": 2}]))
+    assert caught.value.problems == ("protocol differs: 1 (0.json); 2 (1.json); put them into separate leaderboards",)
 
 
 def test_tidy_has_one_row_per_record_and_metric(make: Make, parsed: Callable[..., Any]) -> None:

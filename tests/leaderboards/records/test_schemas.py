@@ -1,5 +1,6 @@
-"""Schema 2 is read back as it was written; schema 1 is the same record with what it left out."""
+"""Schema 3 is read back as it was written; schemas 1 and 2 are the same record of protocol 1."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gexbench.leaderboards.records import Record, parse_record, read_record, read_records
+from gexbench.leaderboards.records import Record, RecordError, parse_record, read_record, read_records
 from gexbench.leaderboards.records import parts as m
+from gexbench.tasks.panel.protocols import FIRST, PROTOCOLS, Protocol
 
 Make = Callable[..., dict[str, Any]]
 PUBLISHED = Path(__file__).resolve().parents[3] / "leaderboards" / "published"
@@ -25,7 +27,7 @@ json_value = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(text, inner, max_size=2),
     max_leaves=4,
 )
-key = st.sampled_from(["frechet", "crps", "recall_genes", "tstr_lr_accuracy[project]", "tstr_lr_accuracy[a.b]"])
+key = st.sampled_from(["frechet", "crps", "tstr_lr_accuracy[project]", "tstr_lr_accuracy[a.b]"])
 
 
 def texts(least: int = 0) -> st.SearchStrategy[tuple[str, ...]]:
@@ -70,6 +72,7 @@ generator = st.booleans().flatmap(
 times = st.builds(m.Times, fit=optional(seconds), sample=optional(seconds), score=optional(seconds))
 record = st.builds(
     Record,
+    protocol=st.sampled_from(sorted(PROTOCOLS)),
     state=st.sampled_from(m.STATES),
     reason=optional(text),
     traceback=optional(text),
@@ -99,6 +102,7 @@ record = st.builds(
     diagnostics=named(json_value),
     warnings=texts(),
     metrics=named(st.builds(m.Measured, value=optional(number), version=count, reason=optional(text)), key),
+    gates=named(named(number), st.sampled_from(["copies/one/test", "membership", "test leak/of-train"])),
     per_class=named(named(number)),
     reference_values=named(named(number, key), st.sampled_from(["trtr", "majority", "shuffled_labels"])),
     extra=named(number),
@@ -135,6 +139,49 @@ def test_schema_1_leaves_out_what_does_not_apply(make: Make) -> None:
     assert parse_record(found.content(), "x.json") == found
 
 
+def test_earlier_schemas_have_protocol_1_and_no_field_of_later_ones(make: Make) -> None:
+    first = make("vae", 0, {"frechet": 90.0})
+    second = {**parse_record(first, "x.json").content(), "schema": 2}
+    del second["protocol"], second["gates"]
+    for content in (first, second):
+        found = parse_record(content, "x.json")
+        assert (found.protocol, found.gates, found.content()["schema"]) == (1, {}, 3)
+        for name, value in (("protocol", 2), ("gates", {})):
+            with pytest.raises(RecordError, match=f"{name} .of a later schema.: unknown field"):
+                parse_record({**content, name: value}, "x.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"protocol": 9}, "protocol: protocol 9, this gexbench knows 1 and 2; use the version that wrote it"),
+        ({"protocol": True}, "protocol: True is not an integer"),
+        ({"gates": {"copies/../x": {}}}, "gates.'copies/../x': 'copies/../x' is not words between slashes"),
+        ({"gates": {"copies/one/test": {"count": None}}}, "gates.copies/one/test.count: None is not a number"),
+        (
+            {"gates": {"copies/one/test": {"count": float("inf")}}},
+            "copies/one/test.count: inf should be a finite",
+        ),
+        ({"gates": {"copies/one/test": 3.0}}, "gates.copies/one/test: 3.0 is not an object"),
+    ],
+)
+def test_protocol_and_gates_are_checked(make: Make, change: dict[str, Any], message: str) -> None:
+    content = {**parse_record(make("vae", 0, {}), "x.json").content(), **change}
+    with pytest.raises(RecordError) as caught:
+        parse_record(content, "x.json")
+    assert message in str(caught.value)
+
+
+def test_metrics_must_be_those_of_the_protocol(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = {**parse_record(make("vae", 0, {}), "x.json").content(), "reference_values": {}}
+    foreign = dataclasses.replace(FIRST.declared()[0], name="of_protocol_1_alone")
+    monkeypatch.setitem(PROTOCOLS, 1, Protocol(1, "copy share", lambda: (foreign,)))
+    content = {**base, "metrics": {"of_protocol_1_alone": {"value": 0.5, "version": 1, "reason": None}}}
+    assert parse_record(content, "x.json").metrics
+    with pytest.raises(RecordError, match="protocol 2 has no metric of_protocol_1_alone; another version"):
+        parse_record({**content, "protocol": 2}, "x.json")
+
+
 def test_rows_are_named_by_generator_variant_and_share(make: Make) -> None:
     shared = parse_record(make("vae", 2, {}, 1, train_fraction=0.25, fitted=60), "x.json")
     assert (shared.row, shared.cell, shared.generator.full_name) == ("vae@0.25", ("vae", 2, 1), "vae")
@@ -150,10 +197,10 @@ def test_every_published_record_is_one(folder: Path) -> None:
 
 
 def stated(value: Any, name: str = "") -> Any:
-    """A record's content without its schema and without what schema 1 may leave out."""
+    """A record's content without its schema, what schema 3 adds and what schema 1 may leave out."""
     if not isinstance(value, dict) or name in ("settings", "metrics", "diagnostics"):
         return value
     entries = {key: stated(each, key) for key, each in value.items()}
     left_out = {"schema": entries.get("schema"), "variant": "default", "train_fraction": 1.0}
-    left_out |= {"objective": "validation score"}
+    left_out |= {"objective": "validation score", "protocol": 1}
     return {key: each for key, each in entries.items() if each not in (None, [], {}) and left_out.get(key) != each}

@@ -20,14 +20,14 @@ _ANCHORS = ("trtr", "majority", "shuffled_labels")
 NAMED_FREELY = FREE | {
     ("curves",), ("metrics",), ("per_class",), ("per_class", "recall"), ("reference_values",), ("extra",),
     *(("reference_values", name) for name in _ANCHORS), ("per_cluster",), ("per_cluster", "crps"),
-    ("score_cpu_times_s",), ("versions",),
+    ("score_cpu_times_s",), ("versions",), ("gates",), ("gates", "copies/one/test"),
 }  # fmt: skip
 """Objects without a fixed list of names."""
 
 
 @pytest.fixture
 def whole(make: Make) -> dict[str, Any]:
-    """The content of a record of schema 2 with every optional part."""
+    """The content of a record with every optional part."""
     old = make(
         "vae", 0, {"frechet": 90.0, "recall_genes": None},
         generator={
@@ -45,7 +45,8 @@ def whole(make: Make) -> dict[str, Any]:
         per_cluster={"crps": {"S1": [3, 0.5]}}, score_cpu_times_s={"support": 1.5},
         reference_values={"shuffled_labels": {ACCURACY: 0.1}},
     )  # fmt: skip
-    return parse_record(old, "x.json").content()
+    content = parse_record(old, "x.json").content()
+    return {**content, "protocol": 2, "gates": {"copies/one/test": {"count": 3.0}}}
 
 
 def places(value: Any, place: Place = ()) -> Iterator[Place]:
@@ -106,15 +107,15 @@ def test_an_unknown_field_is_refused_wherever_it_stands(whole: dict[str, Any]) -
     assert len(objects) - len(NAMED_FREELY) >= 15
 
 
-def test_a_field_of_schema_2_is_never_missing(whole: dict[str, Any]) -> None:
+def test_a_field_is_never_missing(whole: dict[str, Any]) -> None:
     for name in whole.keys() - {"schema"}:
         assert said((name,)) + " missing" in problems({key: value for key, value in whole.items() if key != name})
 
 
-@pytest.mark.parametrize("schema", [0, 3, True, "2", 1.0, None, [2]])
+@pytest.mark.parametrize("schema", [0, 4, True, "2", 1.0, None, [2]])
 def test_another_schema_is_refused_by_itself(whole: dict[str, Any], schema: object) -> None:
     (problem,) = problems({**whole, "schema": schema, "surplus": 1})
-    assert problem.startswith(f"x.json: record schema {schema!r}, this gexbench reads 1 and 2; use the version")
+    assert problem.startswith(f"x.json: record schema {schema!r}, this gexbench reads 1, 2, 3; use the version")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_another_schema_is_refused_by_itself(whole: dict[str, Any], schema: obje
         ('"threads": 1', '"threads": 1, "threads": 1', "threads: stands twice in its object; keep one"),
         ('"value": 90.0', '"value": 1, "value": 90.0', "metrics.frechet.value: stands twice"),
         ('"some": [', '"some": 1, "some": [', "diagnostics.of.some: "),
-        ('"schema": 2', '"schema": 2, "schema": 1', "record schema <given twice>"),
+        ('"schema": 3', '"schema": 3, "schema": 1', "record schema <given twice>"),
         ('"value": 90.0', '"value": NaN', "metrics.frechet.value: nan should be a finite number"),
         ('"value": 90.0', '"value": -Infinity', "metrics.frechet.value: -inf should be a finite number"),
         ('"value": 90.0', '"value": 1e999', "metrics.frechet.value: inf should be a finite number"),

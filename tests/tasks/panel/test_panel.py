@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from gexbench.tasks.panel.catalogue import lookup
-from gexbench.tasks.panel.declarations.rows import RealRows, SyntheticRows
+from gexbench.tasks.panel.declarations.rows import PartLabels, RealRows, SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.preparation import fingerprint, prepare
 from gexbench.tasks.panel.scores import References, cell_score, copy_gate_passed
 
 GENES, CLASSES = 24, ("k0", "k1", "k2")
-SIZES = {"train": 240, "validation": 80, "test": 84}
+SIZES = {"train": 240, "validation": 80, "test": 84, "audit": 80}
 
 
 class World:
@@ -55,7 +55,7 @@ def real(world, hidden):
         genes=tuple(f"G{i}" for i in range(GENES)),
         **rows,
         **{f"{name}_ids": np.array([f"{name}-{i:03}" for i in range(n)]) for name, n in SIZES.items()},
-        labels={"kind": tuple(parts.values()), "side": tuple(coarse.values())},
+        labels={"kind": PartLabels(**parts), "side": PartLabels(**coarse)},
         finest="kind",
         left_out={},
         set_rows=np.flatnonzero(np.arange(SIZES["test"]) % 21 != 20),
@@ -72,7 +72,7 @@ def prepared(real):
 def oracle(world, real, hidden):
     """Exact draws: paired ones know the hidden condition."""
     rng = np.random.default_rng(2)
-    train, _, test = real.labels["kind"]
+    train, test = real.labels["kind"].train, real.labels["kind"].test
     draws = np.stack([world.rows(test, rng, hidden) for _ in range(19)], axis=1)
     return SyntheticRows(world.rows(test, rng), world.rows(train, rng), draws.astype(np.float16))
 
@@ -140,7 +140,7 @@ def test_set_metrics_use_the_equal_size_rows_only(prepared, oracle, result):
 
 
 def test_space_is_fitted_on_training_rows_alone(real, oracle):
-    moved = replace(real, test=real.test + 5, validation=real.validation * 2)
+    moved = replace(real, test=real.test + 5, validation=real.validation * 2, audit=real.audit * 3)
     one, two = prepare(real, seed=3).space, prepare(moved, seed=3).space
     assert (one.mean == two.mean).all()
     assert (one.components == two.components).all()
@@ -158,7 +158,7 @@ def test_copies_among_the_rows_for_training_patients_alone_fail_the_gate(prepare
 
 def test_train_copy_reaches_trtr_exactly_and_fails_the_gate(prepared, real):
     rng = np.random.default_rng(4)
-    labels = real.labels["kind"][0]
+    labels = real.labels["kind"].train
     order = np.arange(len(labels))
     for name in CLASSES:
         order[labels == name] = rng.permutation(order[labels == name])
@@ -233,14 +233,14 @@ def test_genes_may_come_in_any_order(real, oracle, result):
 
 
 def _holdout(real, world, part, rng):
-    return world.rows(real.labels["kind"][2 if part == "test" else 0], rng)
+    return world.rows(getattr(real.labels["kind"], part), rng)
 
 
 def _by_class(real, part, make):
-    labels = real.labels["kind"][2 if part == "test" else 0]
+    labels = getattr(real.labels["kind"], part)
     out = np.empty((len(labels), GENES), dtype=np.float32)
     for name in CLASSES:
-        out[labels == name] = make(real.train[real.labels["kind"][0] == name], int((labels == name).sum()))
+        out[labels == name] = make(real.train[real.labels["kind"].train == name], int((labels == name).sum()))
     return out
 
 
@@ -248,7 +248,7 @@ def _cheats(real, world):
     """Cheat → one part's rows."""
     rng = np.random.default_rng(7)
     fair = {part: _holdout(real, world, part, rng) for part in ("test", "train")}
-    labels = {"test": real.labels["kind"][2], "train": real.labels["kind"][0]}
+    labels = {"test": real.labels["kind"].test, "train": real.labels["kind"].train}
     centre = {part: _by_class(real, part, lambda pool, n: np.tile(pool.mean(axis=0), (n, 1))) for part in fair}
 
     def copy(part, noise):
