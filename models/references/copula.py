@@ -123,7 +123,8 @@ def normal_scores(rows: Tensor, ordered: Tensor) -> Tensor:
     """
     columns, values = ordered.T.contiguous(), rows.T.contiguous()
     below, up_to = (torch.searchsorted(columns, values, right=right) for right in (False, True))
-    return torch.special.ndtri((below + up_to).T.to(rows.dtype) / (2 * len(rows)))
+    scores: Tensor = torch.special.ndtri((below + up_to).T.to(rows.dtype) / (2 * len(rows)))
+    return scores
 
 
 def _deviations(centred: Tensor, sizes: Tensor) -> Tensor:
