@@ -16,8 +16,7 @@ from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.notes import as_json
 from gexbench.tasks.files.text_files import input_facts
 from gexbench.tasks.importing.alignment import BARCODE
-from gexbench.tasks.importing.building import Report, Sources, assemble
-from gexbench.tasks.importing.expression_problems import expression_problems
+from gexbench.tasks.importing.building import Report, Sources, assemble, checked_values
 from gexbench.tasks.importing.patch_files import PatchFile
 from gexbench.tasks.importing.slide_files import stated_encoder
 from gexbench.tasks.public.clinical import read_gdc_cases, read_xena_phenotypes
@@ -67,12 +66,14 @@ def build_public(sources: PublicSources, report: Report | None = None, say: Say 
     for line in found.said() if say else ():
         say(line)  # type: ignore[misc]
     clinical = _clinical(found, selection)
-    expression = _expression(found, clinical, selection, report)
+    expression = _expression(found, clinical, selection, report, stated=rules.unit is not None)
     unit = Unit(str(expression.table.unit))
-    if problems := expression_problems(expression.table, unit):
+    scaled = replace(rules, scale=rules.scale or expression.scale)
+    table, problems = checked_values(scaled, unit, expression.table)
+    if problems:
         raise InputError(problems)
     clinical = _people(clinical, selection)
-    patches = _patches(found, clinical, selection, report)
+    patches = _patches(found, clinical, selection, report, rules.slides_table)
     aligned = replace(
         rules,
         expression=None,
@@ -82,7 +83,7 @@ def build_public(sources: PublicSources, report: Report | None = None, say: Say 
         labels=rules.labels or selection.labels,
         group=BARCODE if selection.samples == "all" else None,
     )
-    cohort = assemble(aligned, unit, expression.table, clinical, patches, report)
+    cohort = assemble(aligned, unit, table, clinical, patches, report)
     if selection.genes.top is not None:
         cohort = top_variance(cohort, selection.genes.top)
     return replace(cohort, provenance=_provenance(sources, cohort, found, expression, report))
@@ -128,22 +129,22 @@ def _people(clinical: pd.DataFrame, selection: Selection) -> pd.DataFrame:
 
 
 def _expression(
-    found: PublicFiles, clinical: pd.DataFrame, selection: Selection, report: Report | None
+    found: PublicFiles, clinical: pd.DataFrame, selection: Selection, report: Report | None, *, stated: bool
 ) -> PublicExpression:
     if found.star:
         return read_star(found.star, found.file_lists, clinical, selection, report)
     probemap = found.probemaps[0] if found.probemaps else None
-    return read_xena(found.matrices, clinical, selection, probemap, report)
+    return read_xena(found.matrices, clinical, selection, probemap, report, stated=stated)
 
 
 def _patches(
-    found: PublicFiles, clinical: pd.DataFrame, selection: Selection, report: Report | None
+    found: PublicFiles, clinical: pd.DataFrame, selection: Selection, report: Report | None, table: Path | None
 ) -> PatchFile | None:
     if not found.slides:
         return None
     _, paths = found.slides[0]
     progress = partial(report, "read slides") if report else None
-    return read_slides(paths, selection, frozenset(clinical.index), progress)
+    return read_slides(paths, selection, frozenset(clinical.index), progress, table)
 
 
 def _provenance(
