@@ -29,8 +29,8 @@ class Picked:
 class PublicExpression:
     """Expression as read from public files: the table, its unit, and notes on samples and genes left out.
 
-    `inputs` names each file that was read: name, bytes and SHA-256; `scale` is that of the values where the layout states
-    it.
+    `inputs` names each file that was read: name, bytes and SHA-256; `scale` is that of the values where the layout
+    states it.
     """
 
     table: ExpressionFile
