@@ -8,6 +8,9 @@ from gexbench.benchmark.machine.memory import memory_is_short
 from gexbench.models.contract import Diverged, Unavailable
 from gexbench.tasks.files.atomic import DiskFull
 
+SMALL = 2**20
+"""Bytes that every entry of the store but kept rows stays below."""
+
 
 class WroteToInputs(Exception):
     """A generator modified its input tensors, which other cells share; the worker must be replaced."""
@@ -17,8 +20,12 @@ class LostRows(Exception):
     """Kept rows to be scored are corrupt, or have been removed meanwhile."""
 
 
-def outcome_of(work: Callable[[], object]) -> Outcome:
-    """Do a piece of work; how it ended."""
+def outcome_of(work: Callable[[], object], writes: Callable[[], int] = lambda: SMALL) -> Outcome:
+    """Do a piece of work; how it ended.
+
+    Args:
+        writes: bytes that it was writing to the store, asked when the disk is full.
+    """
     try:
         work()
     except Unavailable as error:
@@ -26,7 +33,7 @@ def outcome_of(work: Callable[[], object]) -> Outcome:
     except Diverged as error:
         return Outcome("diverged", str(error))
     except DiskFull as error:
-        return Outcome("failed", error.strerror, disk_full=True)
+        return Outcome("failed", error.strerror, unwritten=writes())
     except LostRows as error:
         return Outcome("failed", str(error), lost_rows=True)
     except (Exception, SystemExit) as error:  # a cell's failure of any kind costs this cell alone

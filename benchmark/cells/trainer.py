@@ -8,7 +8,7 @@ import torch._dynamo  # optimisers import it at their first step, a second in ev
 
 from gexbench.benchmark.cells.development import Development, expression_given
 from gexbench.benchmark.cells.jobs import Job, Outcome
-from gexbench.benchmark.cells.outcomes import WroteToInputs, outcome_of
+from gexbench.benchmark.cells.outcomes import SMALL, WroteToInputs, outcome_of
 from gexbench.benchmark.cells.trained_on import TRAINED_ON, TrainedOn
 from gexbench.benchmark.cells.training import Report, train_and_sample
 from gexbench.benchmark.cells.training_log import columns_of, log_table
@@ -22,7 +22,7 @@ from gexbench.models.contract import Budget, Diverged, Generator
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import DeviceFold, all_conditions, checksum_of, put_on_device
-from gexbench.tasks.files.atomic import write_text
+from gexbench.tasks.files.atomic import DiskFull, write_text
 
 
 class Trainer:
@@ -47,6 +47,7 @@ class Trainer:
         torch.set_num_threads(plan.sweep.threads)
         if self.device.type == "cuda":
             torch.use_deterministic_algorithms(True, warn_only=True)
+        self._writes = SMALL
         self._held: tuple[str, DeviceFold, int] | None = None
 
     @cached_property
@@ -74,7 +75,8 @@ class Trainer:
         cell = job.cell
         if cell is None:
             raise ValueError(f"a {job.kind} job needs a cell")
-        return outcome_of(lambda: self._train(cell, report))
+        self._writes = SMALL
+        return outcome_of(lambda: self._train(cell, report), lambda: self._writes)
 
     def _fold_of(self, cell: Cell) -> tuple[DeviceFold, int]:
         ids = expression_given(cell)
@@ -103,6 +105,8 @@ class Trainer:
         except Diverged:
             self.store.write_log(cell.train_key, log_table(columns_of(shown)))
             raise
+        except DiskFull as error:  # of a place that the generator writes to; the store may have room
+            raise OSError(error.errno, f"{cell.entry.name} cannot write {error.filename}: {error.strerror}") from error
         finally:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()  # for the other cells on the device
@@ -115,6 +119,7 @@ class Trainer:
             "warnings": [*trained.facts["warnings"], *warnings],
             "peak_memory_bytes": peak.bytes,
         }
+        self._writes = SMALL + sum(rows.nbytes for rows in trained.arrays.values())
         if self.keep_models:
             self._keep_model(cell, trained.generator, fold.train.genes)
         self.store.write_log(cell.train_key, trained.log)

@@ -49,7 +49,7 @@ def board(workbench, monkeypatch):
                 does = trainer if job.kind == "train" else scorer
                 done(job, does.do(job, lambda *_: None))
 
-    monkeypatch.setattr(runner, "_executor", lambda size, display, development: Here(development))
+    monkeypatch.setattr(runner, "_executor", lambda workers, jobs, display, development: Here(development))
     assert runner.run(1, workbench.display()).states == {"ok": 4}
     return runner
 

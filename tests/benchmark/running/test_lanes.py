@@ -268,7 +268,7 @@ def test_a_sweep_on_two_devices_gives_the_records_of_a_sweep_without(workbench, 
     monkeypatch.setattr(
         elsewhere,
         "_executor",
-        lambda size, display, development: cell_pool(
+        lambda workers, jobs, display, development: cell_pool(
             elsewhere.plan,
             elsewhere.results,
             development.folder,
