@@ -165,9 +165,9 @@ def _numeric(column: pd.Series, decimal: str) -> bool:
 
 def _values(frame: pd.DataFrame, decimal: str) -> NDArray[np.float64]:
     if all(pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes):
-        return frame.dropna(how="all").to_numpy(dtype=np.float64)
+        return np.asarray(frame.dropna(how="all"), dtype=np.float64)
     fields = frame.to_numpy(dtype=object).ravel()
     text = typed(pd.Series(fields, dtype=object).fillna("").astype(str), as_text=True)
     if decimal == ",":
         text = text.str.replace(",", ".")
-    return pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64).reshape(frame.shape)
+    return np.asarray(pd.to_numeric(text, errors="coerce"), dtype=np.float64).reshape(frame.shape)
