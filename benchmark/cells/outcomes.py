@@ -6,6 +6,7 @@ from collections.abc import Callable
 from gexbench.benchmark.cells.jobs import Outcome
 from gexbench.benchmark.machine.memory import memory_is_short
 from gexbench.models.contract import Diverged, Unavailable
+from gexbench.models.entry import missing_package
 from gexbench.tasks.files.atomic import DiskFull
 
 SMALL = 2**20
@@ -30,6 +31,10 @@ def outcome_of(work: Callable[[], object], writes: Callable[[], int] = lambda: S
         work()
     except Unavailable as error:
         return Outcome("unavailable", str(error))
+    except ModuleNotFoundError as error:
+        if (needs := missing_package(error)) is None:
+            return Outcome("failed", f"{type(error).__name__}: {error}", traceback.format_exc(limit=-12))
+        return Outcome("unavailable", needs)
     except Diverged as error:
         return Outcome("diverged", str(error))
     except DiskFull as error:

@@ -114,14 +114,16 @@ class Trainer:
                 raise WroteToInputs(f"{cell.entry.name} modified its inputs; copy tensors before changing them")
         left = end_children(before)
         warnings = [f"left {left} processes running; they were ended"] if left else []
+        self._writes = SMALL + sum(rows.nbytes for rows in trained.arrays.values())
+        if self.keep_models and trained.generator.can_be_saved:
+            self._keep_model(cell, trained.generator, fold.train.genes)
+        elif self.keep_models:
+            warnings.append("its model cannot be saved, and was not kept")
         facts = {
             **trained.facts,
             "warnings": [*trained.facts["warnings"], *warnings],
             "peak_memory_bytes": peak.bytes,
         }
-        self._writes = SMALL + sum(rows.nbytes for rows in trained.arrays.values())
-        if self.keep_models:
-            self._keep_model(cell, trained.generator, fold.train.genes)
         self.store.write_log(cell.train_key, trained.log)
         self.store.write_rows(cell.train_key, trained.arrays, facts)
 

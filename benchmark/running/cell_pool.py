@@ -42,7 +42,7 @@ def cell_pool(
     share = memory_share(size if side_by_side is None else side_by_side)
     return Pool(
         lambda job: serve_trainings if job.kind == "train" else serve_scores,
-        (plan, results, Given(development, cohort, keep_models, forks)),
+        (plan, results.absolute(), Given(development.absolute(), cohort and cohort.absolute(), keep_models, forks)),
         size,
         threads=sweep.threads,
         time_limit_s=sweep.time_limit_s,

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import multiprocessing.process
 import os
 import sys
 from collections.abc import Callable
@@ -44,6 +45,8 @@ def enter(
 ) -> None:
     """First function of every worker process: in a group of its own, with its output in a pipe, run `serve`.
 
+    Generators may start processes, such as those of a `Pool` or a `DataLoader`; they are ended with the job.
+
     Args:
         connection: to the pool, passed on.
         output: writing end of the pipe for standard output and error, also of what the worker starts.
@@ -51,6 +54,7 @@ def enter(
         serve, arguments: the worker's main function and what it gets besides the connection.
     """
     _let_go_of_fork_server()
+    multiprocessing.process.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     os.environ.clear()
     os.environ.update(environment, CUBLAS_WORKSPACE_CONFIG=":4096:8")
     lead_group()
