@@ -106,7 +106,7 @@ def page_of(lines: Lines) -> str:
                 'Per cent of repetitions that fail a gate; *few*: all others are marked "too few patients to tell".',
                 markdown_table(heads, table, len(heads)),
                 "![Power of the copy gate, and rates of failure](gates.png)",
-                "Largest share of samples below the threshold that passes, per cent; of honest samples 1 % lie below it:",
+                "Largest share of samples below the threshold that passes, per cent (1 % of honest ones lie below):",
                 markdown_table(("audit patients", "folds", "largest share that passes"), critical, 3),
                 "An attack on membership fails a row where the lower bound of its AUC, simultaneous over all attacks, lies "
                 f"more than {MARGIN['membership']:g} above the AUC that the same attack reaches on samples of a class "
