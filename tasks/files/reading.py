@@ -74,7 +74,7 @@ def read_expression(
         InputError: an unreadable file, duplicate gene names, values that are no numbers, missing sample ids, genes ×
             samples without `rules.transpose`.
     """
-    _check_file(path)
+    check_table_file(path)
     if path.suffix in ANNDATA_TYPES:
         return _annotated_expression(path, rules)
     others = {name.casefold() for name in clinical_columns}
@@ -94,7 +94,7 @@ def read_clinical(path: Path, as_text: Collection[str] = (), rules: TableRules =
     Raises:
         InputError: an unreadable file, duplicate column names, missing ids.
     """
-    _check_file(path)
+    check_table_file(path)
     if path.suffix in ANNDATA_TYPES:
         return _obs(read_annotated(path).obs, path.name)
     if not text_type(path):
@@ -107,7 +107,12 @@ def read_clinical(path: Path, as_text: Collection[str] = (), rules: TableRules =
     return _indexed(rest.set_axis(pd.Index(ids.to_numpy(dtype=object)), axis=0), path.name)
 
 
-def _check_file(path: Path) -> None:
+def check_table_file(path: Path) -> None:
+    """Refuse a file that is no table that can be read.
+
+    Raises:
+        InputError: another type (with the recipe that converts it), nothing there, an empty file.
+    """
     kind = text_type(path) or path.suffix
     if kind not in TABLE_TYPES and not is_folder(path):
         suffix = next((end for end in CONVERTIBLE if path.name.lower().removesuffix(".gz").endswith(end)), "")

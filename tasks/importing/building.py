@@ -31,7 +31,7 @@ from gexbench.tasks.importing.slide_rules import KINDS
 from gexbench.tasks.importing.twins import Twins
 from gexbench.tasks.importing.values import Scale, doubt, in_unit
 from gexbench.tasks.names import checked_name
-from gexbench.tasks.text.clinical_text import FIELDS, clinical_texts, text_columns, unrecorded_fields
+from gexbench.tasks.text.clinical_text import FIELDS, clinical_texts, plain_name, text_columns, unrecorded_fields
 from gexbench.tasks.text.text_encoders import checked_encoder, encode, public_name
 
 DEFAULT_LABELS = ("project", "primary_site", "disease_type")
@@ -269,7 +269,7 @@ def _aligned(
     clinical_name = sources.clinical.name if sources.clinical else expression.name
     tables = combine(expression, clinical, sources.group, clinical_name, sources.labels or ())
     columns = tables.clinical.columns
-    labels = sources.labels or tuple(label for label in DEFAULT_LABELS if label in columns)
+    labels = _matched(sources.labels, columns) or tuple(label for label in DEFAULT_LABELS if label in columns)
     site = sources.site_column or (DEFAULT_SITE if DEFAULT_SITE in columns else None)
     missing = [label for label in labels if label not in columns]
     problems = []
@@ -295,6 +295,12 @@ def _aligned(
     if problems := class_problems(aligned, sources.name, typed=sources.labels is not None):
         raise InputError(problems)
     return aligned, site
+
+
+def _matched(labels: tuple[str, ...] | None, columns: Collection[str]) -> tuple[str, ...]:
+    """The label columns that were named, as the table writes them: in any case, with a hub's suffix or without."""
+    names = {plain_name(column): column for column in reversed(list(columns))}
+    return tuple(label if label in columns else names.get(plain_name(label), label) for label in labels or ())
 
 
 def _settled(sources: Sources, tables: Tables, labels: tuple[str, ...], site: str | None) -> tuple[Tables, list[Note]]:

@@ -21,6 +21,7 @@ _RENAMED = {
     "cancer type abbreviation": "project",
     "_primary_disease": "disease_name",
     "_primary_site": "primary_site",
+    "primary disease or tissue": "disease_name",
     "ajcc_pathologic_tumor_stage": "ajcc_stage",
 }
 """Xena's columns that other sources name otherwise."""
@@ -129,6 +130,11 @@ def _primary(diagnoses: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         or str(one.get("classification_of_tumor")).lower() == "primary"
     )
     return next((one for one in diagnoses if marked(one)), diagnoses[0] if diagnoses else {})
+
+
+def hub_names(labels: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Labels with the GDC hub's names of columns turned into those that the table gets."""
+    return None if labels is None else tuple(_HUB.get(label, label) for label in labels)
 
 
 def describes_patients(header: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.notes import Note
 from gexbench.tasks.files.reading import ExpressionFile
 from gexbench.tasks.importing.barcodes import Barcode, chosen, named_type
+from gexbench.tasks.importing.values import Scale
 from gexbench.tasks.public.selection import Selection
 
 
@@ -28,12 +29,14 @@ class Picked:
 class PublicExpression:
     """Expression as read from public files: the table, its unit, and notes on samples and genes left out.
 
-    `inputs` names each file that was read: name, bytes and SHA-256.
+    `inputs` names each file that was read: name, bytes and SHA-256; `scale` is that of the values where the layout
+    states it.
     """
 
     table: ExpressionFile
     dropped: tuple[Note, ...]
     inputs: tuple[dict[str, object], ...]
+    scale: Scale | None = None
 
 
 def pick(samples: Sequence[Barcode], clinical: pd.DataFrame, selection: Selection, where: str) -> Picked:

@@ -129,7 +129,7 @@ def plain_name(column: object) -> str:
 
     `gender.demographic`, `demographic.gender`, `GENDER` → `gender`.
     """
-    name = re.sub(r"[\s/]+", "_", str(column).strip().casefold())
+    name = re.sub(r"[\s/]+", "_", str(column).strip().casefold()).lstrip("_")
     return _SUFFIX.sub("", _PREFIX.sub("", name))
 
 

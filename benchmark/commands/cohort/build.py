@@ -8,6 +8,7 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.cohort import compare as cohort_compare
+from gexbench.benchmark.commands.cohort import inspect as cohort_inspect
 from gexbench.benchmark.commands.cohort import public as cohort_public
 from gexbench.benchmark.commands.cohort import tables as cohort_tables
 from gexbench.benchmark.commands.cohort import tile as cohort_tile
@@ -289,6 +290,7 @@ def info(name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench l
     show(options.console(), card(load_cohort(name)))
 
 
+add(app, cohort_inspect.inspect, cohort_inspect.EPILOG)
 add(app, build, BUILD_EPILOG)
 add(app, export, EXPORT_EPILOG)
 add(app, info, INFO_EPILOG)
