@@ -108,7 +108,7 @@ def page_of(lines: Lines) -> str:
                 "![Power of the copy gate, and rates of failure](gates.png)",
                 "Largest share of samples below the threshold that passes, per cent (1 % of honest ones lie below):",
                 markdown_table(("audit patients", "folds", "largest share that passes"), critical, 3),
-                "An attack on membership fails a row where the lower bound of its AUC, simultaneous over all attacks, lies "
+                "An attack on membership fails a row where the lower bound of its AUC, over all attacks, lies "
                 f"more than {MARGIN['membership']:g} above the AUC that the same attack reaches on samples of a class "
                 "copula of the same training patients. A fixed line would fail that copula on small cohorts and miss "
                 "averages of many patients on large ones.",
