@@ -166,7 +166,7 @@ class Tunable(Generator):
     Settings = Settings
     def fit(self, train, validation, *, seed, progress):
         seen = {part: split.conditions.ids.tolist() for part, split in (("train", train), ("validation", validation))}
-        tensors = {"text": sorted({len(text.offsets) for text in train.conditions.text.values()}),
+        tensors = {"text": sorted({len(text) for text in train.conditions.text.values()}),
                    "labels": len(train.conditions.classes)}
         with Path(os.environ["GEXBENCH_TEST_SPY"]).open("a") as file:
             seen |= {"tensors": tensors, "seed": seed, "settings": self.settings.model_dump()}
