@@ -97,13 +97,35 @@ BUILT_IN: tuple[Entry, ...] = (
         source="Zhang et al. 2018, within labels",
     ),
     Entry(
+        "class-copula",
+        f"{_REFERENCES}.copula:ClassCopula",
+        "reference",
+        ("labels",),
+        "one Gaussian copula per label with empirical marginals: the baseline to beat",
+        settings_target=_REFERENCE_SETTINGS,
+        source="Liu, Lafferty & Wasserman 2009 (normal scores); Ledoit & Wolf 2004 (correlation)",
+    ),
+    Entry(
         "class-gaussian",
         f"{_REFERENCES}.gaussian:ClassGaussian",
         "reference",
         ("labels",),
-        "one Gaussian per label with Ledoit-Wolf covariance: the baseline to beat",
+        "one Gaussian per label with Ledoit-Wolf covariance",
         settings_target=_REFERENCE_SETTINGS,
         source="Ledoit & Wolf 2004 (covariance)",
+    ),
+    *(
+        Entry(
+            f"dp-class-gaussian-{epsilon:g}",
+            f"{_REFERENCES}.dp_gaussian:DpClassGaussian",
+            "reference",
+            ("labels",),
+            f"Gaussians of the labels under differential privacy: epsilon {epsilon:g}, delta 1e-5",
+            settings_target="gexbench.models.references.dp_settings:DpSettings",
+            settings={"epsilon": epsilon},
+            source="Dwork et al. 2014 (Analyze Gauss); Balle & Wang 2018 (analytic Gaussian mechanism)",
+        )
+        for epsilon in (1.0, 10.0)
     ),
     Entry(
         "class-diagonal",
@@ -135,6 +157,14 @@ BUILT_IN: tuple[Entry, ...] = (
         "reference",
         ("labels", "text", "patches"),
         "ridge regression on pooled patches, text summary and labels, plus residuals of training patients of the label",
+        settings_target=_REFERENCE_SETTINGS,
+    ),
+    Entry(
+        "ridge-copula",
+        f"{_REFERENCES}.condition_ridge:RidgeCopula",
+        "reference",
+        ("labels", "text", "patches"),
+        "the predictions of condition-ridge plus draws of a Gaussian copula per label of its residuals",
         settings_target=_REFERENCE_SETTINGS,
     ),
     Entry(

@@ -98,8 +98,8 @@ class Generator(ABC):
     A subclass sets the class attributes and implements `fit`, `sample`, `state` and `restore`. `gexbench check`
     checks these rules:
 
-    - All randomness comes from the given seeds: the same seeds give the same bits (draw from a `torch.Generator` or
-      `numpy.random.default_rng`).
+    - All randomness comes from the given seeds, integers of 31 bits: the same seeds give the same bits (draw from a
+      `torch.Generator` or `numpy.random.default_rng`).
     - Global random state is neither read nor left changed.
     - Inputs are never written to. The tensors behind a split's text and patches are shared by all patients of the
       cohort: read them through the split's own conditions.

@@ -48,13 +48,6 @@ class TrialJob:
     seed: int
 
 
-@dataclass(frozen=True, slots=True)
-class TrialOutcome(Outcome):
-    """How a trial ended: `ok`, `pruned` or a failure; `value` is the objective, lower is better."""
-
-    value: float | None = None
-
-
 class Pruned(Exception):
     """The trial is worse than the median of earlier ones at the pruning point."""
 
@@ -98,16 +91,16 @@ class Objective:
                 report("score", 0, 1, {})
                 value = 1 - self._panel(job).overall(generator, bool(job.entry.conditions), job.seed)
         except Pruned:
-            return TrialOutcome("pruned")
+            return Outcome("pruned")
         except Unavailable as error:
-            return TrialOutcome("unavailable", str(error))
+            return Outcome("unavailable", str(error))
         except Diverged as error:
-            return TrialOutcome("diverged", str(error))
+            return Outcome("diverged", str(error))
         except Exception as error:  # a trial's failure costs this trial alone
             if memory_is_short(error):
-                return TrialOutcome("out of memory", str(error) or type(error).__name__)
-            return TrialOutcome("failed", f"{type(error).__name__}: {error}", traceback.format_exc(limit=-12))
-        return TrialOutcome("ok", value=value)
+                return Outcome("out of memory", str(error) or type(error).__name__)
+            return Outcome("failed", f"{type(error).__name__}: {error}", traceback.format_exc(limit=-12))
+        return Outcome("ok", value=value)
 
     def _fitted(self, job: TrialJob, report: Report) -> Generator:
         if self._held is None or self._held[0] != _patients(job):

@@ -17,7 +17,7 @@ from gexbench.leaderboards.records.problems import field_problems
 from gexbench.models.contract import Budget, Diverged, FitReport, Generator, Samples, budget_asked
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import DeviceFold
-from gexbench.tasks.seeds import derive_seed
+from gexbench.tasks.seeds import generator_seed
 
 PAIRED_DRAWS = 19
 """The 2nd and 18th order statistics of 19 draws enclose exactly 80 %."""
@@ -55,7 +55,7 @@ class TrainedCell:
 def seeds_of(cell: Cell, fingerprint: str) -> dict[str, int]:
     """Seeds of the cell's purposes, from the cohort, the fold, the generator and the repeat."""
     return {
-        purpose: derive_seed(
+        purpose: generator_seed(
             cohort=fingerprint,
             fold=f"{cell.fold.track}/{cell.fold.index}",
             generator=cell.entry.name,

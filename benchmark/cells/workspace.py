@@ -31,6 +31,8 @@ from gexbench.tasks.files.atomic import DiskFull, write_text
 from gexbench.tasks.panel.declarations.rows import Prepared
 
 FOLDS_HELD = 2
+_SMALL = 2**20
+"""Bytes that every entry of the store but kept rows stays below."""
 T = TypeVar("T")
 
 
@@ -63,6 +65,7 @@ class Workspace:
         torch.set_num_threads(plan.sweep.threads)
         if self.device.type == "cuda":
             torch.use_deterministic_algorithms(True, warn_only=True)
+        self._writes = _SMALL
         self._folds: dict[str, tuple[DeviceFold, int]] = {}
         self._prepared: dict[str, Prepared] = {}
 
@@ -78,6 +81,7 @@ class Workspace:
 
     def do(self, job: Job, report: Report) -> Outcome:
         """Do a job; any failure of the cell is an outcome, never an exception."""
+        self._writes = _SMALL
         try:
             if job.kind == "prepare":
                 self._prepare(job.fold)
@@ -90,7 +94,7 @@ class Workspace:
         except Diverged as error:
             return Outcome("diverged", str(error))
         except DiskFull as error:
-            return Outcome("failed", error.strerror, disk_full=True)
+            return Outcome("failed", error.strerror, unwritten=self._writes)
         except LostRows as error:
             return Outcome("failed", str(error), lost_rows=True)
         except (Exception, SystemExit) as error:  # a cell's failure of any kind costs this cell alone
@@ -138,6 +142,8 @@ class Workspace:
         except Diverged:
             self.store.write_log(cell.train_key, log_table(columns_of(shown)))
             raise
+        except DiskFull as error:  # of a place that the generator writes to; the store may have room
+            raise OSError(error.errno, f"{cell.entry.name} cannot write {error.filename}: {error.strerror}") from error
         finally:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()  # for the other cells on the device
@@ -150,6 +156,7 @@ class Workspace:
             "warnings": [*trained.facts["warnings"], *warnings],
             "peak_memory_bytes": peak.bytes,
         }
+        self._writes = _SMALL + sum(rows.nbytes for rows in trained.arrays.values())
         if self.keep_models:
             self._keep_model(cell, trained.generator)
         self.store.write_log(cell.train_key, trained.log)

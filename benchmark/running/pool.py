@@ -20,6 +20,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from gexbench.benchmark.cells.jobs import Outcome
 from gexbench.benchmark.machine.processes import Family, OutputTail, how_ended
+from gexbench.benchmark.running.forked import NO_MESSAGE
+from gexbench.benchmark.running.messages import Inbox, Malformed
 from gexbench.benchmark.running.worker import enter
 
 POLL_S = 0.2
@@ -80,6 +82,7 @@ class Worker(Generic[J]):
     connection: Connection
     output: OutputTail
     family: Family
+    inbox: Inbox
     ready: bool = False
     job: J | None = None
     since: float = 0.0
@@ -235,7 +238,7 @@ class Pool(Generic[J]):
         write.close()
         if process.pid is None:
             raise RuntimeError("a worker process has no number")
-        return Worker(process, ours, OutputTail(read), Family(process.pid))
+        return Worker(process, ours, OutputTail(read), Family(process.pid), Inbox(ours))
 
     def _events(self, progress: Progress) -> Iterator[tuple[int, J, Outcome]]:
         busy = {number: worker for number, worker in self.workers.items() if worker.job is not None}
@@ -263,19 +266,19 @@ class Pool(Generic[J]):
     def _heard(self, number: int, worker: Worker[J], job: J, progress: Progress) -> Outcome | None:
         """Take a worker's messages; its job's outcome when it has ended, or when the worker has."""
         try:
-            while worker.connection.poll():
-                message = worker.connection.recv()
+            for message in worker.inbox.messages():
                 if message[0] == "progress":
                     progress(number, job, *message[1:])
-                elif message[0] == "ask" and self.answer is not None:
-                    worker.connection.send(self.answer(job, message[1]))
                 elif message[0] == "done":
-                    ended: Outcome = message[1]
-                    return ended
-                else:
+                    return message[1]
+                elif message[0] == "ready":
                     worker.ready, worker.since = True, time.monotonic()
+                elif self.answer is not None:
+                    worker.connection.send(self.answer(job, message[1]))
             if worker.process.is_alive():
                 return None
+        except Malformed as error:
+            return Outcome("failed", NO_MESSAGE.format(error))
         except (EOFError, OSError):
             worker.process.join(timeout=END_LIMIT_S)
         return Outcome("failed", how_ended(worker.process.exitcode))

@@ -212,8 +212,8 @@ class RayPool:
             slot.job = None
             outcome: Outcome = message[1]
             self._take(message[2])
-            if outcome.disk_full:  # of the node; the store here may have room
-                outcome = dataclasses.replace(outcome, reason=f"on a node: {outcome.reason}", disk_full=False)
+            if outcome.unwritten:  # by the node; the store here may have room
+                outcome = dataclasses.replace(outcome, reason=f"on a node: {outcome.reason}", unwritten=0)
             done(job, outcome)
             progress(number, None, "idle", 0, 0, {})
 

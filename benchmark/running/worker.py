@@ -5,11 +5,13 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from gexbench.benchmark.machine.processes import end_children, lead_group
+from gexbench.benchmark.running import messages
 from gexbench.benchmark.running.forked import Report, forked, throttled
 from gexbench.leaderboards.records.parts import ObjectiveName
 
@@ -29,6 +31,7 @@ def enter(
         environment: of the pool's process; a fork server's may be older.
         serve, arguments: the worker's main function and what it gets besides the connection.
     """
+    _let_go_of_fork_server()
     os.environ.clear()
     os.environ.update(environment, CUBLAS_WORKSPACE_CONFIG=":4096:8")
     lead_group()
@@ -39,6 +42,14 @@ def enter(
             stream.reconfigure(line_buffering=True)
     output.close()
     serve(connection, *arguments)
+
+
+def _let_go_of_fork_server() -> None:
+    """Close what ties this process to the fork server, which ends when anything is written into it."""
+    tie = getattr(forkserver._forkserver, "_forkserver_alive_fd", None)
+    if tie is not None:
+        os.close(tie)
+        forkserver._forkserver._forkserver_alive_fd = None  # type: ignore[attr-defined]
 
 
 def serve(
@@ -59,7 +70,12 @@ def serve(
             return workspace.do(job, report)
         with contextlib.suppress(Exception):  # the copy meets it again, and tells
             workspace.hold(job)
-        return forked(lambda progress: workspace.do(job, progress), report)
+
+        def alone(progress: Report) -> Any:
+            connection.close()  # the pool listens to the worker, not to what its copy runs
+            return workspace.do(job, progress)
+
+        return forked(alone, report)
 
     work(connection, do)
 
@@ -81,7 +97,7 @@ def serve_trials(
 
     def pruned(score: float) -> bool:
         try:
-            connection.send(("ask", score))
+            messages.send(connection, "ask", score)
             return bool(connection.recv())
         except (EOFError, OSError):
             os._exit(1)
@@ -92,13 +108,13 @@ def serve_trials(
 def work(connection: Connection, do: Callable[[Any, Report], Any]) -> None:
     """Do the jobs that come over `connection` until it closes; the process ends by itself when the parent is gone.
 
-    Sends ("ready",), ("progress", phase, step, steps, values) and ("done", Outcome).
+    Sends what `messages.Message` lists.
     """
-    connection.send(("ready",))
+    messages.send(connection, "ready")
 
     def send(phase: str, step: int, steps: int, values: dict[str, float]) -> None:
         try:
-            connection.send(("progress", phase, step, steps, values))
+            messages.send(connection, *messages.progress(phase, step, steps, values))
         except OSError:
             os._exit(1)
 
@@ -112,6 +128,6 @@ def work(connection: Connection, do: Callable[[Any, Report], Any]) -> None:
         end_children()
         sys.stdout.flush()
         try:
-            connection.send(("done", outcome))
+            messages.send(connection, "done", outcome)
         except OSError:
             return

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from gexbench.benchmark.cells.jobs import Outcome
-from gexbench.benchmark.cells.objective import TrialJob, TrialOutcome
+from gexbench.benchmark.cells.objective import TrialJob
 from gexbench.benchmark.machine import environment
-from gexbench.benchmark.machine.processes import can_fork, memory_share
+from gexbench.benchmark.machine.processes import can_fork, capped_workers, memory_share
 from gexbench.benchmark.running.pool import Pool
 from gexbench.benchmark.running.progress import Display, Placed
 from gexbench.benchmark.running.runner import Interrupts
@@ -57,7 +57,7 @@ class TrialDisplay(Display):
     def trial_done(self, job: Placed, outcome: Outcome, best: float | None) -> None:
         """Count a trial and report its end."""
         self._done[outcome.state] = self._done.get(outcome.state, 0) + 1
-        value = outcome.value if isinstance(outcome, TrialOutcome) else None
+        value = outcome.value
         how = f"loss {value:.5g}, best {best:.5g}" if value is not None and best is not None else ""
         if how or outcome.reason or not self.console.is_terminal:
             self.say(
@@ -103,21 +103,23 @@ class Tuner:
             self.searches = [Search(task, storage) for task in self.tasks]
             todo = sum(max(self.trials - search.finished, 0) for search in self.searches)
             first = self.tasks[0]
+            size = capped_workers(workers, len(self.searches), display.say)
             pool: Pool[TrialJob] = Pool(
                 serve_trials,
                 (self.cohort, first.fingerprint, first.budget, first.device, first.threads, first.objective),
-                min(workers, len(self.searches)),
+                size,
                 threads=first.threads,
                 time_limit_s=TRIAL_LIMIT_S,
-                memory_limit=memory_share(min(workers, len(self.searches))),
+                memory_limit=memory_share(size),
                 fork=can_fork(first.device, first.threads),
                 answer=lambda job, score: self._jobs[job.place].prune(score),
             )
 
             def done(job: TrialJob, outcome: Outcome) -> None:
                 search = self._jobs.pop(job.place)
-                value = outcome.value if isinstance(outcome, TrialOutcome) else None
-                search.end(outcome.state, value, environment.scrubbed(outcome.reason) if outcome.reason else None)
+                search.end(
+                    outcome.state, outcome.value, environment.scrubbed(outcome.reason) if outcome.reason else None
+                )
                 found = search.found()
                 display.trial_done(job, outcome, found.validation_score if found else None)
                 self._write(held)

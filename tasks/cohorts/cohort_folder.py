@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gexbench.tasks.cohorts.cohort import TEXT_VARIANTS, Cohort, Ragged
 from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.files.anndata_files import COUNTS, HEADER
 from gexbench.tasks.files.atomic import FULL, sync
 from gexbench.tasks.files.hdf5_files import check_promises
 from gexbench.tasks.files.input_paths import is_writable
@@ -23,10 +24,6 @@ from gexbench.tasks.files.npz_files import map_npz, read_npz, write_npz
 
 SCHEMA = 1
 TABLE = "cohort.h5ad"
-HEADER = "gexbench"
-"""Key of `uns` with the JSON text: schema, name, unit, label columns, site column, provenance, fingerprint, sizes."""
-COUNTS = "counts"
-"""Layer of the read counts."""
 MODALITIES = ("patches", *(f"text-{variant}" for variant in TEXT_VARIANTS))
 
 

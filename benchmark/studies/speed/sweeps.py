@@ -143,7 +143,8 @@ class InLine:
         while (job := next_job()) is not None:
             progress(0, job, "start", 0, 0, {})
             if job.kind == "score" and job.cell is not None:
-                self.store.write_json("records", job.cell.score_key, {"state": "ok"})
+                key = job.cell.score_key
+                self.store.write_json("records", key, {"state": "ok", "keys": {"record": key}})
             done(job, Outcome("ok"))
             ended += job.kind == "score"
             if job.kind == "score" and ended in {max(1, self.cells // 10), self.cells}:
@@ -153,7 +154,7 @@ class InLine:
 class InLineRunner(Runner):
     """A runner without worker processes."""
 
-    def _executor(self, size: int, display: Display) -> Executor[Job]:
+    def _executor(self, workers: int, jobs: int, display: Display) -> Executor[Job]:
         self.executor = InLine(self.store, len(self.plan.cells))
         return self.executor
 

@@ -1,17 +1,20 @@
 """Are synthetic profiles copies, and do they tell who was a training patient?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import product
 
 import numpy as np
 
-from gexbench.metrics import membership, memorisation
-from gexbench.metrics.shared.row_samples import sampled
+from gexbench.metrics import membership
+from gexbench.metrics.gates import copies
+from gexbench.metrics.shared.arrays import Matrix
+from gexbench.metrics.shared.hashing import hash_keys
 from gexbench.tasks.panel.declarations.comparison import Comparison, NotApplicable
-from gexbench.tasks.panel.declarations.metric import Findings, Metric, Table
-from gexbench.tasks.panel.declarations.rows import RealRows
+from gexbench.tasks.panel.declarations.metric import Findings, Metric
+from gexbench.tasks.panel.declarations.rows import Compared, RealRows
 from gexbench.tasks.panel.declarations.task import Step, Task
+from gexbench.tasks.panel.questions.privacy_grounds import made_places
 
 _COST = "time O(n² genes), memory O(n · chunk)"
 _privacy = partial(Metric, family="privacy", range=(0.0, 1.0))
@@ -23,9 +26,10 @@ _MADE_OF = {
     "trio_share": ("three", "rows", "Lowe 2004, section 7.1, for the third and fourth nearest distances"),
 }
 _POOLS = {"": "training", "validation_": "validation"}
+_KNOWN = {"training": "", "validation": "validation_"}
 _PARTS = ("", "train_")
 MADE = tuple(_MADE_OF)
-"""Names of the shares of rows made of one, two and three real rows: of `memorisation.donor_shares`."""
+"""Names of the shares of rows made of one, two and three real rows: of `copies.made_of`."""
 COPIED = tuple(f"{part}{pool}" for pool in _POOLS for part in _PARTS)
 """What stands before these names: rows for test or training patients, against training or validation rows."""
 
@@ -44,76 +48,116 @@ def _shares() -> Iterator[Metric]:
                 cost="time O(n² genes), memory O(n)",
                 needs=("training",),
                 reference=reference,
+                version=2,
             )
 
 
 COPIES = {metric.name: metric for metric in _shares()}
 
 
+def _parts(given: Comparison) -> dict[str, Matrix]:
+    """Rows that the gates read: for test and training patients, and a paired draw of every test patient."""
+    return given.once("gate parts", lambda: _made_parts(given))
+
+
+def _made_parts(given: Comparison) -> dict[str, Matrix]:
+    rows, made = given.rows, given.generated
+    places = {part: made_places(ids) for part, ids in (("test", rows.test_ids), ("train", rows.train_ids))}
+    found = {"test": given.synthetic_test[places["test"]], "train": given.synthetic_train[places["train"]]}
+    if made.paired is not None:
+        draws = hash_keys("paired draw", rows.test_ids[places["test"]]) % np.uint64(made.paired.shape[1])
+        drawn = made.paired[places["test"], draws.astype(np.intp)]
+        found["paired"] = given.prepared.space.standardise(drawn, "paired draws")
+    return found
+
+
 def _copies(given: Comparison) -> Findings:
-    training, rows = given.training, given.rows
-    pools = {
-        "": (training.rows, training.donor_thresholds),
-        "validation_": (training.validation, training.validation_donor_thresholds),
-    }
-    parts = {"": sampled(given.synthetic_test, rows.test_ids), "train_": sampled(given.synthetic_train, rows.train_ids)}
-    found: dict[Metric, float] = {}
-    for (pool, (known, limits)), (part, made_rows) in product(pools.items(), parts.items()):
-        shares = memorisation.donor_shares(made_rows, known, limits)
-        found |= {COPIES[f"{part}{pool}{made}"]: float(share) for made, share in zip(MADE, shares, strict=False)}
-    return Findings(found, extra={f"{pool}copy_threshold": float(limits[0]) for pool, (_, limits) in pools.items()})
+    values: dict[Metric, float] = {}
+    gates: dict[str, dict[str, float]] = {}
+    shown = {"test": "", "train": "train_"}
+    for (part, made), (known, pool) in product(_parts(given).items(), given.training.pools.items()):
+        if (part, known) == ("train", "test"):
+            continue
+        counts, exact = copies.made_of(made, pool)
+        for kind, count in counts.items():
+            name = f"leak/{kind}/{part}" if known == "test" else f"copies/{kind}/{part}/{known}"
+            sizes = {"rows": count.rows, "audit_rows": count.audit_rows, "rank": count.rank, "exact": exact}
+            gates[name] = {field: float(value) for field, value in {"count": count.below, **sizes}.items()}
+        if part in shown and known in _KNOWN:
+            for made_of, kind in zip(MADE, copies.KINDS, strict=False):
+                if kind in counts:
+                    metric = COPIES[f"{shown[part]}{_KNOWN[known]}{made_of}"]
+                    values[metric] = counts[kind].below / counts[kind].rows
+    return Findings(values, gates=gates)
 
 
-def _attack(name: str, what: str, source: str, short: str, tables: tuple[Table, ...] = ()) -> tuple[Metric, Metric]:
-    """AUC and true positive rate of an attack that tells members from non-members."""
-    metric = partial(_privacy, goal="lower", cost=_COST, needs=("labels", "training", "members"), panel="extended")
-    rate = f"Membership by {what}: true positive rate at 1 % false positives, null 0.01"
-    return (
-        metric(
-            f"membership_{name}_auc",
-            f"Membership by {what}: AUC, null 0.5",
-            reference=source,
-            short=short,
-            tables=tables,
-        ),
-        metric(f"membership_{name}_tpr", rate, reference="Carlini et al. 2022", short=f"membership {name} TPR"),
-    )
-
-
-MEMBERSHIP = {
-    "distance": _attack(
-        "distance", "distance to the nearest synthetic row", "Chen et al. 2020", "membership AUC", ("main",)
-    ),
-    "ratio": _attack(
-        "ratio",
-        "the same over the distance to the nearest audit row",
-        "Chen et al. 2020 (calibrated attack)",
-        "membership ratio AUC",
-    ),
-}
+_MEMBERSHIP = partial(
+    _privacy,
+    goal="lower",
+    cost=_COST,
+    needs=("labels", "training", "members"),
+    version=2,
+)
+AUC = _MEMBERSHIP(
+    "membership_auc",
+    "Membership: AUC of the attack that tells training from test patients best, null 0.5",
+    reference="Chen et al. 2020; van Breugel et al. 2023",
+    short="membership AUC",
+    tables=("main",),
+)
+TPR = _MEMBERSHIP(
+    "membership_tpr",
+    "Membership: true positive rate of that attack at 1 % false positives, null 0.01",
+    reference="Carlini et al. 2022",
+    short="membership TPR",
+)
 
 
 def _membership(given: Comparison) -> Findings:
-    rows, training = given.rows, given.training
-    who = membership.compared_patients(rows.train_ids, rows.labels[rows.finest].train, rows.test_ids, rows.test_labels)
-    members, nonmembers = training.rows[who.members], given.prepared.test[who.nonmembers]
-    extra: dict[str, float] = {}
-    if rows.exchangeable is None:
-        bystanders = np.delete(training.rows, who.members, axis=0)
-        split = membership.split_attacks(members, nonmembers, bystanders, training.audit)
-        if words := membership.differing(split):
-            raise NotApplicable(
-                "training and test patients differ before any generator has seen them, so membership has no null "
-                f"({words} with real rows that remember nobody)"
+    training = given.training
+    if training.not_exchangeable:
+        raise NotApplicable(f"{training.not_exchangeable}, so membership has no null")
+    parts, compared = _parts(given), training.compared
+    if "training" not in compared:
+        raise NotApplicable("no class has both training and test patients, so there are none to compare")
+    everything = np.concatenate([parts["test"], parts["train"]])
+    scores = membership.attack_scores(compared["training"].ground, everything)
+    found = _figures("membership/training", compared["training"], scores)
+    for name, made in {"validation": everything, "paired": parts.get("paired")}.items():
+        if name in compared and made is not None:
+            found |= _figures(
+                f"membership/{name}", compared[name], membership.attack_scores(compared[name].ground, made)
             )
-        extra = {f"membership_split_{name}_auc": each.auc for name, each in split.items()}
-    synthetic = np.concatenate([given.synthetic_train[who.members], given.synthetic_test[who.nonmembers]])
-    attacks = membership.membership_attacks(members, nonmembers, synthetic, training.audit)
-    values: dict[Metric, float] = {}
-    for name, (area, rate) in MEMBERSHIP.items():
-        values |= {area: attacks[name].auc, rate: attacks[name].tpr}
-    extra |= {"membership_null_sd": attacks["distance"].null_sd, "membership_members": float(len(who.members))}
-    return Findings(values, extra=extra)
+    if "test" in compared:
+        found |= _leaks(given, compared["test"], parts)
+    areas = [found[f"membership/training/{name}"]["auc"] for name in membership.ATTACKS]
+    worst, members = int(np.argmax(areas)), compared["training"].ground.members
+    rate = membership.true_positive_rate(scores[worst, :members], scores[worst, members:])
+    mine = found[f"membership/training/{membership.ATTACKS[worst]}"]
+    extra = {"membership_null_sd": mine["null_sd"], "membership_members": mine["members"]}
+    return Findings({AUC: mine["auc"], TPR: rate}, extra=extra, gates=found)
+
+
+def _leaks(given: Comparison, compared: Compared, parts: Mapping[str, Matrix]) -> dict[str, dict[str, float]]:
+    """Whether rows lie nearer to test than to audit patients; a row from a patient's own condition does not count.
+
+    Where a patient has several test rows, those made for the others do count, and only rows for training patients
+    are asked.
+    """
+    several = len(set(given.rows.test_patients.tolist())) < len(given.rows.test_ids)
+    found: dict[str, dict[str, float]] = {}
+    for part, made in parts.items():
+        if part == "train" or not several:
+            own = None if part == "train" else compared.own
+            found |= _figures(f"leak attack/{part}", compared, membership.attack_scores(compared.ground, made, own))
+    return found
+
+
+def _figures(head: str, compared: Compared, scores: Matrix) -> dict[str, dict[str, float]]:
+    placed = membership.placements(scores, compared.ground.members)
+    sizes = {"members": float(placed.of_members.shape[1]), "nonmembers": float(placed.of_nonmembers.shape[1])}
+    found = membership.attacks(placed, compared.yardstick)
+    return {f"{head}/{name}": {**attack._asdict(), **sizes} for name, attack in found.items()}
 
 
 _of_neighbours = partial(
@@ -147,7 +191,7 @@ def _nearest_shares(given: Comparison) -> Findings:
     )
 
 
-_ATTACKS = tuple(metric for pair in MEMBERSHIP.values() for metric in pair)
+_ATTACKS = (AUC, TPR)
 
 
 def _together(rows: RealRows) -> Iterator[Step]:
