@@ -91,8 +91,6 @@ MAKERS: Mapping[str, Callable[[RealRows, np.random.Generator], Parts]] = {
     "30 % means of six": _means(6, 0.30),
     "means of six": _means(6, 1.0),
 }
-NO_FAULT = ("honest", "class copula", "5 % copies")
-"""A share of copies at what is tolerated must not fail more often than an honest row may."""
 
 
 def repetition(size: int, number: int) -> dict[str, str]:
