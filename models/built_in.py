@@ -12,6 +12,9 @@ _ORACLE_SETTINGS = "gexbench.models.references.oracle_settings:OracleSettings"
 _GEMM = "Panaccione, Sgaravatti & Pinoli, GeMM-GAN, ICIAP 2025 workshops, arXiv 2601.15392"
 _CVAE = "Kingma & Welling 2014; Sohn et al. 2015"
 _DDPM = "Ho et al. 2020; Nichol & Dhariwal 2021; Salimans & Ho 2022; Rombach et al. 2022 (diffusion of latents)"
+_FLOW = (
+    "Lipman et al. 2023 (flow matching); Tong et al. 2024 (conditional flow matching); Ho & Salimans 2022 (guidance)"
+)
 
 
 def _entry(
@@ -53,6 +56,15 @@ _diffusion = partial(
     family="diffusion",
     of="gexbench.models.diffusion.settings:DiffusionSettings",
     source=_DDPM,
+    modules=("diffusers",),
+    install="pip install diffusers",
+)
+_flow = partial(
+    _entry,
+    target="gexbench.models.flow.generator:Flow",
+    family="flow",
+    of="gexbench.models.flow.settings:FlowSettings",
+    source=_FLOW,
     modules=("diffusers",),
     install="pip install diffusers",
 )
@@ -269,4 +281,20 @@ BUILT_IN: tuple[Entry, ...] = (
         conditioning="fusion",
         source=f"{_DDPM}; conditioning: {_GEMM}",
     ),
+    _flow("flow", (), "flow matching of expression in its principal components, along straight paths from noise"),
+    _flow(
+        "flow-label", ("labels",), "flow matching with a learned embedding of each label column", conditioning="labels"
+    ),
+    _flow(
+        "flow-gemm",
+        ("text", "patches"),
+        "flow matching on GeMM-GAN's fusion of H&E patches and clinical text",
+        conditioning="fusion",
+        source=f"{_FLOW}; conditioning: {_GEMM}",
+    ),
 )
+
+
+def is_built_in(entry: Entry) -> bool:
+    """Whether a generator is one of these, perhaps with other settings."""
+    return entry.file is None and any((entry.name, entry.target) == (known.name, known.target) for known in BUILT_IN)

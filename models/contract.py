@@ -54,10 +54,11 @@ class Samples:
 
     @classmethod
     def of(cls, expression: Tensor | NDArray[Any], conditions: Conditions, draws: int, genes: tuple[str, ...]) -> Self:
-        """Rows of `draws` draws per condition, patient by patient."""
+        """Rows of `draws` draws per condition, patient by patient; masked values become NaN."""
         if isinstance(expression, Tensor):
             expression = expression.detach().cpu().numpy()
-        return cls(np.asarray(expression, dtype=np.float32), np.repeat(conditions.ids, draws), genes)
+        whole = np.ma.filled(expression, np.nan) if isinstance(expression, np.ma.MaskedArray) else expression
+        return cls(np.asarray(whole, dtype=np.float32), np.repeat(conditions.ids, draws), genes)
 
 
 def budget_asked(generator: "Generator", budget: Budget) -> dict[str, Any]:
@@ -111,11 +112,13 @@ class Generator(ABC):
         Settings: the settings' model, which also declares the version and the budgets' presets.
         needs: kinds of conditions without which it cannot work.
         deterministic: its rows are a function of the conditions alone: the seed of `sample` has no effect.
+        can_be_saved: `state` and `restore` hold a fitted one; without, `gexbench run --keep-models` keeps none of it.
     """
 
     Settings: ClassVar[type[GeneratorSettings]] = GeneratorSettings
     needs: ClassVar[frozenset[Condition]] = frozenset()
     deterministic: ClassVar[bool] = False
+    can_be_saved: ClassVar[bool] = True
 
     def __init__(self, settings: GeneratorSettings) -> None:
         self.settings = settings
