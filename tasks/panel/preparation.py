@@ -1,7 +1,7 @@
 """The work on the real side of a fold that all generators share, done once."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from gexbench.metrics import memorisation, support
 from gexbench.metrics.biology import RealBiology
-from gexbench.metrics.label_draws import label_draws, mean_by_class
+from gexbench.metrics.label_reference import label_crps, mean_by_class
 from gexbench.metrics.shared.arrays import Matrix
 from gexbench.metrics.shared.row_samples import MOST_ROWS, sampled, sampled_places
 from gexbench.metrics.shared.row_samples import notes as sampling_notes
-from gexbench.metrics.space import Space, fit_space
+from gexbench.metrics.space import Space, fit_space, near_constant
 from gexbench.metrics.structure import Correlations, correlations
 from gexbench.tasks.panel.catalogue import panel_specifications
 from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA, Panel
@@ -22,7 +22,8 @@ from gexbench.tasks.panel.gene_sets import GeneSets, usable_sets
 from gexbench.tasks.panel.questions.augmentation import RELEASE_SIZES, copied_anchors, release
 from gexbench.tasks.panel.questions.classification import ANCHORS, Asked, anchor_values, asked, real_classifiers
 
-NEIGHBOURS = 5
+NEIGHBOURS = (3, 5, 10)
+"""Neighbours whose distance is a ball's radius; support is the mean over them."""
 
 
 def prepare(
@@ -48,11 +49,11 @@ def prepare(
     real = np.asarray(test[rows.set_rows])
     pcs = space.project(real)
     of_genes = correlations(real)
-    neighbours = min(NEIGHBOURS, len(real) - 1)
+    neighbours = tuple(dict.fromkeys(min(k, len(real) - 1) for k in NEIGHBOURS))
     key = fingerprint(rows, seed)
     if cached is None or cached.get("fingerprint") != key:
         cached = {"fingerprint": key, "values": _core_anchors(rows, train, test, seed)}
-    training, extended = _training_rows(rows, space, train, test, seed), None
+    training, extended = _training_rows(rows, space, train, test), None
     if panel == "extended":
         cached = {**cached, "extended": _extended_part(rows, train, test, seed, cached)}
         extended = ClassifierReferences(cached["extended"]["values"], cached["extended"]["release"])
@@ -65,16 +66,25 @@ def prepare(
         real=real,
         real_pcs=pcs,
         neighbours=neighbours,
-        radii=support.radii(real, neighbours),
-        pc_radii=support.radii(pcs, neighbours),
+        grid=np.sort(rows.train, axis=0),
+        radii=support.radii_over(real, neighbours),
+        pc_radii=support.radii_over(pcs, neighbours),
         correlations=of_genes,
         biology=_biology(rows, of_genes, gene_sets),
         training=training,
         reference_values={name: dict(values) for name, values in cached["values"].items()},
         cacheable=dict(cached),
         extended=extended,
-        notes=tuple(sampling_notes(*sizes, classes=_classes(rows))),
+        notes=(*sampling_notes(*sizes, classes=_classes(rows)), *_gene_notes(rows)),
     )
+
+
+def _gene_notes(rows: RealRows) -> Iterator[str]:
+    """Names the genes that one training row decides."""
+    names = [rows.genes[gene] for gene in near_constant(rows.train)]
+    if names:
+        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        yield f"near-constant genes (half of the variance or more is one training row's): {shown}; z-scores end at 10"
 
 
 def _classes(rows: RealRows) -> int:
@@ -111,9 +121,9 @@ def _biology(rows: RealRows, of_genes: Correlations, gene_sets: GeneSets | None)
     return RealBiology(rows.test[rows.set_rows], rows.test_labels[rows.set_rows], of_genes, membership)
 
 
-def _training_rows(rows: RealRows, space: Space, train: Matrix, test: Matrix, seed: int) -> TrainingRows:
+def _training_rows(rows: RealRows, space: Space, train: Matrix, test: Matrix) -> TrainingRows:
     labels = rows.labels[rows.finest]
-    draws = label_draws(train, labels.train, test, labels.test, seed)
+    of_label = label_crps(train, labels.train, test, labels.test)
     validation = sampled(space.standardise(rows.validation, "validation"), rows.validation_ids)
     audit = sampled(space.standardise(rows.audit, "audit"), rows.audit_ids)
     return TrainingRows(
@@ -122,8 +132,8 @@ def _training_rows(rows: RealRows, space: Space, train: Matrix, test: Matrix, se
         audit=audit,
         donor_thresholds=_donor_thresholds(audit, train),
         validation_donor_thresholds=_donor_thresholds(audit, validation),
-        label_draws=draws,
-        label_draws_crps=mean_by_class(draws, labels.test),
+        label_crps=of_label,
+        label_crps_mean=mean_by_class(of_label, labels.test),
     )
 
 

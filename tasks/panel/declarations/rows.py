@@ -118,8 +118,8 @@ class TrainingRows:
 
     rows, validation, audit: standardised; of the last two at most ``row_samples.MOST_ROWS`` rows. donor_thresholds: of
     audit rows against training rows, (donors,), the first is that of copies; validation_donor_thresholds: of audit
-    rows against validation rows; label_draws: CRPS of label-matched draws for every test row, shape (n_test,), and
-    label_draws_crps: its mean;
+    rows against validation rows; label_crps: CRPS of every test row against all training rows of its
+    class, shape (n_test,), and label_crps_mean: its mean;
     classifiers: label column → logistic regression on ``rows``, for the panel ``extended`` only.
     """
 
@@ -128,8 +128,8 @@ class TrainingRows:
     audit: Matrix
     donor_thresholds: Matrix
     validation_donor_thresholds: Matrix
-    label_draws: Matrix
-    label_draws_crps: float
+    label_crps: Matrix
+    label_crps_mean: float
     classifiers: Mapping[str, Fitted] = field(default_factory=dict)
 
 
@@ -149,7 +149,8 @@ class Prepared:
     """Shared work of a fold on its real ``rows``.
 
     real: standardised test rows of ``set_rows``, real_pcs: their components; radii, pc_radii: distances to the
-    k-th neighbour (k = ``neighbours``); correlations: (genes, genes) of ``real``; biology: what the biology metrics
+    k-th neighbour for every k of ``neighbours``, (ks, rows); grid: sorted columns of the training rows, (n_train, genes)
+    in the cohort's unit; correlations: (genes, genes) of ``real``; biology: what the biology metrics
     need of ``set_rows``; test: all standardised test rows; training: None where training rows are withheld.
     reference_values: ``trtr``, ``majority`` and ``shuffled_labels`` utilities of the core panel (the last by logistic
     regression alone: boosting on noise takes longest); extended: those of ``extended``, None when the fold was
@@ -163,7 +164,8 @@ class Prepared:
     test: Matrix
     real: Matrix
     real_pcs: Matrix
-    neighbours: int
+    neighbours: tuple[int, ...]
+    grid: NDArray[np.float32]
     radii: Matrix
     pc_radii: Matrix
     correlations: Correlations
