@@ -23,7 +23,8 @@ from gexbench.models.search_space import Choice, Dimension, IntRange, SearchSpac
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.panel.catalogue import panel_specifications
-from gexbench.tasks.seeds import derive_seed
+from gexbench.tasks.panel.protocols import CURRENT
+from gexbench.tasks.seeds import derive_seed, generator_seed
 
 RANDOM_TRIALS = 4
 """Trials before the sampler learns from earlier ones, the default settings among them."""
@@ -75,6 +76,7 @@ class SearchTask:
         Another key is another study; a major version of Optuna may suggest other settings.
         """
         content = {
+            "protocol": CURRENT.number,
             "cohort": self.fingerprint,
             "fold": self.fold.hash(),
             "generator": self.entry.name,
@@ -99,7 +101,7 @@ class SearchTask:
     @property
     def seed(self) -> int:
         """Of every trial's training: trials differ in their settings alone, and no row of a table has this seed."""
-        return derive_seed(
+        return generator_seed(
             cohort=self.fingerprint,
             fold=f"{self.fold.track}/{self.fold.index}",
             generator=self.entry.name,

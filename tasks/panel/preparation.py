@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gexbench.metrics import memorisation, support
+from gexbench.metrics import support
 from gexbench.metrics.biology import RealBiology
 from gexbench.metrics.label_draws import label_draws, mean_by_class
 from gexbench.metrics.shared.arrays import Matrix
@@ -21,6 +21,7 @@ from gexbench.tasks.panel.declarations.rows import ClassifierReferences, Prepare
 from gexbench.tasks.panel.gene_sets import GeneSets, usable_sets
 from gexbench.tasks.panel.questions.augmentation import RELEASE_SIZES, copied_anchors, release
 from gexbench.tasks.panel.questions.classification import ANCHORS, Asked, anchor_values, asked, real_classifiers
+from gexbench.tasks.panel.questions.privacy_grounds import compared, not_exchangeable, pools
 
 NEIGHBOURS = 5
 
@@ -116,19 +117,17 @@ def _training_rows(rows: RealRows, space: Space, train: Matrix, test: Matrix, se
     draws = label_draws(train, labels.train, test, labels.test, seed)
     validation = sampled(space.standardise(rows.validation, "validation"), rows.validation_ids)
     audit = sampled(space.standardise(rows.audit, "audit"), rows.audit_ids)
+    reason = not_exchangeable(rows, space)
     return TrainingRows(
         rows=train,
         validation=validation,
         audit=audit,
-        donor_thresholds=_donor_thresholds(audit, train),
-        validation_donor_thresholds=_donor_thresholds(audit, validation),
         label_draws=draws,
         label_draws_crps=mean_by_class(draws, labels.test),
+        pools=pools(train, validation, sampled(test, rows.test_ids), audit),
+        compared={} if reason else compared(rows, space, seed),
+        not_exchangeable=reason,
     )
-
-
-def _donor_thresholds(fresh: Matrix, known: Matrix) -> Matrix:
-    return memorisation.donor_thresholds(fresh, known, donors=min(memorisation.DONORS, len(known) - 1))
 
 
 def fingerprint(rows: RealRows, seed: int, panel: Panel = "core") -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gexbench.benchmark.cells.training import compact
 from gexbench.benchmark.studies.cheats.few_donors import averaged_rows, blended_rows, mosaic_rows
+from gexbench.benchmark.studies.cheats.smoothing import bootstrapped_rows, neighbour_averages
 from gexbench.tasks.panel.declarations.rows import RealRows
 from gexbench.tasks.seeds import derive_seed
 
@@ -143,6 +144,16 @@ def train_mosaic(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     return mosaic_rows(part.rows, part.labels, fold, rng)
 
 
+def smoothed_bootstrap(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
+    """Each row with noise of half an sd of its class's covariance, shrunk so that the covariance is kept."""
+    return bootstrapped_rows(part.rows, part.labels, fold, rng)
+
+
+def nearest_average(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
+    """The mean of the training rows of the class nearest to each row, itself among them, spread kept."""
+    return neighbour_averages(part.rows, part.labels, fold, rng)
+
+
 def all_equal(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """Every row is the mean of all training rows."""
     return np.tile(fold.train.mean(axis=0, dtype=np.float64).astype(np.float32), (len(part.rows), 1))
@@ -157,6 +168,18 @@ CHEATS: tuple[Cheat, ...] = (
     Cheat("train-blend", "two training samples of the type mixed, its spread kept", "train-copy", change=train_blend),
     Cheat("train-trio", "the mean of three training samples of the type, spread kept", "train-copy", change=train_trio),
     Cheat("train-mosaic", "modules of genes from two training samples of the type", "train-copy", change=train_mosaic),
+    Cheat(
+        "smoothed-bootstrap",
+        "training samples plus correlated noise of 0.5 sd of the type, spread kept",
+        "train-copy",
+        change=smoothed_bootstrap,
+    ),
+    Cheat(
+        "nearest-average",
+        "the mean of five neighbouring training samples of the type, spread kept",
+        "train-copy",
+        change=nearest_average,
+    ),
     Cheat(
         "validation-copy", "validation samples of the same type (another draw than real-holdout's)", HONEST, repeat=1
     ),
