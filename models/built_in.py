@@ -293,3 +293,8 @@ BUILT_IN: tuple[Entry, ...] = (
         source=f"{_FLOW}; conditioning: {_GEMM}",
     ),
 )
+
+
+def is_built_in(entry: Entry) -> bool:
+    """Whether a generator is one of these, perhaps with other settings."""
+    return entry.file is None and any((entry.name, entry.target) == (known.name, known.target) for known in BUILT_IN)

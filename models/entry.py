@@ -126,6 +126,14 @@ _EXPECTED = {
 }
 
 
+def missing_package(error: ModuleNotFoundError) -> str | None:
+    """Says which package an import needs that is not installed; None for a module that its package lacks."""
+    package = (error.name or "").partition(".")[0]
+    if not package or _is_installed(package):
+        return None
+    return f"needs the package {package}, which is not installed here; install it"
+
+
 def _is_installed(module: str) -> bool:
     try:
         return find_spec(module) is not None

@@ -4,12 +4,13 @@ import json
 import math
 import re
 import signal
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from gexbench.benchmark.cells.development import Development, expression_given
 from gexbench.benchmark.cells.jobs import Job, Outcome
 from gexbench.benchmark.cells.record import failure_record
 from gexbench.benchmark.machine.exits import STOPPED
@@ -141,12 +142,21 @@ class Runner:
                 check_room(self.results, outcome.unwritten)
 
         total = schedule.size
-        executor = self._executor(workers, total, display)
         keep = in_use(self.store, ends.waiting.values())
         shown = Shown(self.folder / PROGRESS, display)
-        with keep, shown, Interrupts(display) as interrupts, display.started(total, cached, expected):
-            if total:
-                executor.run(schedule.next_job, done, shown.progress, lambda: interrupts.stopping)
+        given = Development.of(self.cohort, self.store.folder / "running")
+        with keep, shown, given as development, Interrupts(display) as interrupts:
+            executor = self._executor(workers, total, display, development)
+
+            def next_job(takes: Callable[[Job], bool] = lambda job: True) -> Job | None:
+                job = schedule.next_job(takes)
+                if job is not None and job.kind == "train" and job.cell is not None:
+                    development.put(self.cohort, expression_given(job.cell))
+                return job
+
+            with display.started(total, cached, expected):
+                if total:
+                    executor.run(next_job, done, shown.progress, lambda: interrupts.stopping)
         return RunSummary(ends.states, cached, interrupts.stopping, tuple(self.store.corrupt), ends.evicted)
 
     def _missing(self, retry: Collection[str], force: bool) -> tuple[list[Cell], int]:
@@ -163,15 +173,18 @@ class Runner:
                 cells.append(cell)
         return cells, cached
 
-    def _executor(self, workers: int, jobs: int, display: Display) -> Executor[Job]:
+    def _executor(self, workers: int, jobs: int, display: Display, development: Development) -> Executor[Job]:
         if self.cluster is not None:
             size = min(workers, max(jobs, 1))
-            return RayPool(self.cluster, self.plan, self.cohort, self.store, size, self.keep_models, display.say)
+            return RayPool(
+                self.cluster, self.plan, self.cohort, self.store, development, size, self.keep_models, display.say
+            )
         size = capped_workers(workers, jobs, display.say)
         lanes = Lanes.of(self.plan, self.store, size) if self.plan.sweep.device == "cuda" else None
         return cell_pool(
             self.plan,
             self.results,
+            development.folder,
             size if lanes is None else len(lanes.lanes),
             keep_models=self.keep_models,
             fork=self.fork,

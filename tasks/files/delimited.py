@@ -21,6 +21,8 @@ ABSENT = (
     "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN",
 )  # fmt: skip
 """Fields that stand for no value wherever they occur; `None` is a value."""
+_WIDE = 2000
+"""Columns from which on a few rows tell a file's dialect."""
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 
@@ -86,7 +88,8 @@ def _told(path: Path, lines: Sequence[str], encoding: str) -> Dialect:
             "commas or semicolons, and begin with the line that names the columns"
         )
     header[0] = header[0].removeprefix("#")
-    rows = [_fields(line, separator) for line in lines[skipped + 1 : skipped + 21] if line.strip()]
+    looked = 20 if len(header) < _WIDE else 4
+    rows = [_fields(line, separator) for line in lines[skipped + 1 : skipped + 1 + looked] if line.strip()]
     decimal = "," if separator != "," and _decimal_comma(rows) else "."
     return Dialect(separator, tuple(header), skipped, decimal, encoding, tuple(map(tuple, rows)))
 
@@ -221,6 +224,6 @@ def _separator(lines: Sequence[str], kind: str) -> str:
 
 def _decimal_comma(rows: Sequence[Sequence[str]]) -> bool:
     """Whether numbers have decimal commas: some do, and no field has a point between digits."""
-    fields = [field for row in rows for field in row[1:]]
+    fields = [field for row in rows for field in row[1:_WIDE]]
     found = sum(bool(_DECIMAL_COMMA.fullmatch(field)) for field in fields)
     return found > 0 and not any("." in field and _NUMBER.fullmatch(field) for field in fields)

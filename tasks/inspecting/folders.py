@@ -25,8 +25,8 @@ def inspect_folder(folder: Path) -> Inspection:
     try:
         found = find(folder)
     except InputError as error:
-        facts = (("what", "a folder that --from-public cannot read as it is"),)
-        return Inspection(folder.name, facts, tuple(error.problems))
+        said = ("what", "a folder that --from-public cannot read as it is")
+        return Inspection(folder.name, (said,), tuple(error.problems))
     facts = [("what", "files of the GDC or UCSC Xena"), *(_split(line) for line in found.said())]
     lost = [f"not known: {examples(path.name for path in found.others)}"] if found.others else []
     return Inspection(

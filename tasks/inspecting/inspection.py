@@ -75,10 +75,10 @@ def unit_of_values(values: NDArray[np.floating], *, whole: bool = True) -> UnitG
     if high > 32 or skew > 3:
         name = _summing_name(values, lambda block: block, whole=whole) or "tpm"
         return UnitGuess(f"log2({name}+1)", f"{spread}, skewness {skew:.1f}: linear values", "linear")
-    name = _summing_name(values, lambda block: np.exp2(block) - 1, whole=whole)
+    summed = _summing_name(values, lambda block: np.exp2(block) - 1, whole=whole)
     if _summing_name(values, np.expm1, whole=whole):
         return UnitGuess("log2(cpm+1)", f"{spread}; e^x - 1 sums to one round number: natural logarithms", "ln")
-    return UnitGuess(f"log2({name or 'tpm'}+1)", f"{spread}, skewness {skew:.1f}: logarithms")
+    return UnitGuess(f"log2({summed or 'tpm'}+1)", f"{spread}, skewness {skew:.1f}: logarithms")
 
 
 def _summing_name(values: NDArray[np.floating], linear: object, *, whole: bool) -> str | None:

@@ -82,9 +82,9 @@ def read_study(folder: Path, matrix: Path | None = None, as_text: Sequence[str] 
     )  # fmt: skip
     lacking = missing_values(kept.values, kept.genes)
     if lacking.any():
-        names = np.asarray(kept.genes)
-        notes.append(Note.of("genes with missing values", names[lacking]))
-        kept = ExpressionFile(kept.name, kept.samples, tuple(names[~lacking].tolist()), kept.values[:, ~lacking],
+        genes = np.asarray(kept.genes)
+        notes.append(Note.of("genes with missing values", genes[lacking]))
+        kept = ExpressionFile(kept.name, kept.samples, tuple(genes[~lacking].tolist()), kept.values[:, ~lacking],
                               kept.columns)  # fmt: skip
     linear = bool(kept.values.size and kept.values.max() > _LINEAR_ABOVE and kept.values.min() >= 0)
     inputs = [input_facts(path, "expression"), *(input_facts(file, "clinical") for file in files)]

@@ -220,7 +220,7 @@ class InProcess:
         self.arguments, self.answer = arguments, answer
 
     def run(self, next_job, done, progress, stopping):
-        objective = Objective(*self.arguments, lambda score: self.answer(self.job, score))
+        objective = Objective(*self.arguments[1:], lambda score: self.answer(self.job, score))
         while not stopping() and (job := next_job()) is not None:
             self.job = job
             done(job, objective.do(job, lambda *_: None))
@@ -253,7 +253,7 @@ def tune(workbench, tmp_path, monkeypatch):
                 device="cpu",
                 objective=objective,
             )
-            return Tuner(tasks, self.cohort.name, trials, results or self.results, "test")
+            return Tuner(tasks, self.cohort, trials, results or self.results, "test")
 
         def __call__(
             self, trials, folds=(0,), settings=None, workers=1, results=None, objective="validation score", **options

@@ -112,9 +112,8 @@ def test_a_bad_plug_in_is_one_broken_entry_that_names_its_package(installed: lis
 
 
 def test_every_bad_plug_in_at_once_hides_nothing(installed: list[EntryPoint]) -> None:
-    points = [
-        EntryPoint(name, f"{__name__}:{attribute}", "gexbench.generators") for name, (attribute, _) in BAD.items()
-    ]
+    places = {name: f"{__name__}:{attribute}" for name, (attribute, _) in BAD.items()}
+    points = [EntryPoint(name, place, "gexbench.generators") for name, place in places.items()]
     installed += [*points, *points]
     assert sum(bool(entry.broken) for entry in registry().values()) == 2 * len(BAD)
 

@@ -18,6 +18,7 @@ import psutil
 import typer
 from rich.console import Console
 
+from gexbench.benchmark.cells.development import Development
 from gexbench.benchmark.cells.jobs import Job, Outcome
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.running.pool import Executor, Progress
@@ -154,7 +155,7 @@ class InLine:
 class InLineRunner(Runner):
     """A runner without worker processes."""
 
-    def _executor(self, workers: int, jobs: int, display: Display) -> Executor[Job]:
+    def _executor(self, workers: int, jobs: int, display: Display, development: Development) -> Executor[Job]:
         self.executor = InLine(self.store, len(self.plan.cells))
         return self.executor
 

@@ -26,6 +26,8 @@ _MADE_OF = {
     "trio_share": ("three", "rows", "Lowe 2004, section 7.1, for the third and fourth nearest distances"),
 }
 _POOLS = {"": "training", "validation_": "validation"}
+Figures = dict[str, dict[str, float]]
+_SHOWN = {"test": "", "train": "train_"}
 _KNOWN = {"training": "", "validation": "validation_"}
 _PARTS = ("", "train_")
 MADE = tuple(_MADE_OF)
@@ -71,23 +73,28 @@ def _made_parts(given: Comparison) -> dict[str, Matrix]:
     return found
 
 
-def _copies(given: Comparison) -> Findings:
-    values: dict[Metric, float] = {}
-    gates: dict[str, dict[str, float]] = {}
-    shown = {"test": "", "train": "train_"}
-    for (part, made), (known, pool) in product(_parts(given).items(), given.training.pools.items()):
+def copy_figures(parts: Mapping[str, Matrix], pools: Mapping[str, copies.Pool]) -> Figures:
+    """Figures of the gates `copies` and, of test rows, `test leak`, for standardised rows of each part."""
+    found: Figures = {}
+    for (part, made), (known, pool) in product(parts.items(), pools.items()):
         if (part, known) == ("train", "test"):
             continue
         counts, exact = copies.made_of(made, pool)
         for kind, count in counts.items():
             name = f"leak/{kind}/{part}" if known == "test" else f"copies/{kind}/{part}/{known}"
             sizes = {"rows": count.rows, "audit_rows": count.audit_rows, "rank": count.rank, "exact": exact}
-            gates[name] = {field: float(value) for field, value in {"count": count.below, **sizes}.items()}
-        if part in shown and known in _KNOWN:
-            for made_of, kind in zip(MADE, copies.KINDS, strict=False):
-                if kind in counts:
-                    metric = COPIES[f"{shown[part]}{_KNOWN[known]}{made_of}"]
-                    values[metric] = counts[kind].below / counts[kind].rows
+            found[name] = {field: float(value) for field, value in {"count": count.below, **sizes}.items()}
+    return found
+
+
+def _copies(given: Comparison) -> Findings:
+    gates = copy_figures(_parts(given), given.training.pools)
+    values = {
+        COPIES[f"{before}{pool}{made}"]: gates[name]["count"] / gates[name]["rows"]
+        for made, kind in zip(MADE, copies.KINDS, strict=False)
+        for (part, before), (known, pool) in product(_SHOWN.items(), _KNOWN.items())
+        if (name := f"copies/{kind}/{part}/{known}") in gates
+    }
     return Findings(values, gates=gates)
 
 
@@ -113,51 +120,51 @@ TPR = _MEMBERSHIP(
 )
 
 
+def attack_figures(parts: Mapping[str, Matrix], compared: Mapping[str, Compared], *, own: bool = True) -> Figures:
+    """Figures of the gates `membership` and `test leak`.
+
+    Args:
+        parts: standardised rows of each part.
+        compared: see `TrainingRows`.
+        own: whether every test row is a patient of its own. Where a patient has several, a row made for another one
+            of these cannot be told from a leak, and only rows for training patients are asked.
+    """
+    everything = np.concatenate([parts["test"], parts["train"]])
+    found: Figures = {}
+    for name, made in {"training": everything, "validation": everything, "paired": parts.get("paired")}.items():
+        if name in compared and made is not None:
+            scores = membership.attack_scores(compared[name].ground, made)
+            found |= _figures(f"membership/{name}", compared[name], scores)
+    for part, made in parts.items():
+        if "test" in compared and (own or part == "train"):
+            skipped = None if part == "train" else compared["test"].own
+            scores = membership.attack_scores(compared["test"].ground, made, skipped)
+            found |= _figures(f"leak attack/{part}", compared["test"], scores)
+    return found
+
+
 def _membership(given: Comparison) -> Findings:
     training = given.training
     if training.not_exchangeable:
         raise NotApplicable(f"{training.not_exchangeable}, so membership has no null")
-    parts, compared = _parts(given), training.compared
-    if "training" not in compared:
+    if "training" not in training.compared:
         raise NotApplicable("no class has both training and test patients, so there are none to compare")
-    everything = np.concatenate([parts["test"], parts["train"]])
-    scores = membership.attack_scores(compared["training"].ground, everything)
-    found = _figures("membership/training", compared["training"], scores)
-    for name, made in {"validation": everything, "paired": parts.get("paired")}.items():
-        if name in compared and made is not None:
-            found |= _figures(
-                f"membership/{name}", compared[name], membership.attack_scores(compared[name].ground, made)
-            )
-    if "test" in compared:
-        found |= _leaks(given, compared["test"], parts)
-    areas = [found[f"membership/training/{name}"]["auc"] for name in membership.ATTACKS]
-    worst, members = int(np.argmax(areas)), compared["training"].ground.members
-    rate = membership.true_positive_rate(scores[worst, :members], scores[worst, members:])
-    mine = found[f"membership/training/{membership.ATTACKS[worst]}"]
+    alone = len(set(given.rows.test_patients.tolist())) == len(given.rows.test_ids)
+    gates = attack_figures(_parts(given), training.compared, own=alone)
+    mine = max((gates[f"membership/training/{name}"] for name in membership.ATTACKS), key=lambda each: each["auc"])
     extra = {"membership_null_sd": mine["null_sd"], "membership_members": mine["members"]}
-    return Findings({AUC: mine["auc"], TPR: rate}, extra=extra, gates=found)
+    return Findings({AUC: mine["auc"], TPR: mine["tpr"]}, extra=extra, gates=gates)
 
 
-def _leaks(given: Comparison, compared: Compared, parts: Mapping[str, Matrix]) -> dict[str, dict[str, float]]:
-    """Whether rows lie nearer to test than to audit patients; a row from a patient's own condition does not count.
-
-    Where a patient has several test rows, those made for the others do count, and only rows for training patients
-    are asked.
-    """
-    several = len(set(given.rows.test_patients.tolist())) < len(given.rows.test_ids)
-    found: dict[str, dict[str, float]] = {}
-    for part, made in parts.items():
-        if part == "train" or not several:
-            own = None if part == "train" else compared.own
-            found |= _figures(f"leak attack/{part}", compared, membership.attack_scores(compared.ground, made, own))
+def _figures(head: str, compared: Compared, scores: Matrix) -> Figures:
+    members = compared.ground.members
+    placed = membership.placements(scores, members)
+    sizes = {"members": float(members), "nonmembers": float(scores.shape[1] - members)}
+    found = {}
+    for row, (name, attack) in zip(scores, membership.attacks(placed, compared.yardstick).items(), strict=True):
+        rate = membership.true_positive_rate(row[:members], row[members:])
+        found[f"{head}/{name}"] = {**attack._asdict(), "tpr": rate, **sizes}
     return found
-
-
-def _figures(head: str, compared: Compared, scores: Matrix) -> dict[str, dict[str, float]]:
-    placed = membership.placements(scores, compared.ground.members)
-    sizes = {"members": float(placed.of_members.shape[1]), "nonmembers": float(placed.of_nonmembers.shape[1])}
-    found = membership.attacks(placed, compared.yardstick)
-    return {f"{head}/{name}": {**attack._asdict(), **sizes} for name, attack in found.items()}
 
 
 _of_neighbours = partial(

@@ -225,7 +225,7 @@ if __name__ == "__main__":
     cohort = load_cohort("small")
     tasks = search_tasks({"tunable": entry}, chosen_folds(cohort, "random", (0, 1)), fingerprint=cohort.fingerprint(),
                          budget="quick", threads=1, device="cpu", objective="validation score")
-    Tuner(tasks, "small", 4, Path(sys.argv[2]), "test").run(2, TrialDisplay(Console()))
+    Tuner(tasks, cohort, 4, Path(sys.argv[2]), "test").run(2, TrialDisplay(Console()))
 """
 
 
