@@ -164,7 +164,7 @@ def test_linear_values_are_doubted_and_converted(tmp_path: Path) -> None:
     table = labelled(patients())
     table[GENES] = 2 ** (table[GENES] / 2.5) - 1
     table.iloc[3, 2] = 40.0
-    with pytest.raises(InputError, match="too high for log2.tpm.1.; take the logarithm with --scale linear"):
+    with pytest.raises(InputError, match=r"too high for log2.tpm.1.; take the logarithm with --scale linear"):
         build(tmp_path, table)
     cohort = build(tmp_path, table, scale="linear")
     np.testing.assert_allclose(cohort.expression[5], np.log2(table[GENES].iloc[5] + 1), rtol=1e-6)
