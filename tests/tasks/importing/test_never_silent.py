@@ -99,7 +99,7 @@ def test_copies_are_named_dropped_or_kept_as_one_patient(tmp_path: Path) -> None
     owner = dict(zip(kept.samples.tolist(), kept.groups.tolist(), strict=True))
     assert owner[table.index[0]] == owner[table.index[100]]
     for fold in folds(kept):
-        parts = [set(part) for part in (fold.train, fold.validation, fold.test)]
+        parts = [set(part) for part in (fold.train, fold.validation, fold.test, fold.audit)]
         for pair in ((0, 100), (2, 101)):
             assert sum(bool(part & {table.index[place] for place in pair}) for part in parts) <= 1
 

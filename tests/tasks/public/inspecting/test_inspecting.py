@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gexbench.tasks.inspecting.annotated import inspect_h5ad
-from gexbench.tasks.inspecting.folders import inspect_folder
-from gexbench.tasks.inspecting.inspection import unit_of_values
-from gexbench.tasks.inspecting.text_tables import inspect_table
+from gexbench.tasks.public.inspecting.annotated import inspect_h5ad
+from gexbench.tasks.public.inspecting.folders import inspect_folder
+from gexbench.tasks.public.inspecting.inspection import unit_of_values
+from gexbench.tasks.public.inspecting.text_tables import inspect_table
 
 RANDOM = np.random.default_rng(0)
 LOGS = np.round(RANDOM.gamma(4, 1.2, (60, 30)), 3)
