@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from gexbench.tasks.panel.declarations.metric import Metric
+from gexbench.tasks.plain_text import plain
 
 NOTHING = "–"
 _ARROWS = {"higher": "↑", "lower": "↓", "match": "→", "skill": "↑", "diagnostic": ""}
 _MARKUP = re.compile(r"([\\`*{}\[\]|~$]|(?<!\w)_|_(?!\w)|:(?=//)|^[#+=-])")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
@@ -64,11 +64,6 @@ def p_text(p: float, bounded: bool = False) -> str:
 def mebibytes(count: float) -> str:
     """Bytes as whole MiB."""
     return f"{count / 2**20:,.0f}" if math.isfinite(count) else NOTHING
-
-
-def plain(text: str) -> str:
-    """One line without control or text-direction characters."""
-    return _CONTROL.sub(" ", text).strip()
 
 
 def markdown_text(text: str) -> str:

@@ -50,7 +50,8 @@ def standard_error(values: ArrayLike, share: float) -> FloatArray:
 
 def error_of(half_widths: ArrayLike, degrees: int) -> FloatArray:
     """The standard errors behind half-widths of 95 % intervals with so many degrees of freedom."""
-    return np.asarray(half_widths, dtype=np.float64) / stdtrit(degrees, 0.5 + CONFIDENCE / 2)
+    quantile = stdtrit(degrees, 0.5 + CONFIDENCE / 2)
+    return np.asarray(np.asarray(half_widths, dtype=np.float64) / quantile, dtype=np.float64)
 
 
 def visible(error: ArrayLike, tests: int, degrees: int) -> FloatArray:

@@ -126,7 +126,7 @@ def test_training_on_real_rows_recognises_the_cancer_type(prepared: Prepared) ->
 def _rows(tcga: Cohort, name: str) -> dict[str, NDArray[Any]]:
     sweep = sweep_of(registry(), generators=(name,), cohort="tcga", folds=(0,), budget="cpu")
     (cell,) = (cell for cell in plan(sweep, registry(), tcga, "tcga").cells if cell.entry.name == name)
-    device_fold = put_on_device(tcga, cell.fold, fingerprint="tcga")
+    device_fold = put_on_device(tcga, cell.fold, fingerprint="tcga", audit=cell.entry.reads == "audit")
     return train_and_sample(cell, device_fold, Budget("cpu"), lambda *_: None).arrays
 
 
@@ -140,9 +140,9 @@ def test_references_land_on_their_measured_scores(tcga: Cohort, prepared: Prepar
 @pytest.mark.parametrize("name", MEMBERSHIP)
 def test_membership_lands_on_its_anchors(tcga: Cohort, prepared: Prepared, name: str) -> None:
     rows = _rows(tcga, name)
-    kept = SyntheticRows(rows["test"], rows["train"], None, rows["privacy"], rows["privacy_ids"])
+    kept = SyntheticRows(rows["test"], rows["train"], None)
     (step,) = (step for step in privacy.TASK.steps(prepared.rows) if step.name == "membership")
-    found = step.compute(Comparison(prepared, kept, prepared.test))
+    found = step.compute(Comparison(prepared, kept, prepared.space.standardise(rows["test"], "test")))
     expected, tolerance = MEMBERSHIP[name]
     assert found.values[privacy.MEMBERSHIP["distance"][0]] == pytest.approx(expected, abs=tolerance)
     assert found.extra["membership_null_sd"] == pytest.approx(0.0144, abs=0.0005)
@@ -151,9 +151,9 @@ def test_membership_lands_on_its_anchors(tcga: Cohort, prepared: Prepared, name:
 def test_set_metrics_compare_equal_numbers(tcga: Cohort) -> None:
     for fold in folds(tcga):
         real = real_fold(tcga, fold)
-        test, validation = real.labels["project"][2][real.set_rows], real.labels["project"][1]
+        test, audit = real.labels["project"].test[real.set_rows], real.labels["project"].audit
         for name in np.unique(test):
-            assert (test == name).sum() <= (validation == name).sum()
+            assert (test == name).sum() <= (audit == name).sum()
 
 
 @pytest.mark.real_data

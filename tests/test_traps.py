@@ -116,7 +116,7 @@ def test_a_metric_of_the_training_rows_is_no_score(small_cohort):
     """The set metrics' real side is the test patients, and none of them is a training or validation patient."""
     for index in range(5):
         real = real_fold(small_cohort, folds(small_cohort)[index])
-        assert not {*real.train_ids, *real.validation_ids} & {*real.test_ids}
+        assert not {*real.train_ids, *real.validation_ids} & {*real.test_ids, *real.audit_ids}
     prepared = prepare_fold(small_cohort, folds(small_cohort)[0], "small")
     rows = prepared.rows
     expected = prepared.space.standardise(rows.test[rows.set_rows], "test")

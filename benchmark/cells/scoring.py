@@ -8,37 +8,36 @@ from numpy.typing import NDArray
 
 from gexbench.benchmark.cells.training import Clock, Report
 from gexbench.metrics.shared.hashing import hash_order
-from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.cohort import MINIMUM_CLASS_SIZE, Cohort
+from gexbench.tasks.cohorts.dealing import FOLD_SEED
 from gexbench.tasks.cohorts.device_fold import rows_of
-from gexbench.tasks.cohorts.folds import FOLD_SEED, Fold, equal_size_rows
+from gexbench.tasks.cohorts.folds import ROLES, Fold, equal_size_rows
 from gexbench.tasks.panel.declarations.metric import Panel
-from gexbench.tasks.panel.declarations.rows import Prepared, RealRows, SyntheticRows
+from gexbench.tasks.panel.declarations.rows import PartLabels, Prepared, RealRows, SyntheticRows
 from gexbench.tasks.panel.evaluation import PanelResult, evaluate
 from gexbench.tasks.panel.gene_sets import GeneSets
 from gexbench.tasks.panel.preparation import prepare
 from gexbench.tasks.seeds import derive_seed
 
 
-def real_fold(cohort: Cohort, fold: Fold) -> RealRows:
-    """The real side of a fold as arrays for the metric panel."""
-    rows = {part: rows_of(cohort, getattr(fold, part)) for part in ("train", "validation", "test")}
-    labels = {}
-    for column in cohort.label_columns:
-        names = cohort.labels(column)
-        labels[column] = (names[rows["train"]], names[rows["validation"]], names[rows["test"]])
+def real_fold(cohort: Cohort, fold: Fold, smallest_class: int = MINIMUM_CLASS_SIZE) -> RealRows:
+    """The real side of a fold as arrays for the metric panel; smaller classes of the cohort are not classified."""
+    rows = {part: rows_of(cohort, getattr(fold, part)) for part in ROLES}
+    labels = {
+        column: PartLabels(**{part: names[at] for part, at in rows.items()})
+        for column, names in ((column, cohort.labels(column)) for column in cohort.label_columns)
+    }
     finest = cohort.finest_label
+    expression: dict[str, Any] = {part: cohort.expression[at] for part, at in rows.items()}
+    ids: dict[str, Any] = {f"{part}_ids": cohort.samples[at] for part, at in rows.items()}
     return RealRows(
         genes=cohort.genes,
-        train=cohort.expression[rows["train"]],
-        validation=cohort.expression[rows["validation"]],
-        test=cohort.expression[rows["test"]],
-        train_ids=cohort.samples[rows["train"]],
-        validation_ids=cohort.samples[rows["validation"]],
-        test_ids=cohort.samples[rows["test"]],
+        **expression,
+        **ids,
         labels=labels,
         finest=finest,
-        left_out={column: cohort.small_classes(column) for column in cohort.label_columns},
-        set_rows=equal_size_rows(fold, labels[finest][2], labels[finest][1]),
+        left_out={column: cohort.small_classes(column, smallest_class) for column in cohort.label_columns},
+        set_rows=equal_size_rows(fold, labels[finest].test, labels[finest].audit),
         floor=cohort.unit.floor,
         test_groups=_patients(cohort)[rows["test"]],
         test_clusters=_clusters(cohort, fold)[rows["test"]],
@@ -73,10 +72,11 @@ def prepare_fold(
     cached: Mapping[str, Any] | None = None,
     panel: Panel = "core",
     gene_sets: GeneSets | None = None,
+    smallest_class: int = MINIMUM_CLASS_SIZE,
 ) -> Prepared:
     """Work shared by all generators of a fold, for a panel; `cached` is the stored part of an earlier preparation."""
     seed = derive_seed(cohort=fingerprint, fold=f"{fold.track}/{fold.index}", purpose="score")
-    return prepare(real_fold(cohort, fold), seed=seed, cached=cached, panel=panel, gene_sets=gene_sets)
+    return prepare(real_fold(cohort, fold, smallest_class), seed=seed, cached=cached, panel=panel, gene_sets=gene_sets)
 
 
 def score(
@@ -95,8 +95,6 @@ def score(
         test=arrays["test"],
         train=arrays["train"],
         paired=arrays.get("paired"),
-        privacy=arrays.get("privacy"),
-        privacy_ids=arrays.get("privacy_ids"),
         fitted_ids=arrays.get("fitted_ids"),
     )
 

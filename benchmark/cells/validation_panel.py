@@ -19,14 +19,18 @@ from gexbench.leaderboards.comparing.selection import CEILING, FLOORS
 from gexbench.metrics.shared.hashing import hash_order
 from gexbench.models import registry
 from gexbench.models.contract import Generator
-from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.cohort import MINIMUM_CLASS_SIZE, Cohort
 from gexbench.tasks.cohorts.conditions import Conditions
+from gexbench.tasks.cohorts.dealing import PARTS
 from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.panel.declarations.rows import Prepared, SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.scores import References, cell_score, undiscriminating
-from gexbench.tasks.seeds import derive_seed
+from gexbench.tasks.seeds import generator_seed
+
+SMALLEST_CLASS = 3 * MINIMUM_CLASS_SIZE // PARTS
+"""Patients that a class needs to be classified: three of five parts are for development."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +57,11 @@ class ValidationPanel:
         Raises:
             ValueError: no metric discriminates on these patients.
         """
-        inner = Fold(fold.track, fold.index, fold.train, _as_many_training_patients(cohort, fold), fold.validation)
+        known = _as_many_training_patients(cohort, fold)
+        inner = Fold(fold.track, fold.index, fold.train, known, fold.validation, audit=known)
         held = put_on_device(cohort, inner, device, fingerprint=fingerprint)
-        prepared = replace(prepare_fold(cohort, inner, fingerprint), training=None)
+        prepared = prepare_fold(cohort, inner, fingerprint, smallest_class=SMALLEST_CLASS)
+        prepared = replace(prepared, training=None)
         real, shuffle, mean = (_reference_values(name, held, prepared) for name in (CEILING, *FLOORS))
         stated = prepared.reference_values
         references = References(real, shuffle, mean, trtr=stated["trtr"], majority=stated["majority"])
@@ -91,7 +97,7 @@ def _as_many_training_patients(cohort: Cohort, fold: Fold) -> tuple[str, ...]:
 def _reference_values(name: str, held: DeviceFold, prepared: Prepared) -> dict[str, float | None]:
     entry = registry()[name]
     generator = entry.load()(entry.load().Settings())
-    seed = derive_seed(fold=f"{held.fold.track}/{held.fold.index}", generator=name, purpose="tune")
+    seed = generator_seed(fold=f"{held.fold.track}/{held.fold.index}", generator=name, purpose="tune")
     generator.fit(held.train, held.validation, seed=seed, progress=lambda *_, **__: None)
     return _values(generator, held.test_conditions, held.train.conditions, prepared, False, seed)
 
@@ -108,7 +114,7 @@ def _values(
     genes, name = prepared.rows.genes, type(generator).__name__
     rows: Mapping[str, NDArray[np.float32]] = {
         part: checked_samples(
-            generator.sample(conditions, 1, seed=derive_seed(seed=seed, purpose=part)), conditions, 1, genes, name
+            generator.sample(conditions, 1, seed=generator_seed(seed=seed, purpose=part)), conditions, 1, genes, name
         )
         for part, conditions in {"test": validation, **({"train": train} if conditional else {})}.items()
     }

@@ -61,9 +61,8 @@ def shaped_fold() -> DeviceFold:
         site_column=None,
         provenance={},
     )
-    parts = np.split(ids, [PATIENTS // 3, 2 * PATIENTS // 3])
-    train, validation, test = (tuple(part.tolist()) for part in parts)
-    return put_on_device(cohort, Fold("custom", 0, train, validation, test), "cpu", fingerprint="shape")
+    train, validation, test = (tuple(part.tolist()) for part in np.array_split(ids, 3))
+    return put_on_device(cohort, Fold("custom", 0, train, validation, test, audit=()), "cpu", fingerprint="shape")
 
 
 def _ragged(random: np.random.Generator, width: int) -> Ragged:

@@ -12,13 +12,13 @@ from gexbench.leaderboards.formatting import number, percent
 from gexbench.leaderboards.statistics import FloatArray, fold_mean
 from gexbench.tasks.panel import gates
 from gexbench.tasks.panel.gates import GateVerdict
-from gexbench.tasks.panel.questions.privacy import COPIED, MADE
 from gexbench.tasks.panel.scores import COPY_GATE, copy_gate_passed
 
 COPIES = "copy_share"
-OF_TRAINING = tuple(f"{part}{made}" for made in MADE for part in COPIED if "validation" not in part)
+_MADE = ("copy_share", "pair_share", "trio_share")
+OF_TRAINING = tuple(f"{part}{made}" for made in _MADE for part in ("", "train_"))
 """Of the rows for test and for training patients: those made from one, two or three training rows."""
-OF_VALIDATION = tuple(f"{part}{made}" for made in MADE for part in COPIED if "validation" in part)
+OF_VALIDATION = tuple(f"{part}{made}" for made in _MADE for part in ("validation_", "train_validation_"))
 """The same of validation rows."""
 COPY_METRICS = (*OF_TRAINING, *OF_VALIDATION)
 PAIRS_TOO = "Rows made of two or three of these count as copies."
@@ -28,7 +28,9 @@ FAILED, FEW = "failed", "too few patients"
 MARKS: Mapping[str, str] = {"passed": "", FAILED: " ✗", FEW: " ?"}
 """What stands behind the figure of a gate, by its state."""
 COLUMNS = ("generator", "gate", "state", "figure", "low", "high", "words")
-UNKNOWN = "below the line: no finished cell has the figures of the gates"
+COPYING = "copies"
+"""The gate that no row passes without figures; the others are asked where they can be."""
+UNKNOWN = "below the line: no finished cell has the figures of the gate copies"
 
 
 def pairs_known(keys: Iterable[str]) -> bool:
@@ -76,7 +78,7 @@ def passes(grid: Grid, found: pd.DataFrame, copies: FloatArray) -> NDArray[np.bo
         passed = np.array([copy_gate_passed(None if np.isnan(value) else float(value)) for value in share], dtype=bool)
     else:
         stopped = set(found.loc[found["state"] == FAILED, "generator"])
-        known = set(found["generator"])
+        known = set(found.loc[found["gate"] == COPYING, "generator"])
         passed = np.array([name in known - stopped for name in grid.generators], dtype=bool)
     whole: NDArray[np.bool_] = passed | ~_finished(grid)
     return whole
@@ -85,17 +87,11 @@ def passes(grid: Grid, found: pd.DataFrame, copies: FloatArray) -> NDArray[np.bo
 def gate_notes(name: str, found: pd.DataFrame, below: bool) -> list[str]:
     """What the gates say of a row beyond having passed, in words."""
     mine = found[found["generator"] == name]
-    if below and mine.empty:
+    if below and not (mine["gate"] == COPYING).any():
         return [UNKNOWN]
-    notes = []
-    for row in mine.itertuples():
-        figure, low, high = (shown(str(row.gate), float(value)) for value in (row.figure, row.low, row.high))
-        what = f"{row.words} {figure} (95 % interval {low} to {high})"
-        if row.state == FAILED:
-            notes.append(f"{'below the line' if below else 'fails'} by the gate {row.gate}: {what}")
-        elif row.state == FEW:
-            notes.append(f"too few patients to tell by the gate {row.gate}: {what}")
-    return notes
+    heads = {FAILED: "below the line" if below else "fails", FEW: "too few patients to tell"}
+    stated = [(row.state, row.gate, row.words) for row in mine.itertuples()]
+    return [f"{heads[state]}, gate {gate}: {words}" for state, gate, words in stated if state in heads]
 
 
 def copy_note(share: float) -> str:
@@ -106,9 +102,9 @@ def copy_note(share: float) -> str:
     return f"below the line: {copied} (copy gate: {percent(COPY_GATE)})"
 
 
-def shown(gate: str, figure: float) -> str:
-    """The figure of a gate as text: a share as a percentage, an AUC with three decimals."""
-    return percent(figure) if gate == "copies" else number(figure, 3)
+def shown(figure: float, words: str) -> str:
+    """The figure of a gate as text: a share as a percentage, an AUC (which its words name) with three decimals."""
+    return number(figure, 3) if "AUC" in words else percent(figure)
 
 
 def _verdicts(grid: Grid, generator: int, reference: bool) -> tuple[GateVerdict, ...]:

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gexbench.leaderboards.comparing.convergence import unranked
-from gexbench.leaderboards.comparing.gates import copy_note, copy_shares, gate_notes, gate_rows, passes
+from gexbench.leaderboards.comparing.gates import COPYING, copy_note, copy_shares, gate_notes, gate_rows, passes
 from gexbench.leaderboards.comparing.grid import Grid
 from gexbench.leaderboards.statistics import FloatArray
 from gexbench.tasks.panel.protocols import FIRST
@@ -48,7 +48,7 @@ def judged(grid: Grid) -> Judged:
         else:
             said = gate_notes(name, gates, bool(below[at]))
         notes.append([*said, *([reasons[at]] if out[at] else [])])
-    figures = gates[gates["gate"] == "copies"].set_index("generator")["figure"]
+    figures = gates[gates["gate"] == COPYING].set_index("generator")["figure"]
     return Judged(
         standing=np.where(reference, REFERENCE, np.where(below, BELOW, np.where(out, UNRANKED, RANKED))),
         copies=shares if first else figures.reindex(list(grid.generators)).to_numpy(dtype=np.float64),
@@ -74,7 +74,7 @@ def _whole_folds(grid: Grid) -> NDArray[np.int64]:
     whole = np.ones((len(grid.generators), len(grid.folds)), dtype=bool)
     for cell in range(len(grid.records)):
         whole[grid.generator[cell], grid.fold[cell]] &= grid.state(cell) == "ok"
-    return whole.sum(axis=1)
+    return np.asarray(whole.sum(axis=1), dtype=np.int64)
 
 
 def _references(grid: Grid) -> NDArray[np.bool_]:

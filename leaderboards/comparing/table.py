@@ -29,11 +29,12 @@ from gexbench.leaderboards.comparing.ranking import (
 from gexbench.leaderboards.comparing.rows import metrics_of, resources_of, settings_of
 from gexbench.leaderboards.comparing.scarce import scarce_rows
 from gexbench.leaderboards.comparing.selection import BASELINE, absent_generators, check_comparable, incomplete_folds
-from gexbench.leaderboards.formatting import NOTHING, number, plain
+from gexbench.leaderboards.formatting import NOTHING, number
 from gexbench.leaderboards.records import TUNED, Record
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 from gexbench.tasks.panel.protocols import FIRST, Protocol
 from gexbench.tasks.panel.scores import copy_gate_passed
+from gexbench.tasks.plain_text import plain
 
 SKILL = "conditional_skill"
 

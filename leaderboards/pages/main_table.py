@@ -101,14 +101,14 @@ def gate_cells(board: Leaderboard) -> dict[str, list[str]]:
         return {"copies": [percent(value) for value in board.rows[COPIES]]}
     cells = {}
     for gate, mine in board.gates.groupby("gate", sort=False):
-        texts = {row.generator: f"{shown(str(gate), row.figure)}{MARKS[row.state]}" for row in mine.itertuples()}
+        texts = {row.generator: f"{shown(row.figure, str(row.words))}{MARKS[row.state]}" for row in mine.itertuples()}
         cells[gate_head(str(gate))] = [texts.get(name, NOTHING) for name in board.rows["generator"]]
     return cells
 
 
 def gate_head(gate: str) -> str:
     """Head of the column of a gate's figure."""
-    return gate if gate == "copies" else f"{gate} AUC"
+    return f"{gate} AUC" if gate == "membership" else gate
 
 
 def partial_marks(board: Leaderboard) -> list[str]:

@@ -19,8 +19,9 @@ _INTERVALS = (
 _LEADER = ("●", "every cell finished and not separable from the leader (Holm-adjusted p ≥ .05).")
 _ARROWS = "↑ higher is better, ↓ lower is better, → as close as possible to real-holdout's value."
 GATES = (
-    "Gates: copies: share of rows made of one, two or three training or validation rows; membership and test leak: "
-    "AUC, 0.5 where nothing is remembered. Patients that no generator saw calibrate all three. ✗ fails and stands "
+    "Gates: copies: share of rows made of one, two or three training or validation rows; membership: AUC by which "
+    "training patients are told from others; test leak: the same of test patients, or the share that equals them. "
+    "Patients that no generator saw calibrate all three. ✗ fails and stands "
     "below the line; ? too few patients to tell, ranked nevertheless; the notes have the intervals."
 )
 _PARTIAL = (

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.cohorts.conditions import Conditions
-from gexbench.tasks.cohorts.folds import FOLD_SEED
+from gexbench.tasks.cohorts.dealing import FOLD_SEED
 from gexbench.tasks.errors import InputError, examples
 
 Index = NDArray[np.int64]

@@ -36,9 +36,10 @@ class _RealRows(LabelReference):
 
 
 class RealHoldout(_RealRows):
-    """Real validation patients of the same finest label: the real-vs-real point of every set metric.
+    """Real audit patients of the same finest label: the real-vs-real point of every set metric.
 
-    On the equal-size rows of a fold (`tasks.folds.equal_size_rows`) no row repeats.
+    Its registry entry says that it is given the audit patients in place of the validation patients. On the equal-size
+    rows of a fold (`equal_size_rows`) no row repeats.
     """
 
     def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:

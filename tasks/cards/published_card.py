@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.cohorts.cohort import MINIMUM_CLASS_SIZE, Cohort, Ragged
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.files.gene_columns import FOLD_COLUMNS
 from gexbench.tasks.files.input_paths import check_file
-from gexbench.tasks.files.reading import FOLD_COLUMNS
 from gexbench.tasks.names import unknown
 
 SCHEMA = 1

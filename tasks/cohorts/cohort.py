@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -120,10 +120,10 @@ class Cohort:
         """Class names of one label column, shape (n,)."""
         return np.asarray(self.clinical[column].to_numpy(dtype=str))
 
-    def small_classes(self, column: str) -> tuple[str, ...]:
-        """Classes with fewer than `MINIMUM_CLASS_SIZE` patients, sorted."""
+    def small_classes(self, column: str, least: int = MINIMUM_CLASS_SIZE) -> tuple[str, ...]:
+        """Classes with fewer than `least` patients, sorted."""
         names, sizes = np.unique(self.labels(column), return_counts=True)
-        return tuple(str(name) for name in names[sizes < MINIMUM_CLASS_SIZE])
+        return tuple(str(name) for name in names[sizes < least])
 
     def take(self, rows: NDArray[np.intp], name: str | None = None) -> "Cohort":
         """A cohort of the given rows, in their order."""
@@ -142,6 +142,10 @@ class Cohort:
             provenance=self.provenance,
             counts=None if self.counts is None else self.counts[rows],
         )
+
+    def without_conditions(self) -> "Cohort":
+        """The cohort without text and patches."""
+        return replace(self, patches=None, text={})
 
     def fingerprint(self) -> str:
         """SHA-256 over names, unit, order, expression, labels, sites, counts, text and patches (hexadecimal).

@@ -1,7 +1,8 @@
 """A fold's data on one device, put there once and shared by every cell on that fold."""
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,7 +24,8 @@ class DeviceFold:
     """Training and validation splits, and the conditions of patients whose expression stays hidden.
 
     Attributes:
-        fold: the ids; train, validation: of the patients that a generator is fitted on, all of the fold's or a share.
+        fold: the ids; train, validation: of the patients that a generator is fitted on, all of the fold's or a share;
+            for the ceiling, audit patients stand in the place of validation patients.
         test_conditions: of the test patients; train_conditions: of all the fold's training patients.
     """
 
@@ -33,26 +35,34 @@ class DeviceFold:
     test_conditions: Conditions
     train_conditions: Conditions
 
-    def checksum(self) -> int:
+    def checksum(self, shared: int | None = None) -> int:
         """CRC-32 over every tensor of the fold: it changes when a generator writes to its inputs.
 
-        Patches that stay in their file are left out: nobody can write to them.
+        Args:
+            shared: `checksum_of` the text and patches that the fold shares with others, when known.
         """
-        splits, conditions = (self.train, self.validation), self.train.conditions
-        shared = [ragged for _, ragged in sorted(conditions.text.items())]
-        shared += [] if conditions.patches is None else [conditions.patches]
-        everyone = (conditions, self.validation.conditions, self.test_conditions, self.train_conditions)
+        splits = (self.train, self.validation)
+        everyone = (self.train.conditions, self.validation.conditions, self.test_conditions, self.train_conditions)
         tensors = [
             *(tensor for split in splits for tensor in (split.expression, split.standardised)),
             *(tensor for split in splits for tensor in (split.standardiser.mean, split.standardiser.sd)),
             *(tensor for given in everyone for tensor in (given.labels, given.rows)),
-            *(ragged.values for ragged in shared if isinstance(ragged.values, Tensor)),
-            *(ragged.offsets for ragged in shared),
         ]
-        value = 0
-        for tensor in tensors:
-            value = zlib.crc32(np.ascontiguousarray(tensor.cpu().numpy()).reshape(-1).view(np.uint8).data, value)
-        return value
+        return _crc(tensors, checksum_of(self.train.conditions) if shared is None else shared)
+
+
+def checksum_of(conditions: Conditions) -> int:
+    """CRC-32 over the text and patches of everyone; patches that stay in their file cannot be written to."""
+    shared = [ragged for _, ragged in sorted(conditions.text.items())]
+    shared += [] if conditions.patches is None else [conditions.patches]
+    held = [ragged.values for ragged in shared if isinstance(ragged.values, Tensor)]
+    return _crc([*held, *(ragged.offsets for ragged in shared)], 0)
+
+
+def _crc(tensors: Sequence[Tensor], value: int) -> int:
+    for tensor in tensors:
+        value = zlib.crc32(np.ascontiguousarray(tensor.cpu().numpy()).reshape(-1).view(np.uint8).data, value)
+    return value
 
 
 def rows_of(cohort: Cohort, ids: tuple[str, ...]) -> NDArray[np.intp]:
@@ -61,10 +71,14 @@ def rows_of(cohort: Cohort, ids: tuple[str, ...]) -> NDArray[np.intp]:
     Raises:
         InputError: ids that the cohort does not hold.
     """
-    position = {name: row for row, name in enumerate(cohort.samples.tolist())}
+    return _places(cohort.name, cohort.samples, ids)
+
+
+def _places(cohort: str, samples: NDArray[np.str_], ids: tuple[str, ...]) -> NDArray[np.intp]:
+    position = {name: row for row, name in enumerate(samples.tolist())}
     missing = [name for name in ids if name not in position]
     if missing:
-        raise InputError(f"cohort {cohort.name}: {len(missing)} unknown sample ids ({', '.join(missing[:3])})")
+        raise InputError(f"cohort {cohort}: {len(missing)} unknown sample ids ({', '.join(missing[:3])})")
     return np.asarray([position[name] for name in ids], dtype=np.intp)
 
 
@@ -76,25 +90,32 @@ def put_on_device(
     fingerprint: str = "",
     conditions: Conditions | None = None,
     train_fraction: float = 1.0,
+    audit: bool = False,
     patches: PatchPlace = "auto",
 ) -> DeviceFold:
     """Expression (z-scored with training statistics), labels, tokens and patches of one fold for the device.
 
     Args:
-        cohort: the cohort.
+        cohort: the cohort; with `conditions`, those patients are enough whose expression is given.
         fold: its ids.
         device: where the tensors live.
         fingerprint: the cohort's, when known; else it is computed.
-        conditions: `all_conditions` of the cohort on the device, when other folds already share them.
+        conditions: `all_conditions` of the whole cohort on the device, when other folds already share them.
         train_fraction: share of the training and validation patients that generators are fitted on (`share_of`);
             the statistics of the z-scores are theirs too.
+        audit: give the audit patients in the place of the validation patients, to the ceiling alone.
         patches: as in `all_conditions`, which is called without `conditions`.
     """
     device = torch.device(device)
-    conditions = conditions or all_conditions(cohort, device, patches)
+    everyone = conditions or all_conditions(cohort, device, patches)
     facts = CohortFacts(cohort.name, fingerprint or cohort.fingerprint(), cohort.unit, cohort.provenance)
     fitted = fold if train_fraction == 1.0 else share_of(fold, cohort, train_fraction)
-    rows = {part: rows_of(cohort, getattr(fitted, part)) for part in ("train", "validation", "test")}
+    fitted = replace(fitted, validation=fold.audit) if audit else fitted
+    rows = {part: rows_of(cohort, getattr(fitted, part)) for part in ("train", "validation")}
+
+    def told_of(ids: tuple[str, ...]) -> Conditions:
+        return everyone.take(_places(cohort.name, everyone.ids, ids))
+
     expression = {
         part: torch.from_numpy(np.ascontiguousarray(cohort.expression[rows[part]])).to(device)
         for part in ("train", "validation")
@@ -105,15 +126,15 @@ def put_on_device(
             expression=values,
             standardised=standardiser.forward(values),
             standardiser=standardiser,
-            conditions=conditions.take(rows[part]),
+            conditions=told_of(getattr(fitted, part)),
             genes=cohort.genes,
             cohort=facts,
             counts=None if cohort.counts is None else CountLayer(cohort.counts, rows[part]),
         )
         for part, values in expression.items()
     )
-    known = train.conditions if fitted is fold else conditions.take(rows_of(cohort, fold.train))
-    return DeviceFold(fold, train, validation, conditions.take(rows["test"]), known)
+    known = train.conditions if fitted.train == fold.train else told_of(fold.train)
+    return DeviceFold(fold, train, validation, told_of(fold.test), known)
 
 
 def all_conditions(cohort: Cohort, device: torch.device, patches: PatchPlace = "auto") -> Conditions:

@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,21 +11,21 @@ from numpy.typing import NDArray
 
 from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.dealing import FOLD_SEED, PARTS, most_frequent, one_in_five, sites_of_one_in_five
 from gexbench.tasks.cohorts.vocabulary import Track
-from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.errors import InputError
 
-PARTS = 5
-FOLD_SEED = 0
-SMALLEST_PART = 20
-SITE_MINIMUM = {"test": 8, "validation": 8, "train": 10}
+ROLES = ("train", "validation", "test", "audit")
+SITE_MINIMUM = {"test": 8, "audit": 8, "train": 10}
 SCARCE_MINIMUM = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Sample ids of train, validation and test, by name.
+    """Sample ids of train, validation, test and audit, by name.
 
-    `left_out` names the classes of the finest label that take no part in this fold (site-held-out track only).
+    No generator, tuning or checkpoint sees audit patients: they are the ceiling and the null of every gate. `left_out`
+    names the classes of the finest label that are not tested: their patients train, or take no part (track `site`).
     """
 
     track: str
@@ -35,71 +33,24 @@ class Fold:
     train: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
+    audit: tuple[str, ...]
     left_out: tuple[str, ...] = ()
 
     def hash(self) -> str:
-        """SHA-256 of the three id lists in order (hexadecimal)."""
-        text = json.dumps([self.train, self.validation, self.test])
+        """SHA-256 of the four id lists in order (hexadecimal)."""
+        text = json.dumps([self.train, self.validation, self.test, self.audit])
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def deal_patients(classes: Mapping[str, str], seed: int = FOLD_SEED, parts: int = PARTS) -> dict[str, int]:
-    """Part of each patient: patients of a class in SHA-256 order of (seed, id), dealt round-robin.
-
-    Args:
-        classes: patient id → class of the finest label, over the whole clinical table (before any modality is
-            looked at, so that cohorts with fewer modalities agree about every patient).
-    """
-    frame = pd.Series(dict(classes), dtype=object)
-    dealt: dict[str, int] = {}
-    for _, ids in sorted(frame.groupby(frame).groups.items()):
-        names = np.asarray(ids, dtype=str)
-        ordered = names[hash_order(seed, names)]
-        dealt.update(zip(ordered.tolist(), (np.arange(len(ordered)) % parts).tolist(), strict=True))
-    return dealt
-
-
-def deal_sites(classes: Mapping[str, str], sites: Mapping[str, str], parts: int = PARTS) -> dict[str, int]:
-    """Part of each patient when whole tissue-source sites are dealt.
-
-    Within a class the sites go, largest first (ties by name), to the part with the fewest patients of that class.
-    """
-    frame = pd.DataFrame({"class": pd.Series(dict(classes)), "site": pd.Series(dict(sites))})
-    dealt: dict[str, int] = {}
-    for _, members in sorted(frame.groupby("class")):
-        filled = np.zeros(parts, dtype=int)
-        sizes = members["site"].value_counts()
-        for site in sorted(sizes.index, key=lambda name: (-sizes[name], str(name))):
-            part = int(filled.argmin())
-            filled[part] += sizes[site]
-            dealt.update(dict.fromkeys(members.index[members["site"] == site], part))
-    return dealt
-
-
-def assign_parts(
-    groups: pd.Series, classes: pd.Series, sites: pd.Series | None = None, seed: int = FOLD_SEED
-) -> pd.DataFrame:
-    """Columns `fold_random` and, with sites, `fold_site`: the part (0 to 4) of every sample.
-
-    Args:
-        groups: sample id → patient; a patient's first sample gives its class and site.
-        classes: sample id → class of the finest label.
-        sites: sample id → tissue-source site.
-    """
-    first = ~groups.duplicated()
-    owner = groups[first]
-    of_group = dict(zip(owner, classes[first], strict=True))
-    parts = {"fold_random": groups.map(deal_patients(of_group, seed))}
-    if sites is not None:
-        parts["fold_site"] = groups.map(deal_sites(of_group, dict(zip(owner, sites[first], strict=True))))
-    return pd.DataFrame(parts).astype(np.int8)
-
-
 def folds(cohort: Cohort, track: Track = "random") -> tuple[Fold, ...]:
-    """The cohort's five folds: test = part k, validation = part k + 1 (mod 5), training = the rest.
+    """The cohort's five folds: test = part k, audit = part k + 1 (mod 5), development = the other three.
 
-    The part of every patient is stored with the cohort when it is built (`fold_random`, `fold_site` in its
-    clinical table). Samples of one patient always share a part.
+    In every class one development patient in five is a validation patient, by hash; on the track `site` these are the
+    patients of whole sites. The part of every patient is stored with the cohort when it is built (`fold_random`,
+    `fold_site` in its clinical table). Samples of one patient always share a part.
+
+    A class with fewer than 5 patients stays in training. So do the samples of a class that training, test or audit
+    would be without; the others of it leave the fold. On the track `site` a class below `SITE_MINIMUM` takes no part.
 
     Raises:
         InputError: the site-held-out track of a cohort without sites.
@@ -107,25 +58,46 @@ def folds(cohort: Cohort, track: Track = "random") -> tuple[Fold, ...]:
     column = f"fold_{track}"
     if column not in cohort.clinical:
         raise InputError(f"cohort {cohort.name}: no site column, hence no track site; use --track random")
-    parts = cohort.clinical[column].to_numpy(dtype=int)
-    labels = cohort.labels(cohort.finest_label)
-    return tuple(_fold(cohort.samples, labels, parts, index, track) for index in range(PARTS))
+    samples = samples_of(cohort).assign(part=cohort.clinical[column].astype(int))
+    return tuple(_fold(samples, index, track) for index in range(PARTS))
 
 
-def _fold(
-    samples: NDArray[np.str_], labels: NDArray[np.str_], parts: NDArray[np.int_], index: int, track: Track
-) -> Fold:
-    test, validation = parts == index, parts == (index + 1) % PARTS
-    roles = {"test": test, "validation": validation, "train": ~(test | validation)}
-    left_out: list[str] = []
-    if track == "site":
-        for name in np.unique(labels):
-            sizes = {role: int((rows & (labels == name)).sum()) for role, rows in roles.items()}
-            if any(sizes[role] < least for role, least in SITE_MINIMUM.items()):
-                left_out.append(str(name))
-    kept = ~np.isin(labels, left_out)
-    ids = {role: tuple(samples[rows & kept].tolist()) for role, rows in roles.items()}
-    return Fold(track, index, ids["train"], ids["validation"], ids["test"], tuple(left_out))
+def samples_of(cohort: Cohort) -> pd.DataFrame:
+    """By sample id, in hashed order: patient, label (finest), and the class and site of the patient."""
+    frame = pd.DataFrame({"patient": cohort.groups, "label": cohort.labels(cohort.finest_label)}, index=cohort.samples)
+    frame["class"] = frame["patient"].map(most_frequent(frame["patient"], frame["label"]))
+    if cohort.site_column is not None:
+        sites = pd.Series(cohort.labels(cohort.site_column), index=frame.index)
+        frame["site"] = frame["patient"].map(most_frequent(frame["patient"], sites))
+    return frame.iloc[hash_order("order", cohort.samples)]
+
+
+def _fold(samples: pd.DataFrame, index: int, track: Track) -> Fold:
+    patients = samples.groupby("label")["patient"].nunique()
+    rare = samples["label"].isin(patients.index[patients < PARTS])
+    stays = samples["patient"].isin(samples["patient"][rare])
+    role = pd.Series("train", index=samples.index)
+    role[~stays & (samples["part"] == index)] = "test"
+    role[~stays & (samples["part"] == (index + 1) % PARTS)] = "audit"
+    development = samples[~stays & (role == "train")]
+    role[samples["patient"].isin(fifth(development, "validation", whole_sites=track == "site"))] = "validation"
+    left_out = _left_out(samples["label"], role, SITE_MINIMUM if track == "site" else dict.fromkeys(SITE_MINIMUM, 1))
+    gone = samples["label"].isin(left_out) & ((track == "site") | (role != "train"))
+    ids = {name: tuple(samples.index[~gone & (role == name)].tolist()) for name in ROLES}
+    return Fold(track, index, **ids, left_out=left_out)
+
+
+def fifth(development: pd.DataFrame, salt: str, *, whole_sites: bool) -> set[str]:
+    """One development patient in five of every class; columns `patient`, `class` and, for whole sites, `site`."""
+    first = development.drop_duplicates("patient").set_index("patient")
+    classes = first["class"].to_dict()
+    return sites_of_one_in_five(classes, first["site"].to_dict(), salt) if whole_sites else one_in_five(classes, salt)
+
+
+def _left_out(labels: pd.Series, role: pd.Series, least: Mapping[str, int]) -> tuple[str, ...]:
+    """Classes with fewer samples in a role than `least` asks for, sorted."""
+    sizes = pd.crosstab(labels, role).reindex(columns=list(least), fill_value=0)
+    return tuple(sorted(sizes.index[(sizes < pd.Series(least)).any(axis=1)].tolist()))
 
 
 def share_of(fold: Fold, cohort: Cohort, fraction: float) -> Fold:
@@ -143,7 +115,7 @@ def share_of(fold: Fold, cohort: Cohort, fraction: float) -> Fold:
     labels = {column: cohort.labels(column) for column in cohort.label_columns}
     frame = pd.DataFrame({**labels, "patient": cohort.groups}, index=cohort.samples)
     parts = {part: _share(frame.loc[list(getattr(fold, part))], fraction) for part in ("train", "validation")}
-    return Fold(fold.track, fold.index, parts["train"], parts["validation"], fold.test, fold.left_out)
+    return replace(fold, train=parts["train"], validation=parts["validation"])
 
 
 def _share(samples: pd.DataFrame, fraction: float) -> tuple[str, ...]:
@@ -162,68 +134,8 @@ def _share(samples: pd.DataFrame, fraction: float) -> tuple[str, ...]:
     return tuple(samples.index[samples["patient"].isin(chosen)].tolist())
 
 
-def read_folds(path: Path, cohort: Cohort) -> tuple[Fold, ...]:
-    """A user's folds: JSON, a list of objects with the id lists `train`, `validation` and `test`.
-
-    Raises:
-        InputError: unknown ids, ids in two parts, a patient split over parts, empty parts; all at once.
-    """
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path.name}: cannot be read as JSON ({error})") from None
-    if not isinstance(content, list) or not content:
-        raise InputError(f"{path.name}: must hold a list of folds, each with 'train', 'validation' and 'test'")
-    problems: list[str] = []
-    found = []
-    for index, item in enumerate(content):
-        problems += [f"{path.name}: fold {index}: {problem}" for problem in _fold_problems(item, cohort)]
-        if not problems:
-            found.append(Fold("custom", index, *(tuple(item[part]) for part in ("train", "validation", "test"))))
-    if problems:
-        raise InputError(problems)
-    return tuple(found)
-
-
-def _fold_problems(item: Any, cohort: Cohort) -> list[str]:
-    parts = ("train", "validation", "test")
-    if not isinstance(item, dict) or set(item) != set(parts):
-        return ["must be an object with exactly the keys 'train', 'validation' and 'test'"]
-    lists: list[Sequence[Any]] = [item[part] for part in parts]
-    if not all(isinstance(ids, list) and ids and all(isinstance(name, str) for name in ids) for ids in lists):
-        return ["every part must be a list of at least one sample id"]
-    names = [name for ids in lists for name in ids]
-    position = {name: row for row, name in enumerate(cohort.samples.tolist())}
-    unknown_ids = [name for name in names if name not in position]
-    if unknown_ids:
-        return [f"{len(unknown_ids)} ids are not in cohort {cohort.name} ({examples(unknown_ids)})"]
-    if len(set(names)) != len(names):
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        return [f"{len(repeated)} ids appear more than once ({examples(repeated)})"]
-    owner: dict[str, str] = {}
-    crossing = set()
-    for part, ids in zip(parts, lists, strict=True):
-        for name in ids:
-            group = str(cohort.groups[position[name]])
-            if owner.setdefault(group, part) != part:
-                crossing.add(group)
-    if crossing:
-        return [f"{len(crossing)} patients are in two parts ({examples(sorted(crossing))})"]
-    labels = cohort.labels(cohort.finest_label)
-    found = {part: {str(labels[position[name]]) for name in ids} for part, ids in zip(parts, lists, strict=True)}
-    problems = [
-        f"classes of {cohort.finest_label} in test but not in {part}: {examples(missing)}; leave their patients out"
-        for part in ("train", "validation")
-        if (missing := sorted(found["test"] - found[part]))
-    ]
-    smallest = min(len(item["test"]), len(item["validation"]))
-    if smallest < SMALLEST_PART:
-        problems.append(f"test and validation need at least {SMALLEST_PART} samples each, here {smallest}")
-    return problems
-
-
-def equal_size_rows(fold: Fold, test_labels: NDArray[np.str_], validation_labels: NDArray[np.str_]) -> NDArray[np.intp]:
-    """Rows of test that set metrics use: per class min(test, validation) patients, in hashed order, ascending.
+def equal_size_rows(fold: Fold, test_labels: NDArray[np.str_], audit_labels: NDArray[np.str_]) -> NDArray[np.intp]:
+    """Rows of test that set metrics use: per class min(test, audit) patients, in hashed order, ascending.
 
     n is then equal for all generators, and `real-holdout` repeats no row.
     """
@@ -231,5 +143,5 @@ def equal_size_rows(fold: Fold, test_labels: NDArray[np.str_], validation_labels
     order = hash_order(FOLD_SEED, fold.test)
     for name in np.unique(test_labels):
         rows = order[test_labels[order] == name]
-        chosen.append(rows[: int((validation_labels == name).sum())])
+        chosen.append(rows[: int((audit_labels == name).sum())])
     return np.sort(np.concatenate(chosen))

@@ -23,7 +23,6 @@ T = TypeVar("T")
 UNCONDITIONAL = "not applicable: the generator is unconditional, so its rows have no labels"
 NO_DRAWS = "not applicable: no paired draws were kept"
 NO_GENE_SETS = "not applicable: no gene sets were given"
-NO_PRIVACY_ROWS = "not applicable: no rows of members and non-members were kept"
 NOT_EXCHANGEABLE = "not applicable: training and test patients were not dealt at random, so membership has no null"
 FEWER_MEMBERS = "not applicable: the generator was fitted on fewer patients than there are non-members to compare with"
 NO_TRAINING = "not applicable: training rows are withheld"
@@ -136,6 +135,7 @@ def _take(step: Step, given: Comparison, found: dict[str, float], result: PanelR
     behind = "" if step.label is None else f"[{step.label}]"
     result.per_class.update({f"{name}{behind}": dict(values) for name, values in findings.per_class.items()})
     result.extra.update(findings.extra)
+    result.gates.update({name: dict(numbers) for name, numbers in findings.gates.items()})
     result.per_cluster.update(by_cluster(keyed(findings.per_row), given.rows.clusters))
     return {}
 
@@ -149,10 +149,6 @@ def _check_rows(real: RealRows, synthetic: SyntheticRows) -> None:
         shape = synthetic.paired.shape
         if len(shape) != 3 or (shape[0], shape[2]) != real.test.shape:
             raise ValueError(f"paired draws have shape {shape}; the fold needs patients × draws × genes")
-    if synthetic.privacy is not None:
-        wanted = (len(synthetic.privacy_ids if synthetic.privacy_ids is not None else ()), len(real.genes))
-        if synthetic.privacy.shape != wanted:
-            raise ValueError(f"synthetic privacy rows have shape {synthetic.privacy.shape}; their ids ask for {wanted}")
 
 
 def _reference_values(prepared: Prepared, panel: str) -> dict[str, dict[str, float]]:
@@ -175,8 +171,6 @@ def _inapplicable(metric: Metric, prepared: Prepared, synthetic: SyntheticRows, 
         return NOT_EXCHANGEABLE
     if "members" in metric.needs and synthetic.fitted_ids is not None:
         return FEWER_MEMBERS
-    if "members" in metric.needs and synthetic.privacy is None:
-        return NO_PRIVACY_ROWS
     if "training" in metric.needs and prepared.training is None:
         return NO_TRAINING
     return None

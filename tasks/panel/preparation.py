@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gexbench.metrics import memorisation, support
+from gexbench.metrics import support
 from gexbench.metrics.biology import RealBiology
 from gexbench.metrics.label_draws import label_draws, mean_by_class
 from gexbench.metrics.shared.arrays import Matrix
@@ -21,6 +21,7 @@ from gexbench.tasks.panel.declarations.rows import ClassifierReferences, Prepare
 from gexbench.tasks.panel.gene_sets import GeneSets, usable_sets
 from gexbench.tasks.panel.questions.augmentation import RELEASE_SIZES, copied_anchors, release
 from gexbench.tasks.panel.questions.classification import ANCHORS, Asked, anchor_values, asked, real_classifiers
+from gexbench.tasks.panel.questions.privacy_grounds import compared, not_exchangeable, pools
 
 NEIGHBOURS = 5
 
@@ -79,7 +80,7 @@ def prepare(
 
 def _classes(rows: RealRows) -> int:
     """Classes of the finest label that a classifier is asked to tell apart."""
-    return len(set(rows.labels[rows.finest][0].tolist()) - set(rows.left_out.get(rows.finest, ()))) or 1
+    return len(set(rows.labels[rows.finest].train.tolist()) - set(rows.left_out.get(rows.finest, ()))) or 1
 
 
 def _core_anchors(rows: RealRows, train: Matrix, test: Matrix, seed: int) -> dict[str, dict[str, float]]:
@@ -112,22 +113,21 @@ def _biology(rows: RealRows, of_genes: Correlations, gene_sets: GeneSets | None)
 
 
 def _training_rows(rows: RealRows, space: Space, train: Matrix, test: Matrix, seed: int) -> TrainingRows:
-    validation = space.standardise(rows.validation, "validation")
-    train_labels, _, test_labels = rows.labels[rows.finest]
-    draws = label_draws(train, train_labels, test, test_labels, seed)
-    held_out = sampled(validation, rows.validation_ids)
+    labels = rows.labels[rows.finest]
+    draws = label_draws(train, labels.train, test, labels.test, seed)
+    validation = sampled(space.standardise(rows.validation, "validation"), rows.validation_ids)
+    audit = sampled(space.standardise(rows.audit, "audit"), rows.audit_ids)
+    reason = not_exchangeable(rows, space)
     return TrainingRows(
         rows=train,
-        validation=held_out,
-        donor_thresholds=_donor_thresholds(held_out, train),
-        validation_donor_thresholds=_donor_thresholds(sampled(test, rows.test_ids), held_out),
+        validation=validation,
+        audit=audit,
         label_draws=draws,
-        label_draws_crps=mean_by_class(draws, test_labels),
+        label_draws_crps=mean_by_class(draws, labels.test),
+        pools=pools(train, validation, sampled(test, rows.test_ids), audit),
+        compared={} if reason else compared(rows, space, seed),
+        not_exchangeable=reason,
     )
-
-
-def _donor_thresholds(fresh: Matrix, known: Matrix) -> Matrix:
-    return memorisation.donor_thresholds(fresh, known, donors=min(memorisation.DONORS, len(known) - 1))
 
 
 def fingerprint(rows: RealRows, seed: int, panel: Panel = "core") -> str:
@@ -140,6 +140,6 @@ def fingerprint(rows: RealRows, seed: int, panel: Panel = "core") -> str:
         digest.update(repr((name, values.shape, values.dtype.str)).encode())
         digest.update(values.tobytes())
         digest.update("\x1f".join(getattr(rows, f"{name}_ids").tolist()).encode())
-    for column, (train, _, test) in sorted(rows.labels.items()):
-        digest.update("\x1f".join([column, *train.tolist(), "", *test.tolist()]).encode())
+    for column, parts in sorted(rows.labels.items()):
+        digest.update("\x1f".join([column, *parts.train.tolist(), "", *parts.test.tolist()]).encode())
     return digest.hexdigest()

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gexbench.tasks.cohorts.cohort import TEXT_VARIANTS, Cohort, Ragged
-from gexbench.tasks.cohorts.folds import assign_parts
+from gexbench.tasks.cohorts.dealing import assign_parts
 from gexbench.tasks.cohorts.patches import in_draw_order
 from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError

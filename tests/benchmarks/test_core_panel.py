@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gexbench.tasks.panel.declarations.rows import Prepared, RealRows, SyntheticRows
+from gexbench.tasks.panel.declarations.rows import PartLabels, Prepared, RealRows, SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.preparation import prepare
 
@@ -20,13 +20,14 @@ def rows(random: np.random.Generator, means: np.ndarray, codes: np.ndarray) -> n
 def fold() -> tuple[RealRows, SyntheticRows]:
     random = np.random.default_rng(0)
     means = random.gamma(4, 1.5, (1, GENES)) + random.normal(0, 0.8, (CLASSES, GENES))
-    codes = {part: np.arange(size) % CLASSES for part, size in (("train", TRAIN), ("validation", TEST), ("test", TEST))}
+    sizes = {"train": TRAIN, "validation": TEST, "test": TEST, "audit": TEST}
+    codes = {part: np.arange(size) % CLASSES for part, size in sizes.items()}
     names = {part: np.array([f"class {code}" for code in of_part]) for part, of_part in codes.items()}
     real = RealRows(
         genes=tuple(f"G{gene}" for gene in range(GENES)),
         **{part: rows(random, means, of_part) for part, of_part in codes.items()},
         **{f"{part}_ids": np.array([f"{part}-{i}" for i in range(len(of_part))]) for part, of_part in codes.items()},
-        labels={"project": (names["train"], names["validation"], names["test"])},
+        labels={"project": PartLabels(**names)},
         finest="project",
         left_out={"project": ()},
         set_rows=np.arange(TEST),

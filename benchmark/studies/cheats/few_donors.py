@@ -69,7 +69,7 @@ def mosaic_rows(rows: Values, labels: NDArray[np.str_], fold: RealRows, rng: np.
 
 def _class_means(labels: NDArray[np.str_], fold: RealRows) -> Values:
     """Mean of the training rows of each row's class, (n, genes)."""
-    means, train_labels = np.empty((len(labels), len(fold.genes)), dtype=np.float32), fold.labels[fold.finest][0]
+    means, train_labels = np.empty((len(labels), len(fold.genes)), dtype=np.float32), fold.labels[fold.finest].train
     for name in np.unique(labels):
         means[labels == name] = fold.train[train_labels == name].mean(axis=0, dtype=np.float64)
     return means
@@ -81,7 +81,7 @@ def _spread(fold: RealRows) -> NDArray[np.float64]:
 
 def _second_donors(rows: Values, labels: NDArray[np.str_], fold: RealRows, rng: np.random.Generator) -> Values:
     """A training row of the class for each, another one where there is another; first donors may be rounded ones."""
-    train_labels = fold.labels[fold.finest][0]
+    train_labels = fold.labels[fold.finest].train
     donors = np.empty_like(rows)
     for name in np.unique(labels):
         mine, of_class = np.flatnonzero(labels == name), fold.train[train_labels == name]

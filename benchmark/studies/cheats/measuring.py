@@ -21,7 +21,7 @@ from gexbench.models import registry
 from gexbench.models.contract import Budget
 from gexbench.models.settings import BudgetName
 from gexbench.tasks.cohorts.cohort import Cohort
-from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
+from gexbench.tasks.cohorts.device_fold import put_on_device
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.panel.catalogue import panel_specifications, split_key
 from gexbench.tasks.panel.declarations.metric import Panel
@@ -86,7 +86,7 @@ class Bench:
         sweep = sweep_of(known, cohort=cohort.name, folds=folds, repeats=2, generators=sources, budget=BUDGET)
         self.plan: Plan = plan(sweep, known, cohort, cohort.fingerprint())
         self._cells = {(cell.fold.index, cell.entry.name, cell.repeat): cell for cell in self.plan.cells}
-        self._held: tuple[int, Panel, Prepared, DeviceFold] | None = None
+        self._held: tuple[int, Panel, Prepared] | None = None
         self._sampled: dict[tuple[int, str, int], dict[str, NDArray[Any]]] = {}
 
     def measure(self, panels: Mapping[int, Panel], report: Report) -> list[Measured]:
@@ -132,10 +132,10 @@ class Bench:
         )
 
     def _evaluate(self, fold: Fold, row: Cheat, panel: Panel) -> Measured:
-        prepared, device_fold = self._fold(fold, panel)
+        prepared = self._fold(fold, panel)
         cell = self._cells[fold.index, row.source, row.repeat]
         arrays = cheat_arrays(
-            row, self._source(cell, device_fold), prepared.rows, self.plan.fingerprint, f"{fold.track}/{fold.index}"
+            row, self._source(cell), prepared.rows, self.plan.fingerprint, f"{fold.track}/{fold.index}"
         )
         shown = shown_metrics(panel)
         result, _ = score(prepared, arrays, panel, bool(cell.entry.conditions), lambda *_: None)
@@ -149,7 +149,7 @@ class Bench:
             majority=_part(result.reference_values["majority"], shown),
         )
 
-    def _fold(self, fold: Fold, panel: Panel) -> tuple[Prepared, DeviceFold]:
+    def _fold(self, fold: Fold, panel: Panel) -> Prepared:
         """The prepared fold; one is held at a time."""
         if self._held is None or self._held[:2] != (fold.index, panel):
             self._held = None
@@ -160,15 +160,16 @@ class Bench:
             prepared = prepare_fold(self.cohort, fold, self.plan.fingerprint, cached, panel, sets)
             if cached != prepared.cacheable:
                 self.store.write_json("folds", key, prepared.cacheable)
-            device_fold = put_on_device(self.cohort, fold, fingerprint=self.plan.fingerprint)
-            self._held = (fold.index, panel, prepared, device_fold)
-        return self._held[2], self._held[3]
+            self._held = (fold.index, panel, prepared)
+        return self._held[2]
 
-    def _source(self, cell: Cell, device_fold: DeviceFold) -> dict[str, NDArray[Any]]:
+    def _source(self, cell: Cell) -> dict[str, NDArray[Any]]:
         """Rows of a reference; those that several cheats change are held."""
         place = (cell.fold.index, cell.entry.name, cell.repeat)
         if place in self._sampled:
             return self._sampled[place]
+        audit = cell.entry.reads == "audit"
+        device_fold = put_on_device(self.cohort, cell.fold, fingerprint=self.plan.fingerprint, audit=audit)
         arrays = train_and_sample(cell, device_fold, Budget(BUDGET), lambda *_: None).arrays
         if cell.entry.name in {HONEST, "train-copy"}:
             self._sampled[place] = arrays

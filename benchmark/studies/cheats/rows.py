@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gexbench.benchmark.cells.training import compact
 from gexbench.benchmark.studies.cheats.few_donors import averaged_rows, blended_rows, mosaic_rows
+from gexbench.benchmark.studies.cheats.smoothing import bootstrapped_rows, neighbour_averages
 from gexbench.tasks.panel.declarations.rows import RealRows
 from gexbench.tasks.seeds import derive_seed
 
@@ -73,7 +74,7 @@ def noisy(part: Part, fold: RealRows, rng: np.random.Generator, *, sds: float) -
 
 def shrunk(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """Every row pulled half-way to the mean of its class's training rows: a quarter of the variance within classes."""
-    rows, train_labels = part.rows.copy(), fold.labels[fold.finest][0]
+    rows, train_labels = part.rows.copy(), fold.labels[fold.finest].train
     for name in np.unique(part.labels):
         mine = part.labels == name
         centre = fold.train[train_labels == name].mean(axis=0, dtype=np.float64)
@@ -83,7 +84,7 @@ def shrunk(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
 
 def dropped_class(fold: RealRows) -> str:
     """The smallest class with at least a tenth of the training patients; the largest class where none has."""
-    names, counts = np.unique(fold.labels[fold.finest][0], return_counts=True)
+    names, counts = np.unique(fold.labels[fold.finest].train, return_counts=True)
     enough = counts >= DROPPED_SHARE * counts.sum()
     at = np.flatnonzero(enough)[counts[enough].argmin()] if enough.any() else counts.argmax()
     return str(names[at])
@@ -120,7 +121,7 @@ def gene_saturated(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows
 
 def train_copied(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """Rows for training patients replaced by training rows of the same class; those for test patients stay."""
-    if len(part.rows) != len(fold.train) or not np.array_equal(part.labels, fold.labels[fold.finest][0]):
+    if len(part.rows) != len(fold.train) or not np.array_equal(part.labels, fold.labels[fold.finest].train):
         return part.rows
     order, copies = np.argsort(part.labels, kind="stable"), np.empty_like(part.rows)
     mixed = rng.permutation(len(order))
@@ -143,6 +144,16 @@ def train_mosaic(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     return mosaic_rows(part.rows, part.labels, fold, rng)
 
 
+def smoothed_bootstrap(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
+    """Each row with noise of half an sd of its class's covariance, shrunk so that the covariance is kept."""
+    return bootstrapped_rows(part.rows, part.labels, fold, rng)
+
+
+def nearest_average(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
+    """The mean of the training rows of the class nearest to each row, itself among them, spread kept."""
+    return neighbour_averages(part.rows, part.labels, fold, rng)
+
+
 def all_equal(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """Every row is the mean of all training rows."""
     return np.tile(fold.train.mean(axis=0, dtype=np.float64).astype(np.float32), (len(part.rows), 1))
@@ -157,6 +168,18 @@ CHEATS: tuple[Cheat, ...] = (
     Cheat("train-blend", "two training samples of the type mixed, its spread kept", "train-copy", change=train_blend),
     Cheat("train-trio", "the mean of three training samples of the type, spread kept", "train-copy", change=train_trio),
     Cheat("train-mosaic", "modules of genes from two training samples of the type", "train-copy", change=train_mosaic),
+    Cheat(
+        "smoothed-bootstrap",
+        "training samples plus correlated noise of 0.5 sd of the type, spread kept",
+        "train-copy",
+        change=smoothed_bootstrap,
+    ),
+    Cheat(
+        "nearest-average",
+        "the mean of five neighbouring training samples of the type, spread kept",
+        "train-copy",
+        change=nearest_average,
+    ),
     Cheat(
         "validation-copy", "validation samples of the same type (another draw than real-holdout's)", HONEST, repeat=1
     ),
@@ -177,7 +200,7 @@ CHEATS: tuple[Cheat, ...] = (
 """Every cheat, in the order of the page."""
 
 REFERENCES: tuple[Cheat, ...] = (
-    Cheat(HONEST, "real validation samples of the same type: the ceiling", HONEST),
+    Cheat(HONEST, "real audit samples of the same type: the ceiling", HONEST),
     Cheat("class-gaussian", "a normal distribution per type: the baseline", "class-gaussian"),
     Cheat("oracle", "exact draws from the true distribution", "oracle"),
 )
@@ -191,17 +214,17 @@ def cheat_arrays(
 
     Args:
         cheat: the cheat.
-        arrays: `test`, `train` and `privacy` (n, genes), `paired` (n_test, draws, genes), and the ids of each.
+        arrays: `test` and `train` (n, genes), `paired` (n_test, draws, genes), and the ids of each.
         fold: the real fold.
         fingerprint: of the cohort.
         place: track and index of the fold, `random/0`.
     """
     if cheat.change is None:
         return dict(arrays)
-    train, _, test = fold.labels[fold.finest]
-    label = dict(zip([*fold.train_ids, *fold.test_ids], [*train, *test], strict=True))
+    finest = fold.labels[fold.finest]
+    label = dict(zip([*fold.train_ids, *fold.test_ids], [*finest.train, *finest.test], strict=True))
     changed = dict(arrays)
-    for name in ("test", "train", "paired", "privacy"):
+    for name in ("test", "train", "paired"):
         given = arrays[name]
         draws = given.shape[1] if given.ndim == 3 else 1
         labels = np.repeat(np.asarray([label[who] for who in arrays[f"{name}_ids"]]), draws)

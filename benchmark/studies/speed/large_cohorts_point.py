@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from gexbench.benchmark.studies.speed.resident_memory import Resident
 from gexbench.tasks.cohorts.cohort import Cohort, Ragged
 from gexbench.tasks.cohorts.cohort_folder import read_cohort, save_cohort
-from gexbench.tasks.cohorts.folds import assign_parts, folds
+from gexbench.tasks.cohorts.dealing import assign_parts
+from gexbench.tasks.cohorts.folds import folds
 from gexbench.tasks.cohorts.units import Unit
 
 WIDTH, TOKENS, TOKEN_WIDTH, CLASSES, FACTORS, DRAWS = 1024, 64, 384, 32, 30, 19
@@ -185,7 +186,8 @@ def measure_panel(folder: Path, say: Say) -> Figures:
     cohort = read_cohort(folder, verify=False)
     real = real_fold(cohort, folds(cohort)[0])
     random = np.random.default_rng(_SEED)
-    codes = {part: np.unique(real.labels["project"][at], return_inverse=True)[1] for part, at in _parts()}
+    labels = real.labels["project"]._asdict()
+    codes = {part: np.unique(labels[part], return_inverse=True)[1] for part in ("train", "test")}
     synthetic = SyntheticRows(
         test=_shaken(real.test, random),
         train=_shaken(real.train, random),
@@ -218,10 +220,6 @@ def _threads() -> int:
     import torch
 
     return torch.get_num_threads()
-
-
-def _parts() -> tuple[tuple[str, int], ...]:
-    return ("train", 0), ("test", 2)
 
 
 def _shaken(rows: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:

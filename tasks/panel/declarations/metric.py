@@ -48,8 +48,8 @@ class Metric:
         class-mean, per metric and fold), ``real-holdout``, ``majority``, ``trtr``, ``label-draws``.
     version: a new one makes new records; raise it when the same rows give another value.
     needs: ``labels`` (of the rows), ``pairs`` (synthetic row i belongs to real row i, or several draws of it),
-        ``training`` (real training rows), ``members`` (rows made from the conditions of as many training as test
-        patients, which must be exchangeable), ``gene sets`` (of a user's file). A metric without ``training`` never
+        ``training`` (real training rows), ``members`` (training and test patients that are exchangeable),
+        ``gene sets`` (of a user's file). A metric without ``training`` never
         sees real training rows.
     unit: of the value, "1" for a pure number.
     short, detail: head of its column, and a word that tells it from columns with the same head; by default the name.
@@ -110,12 +110,14 @@ class Findings:
 
     per_class, extra: by name; evaluation puts the label behind a name of ``per_class`` where the step has one.
     per_row: metric → (n_test,) values whose mean is the metric, NaN for a row that takes no part.
+    gates: figure of a gate → its numbers, see ``gates.verdicts``.
     """
 
     values: Mapping[Metric, float]
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     extra: Mapping[str, float] = field(default_factory=dict)
     per_row: Mapping[Metric, Matrix] = field(default_factory=dict)
+    gates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def _vocabulary_problems(spec: Metric) -> list[str]:

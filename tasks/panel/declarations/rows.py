@@ -2,26 +2,38 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.metrics.biology import RealBiology
 from gexbench.metrics.classifiers import Fitted
+from gexbench.metrics.gates.copies import Pool
+from gexbench.metrics.membership import Ground, Placements
 from gexbench.metrics.shared.arrays import Matrix
 from gexbench.metrics.space import Space
 from gexbench.metrics.structure import Correlations
+
+
+class PartLabels(NamedTuple):
+    """Labels of one column, by role of the patients; each (n,)."""
+
+    train: NDArray[np.str_]
+    validation: NDArray[np.str_]
+    test: NDArray[np.str_]
+    audit: NDArray[np.str_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RealRows:
     """The real patients of a fold, in the cohort's unit.
 
-    train, validation, test: float32 (n, genes), rows aligned with the ids and labels.
-    labels: label column → (train, validation, test) labels; finest: the finest of these columns.
+    train, validation, test, audit: float32 (n, genes), rows aligned with the ids and labels. No generator sees audit
+        rows: they show what honest rows look like.
+    labels: label column → labels of each part; finest: the finest of these columns.
     left_out: label column → classes that take no part in its classification (under 25 patients in the cohort).
-    set_rows: indices into test, the rows that set metrics compare (per class min(test, validation)).
+    set_rows: indices into test, the rows that set metrics compare (per class min(test, audit)).
     floor: lowest value of the unit; None = it has none, and no zero fraction.
     test_groups: patient of each test row; None = every row is a patient of its own.
     test_clusters: cluster of each test row, such as its tissue-source site; None = every patient is one.
@@ -33,10 +45,12 @@ class RealRows:
     train: NDArray[np.float32]
     validation: NDArray[np.float32]
     test: NDArray[np.float32]
+    audit: NDArray[np.float32]
     train_ids: NDArray[np.str_]
     validation_ids: NDArray[np.str_]
     test_ids: NDArray[np.str_]
-    labels: Mapping[str, tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_]]]
+    audit_ids: NDArray[np.str_]
+    labels: Mapping[str, PartLabels]
     finest: str
     left_out: Mapping[str, tuple[str, ...]]
     set_rows: NDArray[np.intp]
@@ -47,14 +61,14 @@ class RealRows:
 
     def __post_init__(self) -> None:
         problems = []
-        for part, name in enumerate(("train", "validation", "test")):
+        for name in PartLabels._fields:
             rows, ids = getattr(self, name), getattr(self, f"{name}_ids")
             if rows.shape != (len(ids), len(self.genes)):
                 problems.append(f"{name} is {rows.shape} for {len(ids)} ids and {len(self.genes)} genes")
             problems += [
-                f"{column}: {len(parts[part])} {name} labels for {len(ids)} ids"
+                f"{column}: {len(labels)} {name} labels for {len(ids)} ids"
                 for column, parts in self.labels.items()
-                if len(parts[part]) != len(ids)
+                if len(labels := getattr(parts, name)) != len(ids)
             ]
         if self.finest not in self.labels:
             problems.append(f"finest {self.finest!r} is none of the label columns {', '.join(self.labels)}")
@@ -72,7 +86,7 @@ class RealRows:
     @property
     def test_labels(self) -> NDArray[np.str_]:
         """Finest label of each test row, shape (n_test,)."""
-        return self.labels[self.finest][2]
+        return self.labels[self.finest].test
 
     @property
     def test_patients(self) -> NDArray[np.str_]:
@@ -91,36 +105,46 @@ class SyntheticRows:
 
     test (n_test, genes) and train (n_train, genes): row i from the condition of the fold's i-th test or training
     patient; paired (n_test, 19, genes) float16: draws for every test patient, None when they were not kept;
-    privacy (members + non-members, genes) and privacy_ids: a row from the condition of each of as many training as
-    test patients per class, and the ids of these patients, None when they were not kept; fitted_ids: the training
-    patients that the generator was fitted on, None for all of the fold's.
+    fitted_ids: the training patients that the generator was fitted on, None for all of the fold's.
     """
 
     test: NDArray[Any]
     train: NDArray[Any]
     paired: NDArray[Any] | None
-    privacy: NDArray[Any] | None = None
-    privacy_ids: NDArray[np.str_] | None = None
     fitted_ids: NDArray[np.str_] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """Whom an attack compares. own: (n,) place of the test row that has a patient's own condition, or that of the
+    test patient with whom an audit patient is compared; yardstick: what a class copula reveals, None where an honest
+    generator reveals nothing."""
+
+    ground: Ground
+    own: NDArray[np.intp]
+    yardstick: Placements | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingRows:
     """What metrics that need ``training`` read: the rows that ``fit`` saw, and what depends on them.
 
-    rows, validation: standardised; of validation at most ``row_samples.MOST_ROWS`` rows. donor_thresholds: of
-    validation rows against training rows, (donors,), the first is that of copies; validation_donor_thresholds: of test
-    rows against validation rows; label_draws: CRPS of label-matched draws for every test row, shape (n_test,), and
+    rows, validation, audit: standardised; of the last two at most ``row_samples.MOST_ROWS`` rows. pools: `training`,
+    `validation` and `test` → rows with the limits of copies that audit rows set. compared: `training`, `validation`,
+    `paired` and `test` → whom membership attacks compare; empty where patients were not dealt at random, and
+    not_exchangeable says why. label_draws: CRPS of label-matched draws for every test row, shape (n_test,), and
     label_draws_crps: its mean;
     classifiers: label column → logistic regression on ``rows``, for the panel ``extended`` only.
     """
 
     rows: Matrix
     validation: Matrix
-    donor_thresholds: Matrix
-    validation_donor_thresholds: Matrix
+    audit: Matrix
     label_draws: Matrix
     label_draws_crps: float
+    pools: Mapping[str, Pool] = field(default_factory=dict)
+    compared: Mapping[str, Compared] = field(default_factory=dict)
+    not_exchangeable: str | None = None
     classifiers: Mapping[str, Fitted] = field(default_factory=dict)
 
 

@@ -101,7 +101,7 @@ def _references(given: Comparison) -> ClassifierReferences:
 
 def _augmented(given: Comparison, label: str) -> Findings:
     rows, prepared = given.rows, given.prepared
-    labels, _, truth = rows.labels[label]
+    labels, truth = rows.labels[label].train, rows.labels[label].test
     found = train_and_test(
         "lr",
         np.concatenate([given.training.rows, given.synthetic_train]),
@@ -129,7 +129,7 @@ def release(rows: RealRows, real: Any, synthetic: Any | None, test: Any, size: i
     real, synthetic (n_train, genes): rows of the training patients; None = without synthetic rows. Means over 3
     seeded draws of patients; all rows weigh the same.
     """
-    labels = rows.labels[rows.finest][0]
+    labels = rows.labels[rows.finest].train
     found = []
     for draw in range(RELEASE_DRAWS):
         chosen = few_patients(rows.train_ids, labels, size, f"release/{seed}/{draw}")
@@ -145,7 +145,7 @@ def few_rows(
 
     real, synthetic (n_train, genes): rows of the training patients; chosen: the real rows to use. All weigh the same.
     """
-    labels, _, truth = rows.labels[rows.finest]
+    labels, truth = rows.labels[rows.finest].train, rows.labels[rows.finest].test
     train, names = real[chosen], labels[chosen]
     if synthetic is not None:
         train, names = np.concatenate([train, synthetic]), np.concatenate([names, labels])

@@ -114,7 +114,7 @@ def tstr(rows: RealRows, train: Any, test: Any, classifier: Classifier, label: s
 
     train (n_train, genes) and test (n_test, genes) are standardised by the fold's space.
     """
-    labels, _, truth = rows.labels[label]
+    labels, truth = rows.labels[label].train, rows.labels[label].test
     return train_and_test(classifier, train, labels, test, truth, left_out=rows.left_out.get(label, ()), seed=seed)
 
 
@@ -135,7 +135,7 @@ def _tstr(given: Comparison, classifier: Classifier, label: str) -> Findings:
 
 
 def _trts(given: Comparison, label: str) -> Findings:
-    found = given.training.classifiers[label].test(given.synthetic_test, given.rows.labels[label][2])
+    found = given.training.classifiers[label].test(given.synthetic_test, given.rows.labels[label].test)
     return Findings(scores(found, TRTS), {"trts_lr_recall": found.recall})
 
 
@@ -151,13 +151,13 @@ def _together(rows: RealRows) -> Iterator[Step]:
 
 def tested_rows(rows: RealRows, label: str) -> NDArray[np.intp]:
     """Test rows that take part in the classification of a label column: those of no left-out class."""
-    return np.flatnonzero(~np.isin(rows.labels[label][2], rows.left_out.get(label, ())))
+    return np.flatnonzero(~np.isin(rows.labels[label].test, rows.left_out.get(label, ())))
 
 
 def real_classifiers(rows: RealRows, train: Any, seed: int) -> dict[str, Fitted]:
     """Label column → logistic regression on the fold's real training rows, standardised."""
     return {
-        label: fit_classifier("lr", train, parts[0], left_out=rows.left_out.get(label, ()), seed=seed)
+        label: fit_classifier("lr", train, parts.train, left_out=rows.left_out.get(label, ()), seed=seed)
         for label, parts in rows.labels.items()
     }
 
@@ -170,7 +170,7 @@ def with_shuffled_labels(rows: RealRows, seed: int) -> RealRows:
     given, taken = (hash_order(f"shuffled labels/{side}/{seed}", rows.train_ids) for side in ("given", "taken"))
     source = np.empty(len(given), dtype=np.intp)
     source[given] = taken
-    labels = {column: (train[source], validation, test) for column, (train, validation, test) in rows.labels.items()}
+    labels = {column: parts._replace(train=parts.train[source]) for column, parts in rows.labels.items()}
     return replace(rows, labels=labels)
 
 
@@ -184,7 +184,7 @@ def anchor_values(
     values: dict[str, dict[str, float]] = {name: {} for name in ANCHORS}
     shuffled = with_shuffled_labels(rows, seed)
     for classifier, label, anchors in wanted:
-        labels, _, truth = rows.labels[label]
+        labels, truth = rows.labels[label].train, rows.labels[label].test
         for anchor in anchors:
             if anchor == "majority":
                 found = majority(labels, truth, left_out=rows.left_out.get(label, ()))

@@ -49,7 +49,7 @@ def _support(given: Comparison) -> Findings:
 
 
 def _tstr(given: Comparison, label: str) -> Findings:
-    labels, _, truth = given.rows.labels[label]
+    labels, truth = given.rows.labels[label].train, given.rows.labels[label].test
     found = paper_variants.paper_tstr_on_training_rows(
         given.synthetic_test, truth, given.training.rows, labels, left_out=given.rows.left_out.get(label, ())
     )

@@ -290,7 +290,7 @@ def test_a_record_is_reproduced_and_a_changed_one_is_noticed(workbench, reproduc
     record = runner.folder / "records" / "class-diagonal.random-0.0.json"
     code, output, errors = reproduce(record, "--results", "again")
     assert code == 0, output + errors
-    assert "promised: equal bits" in output
+    assert "criterion: equal bits" in output
     last = output.splitlines()[-1]
     assert last.endswith("again/reproduced/small-quick-class-diagonal.random-0.0.json")
     report = json.loads((tmp_path / "again" / "reproduced" / "small-quick-class-diagonal.random-0.0.json").read_text())

@@ -46,7 +46,7 @@ def real(small_cohort):
 @pytest.fixture(scope="module")
 def part(real):
     """Stands for the honest rows of the training patients: rows of the right class, all different."""
-    labels = real.labels[real.finest][0]
+    labels = real.labels[real.finest].train
     return Part(real.train + np.float32(0.5), labels)
 
 
@@ -71,7 +71,7 @@ def test_noise_has_the_sd_it_names_and_stays_above_the_floor(real, part, sds):
 
 
 def test_shrunk_rows_lie_half_way_to_the_mean_of_their_classs_training_rows(real, part):
-    rows, labels = changed("shrunk-variance", part, real), real.labels[real.finest][0]
+    rows, labels = changed("shrunk-variance", part, real), real.labels[real.finest].train
     for name in np.unique(labels):
         mine = labels == name
         centre = real.train[mine].mean(axis=0)
@@ -79,7 +79,7 @@ def test_shrunk_rows_lie_half_way_to_the_mean_of_their_classs_training_rows(real
 
 
 def test_the_dropped_class_is_the_smallest_of_a_tenth_and_has_no_row_left(real, part):
-    labels = real.labels[real.finest][0]
+    labels = real.labels[real.finest].train
     names, counts = np.unique(labels, return_counts=True)
     gone = cheat_rows.dropped_class(real)
     size = int(counts[names == gone][0])
@@ -95,7 +95,7 @@ def test_without_a_class_of_a_tenth_the_largest_is_dropped(real):
     n = len(real.train_ids)
     many = np.array([f"k{row // 2}" for row in range(n)])
     many[:5] = "k0"
-    labels = {real.finest: (many, *real.labels[real.finest][1:])}
+    labels = {real.finest: real.labels[real.finest]._replace(train=many)}
     assert cheat_rows.dropped_class(replace(real, labels=labels)) == "k0"
 
 
@@ -118,7 +118,7 @@ def test_one_gene_is_saturated_and_all_equal_rows_are_equal(real, part):
 
 
 def test_a_mosaic_takes_every_gene_from_one_of_two_training_rows_of_its_class(real):
-    pool, labels = real.train, real.labels[real.finest][0]
+    pool, labels = real.train, real.labels[real.finest].train
     rows = changed("train-mosaic", Part(pool, labels), real)
     shared = np.array([(row == pool).mean(axis=1) for row in rows])
     first, likest = np.arange(len(rows)), np.argsort(shared, axis=1)[:, -2:]
@@ -129,9 +129,9 @@ def test_a_mosaic_takes_every_gene_from_one_of_two_training_rows_of_its_class(re
     assert (changed("train-mosaic", Part(pool, labels), real, seed=1) != rows).any()
 
 
-@pytest.mark.parametrize("blend", ["train-blend", "train-trio"])
+@pytest.mark.parametrize("blend", ["train-blend", "train-trio", "smoothed-bootstrap", "nearest-average"])
 def test_a_blend_keeps_means_and_spread_within_classes_and_the_floor(real, blend):
-    pool, labels = real.train, real.labels[real.finest][0]
+    pool, labels = real.train, real.labels[real.finest].train
     rows = changed(blend, Part(pool, labels), real)
     assert rows.min() >= real.floor
     high = pool.min(axis=0) > 1.0  # genes that no floor cuts
@@ -144,21 +144,39 @@ def test_a_blend_keeps_means_and_spread_within_classes_and_the_floor(real, blend
             )
 
 
+def test_a_smoothed_bootstrap_stays_near_its_row_and_an_average_is_that_of_the_nearest_rows(real):
+    pool, labels = real.train, real.labels[real.finest][0]
+    scale = pool.std(axis=0)
+    smoothed = changed("smoothed-bootstrap", Part(pool, labels), real) / scale
+    distances = ((smoothed[:, None] - pool / scale) ** 2).sum(axis=2)
+    assert (distances.argmin(axis=1) == np.arange(len(pool))).mean() > 0.9
+    averaged = changed("nearest-average", Part(pool, labels), real)
+    name = max(set(labels), key=list(labels).count)
+    of_class = pool[labels == name].astype(np.float64)
+    means = np.array(
+        [of_class[np.argsort((((each - of_class) / scale) ** 2).sum(axis=1))[:5]].mean(axis=0) for each in of_class]
+    )
+    centre = of_class.mean(axis=0)
+    expected = centre + (means - centre) * of_class.std(axis=0) / means.std(axis=0)
+    np.testing.assert_allclose(averaged[labels == name], np.maximum(expected, real.floor), atol=1e-4)
+
+
 @pytest.mark.parametrize("name", TWO_DONORS)
 def test_rows_of_two_donors_pass_the_copy_gate_and_are_seen_by_the_donor_shares(real, name):
     from gexbench.metrics import copy_share, copy_threshold, donor_shares, donor_thresholds
     from gexbench.metrics.space import fit_space
 
     space = fit_space(real.train)
-    rows = changed(name, Part(real.train, real.labels[real.finest][0]), real)
-    made, train, validation = (space.standardise(each, "rows") for each in (rows, real.train, real.validation))
-    assert copy_share(made, train, copy_threshold(validation, train)) < 0.05
-    assert donor_shares(made, train, donor_thresholds(validation, train))[1] > 0.1
+    rows = changed(name, Part(real.train, real.labels[real.finest].train), real)
+    made, train, audit = (space.standardise(each, "rows") for each in (rows, real.train, real.audit))
+    assert copy_share(made, train, copy_threshold(audit, train)) < 0.05
+    assert donor_shares(made, train, donor_thresholds(audit, train))[1] > 0.1
 
 
 def test_every_part_of_a_cell_is_changed_with_the_labels_of_its_patients(real):
-    """Draws of one patient stay together, and members and non-members have their own labels."""
-    label = dict(zip([*real.train_ids, *real.test_ids], np.concatenate(real.labels[real.finest][::2]), strict=True))
+    """Draws of one patient stay together."""
+    labels = real.labels[real.finest]
+    label = dict(zip([*real.train_ids, *real.test_ids], np.concatenate([labels.train, labels.test]), strict=True))
     codes = {name: code for code, name in enumerate(sorted(set(label.values())))}
 
     def rows_of(ids, draws=None):
@@ -166,7 +184,6 @@ def test_every_part_of_a_cell_is_changed_with_the_labels_of_its_patients(real):
         return rows if draws is None else np.repeat(rows[:, None], draws, axis=1)
 
     ids = {"test": real.test_ids, "train": real.train_ids, "paired": real.test_ids}
-    ids["privacy"] = np.concatenate([real.train_ids[:9], real.test_ids])
     arrays = {name: rows_of(who, 19 if name == "paired" else None) for name, who in ids.items()}
     arrays |= {f"{name}_ids": who for name, who in ids.items()}
     swapped = cheat_arrays(BY_NAME["labels-swapped"], arrays, real, "print", "random/0")
@@ -200,7 +217,7 @@ def test_every_cheat_scores_lower_than_real_rows_or_fails_a_gate(measured):
     found = scored("small", measured, "core")
     judged = {verdict.name: verdict for verdict in verdicts(found)}
     assert list(judged) == [cheat.name for cheat in CHEATS]
-    copies = {"train-copy", "train-copy-noise-0.5", "train-copy-noise-1"}
+    copies = {"train-copy", "train-copy-noise-0.5", "train-copy-noise-1", "smoothed-bootstrap"}
     assert all("copy gate" in judged[name].by_gates for name in copies)
     assert "validation copy gate" in judged["validation-copy"].by_gates
     assert all("gate of pairs and trios" in judged[name].by_gates for name in (*TWO_DONORS, "train-trio"))

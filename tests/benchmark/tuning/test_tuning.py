@@ -11,12 +11,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import optuna
 import pytest
 
 from gexbench.benchmark.cells.objective import fitted, kept_validation_score
 from gexbench.benchmark.cells.validation_panel import ValidationPanel
 from gexbench.benchmark.sweeps.planning import chosen_folds
 from gexbench.benchmark.sweeps.tuned import read_tuning_file
+from gexbench.benchmark.tuning import search
 from gexbench.benchmark.tuning import searches as tuning
 from gexbench.benchmark.tuning.search import Search, search_tasks, storage_at
 from gexbench.models import registry
@@ -83,10 +85,23 @@ def test_finished_trials_are_judged_by_their_overall_score_on_the_validation_pat
     seen = small_cohort.take(np.sort(rows_of(small_cohort, fold.train + fold.validation)))
     panel = ValidationPanel.of(seen, fold, "cpu", small_cohort.fingerprint())
     again = {name: judged(panel, small_cohort, fold, name) for name in ("train-copy", "class-gaussian", "class-mean")}
-    assert again["train-copy"] > 0.9
+    assert again["train-copy"] > 0.8
     assert again["train-copy"] > again["class-gaussian"] > again["class-mean"] + 0.1
     assert again["train-copy"] > 1 - found.default_validation_score
     assert tune.tuner(2).tasks[0].study_name != tuner.tasks[0].study_name
+
+
+def test_a_major_version_of_optuna_and_another_sampler_search_in_a_study_of_their_own(tune, monkeypatch):
+    (task,) = tune.tuner(1).tasks
+    name = task.study_name
+    major = optuna.__version__.partition(".")[0]
+    monkeypatch.setattr(optuna, "__version__", f"{major}.99.9")
+    assert task.study_name == name
+    monkeypatch.setattr(optuna, "__version__", f"{int(major) - 1}.5.0")
+    assert task.study_name != name
+    monkeypatch.undo()
+    monkeypatch.setitem(search._SAMPLER, "multivariate", False)
+    assert task.study_name != name
 
 
 def judged(panel, cohort, fold, name):
@@ -210,7 +225,7 @@ if __name__ == "__main__":
     cohort = load_cohort("small")
     tasks = search_tasks({"tunable": entry}, chosen_folds(cohort, "random", (0, 1)), fingerprint=cohort.fingerprint(),
                          budget="quick", threads=1, device="cpu", objective="validation score")
-    Tuner(tasks, "small", 4, Path(sys.argv[2]), "test").run(2, TrialDisplay(Console()))
+    Tuner(tasks, cohort, 4, Path(sys.argv[2]), "test").run(2, TrialDisplay(Console()))
 """
 
 

@@ -25,7 +25,7 @@ def real(small_cohort):
 def result(real):
     draws = np.random.default_rng(0).normal(real.test[:, None, :], 0.5, (len(real.test), 19, len(real.genes)))
     rows = (real.train + np.random.default_rng(1).normal(size=real.train.shape)).astype(np.float32)
-    apart = replace(real, left_out={real.finest: (str(np.unique(real.labels[real.finest][2])[0]),)})
+    apart = replace(real, left_out={real.finest: (str(np.unique(real.labels[real.finest].test)[0]),)})
     return apart, evaluate(prepare(apart, seed=3), SyntheticRows(real.test, rows, draws.astype(np.float16)))
 
 
@@ -40,7 +40,7 @@ def test_sums_give_the_panels_metrics_and_leave_out_rows_that_were_not_tested(re
     real, found = result
     key = f"tstr_lr_accuracy[{real.finest}]"
     assert set(found.per_cluster) == {"crps", key}
-    tested = ~np.isin(real.labels[real.finest][2], real.left_out[real.finest])
+    tested = ~np.isin(real.labels[real.finest].test, real.left_out[real.finest])
     assert 0 < tested.sum() < len(tested)
     for name, rows in (("crps", np.ones_like(tested)), (key, tested)):
         sums = found.per_cluster[name]

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from gexbench.models.checkpoint import load, save
 from gexbench.models.contract import Unavailable
-from gexbench.models.references.condition_ridge import PENALTIES, ConditionRidge, Ridge
+from gexbench.models.references.condition_ridge import ConditionRidge
+from gexbench.models.references.ridge import PENALTIES, Ridge
 from gexbench.models.registry import Entry, Registry, create
 from gexbench.models.training.dispersion import variance_ratio
 from gexbench.tasks.cohorts.conditions import Conditions, RaggedTensor
@@ -104,7 +105,7 @@ def test_rows_are_predictions_plus_residuals(data: DeviceFold, fitted: Condition
     rows = fitted.sample(conditions, 2, seed=3)
     means = [fitted._donors(conditions, 2, seed=3)[:, draw] for draw in (0, 1)]
     scores = data.train.standardiser.forward(torch.from_numpy(rows.expression)).reshape(len(conditions), 2, -1)
-    predicted = [scores[:, draw] - fitted.residuals[torch.from_numpy(means[draw])] for draw in (0, 1)]
+    predicted = [scores[:, draw] - fitted.donated[torch.from_numpy(means[draw])] for draw in (0, 1)]
     above = (torch.from_numpy(rows.expression).reshape(len(conditions), 2, -1) > 0.0).all(1)
     assert above.float().mean() > 0.5
     torch.testing.assert_close(predicted[0][above], predicted[1][above], atol=1e-4, rtol=0)

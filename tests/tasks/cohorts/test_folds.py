@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from gexbench.tasks.cohorts.cohort import Cohort
+from gexbench.tasks.cohorts.dealing import assign_parts, deal_sites
 from gexbench.tasks.cohorts.device_fold import put_on_device
-from gexbench.tasks.cohorts.folds import assign_parts, deal_sites, equal_size_rows, folds, read_folds, share_of
+from gexbench.tasks.cohorts.folds import ROLES, equal_size_rows, folds, share_of
+from gexbench.tasks.cohorts.folds_file import read_folds
 from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError
 
@@ -46,9 +48,13 @@ def test_parts_are_disjoint_stratified_and_rotate():
     assert sorted(sum((fold.test for fold in made), ())) == sorted(cohort.samples)
     labels = dict(zip(cohort.samples, cohort.labels("project"), strict=True))
     for fold, following in zip(made, made[1:] + made[:1], strict=True):
-        assert not set(fold.train) & set(fold.test)
-        assert not set(fold.train) & set(fold.validation)
-        assert fold.validation == following.test
+        parts = [set(getattr(fold, role)) for role in ROLES]
+        assert set.union(*parts) == set(cohort.samples)
+        assert sum(map(len, parts)) == len(cohort)
+        assert fold.audit == following.test
+        development = pd.Series([labels[name] for name in (*fold.train, *fold.validation)]).value_counts()
+        held_out = pd.Series([labels[name] for name in fold.validation]).value_counts()
+        assert held_out.to_dict() == (development / 5).round().astype(int).to_dict()
         counts = pd.Series([labels[name] for name in fold.test]).value_counts()
         for name, size in cohort.clinical["project"].value_counts().items():
             assert abs(counts[name] - size / 5) <= 1
@@ -65,9 +71,10 @@ def test_a_patients_part_does_not_depend_on_the_other_patients_order():
 
 def test_samples_of_one_patient_never_cross_a_fold():
     cohort = make_cohort(repeated_patients=True)
+    owner = dict(zip(cohort.samples, cohort.groups, strict=True))
     for fold in folds(cohort):
-        owners = [{cohort.groups[list(cohort.samples).index(name)] for name in ids} for ids in (fold.train, fold.test)]
-        assert not owners[0] & owners[1]
+        owners = [{owner[name] for name in getattr(fold, role)} for role in ROLES]
+        assert sum(map(len, owners)) == len(set.union(*owners))
 
 
 def test_site_track_keeps_sites_whole_and_leaves_out_small_classes():
@@ -75,13 +82,13 @@ def test_site_track_keeps_sites_whole_and_leaves_out_small_classes():
     sites = dict(zip(cohort.samples, cohort.labels("tss"), strict=True))
     labels = dict(zip(cohort.samples, cohort.labels("project"), strict=True))
     for fold in folds(cohort, "site"):
-        used = [{sites[name] for name in ids} for ids in (fold.train, fold.validation, fold.test)]
-        assert not used[0] & used[2]
-        assert not used[1] & used[2]
+        used = [{sites[name] for name in getattr(fold, role)} for role in ROLES]
+        assert sum(map(len, used)) == len(set.union(*used))
         kept = {labels[name] for name in fold.test}
         assert not kept & set(fold.left_out)
         counts = pd.Series([labels[name] for name in fold.test]).value_counts()
         assert (counts >= 8).all()
+        assert {labels[name] for name in fold.validation} == kept
 
 
 def test_sites_are_dealt_largest_first_to_the_emptiest_part():
@@ -92,25 +99,26 @@ def test_sites_are_dealt_largest_first_to_the_emptiest_part():
     assert part == {"s1": 0, "s2": 1, "s3": 2, "s4": 3, "s5": 4, "s6": 3, "s7": 4}
 
 
-def test_equal_size_rows_take_the_smaller_of_test_and_validation():
+def test_equal_size_rows_take_the_smaller_of_test_and_audit():
     cohort = make_cohort(n=303)
     labels = dict(zip(cohort.samples, cohort.labels("project"), strict=True))
     for fold in folds(cohort):
         test = np.array([labels[name] for name in fold.test])
-        validation = np.array([labels[name] for name in fold.validation])
-        rows = equal_size_rows(fold, test, validation)
+        audit = np.array([labels[name] for name in fold.audit])
+        rows = equal_size_rows(fold, test, audit)
         assert len(set(rows)) == len(rows)
         for name in "ABC":
-            assert (test[rows] == name).sum() == min((test == name).sum(), (validation == name).sum())
+            assert (test[rows] == name).sum() == min((test == name).sum(), (audit == name).sum())
 
 
 def test_folds_of_a_file(tmp_path):
     cohort = make_cohort(n=100)
     ids = cohort.samples.tolist()
     path = tmp_path / "folds.json"
-    path.write_text(json.dumps([{"train": ids[:50], "validation": ids[50:75], "test": ids[75:]}]))
+    given = {"train": ids[:40], "validation": ids[40:55], "test": ids[55:75], "audit": ids[75:]}
+    path.write_text(json.dumps([given]))
     (fold,) = read_folds(path, cohort)
-    assert fold.test == tuple(ids[75:])
+    assert {role: sorted(getattr(fold, role)) for role in ROLES} == given
     assert fold.hash() != folds(cohort)[0].hash()
 
 
@@ -119,7 +127,8 @@ def test_folds_of_a_file(tmp_path):
     [
         (lambda fold: fold["test"].append("nobody"), r"1 ids are not in cohort small \(nobody\)"),
         (lambda fold: fold["test"].append(fold["train"][0]), "appear more than once"),
-        (lambda fold: fold.pop("validation"), "exactly the keys"),
+        (lambda fold: fold.pop("train"), "with the keys 'train' and 'test'"),
+        (lambda fold: fold.update(tests=[]), "with the keys 'train' and 'test'"),
         (lambda fold: fold.update(test=[]), "at least one sample id"),
     ],
 )
@@ -175,9 +184,9 @@ def test_a_class_that_only_test_has_and_tiny_parts_are_refused(tmp_path):
     path.write_text(json.dumps([{"train": rest[:20], "validation": rest[20:22], "test": ids[labels == "A"].tolist()}]))
     with pytest.raises(InputError) as caught:
         read_folds(path, cohort)
-    assert len(caught.value.problems) == 3
+    assert len(caught.value.problems) == 4
     assert "in test but not in train: A" in str(caught.value)
-    assert "at least 20 samples" in str(caught.value)
+    assert "at least 10 samples" in str(caught.value)
 
 
 def test_a_share_keeps_few_patients_of_every_class_and_nests():

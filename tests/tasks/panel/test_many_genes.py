@@ -16,7 +16,7 @@ from gexbench.metrics.shared.row_samples import notes, sampled_of_classes, sampl
 from gexbench.models import registry
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.panel import preparation
-from gexbench.tasks.panel.declarations.rows import RealRows, SyntheticRows
+from gexbench.tasks.panel.declarations.rows import PartLabels, RealRows, SyntheticRows
 from gexbench.tasks.panel.evaluation import PanelResult, evaluate
 from gexbench.tasks.panel.preparation import prepare
 
@@ -137,14 +137,17 @@ def _fold(genes: int = 30, train: int = 120, test: int = 60) -> tuple[RealRows, 
         noise = random.normal(0, 0.5, (len(codes), 4)) @ random.normal(size=(4, genes))
         return np.maximum(means[codes] + noise + random.normal(0, 0.5, (len(codes), genes)), 0).astype(np.float32)
 
-    codes = {part: np.arange(size) % 3 for part, size in (("train", train), ("validation", test), ("test", test))}
+    codes = {
+        part: np.arange(size) % 3
+        for part, size in (("train", train), ("validation", test), ("test", test), ("audit", test))
+    }
     names = {part: np.array([f"class {code}" for code in of_part]) for part, of_part in codes.items()}
     parts: dict[str, Any] = {part: rows(of_part) for part, of_part in codes.items()}
     parts |= {f"{part}_ids": np.array([f"{part}-{i}" for i in range(len(of_part))]) for part, of_part in codes.items()}
     real = RealRows(
         genes=tuple(f"G{gene}" for gene in range(genes)),
         **parts,
-        labels={"project": (names["train"], names["validation"], names["test"])},
+        labels={"project": PartLabels(**names)},
         finest="project",
         left_out={"project": ()},
         set_rows=np.arange(test),

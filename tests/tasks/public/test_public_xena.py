@@ -37,7 +37,13 @@ def test_one_primary_tumour_per_patient(
 
 
 def test_tumour_and_normal_tissue_of_a_patient_share_a_fold(folder: Path, built: Callable[..., Cohort]) -> None:
-    cohort = built(folder, Selection(sample_types=("01", "11", "02"), samples="all"))
+    both = Selection(sample_types=("01", "11", "02"), samples="all")
+    with pytest.raises(InputError, match=r"10 samples are normal tissue .* classes with both: GBM, LUAD"):
+        built(folder, both)
+    assert set(built(folder, both, normals="label").labels("project")) == {
+        "GBM", "LUAD", "GBM (normal tissue)", "LUAD (normal tissue)"
+    }  # fmt: skip
+    cohort = built(folder, both, normals="keep")
     assert len(cohort) == 112
     kinds = cohort.clinical["sample_type"].value_counts().to_dict()
     assert kinds == {"primary tumour": 100, "normal tissue": 10, "recurrent tumour": 2}

@@ -9,7 +9,8 @@ import pytest
 from gexbench.benchmark.cells.scoring import real_fold
 from gexbench.metrics.classifiers import fit_classifier, fit_perceptron, train_and_test
 from gexbench.metrics.detection import Detection
-from gexbench.tasks.cohorts.folds import folds, read_folds
+from gexbench.tasks.cohorts.folds import ROLES, folds
+from gexbench.tasks.cohorts.folds_file import read_folds
 from gexbench.tasks.panel.catalogue import lookup, panel_specifications
 from gexbench.tasks.panel.declarations.comparison import Comparison
 from gexbench.tasks.panel.declarations.rows import SyntheticRows
@@ -78,7 +79,7 @@ def test_augmented_by_hand(prepared, real, copies):
     found = evaluate(prepared, replace(copies, train=rows), panel="extended")
     train, test = prepared.space.standardise(real.train, "train"), prepared.test
     both = np.concatenate([train, prepared.space.standardise(rows, "synthetic")])
-    labels, _, truth = real.labels[label]
+    labels, truth = real.labels[label].train, real.labels[label].test
     names = np.concatenate([labels, labels])
     expected = train_and_test("lr", both, names, test, truth, left_out=real.left_out[label])
     assert _value(found, f"augmented_lr_accuracy[{label}]") == expected.accuracy
@@ -89,7 +90,7 @@ def test_augmented_by_hand(prepared, real, copies):
 
 def test_trts_rewards_class_means_and_so_stays_out_of_the_score(prepared, real, copies):
     label = real.finest
-    train, _, test = real.labels[label]
+    train, test = real.labels[label].train, real.labels[label].test
     means = np.stack([real.train[train == name].mean(axis=0) for name in test])
     found = evaluate(prepared, replace(copies, test=means), panel="extended")
     assert _value(found, f"trts_lr_accuracy[{label}]") > found.reference_values["trtr"][f"trts_lr_accuracy[{label}]"]
@@ -109,13 +110,17 @@ def test_few_patients_are_nested_balanced_and_blind_to_the_order_of_rows():
 
 def test_release_gains_from_good_rows_and_loses_by_swapped_ones(prepared, real):
     train, label = prepared.training.rows, real.finest
-    swapped = {name: train[real.labels[label][0] == name] for name in np.unique(real.labels[label][0])}
+    swapped = {name: train[real.labels[label].train == name] for name in np.unique(real.labels[label].train)}
     names = sorted(swapped)
-    wrong = np.stack([swapped[names[names.index(name) - 1]][0] for name in real.labels[label][0]])
+    wrong = np.stack(
+        [np.resize(swapped[names[names.index(name) - 1]], (len(train), train.shape[1]))[row]
+         for row, name in enumerate(real.labels[label].train)]
+    )  # fmt: skip
     for size in (2, 10):
         alone, good, bad = (release(real, train, rows, prepared.test, size, 3) for rows in (None, train, wrong))
         assert alone.accuracy == prepared.extended.release[str(size)]
-        assert bad.accuracy < alone.accuracy <= good.accuracy + 0.02
+        assert alone.accuracy <= good.accuracy + 0.02
+        assert bad.accuracy < good.accuracy - 0.1
         assert good.recall.keys() == alone.recall.keys()
     sizes = [prepared.extended.release[str(size)] for size in RELEASE_SIZES]
     assert sizes[0] < sizes[-1]
@@ -123,7 +128,7 @@ def test_release_gains_from_good_rows_and_loses_by_swapped_ones(prepared, real):
 
 def test_release_by_hand(result, prepared, real):
     label, accuracies = real.finest, []
-    labels, _, truth = real.labels[label]
+    labels, truth = real.labels[label].train, real.labels[label].test
     rows = prepared.training.rows
     for draw in range(3):
         few = few_patients(real.train_ids, labels, 5, f"release/3/{draw}")
@@ -177,7 +182,6 @@ def test_versions_of_extended_metrics_leave_the_core_part_alone(real, monkeypatc
 def test_reasons(prepared, real, copies):
     found = evaluate(prepared, copies, panel="extended", conditional=False).values
     assert all("unconditional" in found[key].reason for key in found if lookup(key).family == "utility")
-    assert found["membership_distance_auc"].reason == "not applicable: no rows of members and non-members were kept"
     site = replace(prepared, rows=replace(real, exchangeable=False))
     drawn = replace(copies, paired=np.repeat(copies.test[:, None, :], 19, axis=1))
     found = evaluate(replace(site, training=None), drawn, panel="extended").values
@@ -194,7 +198,7 @@ def test_the_site_held_out_track_has_no_membership_null(small_cohort):
 
 def test_of_a_users_folds_it_is_not_known(small_cohort, tmp_path):
     dealt = folds(small_cohort)[0]
-    lists = {part: list(getattr(dealt, part)) for part in ("train", "validation", "test")}
+    lists = {part: list(getattr(dealt, part)) for part in ROLES}
     (tmp_path / "folds.json").write_text(json.dumps([lists]))
     assert real_fold(small_cohort, read_folds(tmp_path / "folds.json", small_cohort)[0]).exchangeable is None
 
@@ -240,11 +244,11 @@ def test_detection_folds_go_by_patient(prepared, real, copies, monkeypatch, dete
 
 
 def test_rows_of_a_scarce_fit_join_the_few_real_ones(real, prepared, copies):
-    few = few_patients(real.train_ids, real.labels[real.finest][0], 5, "some")
+    few = few_patients(real.train_ids, real.labels[real.finest].train, 5, "some")
     synthetic = replace(copies, fitted_ids=real.train_ids[few])
     result = evaluate(prepared, synthetic)
     assert {key for key in result.values if lookup(key).panel == "scarce"} == {"scarce_accuracy", "scarce_gain"}
-    labels, _, truth = real.labels[real.finest]
+    labels, truth = real.labels[real.finest].train, real.labels[real.finest].test
     train, test = prepared.training.rows, prepared.test
     alone = train_and_test("lr", train[few], labels[few], test, truth, left_out=real.left_out[real.finest], seed=3)
     both = np.concatenate([np.arange(len(train)), few])
@@ -256,9 +260,7 @@ def test_rows_of_a_scarce_fit_join_the_few_real_ones(real, prepared, copies):
 
 
 def test_membership_has_no_value_after_a_scarce_fit(real, prepared, copies):
-    ids = np.concatenate([real.train_ids, real.test_ids])
-    synthetic = replace(copies, privacy=np.concatenate([real.train, real.test]), privacy_ids=ids)
-    fitted = replace(synthetic, fitted_ids=real.train_ids[:20])
+    fitted = replace(copies, fitted_ids=real.train_ids[:20])
     result = evaluate(prepared, fitted, panel="extended")
     for key, metric in result.values.items():
         if "members" in lookup(key).needs:

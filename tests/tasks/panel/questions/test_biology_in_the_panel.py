@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gexbench.benchmark.cells.scoring import real_fold
-from gexbench.tasks.cohorts.folds import folds
+from gexbench.tasks.cohorts.folds import ROLES, folds
 from gexbench.tasks.panel import evaluation
 from gexbench.tasks.panel.catalogue import panel_specifications, split_key
 from gexbench.tasks.panel.declarations.comparison import Comparison
@@ -102,7 +102,7 @@ def test_gene_sets_follow_the_genes_names(prepared):
     member = prepared.biology.membership
     assert member.sum(axis=0).tolist() == [12, 22]
     fold = prepared.rows
-    parts = {name: getattr(fold, name)[:, order] for name in ("train", "validation", "test")}
+    parts = {name: getattr(fold, name)[:, order] for name in ROLES}
     moved = dataclasses.replace(fold, genes=tuple(fold.genes[i] for i in order), **parts)
     sets = GeneSets("s.gmt", "0" * 64, (("a", fold.genes[:12]), ("b", fold.genes[8:30])))
     with pytest.MonkeyPatch.context() as patch:

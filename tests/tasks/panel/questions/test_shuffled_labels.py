@@ -25,7 +25,7 @@ def prepared(real):
 
 
 def _columns(fold):
-    return np.stack([fold.labels[label][0] for label in sorted(fold.labels)], axis=1)
+    return np.stack([fold.labels[label].train for label in sorted(fold.labels)], axis=1)
 
 
 def test_patients_exchange_all_their_labels_whatever_the_order_of_rows(real):
@@ -33,11 +33,11 @@ def test_patients_exchange_all_their_labels_whatever_the_order_of_rows(real):
     before, after = _columns(real), _columns(shuffled)
     assert sorted(map(tuple, before)) == sorted(map(tuple, after))
     assert 0.02 < (before[:, 0] == after[:, 0]).mean() < 0.5
-    for label, (_, validation, test) in real.labels.items():
-        assert shuffled.labels[label][1] is validation
-        assert shuffled.labels[label][2] is test
+    for label, parts in real.labels.items():
+        for part in ("validation", "test", "audit"):
+            assert getattr(shuffled.labels[label], part) is getattr(parts, part)
     order = np.random.default_rng(0).permutation(len(real.train_ids))
-    labels = {label: (parts[0][order], *parts[1:]) for label, parts in real.labels.items()}
+    labels = {label: parts._replace(train=parts.train[order]) for label, parts in real.labels.items()}
     moved = replace(real, train=real.train[order], train_ids=real.train_ids[order], labels=labels)
     assert (_columns(with_shuffled_labels(moved, 3)) == after[order]).all()
     assert (_columns(with_shuffled_labels(real, 4)) != after).any()
@@ -53,7 +53,7 @@ def test_the_floor_is_trtr_on_these_labels_and_far_below_it(real, prepared):
             key = f"tstr_lr_{measure}[{label}]"
             assert values["shuffled_labels"][key] == getattr(expected, measure)
         key = f"tstr_lr_balanced_accuracy[{label}]"
-        chance = 1 / len(np.unique(real.labels[label][2]))
+        chance = 1 / len(np.unique(real.labels[label].test))
         assert abs(values["shuffled_labels"][key] - chance) < 0.2
         assert values["shuffled_labels"][key] < values["trtr"][key] - 0.1
     assert set(values["shuffled_labels"]) == {key for key in values["trtr"] if key.startswith("tstr_lr")}

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gexbench.leaderboards.comparing.gates import COPY_METRICS
-from gexbench.tasks.panel.declarations.rows import RealRows, SyntheticRows
+from gexbench.tasks.panel.declarations.rows import PartLabels, RealRows, SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.preparation import prepare
 from gexbench.tasks.panel.scores import COPY_GATE, copy_gate_passed
@@ -13,7 +13,7 @@ from gexbench.tasks.panel.scores import COPY_GATE, copy_gate_passed
 GENES = 200
 NOISE = 0.1
 """A share at most of honest rows here: a threshold of 240 rows is uncertain."""
-SIZES = {"train": 480, "validation": 240, "test": 80}
+SIZES = {"train": 480, "validation": 240, "test": 80, "audit": 240}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def fold() -> RealRows:
         genes=tuple(f"G{gene}" for gene in range(GENES)),
         **rows,
         **{f"{part}_ids": np.array([f"{part}{i}" for i in range(size)]) for part, size in SIZES.items()},
-        labels={"project": (labels["train"], labels["validation"], labels["test"])},
+        labels={"project": PartLabels(**labels)},
         finest="project",
         left_out={"project": ()},
         set_rows=np.arange(SIZES["test"]),
@@ -39,7 +39,7 @@ def fold() -> RealRows:
 @pytest.mark.parametrize("source", ["train", "validation", "fresh"])
 def test_copies_of_what_fit_saw_are_found(fold: RealRows, source: str) -> None:
     random = np.random.default_rng(1)
-    fresh = (random.normal(5, 1, fold.test.shape) + (fold.labels["project"][2] == "B")[:, None]).astype(np.float32)
+    fresh = (random.normal(5, 1, fold.test.shape) + (fold.labels["project"].test == "B")[:, None]).astype(np.float32)
     copied = {"train": fold.train[:80], "validation": fold.validation[:80], "fresh": fresh}[source]
     noisy = (copied + random.normal(0, 0.001, copied.shape)).astype(np.float32)
     values = evaluate(prepare(fold, seed=0), SyntheticRows(noisy, fold.train, None)).values
@@ -59,7 +59,7 @@ def test_rows_made_of_known_rows_are_found_wherever_they_are(
 ) -> None:
     """Means of one, two or three known rows of a type, beside rows that remember nothing."""
     random = np.random.default_rng(2)
-    of_train, of_validation, of_test = fold.labels["project"]
+    of_train, of_validation, of_test, _ = fold.labels["project"]
     known, labels = (fold.validation, of_validation) if pool else (fold.train, of_train)
 
     def fresh(types: NDArray[np.str_]) -> NDArray[np.float32]:
