@@ -14,7 +14,7 @@ from gexbench.leaderboards.comparing.judging import BELOW, REFERENCE
 from gexbench.leaderboards.comparing.table import Leaderboard
 from gexbench.leaderboards.figures.style import looks
 from gexbench.leaderboards.formatting import NOTHING, number, percent
-from gexbench.tasks.plain_text import plain
+from gexbench.tasks.files.plain_text import plain
 
 _FONT = "-apple-system,'Segoe UI','Noto Sans',Helvetica,Arial,sans-serif"
 _CONDITIONS = ("labels", "text", "patches")

@@ -8,8 +8,8 @@ from gexbench.leaderboards.comparing.table import Leaderboard
 from gexbench.leaderboards.formatting import NOTHING
 from gexbench.leaderboards.pages.main_table import GENERATOR, LEADER, ablation_rows, main_columns
 from gexbench.leaderboards.pages.words import GATES, below_the_line, resolution
+from gexbench.tasks.files.plain_text import plain
 from gexbench.tasks.panel.protocols import FIRST
-from gexbench.tasks.plain_text import plain
 
 _PREAMBLE = r"% Needs \usepackage{booktabs} and \usepackage{graphicx}; all else is plain LaTeX, also for pdfLaTeX."
 _SYMBOLS = {

@@ -32,7 +32,7 @@ from gexbench.tasks.simulated.oracle import why_not_simulated
 BUDGET: BudgetName = "quick"
 """Of the references: it has no effect on them."""
 SCHEMA = 1
-SKILL, MEMBERSHIP = "conditional_skill", "membership_distance_auc"
+SKILL, MEMBERSHIP = "conditional_skill", "membership_auc"
 BESIDE = (*COPY_METRICS, SKILL, MEMBERSHIP)
 """Metrics that the page shows beside the scored ones."""
 
