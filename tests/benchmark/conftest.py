@@ -82,20 +82,21 @@ class Behaved(Generator):
         if how == "patch": torch.set_default_dtype(torch.float64); torch.randn = lambda *a, **k: torch.zeros(*a)
         if how == "unavailable": raise Unavailable("needs something else")
         if how == "write": train.expression.zero_()
-        self.genes = train.genes
+        self.genes, self.floor = train.genes, train.cohort.unit.floor
         self.mean, self.sd = train.expression.mean(0), train.expression.std(0)
     def sample(self, conditions, draws=1, *, seed):
         n, how = len(conditions) * draws, self.settings.how
         rows = self.mean + self.sd * torch.randn(n, len(self.genes), generator=torch.Generator().manual_seed(seed))
-        rows = rows + self.settings.shift
+        rows = (rows + self.settings.shift).clamp(min=self.floor)
         if how == "nan": rows[0, 0] = float("nan")
         if how == "few": rows = rows[:-1]
         if how == "shape": rows = rows[:, :-1]
         if how == "type": return rows
         genes = self.genes[::-1] if how == "genes" else self.genes
         return Samples.of(rows, conditions, draws, genes)
-    def state(self): return {"mean": self.mean, "sd": self.sd}, {"genes": list(self.genes)}
+    def state(self): return {"mean": self.mean, "sd": self.sd}, {"genes": list(self.genes), "floor": self.floor}
     def restore(self, tensors, facts, device):
+        self.floor = facts["floor"]
         self.mean, self.sd, self.genes = tensors["mean"], tensors["sd"], tuple(facts["genes"])
 '''
 NAMES = ("one", "two", "three", "four")
