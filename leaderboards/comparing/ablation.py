@@ -41,6 +41,8 @@ CONTRASTS: tuple[Contrast, ...] = (
     Contrast("VAE: images and text instead of labels", "cvae-gemm", "cvae"),
     Contrast("diffusion: labels, to nothing", "diffusion-label", "diffusion"),
     Contrast("diffusion: images and text instead of labels", "diffusion-gemm", "diffusion-label"),
+    Contrast("flow matching: labels, to nothing", "flow-label", "flow"),
+    Contrast("flow matching: images and text instead of labels", "flow-gemm", "flow-label"),
     Contrast("scVI: labels, to nothing", "scvi-label", "scvi"),
 )
 

@@ -92,12 +92,12 @@ class Spy(Generator):
     def tell(self, what):
         with Path(os.environ["GEXBENCH_TEST_TOLD"]).open("a") as file: file.write(json.dumps(what) + "\\n")
     def fit(self, train, validation, *, seed, progress=None):
-        self.genes, self.mean, self.floor = train.genes, train.expression.mean(0), train.cohort.unit.floor
+        self.genes, self.mean = train.genes, train.expression.mean(0)
         self.tell({"in": "fit", "pid": os.getpid(), **searched(), "said": refused()})
     def sample(self, conditions, draws=1, *, seed):
         if draws > 1: self.tell({"in": "sample", "pid": os.getpid(), **searched(), "said": refused()})
         noise = torch.randn(len(conditions) * draws, len(self.genes), generator=torch.Generator().manual_seed(seed))
-        return Samples.of((self.mean + noise).clamp(min=self.floor), conditions, draws, self.genes)
+        return Samples.of((self.mean + noise).clamp(min=0), conditions, draws, self.genes)
     def state(self): return {"mean": self.mean}, {"genes": list(self.genes)}
     def restore(self, tensors, facts, device): ...
 '''
