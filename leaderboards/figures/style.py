@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gexbench.leaderboards.comparing.table import REFERENCE
+from gexbench.leaderboards.comparing.judging import REFERENCE
 from gexbench.tasks.files.plain_text import plain
 
 SCORES = "viridis"

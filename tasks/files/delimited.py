@@ -21,8 +21,10 @@ ABSENT = (
     "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN",
 )  # fmt: skip
 """Fields that stand for no value wherever they occur; `None` is a value."""
+_WIDE = 2000
+"""Columns from which on a few rows tell a file's dialect."""
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
-_DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+(?:[eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +88,14 @@ def _told(path: Path, lines: Sequence[str], encoding: str) -> Dialect:
             "commas or semicolons, and begin with the line that names the columns"
         )
     header[0] = header[0].removeprefix("#")
-    rows = [_fields(line, separator) for line in lines[skipped + 1 : skipped + 21] if line.strip()]
+    looked = 20 if len(header) < _WIDE else 4
+    rows = [_fields(line, separator) for line in lines[skipped + 1 : skipped + 1 + looked] if line.strip()]
     decimal = "," if separator != "," and _decimal_comma(rows) else "."
     return Dialect(separator, tuple(header), skipped, decimal, encoding, tuple(map(tuple, rows)))
 
 
 def read_text_table(path: Path, as_text: Iterable[str] = ()) -> tuple[pd.DataFrame, Dialect]:
-    """A table of samples or patients, all columns text as written, trimmed; missing fields are NaN.
+    """A table of samples or patients; missing fields are NaN, text is trimmed where it is not kept as written.
 
     Args:
         path: delimited text, packed or not, in UTF-8 or Windows-1252.
@@ -131,12 +134,13 @@ def read_text_table(path: Path, as_text: Iterable[str] = ()) -> tuple[pd.DataFra
 def typed(column: pd.Series, *, as_text: bool, decimal: str = ".") -> pd.Series:
     """A column of text, trimmed, missing fields NaN; as numbers where all of it is numbers as a computer writes them.
 
-    `01` and `1E1` are no such numbers: they stay text.
+    `01` and `1E1` are no such numbers: they stay text. With `as_text` nothing is trimmed, so that its user can say so.
     """
     text = column.str.strip()
-    text = text.where(~text.isin(ABSENT))
+    present = ~text.isin(ABSENT)
     if as_text:
-        return text.astype(object)
+        return column.where(present).astype(object)
+    text = text.where(present)
     distinct = text.dropna().unique()
     written = [str(value).replace(",", ".") if decimal == "," else str(value) for value in distinct]
     numbers = {value: form for value, form in zip(distinct, written, strict=True) if form != "None"}
@@ -184,7 +188,12 @@ def _text(path: Path, encoding: str) -> str:
         content = file.read()
     if b"\0" in content:
         raise InputError(_zero_byte(path, content[: content.index(b"\0")].count(b"\n") + 1))
-    return content.decode(encoding, "strict" if encoding == UTF8 else "replace")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding == UTF8:
+            raise
+        raise InputError(f"{path.name}: neither UTF-8 nor Windows-1252 ({error}); save it as UTF-8") from None
 
 
 def _zero_byte(path: Path, line: int) -> str:
@@ -221,6 +230,6 @@ def _separator(lines: Sequence[str], kind: str) -> str:
 
 def _decimal_comma(rows: Sequence[Sequence[str]]) -> bool:
     """Whether numbers have decimal commas: some do, and no field has a point between digits."""
-    fields = [field for row in rows for field in row[1:]]
+    fields = [field for row in rows for field in row[1:_WIDE]]
     found = sum(bool(_DECIMAL_COMMA.fullmatch(field)) for field in fields)
     return found > 0 and not any("." in field and _NUMBER.fullmatch(field) for field in fields)

@@ -168,7 +168,7 @@ import json, math, os, time
 from pathlib import Path
 import torch
 from gexbench.models.contract import Diverged, Generator, GeneratorSettings, Samples
-from gexbench.models.search_space import Choice, IntRange, LogRange
+from gexbench.models.settings.search_space import Choice, IntRange, LogRange
 
 class Settings(GeneratorSettings):
     rate: float = 1e-3
@@ -185,7 +185,7 @@ class Tunable(Generator):
     Settings = Settings
     def fit(self, train, validation, *, seed, progress):
         seen = {part: split.conditions.ids.tolist() for part, split in (("train", train), ("validation", validation))}
-        tensors = {"text": sorted({len(text.offsets) for text in train.conditions.text.values()}),
+        tensors = {"text": sorted({len(text) for text in train.conditions.text.values()}),
                    "labels": len(train.conditions.classes)}
         with Path(os.environ["GEXBENCH_TEST_SPY"]).open("a") as file:
             seen |= {"tensors": tensors, "seed": seed, "settings": self.settings.model_dump()}

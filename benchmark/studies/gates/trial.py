@@ -34,11 +34,17 @@ def simulated_fold(size: int, rng: np.random.Generator) -> RealRows:
     sizes = {"train": round(TRAIN * size), "validation": round(VALIDATION * size), "test": size, "audit": size}
     labels = {part: CLASSES[(np.arange(each) % 5 >= 3).astype(int)] for part, each in sizes.items()}
     rows = {part: _drawn(each, rng).astype(np.float32) for part, each in labels.items()}
-    ids = {f"{part}_ids": np.array([f"{part}{row}" for row in range(each)]) for part, each in sizes.items()}
+    ids = {part: np.array([f"{part}{row}" for row in range(each)]) for part, each in sizes.items()}
     return RealRows(
         genes=tuple(f"G{gene}" for gene in range(GENES)),
-        **rows,
-        **ids,
+        train=rows["train"],
+        validation=rows["validation"],
+        test=rows["test"],
+        audit=rows["audit"],
+        train_ids=ids["train"],
+        validation_ids=ids["validation"],
+        test_ids=ids["test"],
+        audit_ids=ids["audit"],
         labels={"class": PartLabels(**labels)},
         finest="class",
         left_out={},
@@ -91,8 +97,6 @@ MAKERS: Mapping[str, Callable[[RealRows, np.random.Generator], Parts]] = {
     "30 % means of six": _means(6, 0.30),
     "means of six": _means(6, 1.0),
 }
-NO_FAULT = ("honest", "class copula", "5 % copies")
-"""A share of copies at what is tolerated must not fail more often than an honest row may."""
 
 
 def repetition(size: int, number: int) -> dict[str, str]:
