@@ -141,7 +141,7 @@ def test_an_interrupt_lets_running_cells_end_and_resumes(workbench, tmp_path):
     while process.poll() is None and not list(records.glob("*.json")):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 130
     assert "to resume" in output
     gexbench(*RUN, cwd=tmp_path, check=0)
@@ -159,10 +159,9 @@ def test_a_second_interrupt_ends_the_sweep_at_once_and_it_resumes(workbench, tmp
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     assert any("press Ctrl-C again" in line for line in process.stdout)
-    began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
-    assert time.monotonic() - began < 10
+    output, _ = process.communicate(timeout=LIMIT_S)
+    assert not list(shown.parent.glob("records/cvae.*")), "the training was not waited for"
     assert process.returncode == 130
     assert "stopped immediately; run the same command to resume" in output
     assert "Traceback" not in output
@@ -184,7 +183,7 @@ def test_ctrl_c_at_any_moment_ends_without_a_traceback_and_resumes(workbench, tm
         time.sleep(delay)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the whole group gets it
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=LIMIT_S)
         assert process.returncode in (0, 130), output
         assert "Traceback" not in output
     gexbench(*RUN, cwd=tmp_path, check=0)
