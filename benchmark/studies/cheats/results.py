@@ -12,7 +12,7 @@ import pandas as pd
 
 from gexbench.benchmark.studies.cheats.measuring import BESIDE, Measured
 from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST
-from gexbench.leaderboards.comparing.copies import COPIES, OF_TRAINING, OF_VALIDATION
+from gexbench.leaderboards.comparing.gates import COPIES, OF_TRAINING, OF_VALIDATION
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.panel.catalogue import lookup, place, split_key
