@@ -4,8 +4,8 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
+from gexbench.tasks.files.plain_text import plain
 from gexbench.tasks.panel.declarations.metric import Metric
-from gexbench.tasks.plain_text import plain
 
 NOTHING = "–"
 _ARROWS = {"higher": "↑", "lower": "↓", "match": "→", "skill": "↑", "diagnostic": ""}

@@ -32,9 +32,9 @@ from gexbench.leaderboards.comparing.selection import BASELINE, absent_generator
 from gexbench.leaderboards.formatting import NOTHING, number
 from gexbench.leaderboards.records import TUNED, Record
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
+from gexbench.tasks.files.plain_text import plain
 from gexbench.tasks.panel.protocols import Protocol
 from gexbench.tasks.panel.scores import copy_gate_passed
-from gexbench.tasks.plain_text import plain
 
 RANKED, REFERENCE, BELOW = "ranked", "reference", "below the line"
 SKILL = "conditional_skill"

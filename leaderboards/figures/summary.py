@@ -13,8 +13,8 @@ from gexbench.leaderboards.comparing.header import Header
 from gexbench.leaderboards.comparing.table import BELOW, REFERENCE, Leaderboard
 from gexbench.leaderboards.figures.style import looks
 from gexbench.leaderboards.formatting import NOTHING, number, percent
+from gexbench.tasks.files.plain_text import plain
 from gexbench.tasks.panel.scores import copy_gate_passed
-from gexbench.tasks.plain_text import plain
 
 _FONT = "-apple-system,'Segoe UI','Noto Sans',Helvetica,Arial,sans-serif"
 _CONDITIONS = ("labels", "text", "patches")

@@ -6,7 +6,7 @@ from gexbench.leaderboards.comparing.ranking import SIGNIFICANCE
 from gexbench.leaderboards.comparing.table import BELOW, REFERENCE, Leaderboard
 from gexbench.leaderboards.formatting import NOTHING
 from gexbench.leaderboards.pages.main_table import GENERATOR, LEADER, ablation_rows, main_columns
-from gexbench.tasks.plain_text import plain
+from gexbench.tasks.files.plain_text import plain
 
 _PREAMBLE = r"% Needs \usepackage{booktabs} and \usepackage{graphicx}; all else is plain LaTeX, also for pdfLaTeX."
 _SYMBOLS = {

@@ -193,7 +193,7 @@ def test_the_executor_and_what_a_cell_takes_stand_in_a_specification():
     assert checked(Given(content, "sweep.yaml", "sweep"), {"address": "other:1"}, registry()).address == "other:1"
     for wrong, message in (
         ({"address": "head:6379"}, "add executor: ray"),
-        ({"executor": "rya"}, "executor = 'rya'"),
+        ({"executor": "rya"}, "executor: 'rya'"),
         ({"executor": "ray", "resources": {"gpus": 0}}, "resources.gpus = 0"),
     ):
         with pytest.raises(InputError, match=message):
