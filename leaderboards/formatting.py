@@ -4,8 +4,8 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
+from gexbench.tasks.files.plain_text import plain
 from gexbench.tasks.panel.declarations.metric import Metric
-from gexbench.tasks.plain_text import plain
 
 NOTHING = "–"
 _ARROWS = {"higher": "↑", "lower": "↓", "match": "→", "skill": "↑", "diagnostic": ""}
@@ -52,10 +52,12 @@ def percent(share: float) -> str:
     return f"{number(100 * share, 1)} %" if math.isfinite(share) else NOTHING
 
 
-def p_text(p: float) -> str:
-    """A p-value with three decimals."""
+def p_text(p: float, bounded: bool = False) -> str:
+    """A p-value with three decimals; behind ≤ where it is an upper bound, rounded up."""
     if not math.isfinite(p):
         return NOTHING
+    if bounded:
+        return f"≤ {math.ceil(round(1000 * p, 6)) / 1000:.3f}"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 

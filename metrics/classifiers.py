@@ -1,8 +1,10 @@
 """The fixed downstream classifiers and their scores.
 
-``lr``: logistic regression, L2 with C = 0.1, lbfgs to 1e-4, at most 1,000 steps, on rows as given: callers standardise
-training and test rows alike by real training statistics, so that every generator meets the same penalty.
-``xgb``: XGBoost, 60 trees a class, depth 4, learning rate 0.3, 64 bins, ``hist``, one thread, float32.
+``lr``: logistic regression, L2 with C = 0.1, lbfgs to 1e-4, at most 1,000 steps, float32, on rows as given: callers
+standardise training and test rows alike by real training statistics, so that every generator meets the same penalty.
+``xgb``: three XGBoost boosters with seeds of their own, each of 12 trees a class on a third of the genes: depth 4,
+learning rate 0.3, 32 bins, ``hist``, one thread, float32; their margins are added. A third of the genes a booster, and
+not a third a split of one booster, since ``hist`` fills the histograms of all genes it is given.
 ``mlp``: multilayer perceptron, one hidden layer of 128 ReLU units, L2 of 1e-3, Adam at 1e-3, batches of 128 (or all
 rows), 30 epochs without early stopping, float32.
 None is tuned, so that all generators meet the same ones.
@@ -21,6 +23,8 @@ from gexbench.metrics.shared.row_samples import most_fitted, sampled_of_classes
 
 Classifier = Literal["lr", "xgb", "mlp"]
 EPOCHS = 30
+BOOSTERS = 3
+"""Boosters of the boosted trees, each on a share of the genes."""
 Labels = NDArray[np.str_]
 Predict = Callable[[Matrix], NDArray[np.intp]]
 
@@ -137,24 +141,46 @@ def _remaining(rows: Any, labels: Any, left_out: Iterable[str]) -> tuple[Any, La
 def _logistic(x: Any, codes: Any, seed: int) -> Predict:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=0.1, tol=1e-4, max_iter=1000).fit(x, codes)
-    return lambda rows: np.asarray(model.predict(rows), dtype=np.intp)
+    model = LogisticRegression(C=0.1, tol=1e-4, max_iter=1000).fit(x.astype(np.float32), codes)
+    return lambda rows: np.asarray(model.predict(rows.astype(np.float32)), dtype=np.intp)
 
 
 def _boosted(x: Any, codes: Any, seed: int) -> Predict:
-    from xgboost import XGBClassifier
+    margins = fit_boosted(x, codes, rounds=12, bins=32, seed=seed)
+    return lambda rows: margins(rows).argmax(axis=1)
 
-    model = XGBClassifier(
-        n_estimators=60,
-        max_depth=4,
-        learning_rate=0.3,
-        max_bin=64,
-        tree_method="hist",
-        n_jobs=1,
-        random_state=seed % 2**31,
+
+def fit_boosted(x: Any, codes: Any, *, rounds: int, bins: int, seed: int) -> Callable[[Any], Matrix]:
+    """The suite's boosted trees (module docstring), each booster of ``rounds`` trees a class.
+
+    x (n, genes); codes (n,), 0 to classes - 1. Returns rows (m, genes) → their margins, (m, classes): sums over the
+    boosters, of two classes 0 and the margin of the second.
+    """
+    import xgboost
+
+    parts = np.array_split(np.random.default_rng(seed).permutation(x.shape[1]), min(BOOSTERS, x.shape[1]))
+    classes = int(np.max(codes)) + 1
+    settings = {"max_depth": 4, "eta": 0.3, "max_bin": bins, "tree_method": "hist", "nthread": 1, "verbosity": 0}
+    settings |= (
+        {"objective": "binary:logistic"} if classes < 3 else {"objective": "multi:softprob", "num_class": classes}
     )
-    model.fit(x.astype(np.float32), codes)
-    return lambda rows: np.asarray(model.predict(rows.astype(np.float32)), dtype=np.intp)
+    fitted = []
+    for number, genes in enumerate(parts):
+        data = xgboost.QuantileDMatrix(_single(x, genes), np.asarray(codes), max_bin=bins, nthread=1)
+        fitted.append((genes, xgboost.train(settings | {"seed": (seed + number) % 2**31}, data, rounds)))
+
+    def margins(rows: Any) -> Matrix:
+        total = sum(
+            model.predict(xgboost.DMatrix(_single(rows, genes), nthread=1), output_margin=True).astype(np.float64)
+            for genes, model in fitted
+        )
+        return np.asarray(total if classes > 2 else np.stack([np.zeros(len(rows)), total], axis=1))
+
+    return margins
+
+
+def _single(rows: Any, genes: NDArray[np.intp]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(rows[:, genes], dtype=np.float32)
 
 
 def _perceptron(x: Any, codes: Any, seed: int) -> Predict:

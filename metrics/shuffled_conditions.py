@@ -47,7 +47,7 @@ def shuffled_conditions(
 
     Args:
         draws, truth: draws for n patients and their (n, genes) truth, both standardised.
-        own: CRPS of every row's own draws, (n,); reference: of its label-matched training draws, (n,).
+        own: CRPS of every row's own draws, (n,); reference: of all training rows of its label, (n,).
         patients, labels: patient and finest class of every row, (n,).
         salt: of the exchange.
 

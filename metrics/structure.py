@@ -141,28 +141,31 @@ def strong_pairs_mae(real: Any, synthetic: Any, *, threshold: float = STRONG) ->
 
 
 def variance_ratio(real: Any, synthetic: Any, labels: Any) -> float:
-    """Synthetic over real variance within classes, summed over genes, [0, inf); 1 is right, below 1 is collapse.
+    """Synthetic over real variance within classes, median over genes, [0, inf); 1 is right, below 1 is collapse.
 
-    labels: (n,) class of row i of both sets; classes with one row carry no spread and are left out.
-    Standardised values give every gene the same weight. Raises ValueError when the real spread is 0.
+    labels: (n,) class of row i of both sets; classes with one row carry no spread and are left out. A sum over genes
+    would be decided by one gene with an outlier. Genes whose real rows do not vary within classes are left out; raises
+    ValueError when none varies.
     """
     x, y = as_pair(real, synthetic, rows=2)
     classes = as_array(labels)
     if not len(x) == len(y) == len(classes):
         raise ValueError(f"{len(x)} real rows, {len(y)} synthetic rows and {len(classes)} labels must be as many")
     spread = within_class_squares(x, classes)
-    if spread <= 0:
+    # Below this the spread of a constant gene is rounding alone.
+    varies = spread > 1e-20 * (x * x).sum(axis=0)
+    if not varies.any():
         raise ValueError("the real rows do not vary within any class")
-    return within_class_squares(y, classes) / spread
+    return float(np.median(within_class_squares(y, classes)[varies] / spread[varies]))
 
 
-def within_class_squares(rows: Matrix, labels: NDArray[Any]) -> float:
-    """Sum over rows and genes of the squared deviation from the row's class mean."""
+def within_class_squares(rows: Matrix, labels: NDArray[Any]) -> Matrix:
+    """Sum over rows of the squared deviation from the row's class mean, (genes,)."""
     _, codes = np.unique(labels, return_inverse=True)
     counts = np.bincount(codes)
     sums = np.zeros((len(counts), rows.shape[1]))
     np.add.at(sums, codes, rows)
-    return float(((rows - (sums / counts[:, None])[codes]) ** 2).sum())
+    return np.asarray(((rows - (sums / counts[:, None])[codes]) ** 2).sum(axis=0))
 
 
 def zero_fraction(synthetic: Any, floor: float, *, tolerance: float = 1e-6) -> float:

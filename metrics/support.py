@@ -7,13 +7,22 @@ there, by the exact distances of all pairs; arrays and tensors on the CPU decide
 Sources: Kynkäänniemi et al. 2019 (precision, recall), Naeem et al. 2020 (density, coverage; equations 5, 6).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gexbench.metrics.shared.arrays import Matrix, Rows, as_array, device_matrix, device_pair, like, row_chunks
+from gexbench.metrics.shared.arrays import (
+    Matrix,
+    Rows,
+    as_array,
+    device_matrix,
+    device_pair,
+    like,
+    row_chunks,
+    smallest,
+)
 from gexbench.metrics.shared.screening import Screen, Single, places, rounded_down, screen
 
 Distance = Literal["euclidean", "manhattan"]
@@ -38,19 +47,26 @@ def radii(rows: Any, k: int = 5, *, distance: Distance = "euclidean", chunk: int
 
     Raises ValueError unless 1 <= k < n.
     """
-    x = device_matrix(rows, "rows")
-    if not 1 <= k < len(x):
-        raise ValueError(f"k is {k} but must lie between 1 and {len(x) - 1} for {len(x)} rows")
+    return np.asarray(radii_over(rows, (k,), distance=distance, chunk=chunk)[0])
+
+
+def radii_over(rows: Any, ks: Sequence[int], *, distance: Distance = "euclidean", chunk: int = 512) -> Matrix:
+    """``radii`` for every k, shape (ks, n), in one pass over the distances."""
+    x, places = device_matrix(rows, "rows"), list(ks)
+    for k in places:
+        if not 1 <= k < len(x):
+            raise ValueError(f"k is {k} but must lie between 1 and {len(x) - 1} for {len(x)} rows")
     pairs = _screened(x, x, distance)
-    result = np.empty(len(x))
+    result = np.empty((len(places), len(x)))
+    last = max(places) + 1
     if pairs is None:
         for part in row_chunks(len(x), chunk):
             # The row itself is one of the zeros, so the k-th other row stands at place k.
-            result[part] = as_array(_smallest(_all_distances(x[part], x, distance), k))
+            result[:, part] = as_array(smallest(_all_distances(x[part], x, distance), last)).T[places]
         return result
     for part in row_chunks(len(x), _chunk(chunk, len(x))):
-        for row, near in enumerate(_candidates(pairs, part, k + 1), part.start):
-            result[row] = np.partition(_distances(x, row, x, near), k)[k]
+        for row, near in enumerate(_candidates(pairs, part, last), part.start):
+            result[:, row] = np.sort(np.partition(_distances(x, row, x, near), last - 1)[:last])[places]
     return result
 
 
@@ -69,13 +85,6 @@ def _all_distances(x: Rows, y: Rows, distance: Distance) -> Rows:
 
     order = 2.0 if distance == "euclidean" else 1.0
     return torch.cdist(x, y, p=order, compute_mode="donot_use_mm_for_euclid_dist")
-
-
-def _smallest(distances: Rows, place: int) -> Rows:
-    """The value at a place, counted from 0, of every row in ascending order, shape (rows,)."""
-    if isinstance(distances, np.ndarray):
-        return np.partition(distances, place, axis=1)[:, place]
-    return distances.kthvalue(place + 1, dim=1).values
 
 
 def _chunk(chunk: int, others: int) -> int:
@@ -116,53 +125,92 @@ def support_measures(
     over k; recall = share of real rows inside any synthetic ball; coverage = share of real balls that hold a
     synthetic row. Time O((n + m)² · d), memory O((n + m) · chunk).
     """
+    inner = None if real_radii is None else as_array(real_radii)[None]
+    return supports(real, synthetic, (k,), real_radii=inner, distance=distance, chunk=chunk)[0]
+
+
+def supports(
+    real: Any,
+    synthetic: Any,
+    ks: Sequence[int],
+    *,
+    real_radii: Matrix | None = None,
+    distance: Distance = "euclidean",
+    chunk: int = 512,
+) -> tuple[Support, ...]:
+    """``support_measures`` for every k, in one pass over the distances; real_radii: ``radii_over(real, ks)``."""
     x, y = device_pair(real, synthetic)
-    inner = radii(x, k, distance=distance, chunk=chunk) if real_radii is None else as_array(real_radii)
-    outer = radii(y, k, distance=distance, chunk=chunk)
-    if inner.shape != (len(x),):
-        raise ValueError(f"real_radii has shape {inner.shape} for {len(x)} real rows")
+    inner = radii_over(x, ks, distance=distance, chunk=chunk) if real_radii is None else as_array(real_radii)
+    outer = radii_over(y, ks, distance=distance, chunk=chunk)
+    if inner.shape != (len(ks), len(x)):
+        raise ValueError(f"real_radii has shape {inner.shape} for {len(ks)} k and {len(x)} real rows")
     pairs = _screened(x, y, distance)
     if pairs is None:
         balls, covered, recalled = _exact_balls(x, y, inner, outer, distance, chunk)
     else:
         balls, covered, recalled = _screened_balls(pairs, x, y, inner, outer, chunk)
-    return Support(
-        precision=float((balls > 0).mean()),
-        recall=float(recalled.mean()),
-        density=float(balls.mean() / k),
-        coverage=float(covered.mean()),
+    return tuple(
+        Support(
+            precision=float((balls[at] > 0).mean()),
+            recall=float(recalled[at].mean()),
+            density=float(balls[at].mean() / k),
+            coverage=float(covered[at].mean()),
+        )
+        for at, k in enumerate(ks)
     )
 
 
+def _empty_balls(ks: int, real: int, synthetic: int) -> Balls:
+    return np.zeros((ks, synthetic), dtype=np.int64), np.empty((ks, real), dtype=bool), np.empty((ks, real), dtype=bool)
+
+
 def _exact_balls(x: Rows, y: Rows, inner: Matrix, outer: Matrix, distance: Distance, chunk: int) -> Balls:
+    """Balls around each row of y, and whether each of x is covered and recalled; all for every k: (ks, rows)."""
     inside_real, inside_synthetic = like(inner, x), like(outer, x)
-    balls = np.zeros(len(y), dtype=np.int64)
-    recalled, covered = np.empty(len(x), dtype=bool), np.empty(len(x), dtype=bool)
+    balls, covered, recalled = _empty_balls(len(inner), len(x), len(y))
     for part in row_chunks(len(x), chunk):
         distances = _all_distances(x[part], y, distance)
-        inside = distances <= inside_real[part, None]
-        balls += as_array(inside.sum(axis=0))
-        covered[part] = as_array(inside.any(axis=1))
-        recalled[part] = as_array((distances <= inside_synthetic[None, :]).any(axis=1))
+        for at in range(len(inner)):
+            inside = distances <= inside_real[at, part, None]
+            balls[at] += as_array(inside.sum(axis=0))
+            covered[at, part] = as_array(inside.any(axis=1))
+            recalled[at, part] = as_array((distances <= inside_synthetic[at, None, :]).any(axis=1))
     return balls, covered, recalled
 
 
 def _screened_balls(pairs: Screen, x: Matrix, y: Matrix, inner: Matrix, outer: Matrix, chunk: int) -> Balls:
     """As ``_exact_balls`` for Euclidean distances."""
-    balls = np.zeros(len(y), dtype=np.int64)
-    covered, recalled = np.empty(len(x), dtype=bool), np.empty(len(x), dtype=bool)
+    balls, covered, recalled = _empty_balls(len(inner), len(x), len(y))
     inner_squares, outer_squares = pairs.squared(inner), pairs.squared(outer)
     for part in row_chunks(len(x), _chunk(chunk, len(y))):
         closeness = pairs.closeness(part)
-        rows, columns = places(closeness >= pairs.least(inner_squares[part], part)[:, None])
-        left = rows + part.start
-        inside = pairs.certain(closeness[rows, columns], inner_squares[left], left, columns)
-        for row, of_row in _by_row(left, np.flatnonzero(~inside)):
-            inside[of_row] = _distances(x, row, y, columns[of_row]) <= inner[row]
-        balls += np.bincount(columns[inside], minlength=len(y))
-        covered[part] = np.bincount(rows[inside], minlength=len(closeness)) > 0
-        recalled[part] = _recalled(pairs, closeness, x, y, outer, outer_squares, part)
+        # Pairs outside the largest ball lie outside all of them.
+        rows, columns = places(closeness >= pairs.least(inner_squares[:, part].max(axis=0), part)[:, None])
+        left, near = rows + part.start, closeness[rows, columns]
+        for at, squares in enumerate(inner_squares):
+            inside = _inside(pairs, x, y, inner[at], squares, near, left, columns)
+            balls[at] += np.bincount(columns[inside], minlength=len(y))
+            covered[at, part] = np.bincount(rows[inside], minlength=len(closeness)) > 0
+            recalled[at, part] = _recalled(pairs, closeness, x, y, outer[at], outer_squares[at], part)
     return balls, covered, recalled
+
+
+def _inside(
+    pairs: Screen,
+    x: Matrix,
+    y: Matrix,
+    limits: Matrix,
+    squares: Matrix,
+    near: Single,
+    left: NDArray[np.intp],
+    right: NDArray[np.intp],
+) -> NDArray[np.bool_]:
+    """Whether the pairs (left, right) of closeness ``near`` lie within the limits of their left rows, (pairs,)."""
+    inside = pairs.certain(near, squares[left], left, right)
+    open_pairs = ~inside & (near >= pairs.least(squares, slice(None))[left])
+    for row, of_row in _by_row(left, np.flatnonzero(open_pairs)):
+        inside[of_row] = _distances(x, row, y, right[of_row]) <= limits[row]
+    return inside
 
 
 def _recalled(

@@ -44,7 +44,7 @@ class Samples:
 
     Attributes:
         expression: (n * draws, genes) float32; the draws of a patient stand together.
-        ids: (n * draws,) the sample id of the condition that made each row.
+        ids: (n * draws,) the id of the condition that made each row.
         genes: gene names, the columns.
     """
 
@@ -112,14 +112,12 @@ class Generator(ABC):
         Settings: the settings' model, which also declares the version and the budgets' presets.
         needs: kinds of conditions without which it cannot work.
         deterministic: its rows are a function of the conditions alone: the seed of `sample` has no effect.
-        finds_by_id: it looks up what it knows of a patient by id, as the oracle does.
         can_be_saved: `state` and `restore` hold a fitted one; without, `gexbench run --keep-models` keeps none of it.
     """
 
     Settings: ClassVar[type[GeneratorSettings]] = GeneratorSettings
     needs: ClassVar[frozenset[Condition]] = frozenset()
     deterministic: ClassVar[bool] = False
-    finds_by_id: ClassVar[bool] = False
     can_be_saved: ClassVar[bool] = True
 
     def __init__(self, settings: GeneratorSettings) -> None:

@@ -32,7 +32,9 @@ class Entry:
         modules: modules its dependency provides; missing ones make it unavailable.
         install: the command that installs them.
         reads_counts: it reads the read counts that a cohort keeps beside its expression (`Split.counts`).
-        reads: `development`, or `audit` for the ceiling, which is given audit patients as its validation patients.
+        reads: what it sees beyond conditions, training and validation patients: nothing (`development`); `audit` is for
+            the ceiling, which gets the audit patients as its validation patients; `ids` for the oracle, which finds
+            patients by the ids of the cohort, where others get ids that say nothing.
         returns_real_rows: its rows are real patients' rows, which never leave the machine unasked.
         file: the file that the user named, of which `target`'s class is part; None for a generator in a module.
         broken: why its package cannot be imported; empty if it can.
@@ -49,7 +51,7 @@ class Entry:
     modules: tuple[str, ...] = ()
     install: str = ""
     reads_counts: bool = False
-    reads: Literal["development", "audit"] = "development"
+    reads: Literal["development", "audit", "ids"] = "development"
     returns_real_rows: bool = False
     file: LocalFile | None = None
     broken: str = ""

@@ -9,9 +9,9 @@ from gexbench.models.built_in import BUILT_IN
 from gexbench.models.entry import Entry, ill_typed
 from gexbench.tasks.cohorts.vocabulary import Condition
 from gexbench.tasks.errors import InputError, field_problem, short
+from gexbench.tasks.files.plain_text import plain
 from gexbench.tasks.files.plug_ins import PlugIn, not_imported, plug_ins
 from gexbench.tasks.names import checked_name, is_name, unknown
-from gexbench.tasks.plain_text import plain
 
 if TYPE_CHECKING:
     from gexbench.models.contract import Generator

@@ -78,6 +78,7 @@ def train_and_sample(
         Unavailable: the generator cannot work on this cohort.
         BadSamples, Diverged: its output cannot be scored.
     """
+    fold = fold.named() if cell.entry.reads == "ids" else fold
     cls = cell.entry.load()
     generator = cls(cls.Settings.model_validate(dict(cell.settings), strict=False))
     seeds = seeds_of(cell, fold.train.cohort.fingerprint)
@@ -100,10 +101,10 @@ def train_and_sample(
             samples, conditions, draws, fold.train.genes, cell.entry.name, floor=fold.train.cohort.unit.floor
         )
         shaped = compact(rows.reshape(len(conditions), draws, -1)) if draws > 1 else rows
-        arrays[name], arrays[f"{name}_ids"] = shaped, conditions.ids
+        arrays[name], arrays[f"{name}_ids"] = shaped, fold.names_of(conditions)
     times["sample"] = clock.lap()
     reported, left_out = checked_report(generator.report)
-    fitted = fold.train.conditions.ids
+    fitted = fold.names_of(fold.train.conditions)
     if cell.train_fraction != 1.0:
         arrays["fitted_ids"] = fitted
     facts: dict[str, Any] = {

@@ -7,7 +7,7 @@ from gexbench.benchmark.conformance.check import Broken, Skipped
 from gexbench.benchmark.conformance.subject import Subject
 from gexbench.benchmark.machine.memory import PeakMemory
 from gexbench.models.contract import Diverged, Unavailable
-from gexbench.models.frames import FrameGenerator
+from gexbench.models.local.frames import FrameGenerator
 from gexbench.tasks.cohorts.device_fold import DeviceFold
 
 CPU_SECONDS = 60.0
@@ -30,7 +30,7 @@ def global_state(subject: Subject) -> None:
         raise Broken(
             f"changed {', '.join(changed)}",
             "draw from `torch.Generator().manual_seed(seed)` or `numpy.random.default_rng(seed)`; wrap libraries that "
-            "draw from global random state in `with seeded(seed):` (gexbench.models.seeding); change no other one",
+            "draw from global random state in `with seeded(seed):` (gexbench.models.local.seeding)",
         )
 
 

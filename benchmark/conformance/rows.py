@@ -95,7 +95,8 @@ def conditions(subject: Subject) -> None:
         )
     first = _sampled(subject.fitted, subject, SEED)
     for kind in get_args(Condition):
-        changed = _sampled(subject.fitted, subject, SEED, with_other(subject.conditions, kind, subject.cls.finds_by_id))
+        other = with_other(subject.conditions, kind, subject.entry.reads == "ids")
+        changed = _sampled(subject.fitted, subject, SEED, other)
         reacts = not np.array_equal(first, changed)
         if reacts and kind not in declared:
             raise Broken(
@@ -174,9 +175,6 @@ def with_other(conditions: Conditions, kind: str, ids: bool = False) -> Conditio
 
 def _moved(ragged: RaggedTensor, of: Tensor, to: Tensor) -> RaggedTensor:
     """The rows of patients `of` at the places of patients `to`."""
-    source = torch.arange(len(ragged.offsets) - 1, device=of.device)
+    source = torch.arange(len(ragged), device=of.device)
     source[to] = of
-    counts = (ragged.offsets[1:] - ragged.offsets[:-1])[source]
-    offsets = torch.cat([ragged.offsets[:1], counts.cumsum(0)])
-    within = torch.arange(int(counts.sum()), device=of.device) - offsets[:-1].repeat_interleave(counts)
-    return RaggedTensor(ragged.values[ragged.offsets[source].repeat_interleave(counts) + within], offsets)
+    return replace(ragged, starts=ragged.starts[source], counts=ragged.counts[source])

@@ -55,7 +55,7 @@ class Subject:
     BUDGET: ClassVar[Budget] = Budget("quick")
 
     def __init__(self, entry: Entry, data: DeviceFold, settings: Mapping[str, Any] | None = None) -> None:
-        self.entry, self.data = entry, data
+        self.entry, self.data = entry, data.named() if entry.reads == "ids" else data
         self.given = dict(settings or {})
         self.unfit = False
         self.faults: dict[str, str] = {}
@@ -176,5 +176,4 @@ def _taken(data: DeviceFold, train_ids: list[str]) -> DeviceFold:
     train = split(data.train, expression, data.train.conditions.take(rows), rows)
     every = torch.arange(len(data.validation), device=rows.device)
     validation = split(data.validation, data.validation.expression, data.validation.conditions, every)
-    fold = replace(data.fold, train=tuple(train_ids))
-    return DeviceFold(fold, train, validation, data.test_conditions, train.conditions)
+    return DeviceFold(data.fold, train, validation, data.test_conditions, train.conditions)

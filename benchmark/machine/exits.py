@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from gexbench.tasks.errors import InputError
-from gexbench.tasks.plain_text import plain_lines
+from gexbench.tasks.files.plain_text import plain_lines
 
 STOPPED = 130
 """Exit code of a command ended by Ctrl-C."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from gexbench.tasks.plain_text import plain_lines
+from gexbench.tasks.files.plain_text import plain_lines
 
 OUTPUT_LINES = 40
 OUTPUT_BYTES = 16_384

@@ -19,12 +19,12 @@ from gexbench.models.registry import Registry
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import all_conditions
-from gexbench.tasks.cohorts.folds import folds
+from gexbench.tasks.cohorts.folds import folds, opaque_ids
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.names import unknown
 from gexbench.tasks.seeds import generator_seed
 
-Part = Literal["all", "train", "validation", "test"]
+Part = Literal["all", "train", "validation", "test", "audit"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,12 +74,13 @@ def synthetic_cohort(
     fingerprint = cohort.fingerprint()
     if part != "all":
         conditions = conditions.take(_part(record, cohort, fingerprint, part))
+    names = conditions.ids
+    if entry.reads != "ids" and record.protocol > 1:  # whose generators saw the cohort's ids
+        conditions = replace(conditions, ids=opaque_ids(record.fold.hash, names))
     sampled = generator_seed(record=record.keys.rows, purpose="release", seed=seed, cohort=fingerprint, part=part)
     samples = generator.sample(conditions, draws, seed=sampled)
     rows = checked_samples(samples, conditions, draws, known.genes, entry.name)
-    patients = pd.DataFrame(
-        {"sample": np.repeat(conditions.ids, draws), "draw": np.tile(np.arange(draws), len(rows) // draws)}
-    )
+    patients = pd.DataFrame({"sample": np.repeat(names, draws), "draw": np.tile(np.arange(draws), len(rows) // draws)})
     for column in cohort.label_columns:
         of_sample = dict(zip(cohort.samples.tolist(), cohort.labels(column).tolist(), strict=True))
         patients[column] = [of_sample[name] for name in patients["sample"]]

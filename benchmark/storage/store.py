@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gexbench.benchmark.storage.sealed import SCHEMA, Broken, sealed, sealed_bytes, unsealed, unsealed_bytes
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.atomic import FULL, WRITING, said_when_full, sync, write_bytes, write_text
-from gexbench.tasks.files.regular import checksum, read_regular
+from gexbench.tasks.files.input_paths import checksum, read_regular
 
 PARTS = ("rows", "training", "records", "folds", "models", "running")
 _FOLDERS = frozenset({"rows", "models"})

@@ -15,7 +15,7 @@ from gexbench.leaderboards.pages.html_labels import readable
 from gexbench.leaderboards.pages.html_markup import Markup
 from gexbench.leaderboards.records import Record
 from gexbench.leaderboards.records.logs import STEP, quantities
-from gexbench.tasks.plain_text import plain
+from gexbench.tasks.files.plain_text import plain
 
 SCHEMA = 1
 DIGITS = 6

@@ -12,7 +12,7 @@ from gexbench.leaderboards.records.model import SCHEMA, Record
 from gexbench.leaderboards.records.older_schemas import from_schema_1, from_schema_2
 from gexbench.leaderboards.records.problems import REMEDY, RecordError, Twice, field_problems
 from gexbench.tasks.errors import short
-from gexbench.tasks.files.regular import read_regular
+from gexbench.tasks.files.input_paths import read_regular
 
 LARGEST_RECORD_BYTES = 32 * 2**20
 _CONVERTERS: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {

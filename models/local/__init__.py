@@ -1,1 +1,1 @@
-"""Generators in files that the user names: read once, run in processes of their own."""
+"""For authors: generators in files that the user names, a base class for models of tables, seeded global state."""

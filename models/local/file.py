@@ -11,7 +11,7 @@ from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
 
-from gexbench.tasks.files.regular import read_regular
+from gexbench.tasks.files.input_paths import read_regular
 
 LARGEST_BYTES = 2**24
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_")

@@ -21,5 +21,5 @@ class DpSettings(GeneratorSettings):
     delta: float = Field(default=1e-5, gt=0, lt=1)
     lower: float | None = None
     upper: float | None = None
-    centre_clip: float = Field(default=6.0, gt=0)
+    centre_clip: float = Field(default=5.0, gt=0)
     clip: float = Field(default=1.75, gt=0)

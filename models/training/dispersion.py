@@ -14,17 +14,20 @@ COLLAPSED_VARIANCE_RATIO = 1e-3
 
 
 def variance_ratio(synthetic: Tensor, real: Tensor, classes: Tensor) -> float:
-    """Within-class variance of synthetic over real rows, both summed over genes; 1 is right, 0 is collapse.
+    """Within-class variance of synthetic over real rows, median over genes; 1 is right, 0 is collapse.
 
-    synthetic and real are (n, genes), row i of each of class `classes[i]`; classes of one row add nothing.
+    synthetic and real are (n, genes), row i of each of class `classes[i]`; classes of one row add nothing, and genes
+    that do not vary within classes. The median, since one gene with an outlier would decide a sum.
     """
 
     def within(values: Tensor) -> Tensor:
         indicator = torch.nn.functional.one_hot(classes).to(values.dtype)
         means = (indicator.T @ values) / indicator.sum(0).clamp_min(1.0)[:, None]
-        return (values - means[classes]).square().sum()
+        return (values - means[classes]).square().sum(0)
 
-    return float(within(synthetic) / within(real).clamp_min(1e-12))
+    spread = within(real)
+    varies = spread > 1e-10
+    return float((within(synthetic)[varies] / spread[varies]).median()) if varies.any() else 1.0
 
 
 def report_dispersion(report: FitReport, synthetic: Tensor, validation: Split) -> None:

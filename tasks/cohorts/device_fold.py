@@ -3,15 +3,17 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.conditions import Conditions, RaggedTensor
-from gexbench.tasks.cohorts.folds import Fold, share_of
+from gexbench.tasks.cohorts.folds import ROLES, Fold, share_of
 from gexbench.tasks.cohorts.mapped_files import is_mapped
 from gexbench.tasks.cohorts.mapped_rows import fits
 from gexbench.tasks.cohorts.split import CohortFacts, CountLayer, Split, Standardiser
@@ -22,6 +24,8 @@ from gexbench.tasks.errors import InputError
 @dataclass(frozen=True, slots=True, eq=False)
 class DeviceFold:
     """Training and validation splits, and the conditions of patients whose expression stays hidden.
+
+    Generators see opaque ids (`Fold.opaque`), in hashed order, and so no barcode, site or place in the cohort.
 
     Attributes:
         fold: the ids; train, validation: of the patients that a generator is fitted on, all of the fold's or a share;
@@ -34,6 +38,26 @@ class DeviceFold:
     validation: Split
     test_conditions: Conditions
     train_conditions: Conditions
+
+    def names_of(self, conditions: Conditions) -> NDArray[np.str_]:
+        """Sample ids of conditions of this fold, (n,)."""
+        everyone = [name for role in ROLES for name in getattr(self.fold, role)]
+        known = dict(zip(self.fold.opaque(everyone).tolist(), everyone, strict=True))
+        return np.array([known.get(name, name) for name in conditions.ids.tolist()])
+
+    def named(self) -> "DeviceFold":
+        """The same with sample ids, for a generator that finds patients by them."""
+
+        def of(conditions: Conditions) -> Conditions:
+            return replace(conditions, ids=self.names_of(conditions))
+
+        return DeviceFold(
+            self.fold,
+            replace(self.train, conditions=of(self.train.conditions)),
+            replace(self.validation, conditions=of(self.validation.conditions)),
+            of(self.test_conditions),
+            of(self.train_conditions),
+        )
 
     def checksum(self, shared: int | None = None) -> int:
         """CRC-32 over every tensor of the fold: it changes when a generator writes to its inputs.
@@ -56,7 +80,7 @@ def checksum_of(conditions: Conditions) -> int:
     shared = [ragged for _, ragged in sorted(conditions.text.items())]
     shared += [] if conditions.patches is None else [conditions.patches]
     held = [ragged.values for ragged in shared if isinstance(ragged.values, Tensor)]
-    return _crc([*held, *(ragged.offsets for ragged in shared)], 0)
+    return _crc([*held, *(places for ragged in shared for places in (ragged.starts, ragged.counts))], 0)
 
 
 def _crc(tensors: Sequence[Tensor], value: int) -> int:
@@ -109,16 +133,15 @@ def put_on_device(
     device = torch.device(device)
     everyone = conditions or all_conditions(cohort, device, patches)
     facts = CohortFacts(cohort.name, fingerprint or cohort.fingerprint(), cohort.unit, cohort.provenance)
-    fitted = fold if train_fraction == 1.0 else share_of(fold, cohort, train_fraction)
-    fitted = replace(fitted, validation=fold.audit) if audit else fitted
+    given = replace(fold, validation=fold.audit) if audit else fold
+    fitted = given if train_fraction == 1.0 else share_of(given, cohort, train_fraction)
     rows = {part: rows_of(cohort, getattr(fitted, part)) for part in ("train", "validation")}
 
-    def told_of(ids: tuple[str, ...]) -> Conditions:
-        return everyone.take(_places(cohort.name, everyone.ids, ids))
+    def seen(ids: tuple[str, ...]) -> Conditions:
+        return replace(everyone.take(_places(cohort.name, everyone.ids, ids)), ids=fold.opaque(ids))
 
     expression = {
-        part: torch.from_numpy(np.ascontiguousarray(cohort.expression[rows[part]])).to(device)
-        for part in ("train", "validation")
+        part: torch.from_numpy(np.ascontiguousarray(cohort.expression[at])).to(device) for part, at in rows.items()
     }
     standardiser = Standardiser.fit(expression["train"])
     train, validation = (
@@ -126,19 +149,19 @@ def put_on_device(
             expression=values,
             standardised=standardiser.forward(values),
             standardiser=standardiser,
-            conditions=told_of(getattr(fitted, part)),
+            conditions=seen(getattr(fitted, part)),
             genes=cohort.genes,
             cohort=facts,
             counts=None if cohort.counts is None else CountLayer(cohort.counts, rows[part]),
         )
         for part, values in expression.items()
     )
-    known = train.conditions if fitted.train == fold.train else told_of(fold.train)
-    return DeviceFold(fold, train, validation, told_of(fold.test), known)
+    known = train.conditions if fitted.train == fold.train else seen(fold.train)
+    return DeviceFold(fold, train, validation, seen(fold.test), known)
 
 
 def all_conditions(cohort: Cohort, device: torch.device, patches: PatchPlace = "auto") -> Conditions:
-    """Conditions of every sample of the cohort, on the device.
+    """Conditions of every sample of the cohort, on the device. Text and patches are kept in hashed order of the ids.
 
     Args:
         cohort: the cohort.
@@ -149,15 +172,17 @@ def all_conditions(cohort: Cohort, device: torch.device, patches: PatchPlace = "
     classes = {column: tuple(np.unique(cohort.labels(column)).tolist()) for column in cohort.label_columns}
     codes = [np.searchsorted(classes[column], cohort.labels(column)) for column in cohort.label_columns]
     values = None if cohort.patches is None else cohort.patches.values
+    order = hash_order("place", cohort.samples)
+    placed = partial(RaggedTensor.of, device=device, order=order)
     streamed = values is not None and is_mapped(values) and _streams(patches, values.nbytes, device)
     return Conditions(
         ids=cohort.samples,
         label_columns=cohort.label_columns,
         classes=classes,
         labels=torch.from_numpy(np.stack(codes, axis=1).astype(np.int64)).to(device),
-        text={variant: RaggedTensor.of(ragged, device) for variant, ragged in cohort.text.items()},
-        patches=None if cohort.patches is None else RaggedTensor.of(cohort.patches, device, held=not streamed),
-        rows=torch.arange(len(cohort), device=device),
+        text={variant: placed(ragged) for variant, ragged in cohort.text.items()},
+        patches=None if cohort.patches is None else placed(cohort.patches, held=not streamed),
+        rows=torch.from_numpy(np.argsort(order)).to(device),
     )
 
 

@@ -24,7 +24,7 @@ ABSENT = (
 _WIDE = 2000
 """Columns from which on a few rows tell a file's dialect."""
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
-_DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+(?:[eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def _told(path: Path, lines: Sequence[str], encoding: str) -> Dialect:
 
 
 def read_text_table(path: Path, as_text: Iterable[str] = ()) -> tuple[pd.DataFrame, Dialect]:
-    """A table of samples or patients, all columns text as written, trimmed; missing fields are NaN.
+    """A table of samples or patients; missing fields are NaN, text is trimmed where it is not kept as written.
 
     Args:
         path: delimited text, packed or not, in UTF-8 or Windows-1252.
@@ -134,12 +134,13 @@ def read_text_table(path: Path, as_text: Iterable[str] = ()) -> tuple[pd.DataFra
 def typed(column: pd.Series, *, as_text: bool, decimal: str = ".") -> pd.Series:
     """A column of text, trimmed, missing fields NaN; as numbers where all of it is numbers as a computer writes them.
 
-    `01` and `1E1` are no such numbers: they stay text.
+    `01` and `1E1` are no such numbers: they stay text. With `as_text` nothing is trimmed, so that its user can say so.
     """
     text = column.str.strip()
-    text = text.where(~text.isin(ABSENT))
+    present = ~text.isin(ABSENT)
     if as_text:
-        return text.astype(object)
+        return column.where(present).astype(object)
+    text = text.where(present)
     distinct = text.dropna().unique()
     written = [str(value).replace(",", ".") if decimal == "," else str(value) for value in distinct]
     numbers = {value: form for value, form in zip(distinct, written, strict=True) if form != "None"}
@@ -187,7 +188,12 @@ def _text(path: Path, encoding: str) -> str:
         content = file.read()
     if b"\0" in content:
         raise InputError(_zero_byte(path, content[: content.index(b"\0")].count(b"\n") + 1))
-    return content.decode(encoding, "strict" if encoding == UTF8 else "replace")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding == UTF8:
+            raise
+        raise InputError(f"{path.name}: neither UTF-8 nor Windows-1252 ({error}); save it as UTF-8") from None
 
 
 def _zero_byte(path: Path, line: int) -> str:

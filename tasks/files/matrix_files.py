@@ -66,6 +66,8 @@ def read_matrix(
     kept = [id_column, *(name for name in dialect.header if name in set(texts) and name != id_column)]
     try:
         ids, values, rest = _filled(path, dialect, numbers, kept)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path.name}: neither UTF-8 nor Windows-1252 ({error}); save it as UTF-8") from None
     except (pa.ArrowException, OSError) as error:
         raise _explained(path, dialect, numbers, error) from None
     if not len(values):

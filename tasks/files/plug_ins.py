@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
-from gexbench.tasks.plain_text import plain
+from gexbench.tasks.files.plain_text import plain
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ fold:
 - `real-holdout`: real validation patients of the same types
 - `majority`: the most frequent class; `trtr`: the same classifier trained on real samples. `shuffled_labels`, the same
   classifier trained on real samples with permuted labels, is reported beside them and enters no score
-- `label-draws`: training samples of the same type
+- `label-draws`: all training samples of the same type
 
 Needs: what a metric reads besides real and synthetic expression of the test patients. Cost: growth of time and memory
 with n, the samples of either side. Version: a change makes new records. A name with `[label]` has one value per label

@@ -1,7 +1,7 @@
 """The work on the real side of a fold that all generators share, done once."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from gexbench.metrics import support
 from gexbench.metrics.biology import RealBiology
-from gexbench.metrics.label_draws import label_draws, mean_by_class
+from gexbench.metrics.label_reference import label_crps, mean_by_class
 from gexbench.metrics.shared.arrays import Matrix
 from gexbench.metrics.shared.row_samples import MOST_ROWS, sampled, sampled_places
 from gexbench.metrics.shared.row_samples import notes as sampling_notes
-from gexbench.metrics.space import Space, fit_space
+from gexbench.metrics.space import Space, fit_space, near_constant
 from gexbench.metrics.structure import Correlations, correlations
 from gexbench.tasks.panel.catalogue import panel_specifications
 from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA, Panel
@@ -23,7 +23,8 @@ from gexbench.tasks.panel.questions.augmentation import RELEASE_SIZES, copied_an
 from gexbench.tasks.panel.questions.classification import ANCHORS, Asked, anchor_values, asked, real_classifiers
 from gexbench.tasks.panel.questions.privacy_grounds import compared, not_exchangeable, pools
 
-NEIGHBOURS = 5
+NEIGHBOURS = (3, 5, 10)
+"""Neighbours whose distance is a ball's radius; support is the mean over them."""
 
 
 def prepare(
@@ -49,7 +50,7 @@ def prepare(
     real = np.asarray(test[rows.set_rows])
     pcs = space.project(real)
     of_genes = correlations(real)
-    neighbours = min(NEIGHBOURS, len(real) - 1)
+    neighbours = tuple(dict.fromkeys(min(k, len(real) - 1) for k in NEIGHBOURS))
     key = fingerprint(rows, seed)
     if cached is None or cached.get("fingerprint") != key:
         cached = {"fingerprint": key, "values": _core_anchors(rows, train, test, seed)}
@@ -66,16 +67,25 @@ def prepare(
         real=real,
         real_pcs=pcs,
         neighbours=neighbours,
-        radii=support.radii(real, neighbours),
-        pc_radii=support.radii(pcs, neighbours),
+        grid=np.sort(rows.train, axis=0),
+        radii=support.radii_over(real, neighbours),
+        pc_radii=support.radii_over(pcs, neighbours),
         correlations=of_genes,
         biology=_biology(rows, of_genes, gene_sets),
         training=training,
         reference_values={name: dict(values) for name, values in cached["values"].items()},
         cacheable=dict(cached),
         extended=extended,
-        notes=tuple(sampling_notes(*sizes, classes=_classes(rows))),
+        notes=(*sampling_notes(*sizes, classes=_classes(rows)), *_gene_notes(rows)),
     )
+
+
+def _gene_notes(rows: RealRows) -> Iterator[str]:
+    """Names the genes that one training row decides."""
+    names = [rows.genes[gene] for gene in near_constant(rows.train)]
+    if names:
+        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        yield f"near-constant genes (half of the variance or more is one training row's): {shown}; z-scores end at 10"
 
 
 def _classes(rows: RealRows) -> int:
@@ -114,7 +124,7 @@ def _biology(rows: RealRows, of_genes: Correlations, gene_sets: GeneSets | None)
 
 def _training_rows(rows: RealRows, space: Space, train: Matrix, test: Matrix, seed: int) -> TrainingRows:
     labels = rows.labels[rows.finest]
-    draws = label_draws(train, labels.train, test, labels.test, seed)
+    of_label = label_crps(train, labels.train, test, labels.test)
     validation = sampled(space.standardise(rows.validation, "validation"), rows.validation_ids)
     audit = sampled(space.standardise(rows.audit, "audit"), rows.audit_ids)
     reason = not_exchangeable(rows, space)
@@ -122,8 +132,8 @@ def _training_rows(rows: RealRows, space: Space, train: Matrix, test: Matrix, se
         rows=train,
         validation=validation,
         audit=audit,
-        label_draws=draws,
-        label_draws_crps=mean_by_class(draws, labels.test),
+        label_crps=of_label,
+        label_crps_mean=mean_by_class(of_label, labels.test),
         pools=pools(train, validation, sampled(test, rows.test_ids), audit),
         compared={} if reason else compared(rows, space, seed),
         not_exchangeable=reason,

@@ -69,7 +69,9 @@ def build_public(sources: PublicSources, report: Report | None = None, say: Say 
     for line in found.said() if say else ():
         say(line)  # type: ignore[misc]
     clinical = _clinical(found, selection)
-    expression = _expression(found, clinical, selection, report, stated=rules.unit is not None)
+    expression = _expression(
+        found, clinical, selection, report, stated=rules.unit is not None or selection.recipe is None
+    )
     unit = Unit(str(expression.table.unit))
     scaled = replace(rules, scale=rules.scale or expression.scale)
     table, problems = checked_values(scaled, unit, expression.table)

@@ -131,4 +131,4 @@ def clinical_tables(folder: Path, as_text: Sequence[str]) -> tuple[pd.DataFrame,
         more = [column for column in patients if column == PATIENT or column not in samples]
         samples = samples.merge(patients[more].drop_duplicates(PATIENT), on=PATIENT, how="left")
     table = samples.set_index(SAMPLE).rename(columns=lambda name: str(name).replace("/", " or "))
-    return table.set_axis(table.index.astype(str).rename("sample"), axis=0), files
+    return table.set_axis(table.index.astype(str).str.strip().rename("sample"), axis=0), files

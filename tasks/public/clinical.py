@@ -148,10 +148,16 @@ def is_portal_table(header: Sequence[str]) -> bool:
     return bool(_PORTAL_ID & set(header)) and any(plain_name(name) == "age_at_index" for name in header)
 
 
+def _stated(value: Any) -> Any:
+    """A field of the portal's tables, None for its sign of absence."""
+    text = value.strip() if isinstance(value, str) else value
+    return None if text in ("'--", "--") else text
+
+
 def _portal(path: Path) -> list[dict[str, Any]]:
     """A row per case of the portal's `clinical.tsv`, which has one per treatment: the primary diagnosis' first row."""
     table, _ = read_text_table(path, dialect_of(path).header)
-    table = table.rename(columns=plain_name).map(lambda value: None if value in ("'--", "--") else value)
+    table = table.rename(columns=plain_name).map(_stated)
     patient = next(name for name in ("case_submitter_id", "submitter_id") if name in table)
     rows = []
     for name, found in table.loc[:, ~table.columns.duplicated()].groupby(patient, sort=False):
@@ -185,7 +191,7 @@ def _phenotype(path: Path, as_text: Sequence[str]) -> pd.DataFrame:
     table = table.drop(columns=[name for name in table if name in FOLD_COLUMNS])
     if "project" in table and "project" in renamed.values():
         table["project"] = table["project"].str.removeprefix("TCGA-")
-    samples = table.iloc[:, 0].astype(str)
+    samples = table.iloc[:, 0].astype(str).str.strip()
     patients = samples.map(patient_of)
     if patients.isna().all():
         raise InputError(f"{path.name}: no TCGA sample in the first column ({examples(samples)})")

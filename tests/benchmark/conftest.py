@@ -87,7 +87,7 @@ class Behaved(Generator):
     def sample(self, conditions, draws=1, *, seed):
         n, how = len(conditions) * draws, self.settings.how
         rows = self.mean + self.sd * torch.randn(n, len(self.genes), generator=torch.Generator().manual_seed(seed))
-        rows = rows + self.settings.shift
+        rows = (rows + self.settings.shift).clamp(min=0)
         if how == "nan": rows[0, 0] = float("nan")
         if how == "few": rows = rows[:-1]
         if how == "shape": rows = rows[:, :-1]
@@ -168,7 +168,7 @@ import json, math, os, time
 from pathlib import Path
 import torch
 from gexbench.models.contract import Diverged, Generator, GeneratorSettings, Samples
-from gexbench.models.search_space import Choice, IntRange, LogRange
+from gexbench.models.settings.search_space import Choice, IntRange, LogRange
 
 class Settings(GeneratorSettings):
     rate: float = 1e-3
@@ -185,7 +185,7 @@ class Tunable(Generator):
     Settings = Settings
     def fit(self, train, validation, *, seed, progress):
         seen = {part: split.conditions.ids.tolist() for part, split in (("train", train), ("validation", validation))}
-        tensors = {"text": sorted({len(text.offsets) for text in train.conditions.text.values()}),
+        tensors = {"text": sorted({len(text) for text in train.conditions.text.values()}),
                    "labels": len(train.conditions.classes)}
         with Path(os.environ["GEXBENCH_TEST_SPY"]).open("a") as file:
             seen |= {"tensors": tensors, "seed": seed, "settings": self.settings.model_dump()}
@@ -206,7 +206,7 @@ class Tunable(Generator):
         self.report.facts["not a number"] = float("nan")
     def sample(self, conditions, draws=1, *, seed):
         noise = torch.randn(len(conditions) * draws, len(self.genes), generator=torch.Generator().manual_seed(seed))
-        return Samples.of(self.mean + noise.clamp(min=-1), conditions, draws, self.genes)
+        return Samples.of((self.mean + noise).clamp(min=0), conditions, draws, self.genes)
     def state(self): return {"mean": self.mean}, {"genes": list(self.genes)}
     def restore(self, tensors, facts, device): ...
 '''

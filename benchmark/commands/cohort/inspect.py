@@ -27,9 +27,9 @@ def inspect(
     from gexbench.tasks.files.delimited import text_type
     from gexbench.tasks.files.input_paths import is_folder
     from gexbench.tasks.files.reading import check_table_file
-    from gexbench.tasks.inspecting.annotated import inspect_h5ad
-    from gexbench.tasks.inspecting.folders import inspect_folder
-    from gexbench.tasks.inspecting.text_tables import inspect_table
+    from gexbench.tasks.public.inspecting.annotated import inspect_h5ad
+    from gexbench.tasks.public.inspecting.folders import inspect_folder
+    from gexbench.tasks.public.inspecting.text_tables import inspect_table
 
     if is_folder(path) and path.suffix != ".zarr":
         found = inspect_folder(path)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from gexbench.tasks.plain_text import plain_lines
+from gexbench.tasks.files.plain_text import plain_lines
 
 
 class PlainConsole(Console):

@@ -16,7 +16,7 @@ from gexbench.benchmark.sweeps.gene_sets import file_of
 from gexbench.benchmark.sweeps.keys import content_key
 from gexbench.benchmark.sweeps.planning import plan
 from gexbench.benchmark.sweeps.sweep import sweep_of
-from gexbench.leaderboards.comparing.copies import COPY_METRICS
+from gexbench.leaderboards.comparing.gates import COPY_METRICS
 from gexbench.models import registry
 from gexbench.models.contract import Budget
 from gexbench.models.settings import BudgetName

@@ -13,7 +13,7 @@ import pandas as pd
 from gexbench.benchmark.studies.cheats.measuring import BESIDE, Measured
 from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST, REFERENCES
 from gexbench.benchmark.studies.csv_tables import read_rows
-from gexbench.leaderboards.comparing.copies import COPIES, OF_TRAINING, OF_VALIDATION
+from gexbench.leaderboards.comparing.gates import COPIES, OF_TRAINING, OF_VALIDATION
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.panel import gates

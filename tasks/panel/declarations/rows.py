@@ -132,16 +132,16 @@ class TrainingRows:
     rows, validation, audit: standardised; of the last two at most ``row_samples.MOST_ROWS`` rows. pools: `training`,
     `validation` and `test` → rows with the limits of copies that audit rows set. compared: `training`, `validation`,
     `paired` and `test` → whom membership attacks compare; empty where patients were not dealt at random, and
-    not_exchangeable says why. label_draws: CRPS of label-matched draws for every test row, shape (n_test,), and
-    label_draws_crps: its mean;
+    not_exchangeable says why. label_crps: CRPS of every test row against all training rows of its class, shape
+    (n_test,), and label_crps_mean: its mean;
     classifiers: label column → logistic regression on ``rows``, for the panel ``extended`` only.
     """
 
     rows: Matrix
     validation: Matrix
     audit: Matrix
-    label_draws: Matrix
-    label_draws_crps: float
+    label_crps: Matrix
+    label_crps_mean: float
     pools: Mapping[str, Pool] = field(default_factory=dict)
     compared: Mapping[str, Compared] = field(default_factory=dict)
     not_exchangeable: str | None = None
@@ -164,7 +164,8 @@ class Prepared:
     """Shared work of a fold on its real ``rows``.
 
     real: standardised test rows of ``set_rows``, real_pcs: their components; radii, pc_radii: distances to the
-    k-th neighbour (k = ``neighbours``); correlations: (genes, genes) of ``real``; biology: what the biology metrics
+    k-th neighbour for every k of ``neighbours``, (ks, rows); grid: sorted columns of the training rows,
+    (n_train, genes) in the cohort's unit; correlations: (genes, genes) of ``real``; biology: what the biology metrics
     need of ``set_rows``; test: all standardised test rows; training: None where training rows are withheld.
     reference_values: ``trtr``, ``majority`` and ``shuffled_labels`` utilities of the core panel (the last by logistic
     regression alone: boosting on noise takes longest); extended: those of ``extended``, None when the fold was
@@ -178,7 +179,8 @@ class Prepared:
     test: Matrix
     real: Matrix
     real_pcs: Matrix
-    neighbours: int
+    neighbours: tuple[int, ...]
+    grid: NDArray[np.float32]
     radii: Matrix
     pc_radii: Matrix
     correlations: Correlations

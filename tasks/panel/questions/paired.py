@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gexbench.metrics import paired
 from gexbench.metrics.shared.arrays import Matrix, as_array, row_chunks
 from gexbench.metrics.shuffled_conditions import shuffled_conditions
+from gexbench.metrics.space import LIMIT
 from gexbench.tasks.panel.declarations.comparison import Comparison
 from gexbench.tasks.panel.declarations.metric import Findings, Metric
 from gexbench.tasks.panel.declarations.rows import RealRows
@@ -38,7 +39,7 @@ def _standardised(given: Comparison, part: slice) -> NDArray[np.float32]:
     scores = raw.astype(np.float32)
     scores -= space.mean.astype(np.float32)
     scores /= space.sd.astype(np.float32)
-    return np.asarray(scores)
+    return np.clip(scores, -LIMIT, LIMIT, out=scores)
 
 
 def _over_draws(given: Comparison, of_part: Callable[[NDArray[np.float32], slice], Matrix]) -> Matrix:
@@ -57,9 +58,9 @@ def patient_scores(given: Comparison) -> Matrix:
 
 
 def _conditional_skill(given: Comparison) -> Findings:
-    level = given.training.label_draws_crps
+    level = given.training.label_crps_mean
     found = paired.skill(float(patient_scores(given).mean()), level)
-    return Findings({CONDITIONAL_SKILL: found}, extra={"label_draws_crps": level})
+    return Findings({CONDITIONAL_SKILL: found}, extra={"label_crps": level})
 
 
 def _crps(given: Comparison) -> Findings:
@@ -69,8 +70,9 @@ def _crps(given: Comparison) -> Findings:
 
 CONDITIONAL_SKILL = _paired(
     "conditional_skill",
-    "1 - CRPS / CRPS of label-matched training draws",
+    "1 - CRPS / CRPS of all training rows of the label",
     goal="skill",
+    version=2,
     range=(-math.inf, 1.0),
     floor="label-draws",
     needs=("pairs", "labels", "training"),
@@ -159,7 +161,7 @@ def _shuffled_conditions(given: Comparison) -> Findings:
         standardised_draws(given),
         given.prepared.test,
         patient_scores(given),
-        given.training.label_draws,
+        given.training.label_crps,
         given.rows.test_patients,
         given.rows.test_labels,
         f"shuffled conditions/{given.prepared.seed}",

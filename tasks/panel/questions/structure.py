@@ -83,7 +83,8 @@ def _zero_fraction(given: Comparison) -> float:
 
 VARIANCE_RATIO = _structure(
     "variance_ratio",
-    "Variance within classes, synthetic over real",
+    "Variance within classes, synthetic over real, median over genes",
+    version=2,
     goal="match",
     range=(0.0, math.inf),
     cost="time O(n genes)",

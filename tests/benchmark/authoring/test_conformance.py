@@ -165,7 +165,7 @@ GOOD = {
     "numbers of NumPy in the report": "import numpy; self.report.facts |= {'n': numpy.int64(3), 'm': rows.mean()}",
     "threads that are set back": "n = torch.get_num_threads(); torch.set_num_threads(1); torch.set_num_threads(n)",
     "a pool": "import multiprocessing\n        with multiprocessing.Pool(1) as pool: pool.map(abs, [1])",
-    "a seeded library": "from gexbench.models.seeding import seeded\n"
+    "a seeded library": "from gexbench.models.local.seeding import seeded\n"
     "        with seeded(seed): torch.randn(3, device='cpu')",
 }
 

@@ -97,7 +97,7 @@ class Spy(Generator):
     def sample(self, conditions, draws=1, *, seed):
         if draws > 1: self.tell({"in": "sample", "pid": os.getpid(), **searched(), "said": refused()})
         noise = torch.randn(len(conditions) * draws, len(self.genes), generator=torch.Generator().manual_seed(seed))
-        return Samples.of(self.mean + noise, conditions, draws, self.genes)
+        return Samples.of((self.mean + noise).clamp(min=0), conditions, draws, self.genes)
     def state(self): return {"mean": self.mean}, {"genes": list(self.genes)}
     def restore(self, tensors, facts, device): ...
 '''

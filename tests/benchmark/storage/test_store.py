@@ -13,7 +13,7 @@ from gexbench.benchmark.storage.sealed import sealed
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.sweeps.keys import content_key
 from gexbench.tasks.files.atomic import write_text
-from gexbench.tasks.files.regular import checksum
+from gexbench.tasks.files.input_paths import checksum
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from gexbench.leaderboards.comparing.copies import COPY_METRICS, PAIRS_TOO
+from gexbench.leaderboards.comparing.gates import COPY_METRICS, PAIRS_TOO
 from gexbench.leaderboards.comparing.table import Leaderboard, leaderboard, summary
 from gexbench.leaderboards.pages.html import to_html
 from gexbench.leaderboards.pages.main_table import main_columns

@@ -166,8 +166,8 @@ def test_escapes() -> None:
 SHARED = {
     "gexbench.tasks.errors",
     "gexbench.tasks.files.atomic",
-    "gexbench.tasks.files.regular",
-    "gexbench.tasks.plain_text",
+    "gexbench.tasks.files.input_paths",
+    "gexbench.tasks.files.plain_text",
 }
 """All that leaderboards take from elsewhere than the metrics: how bad input is told and how files are written."""
 DECLARED = ("gexbench.tasks.panel",)

@@ -258,7 +258,7 @@ def test_bad_values_are_counted_over_all_blocks_of_rows(monkeypatch: pytest.Monk
         "x.csv: 2 values are missing or infinite, in 2 samples (S0, S6) and 2 genes (A, C); impute them, or remove "
         "these samples or genes",
         "x.csv: 2 values in 2 samples (S3, S5) are below 0, the floor of log2(tpm+1) (lowest -2, B of S5); "
-        "check --unit",
+        "check --unit, or raise a few such values to it with --clip",
     ]
 
 

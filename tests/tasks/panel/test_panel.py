@@ -124,7 +124,7 @@ def test_only_metrics_that_say_so_see_training_rows(prepared, oracle, result):
     training = replace(
         prepared.training,
         rows=prepared.training.rows[:9],
-        label_draws_crps=1.0,
+        label_crps_mean=1.0,
         pools={name: pool_of(pool.rows[:30], pool.rows[30:]) for name, pool in prepared.training.pools.items()},
     )
     other = evaluate(replace(prepared, rows=poisoned, training=training), oracle)

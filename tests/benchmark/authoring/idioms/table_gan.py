@@ -3,7 +3,7 @@
 import pandas as pd
 from tablegan import TableGan
 
-from gexbench.models.frames import FrameGenerator
+from gexbench.models.local.frames import FrameGenerator
 
 
 class TableModel(FrameGenerator):

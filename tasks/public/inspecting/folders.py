@@ -6,9 +6,9 @@ from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.input_paths import entries
 from gexbench.tasks.importing.slide_files import SLIDE_TYPES, read_slide, stated_encoder
 from gexbench.tasks.importing.slide_rules import counted_slides, slide_patient
-from gexbench.tasks.inspecting.inspection import Inspection, labels_that_serve
 from gexbench.tasks.public.cbioportal import clinical_tables, is_study, study_matrices
 from gexbench.tasks.public.folder import find
+from gexbench.tasks.public.inspecting.inspection import Inspection, labels_that_serve
 
 
 def inspect_folder(folder: Path) -> Inspection:

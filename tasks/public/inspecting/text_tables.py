@@ -9,8 +9,8 @@ from gexbench.tasks.errors import examples
 from gexbench.tasks.files.delimited import text_type
 from gexbench.tasks.files.gene_columns import ANNOTATIONS
 from gexbench.tasks.files.sample_ids import mostly_samples
-from gexbench.tasks.inspecting.heads import Head, head_of_table
-from gexbench.tasks.inspecting.inspection import (
+from gexbench.tasks.public.inspecting.heads import Head, head_of_table
+from gexbench.tasks.public.inspecting.inspection import (
     Inspection,
     UnitGuess,
     facts_of_samples,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.anndata_files import COUNTS
-from gexbench.tasks.inspecting.inspection import (
+from gexbench.tasks.public.inspecting.inspection import (
     Inspection,
     facts_of_samples,
     labels_that_serve,

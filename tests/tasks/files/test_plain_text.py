@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gexbench.tasks.plain_text import plain, plain_lines
+from gexbench.tasks.files.plain_text import plain, plain_lines
 
 
 @pytest.mark.parametrize(

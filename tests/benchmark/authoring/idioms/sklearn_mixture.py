@@ -3,7 +3,7 @@
 import pandas as pd
 from sklearn.mixture import GaussianMixture
 
-from gexbench.models.frames import FrameGenerator
+from gexbench.models.local.frames import FrameGenerator
 
 
 class Mixture(FrameGenerator):

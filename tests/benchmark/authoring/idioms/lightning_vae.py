@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from gexbench.models.frames import FrameGenerator
+from gexbench.models.local.frames import FrameGenerator
 
 
 class Decoder(lightning.LightningModule):

@@ -7,7 +7,7 @@ import torch
 from pyro.infer import SVI, Trace_ELBO
 from pyro.infer.autoguide import AutoDelta
 
-from gexbench.models.frames import FrameGenerator
+from gexbench.models.local.frames import FrameGenerator
 
 
 class PyroClasses(FrameGenerator):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gexbench.models.contract import Generator, Progress, Samples, silent
-from gexbench.models.seeding import seeded
+from gexbench.models.local.seeding import seeded
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.split import Split
 from gexbench.tasks.cohorts.vocabulary import Condition
