@@ -160,10 +160,16 @@ def fit_boosted(x: Any, codes: Any, *, rounds: int, bins: int, seed: int) -> Cal
 
     parts = np.array_split(np.random.default_rng(seed).permutation(x.shape[1]), min(BOOSTERS, x.shape[1]))
     classes = int(np.max(codes)) + 1
-    settings = {"max_depth": 4, "eta": 0.3, "max_bin": bins, "tree_method": "hist", "nthread": 1, "verbosity": 0}
-    settings |= (
-        {"objective": "binary:logistic"} if classes < 3 else {"objective": "multi:softprob", "num_class": classes}
-    )
+    settings: dict[str, Any] = {
+        "max_depth": 4,
+        "eta": 0.3,
+        "max_bin": bins,
+        "tree_method": "hist",
+        "nthread": 1,
+        "verbosity": 0,
+    }
+    of_many = {"objective": "multi:softprob", "num_class": classes}
+    settings |= {"objective": "binary:logistic"} if classes < 3 else of_many
     fitted = []
     for number, genes in enumerate(parts):
         data = xgboost.QuantileDMatrix(_single(x, genes), np.asarray(codes), max_bin=bins, nthread=1)

@@ -149,8 +149,8 @@ class Prepared:
     """Shared work of a fold on its real ``rows``.
 
     real: standardised test rows of ``set_rows``, real_pcs: their components; radii, pc_radii: distances to the
-    k-th neighbour for every k of ``neighbours``, (ks, rows); grid: sorted columns of the training rows, (n_train, genes)
-    in the cohort's unit; correlations: (genes, genes) of ``real``; biology: what the biology metrics
+    k-th neighbour for every k of ``neighbours``, (ks, rows); grid: sorted columns of the training rows,
+    (n_train, genes) in the cohort's unit; correlations: (genes, genes) of ``real``; biology: what the biology metrics
     need of ``set_rows``; test: all standardised test rows; training: None where training rows are withheld.
     reference_values: ``trtr``, ``majority`` and ``shuffled_labels`` utilities of the core panel (the last by logistic
     regression alone: boosting on noise takes longest); extended: those of ``extended``, None when the fold was

@@ -122,7 +122,7 @@ def test_only_metrics_that_say_so_see_training_rows(prepared, oracle, result):
     training = replace(
         prepared.training,
         rows=prepared.training.rows[:9],
-        label_draws_crps=1.0,
+        label_crps_mean=1.0,
         donor_thresholds=np.array([0.9, 0.99]),
         validation_donor_thresholds=np.array([0.9, 0.99]),
     )
