@@ -4,12 +4,12 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
+from gexbench.tasks.files.plain_text import plain
 from gexbench.tasks.panel.declarations.metric import Metric
 
 NOTHING = "–"
 _ARROWS = {"higher": "↑", "lower": "↓", "match": "→", "skill": "↑", "diagnostic": ""}
 _MARKUP = re.compile(r"([\\`*{}\[\]|~$]|(?<!\w)_|_(?!\w)|:(?=//)|^[#+=-])")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
@@ -52,21 +52,18 @@ def percent(share: float) -> str:
     return f"{number(100 * share, 1)} %" if math.isfinite(share) else NOTHING
 
 
-def p_text(p: float) -> str:
-    """A p-value with three decimals."""
+def p_text(p: float, bounded: bool = False) -> str:
+    """A p-value with three decimals; behind ≤ where it is an upper bound, rounded up."""
     if not math.isfinite(p):
         return NOTHING
+    if bounded:
+        return f"≤ {math.ceil(round(1000 * p, 6)) / 1000:.3f}"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def mebibytes(count: float) -> str:
     """Bytes as whole MiB."""
     return f"{count / 2**20:,.0f}" if math.isfinite(count) else NOTHING
-
-
-def plain(text: str) -> str:
-    """One line without control or text-direction characters."""
-    return _CONTROL.sub(" ", text).strip()
 
 
 def markdown_text(text: str) -> str:

@@ -10,6 +10,8 @@ from scipy.special import stdtr, stdtrit
 
 FloatArray = NDArray[np.float64]
 CONFIDENCE = 0.95
+POWER = 0.8
+"""Probability of seeing the smallest difference that a table is said to see."""
 ROUNDING = 1e-14
 """Means of differences and standard errors below it are rounding errors of equal numbers."""
 
@@ -44,6 +46,21 @@ def standard_error(values: ArrayLike, share: float) -> FloatArray:
         variance = np.nansum(centred**2, axis=1) / (count - 1)
         error = np.sqrt(variance * (1 / np.maximum(count, 1) + share))
     return np.where(count > 1, np.where(error < ROUNDING, 0.0, error), np.nan)
+
+
+def error_of(half_widths: ArrayLike, degrees: int) -> FloatArray:
+    """The standard errors behind half-widths of 95 % intervals with so many degrees of freedom."""
+    quantile = stdtrit(degrees, 0.5 + CONFIDENCE / 2)
+    return np.asarray(np.asarray(half_widths, dtype=np.float64) / quantile, dtype=np.float64)
+
+
+def visible(error: ArrayLike, tests: int, degrees: int) -> FloatArray:
+    """Difference that the first of Holm's tests calls different with probability .8.
+
+    (t(1 - .025 / tests) + t(.8)) · error, t of `degrees` degrees of freedom: significance and power (Cohen 1988).
+    """
+    quantiles = stdtrit(degrees, 1 - (1 - CONFIDENCE) / 2 / tests) + stdtrit(degrees, POWER)
+    return np.asarray(quantiles * np.asarray(error, dtype=np.float64), dtype=np.float64)
 
 
 def p_value(differences: ArrayLike, share: float) -> FloatArray:

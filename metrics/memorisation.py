@@ -6,6 +6,7 @@ Tensors on a GPU are compared there.
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gexbench.metrics.shared.arrays import (
     Matrix,
@@ -17,8 +18,10 @@ from gexbench.metrics.shared.arrays import (
     squared_distances,
 )
 
+Single = NDArray[np.float32]
 COPY_PERCENTILE = 1.0
 BLEND_NEIGHBOURS = 5
+SPARE = 2
 DONORS = 3
 """Most training rows of which a synthetic row is asked whether it was made from them."""
 
@@ -57,8 +60,12 @@ def donor_ratios(rows: Any, training: Any, *, donors: int = DONORS, chunk: int =
     if not 1 <= donors < len(t):
         raise ValueError(f"{donors} donors of {len(t)} training rows: give at least 1, and one less than rows")
     xp, result = namespace(x), np.empty((len(x), donors))
+    screened = _screened(x, t) if isinstance(x, np.ndarray) else None
     for part in pair_chunks(len(x), len(t), chunk):
-        near = smallest(squared_distances(x[part], t), donors + 1)
+        if screened is None:
+            near = smallest(squared_distances(x[part], t), donors + 1)
+        else:
+            near = _exact(x[part], t, squared_distances(screened[0][part], screened[1]), donors + 1)
         # Distances below the rounding of the matrix product are those of equal rows.
         size = 1e-12 * (x[part] ** 2).sum(axis=1).clip(1e-300)[:, None]
         ratios = xp.where(near[:, :-1] <= size, 0.0, xp.sqrt(near[:, :-1] / xp.maximum(near[:, 1:], size)))
@@ -66,19 +73,26 @@ def donor_ratios(rows: Any, training: Any, *, donors: int = DONORS, chunk: int =
     return result
 
 
-def donor_thresholds(validation: Any, training: Any, *, donors: int = DONORS) -> Matrix:
-    """1st percentiles of the validation rows' ``donor_ratios``, (donors,)."""
-    return np.asarray(np.percentile(donor_ratios(validation, training, donors=donors), COPY_PERCENTILE, axis=0))
+def _screened(x: Matrix, t: Matrix) -> tuple[Single, Single] | None:
+    """Both sides centred, in float32, to find the nearest rows by; None where its range does not suffice."""
+    centre = t.mean(axis=0)
+    left, right = x - centre, t - centre
+    largest = max(float(np.abs(left).max()), float(np.abs(right).max()))
+    if not 1e-12 < largest < 1e12:
+        return None
+    return left.astype(np.float32), right.astype(np.float32)
 
 
-def donor_shares(synthetic: Any, training: Any, thresholds: Any) -> Matrix:
-    """Share of synthetic rows whose j-th of ``donor_ratios`` lies below the j-th of ``donor_thresholds``, (donors,).
-
-    Each about 0.01 for rows that remember nothing, in [0, 1], lower is better. The first is ``copy_share``; the second
-    sees rows that lie equally far from two training rows, which the first cannot. The copy gate asks all of them.
-    """
-    limits = as_array(thresholds)
-    return np.asarray((donor_ratios(synthetic, training, donors=len(limits)) < limits).mean(axis=0))
+def _exact(x: Matrix, t: Matrix, rough: Single, count: int) -> Matrix:
+    """The ``count`` smallest squared distances of every row, ascending, from differences of the rows that are nearest
+    by the rough ones; of ``SPARE`` more rows than asked for, as rounding may exchange neighbours."""
+    kept = min(count + SPARE, len(t))
+    nearest = np.argpartition(rough, kept - 1, axis=1)[:, :kept] if kept < len(t) else np.argsort(rough, axis=1)
+    squares = np.empty(nearest.shape)
+    for place in range(kept):
+        offsets = t[nearest[:, place]] - x
+        squares[:, place] = np.einsum("ij,ij->i", offsets, offsets)
+    return np.sort(squares, axis=1)[:, :count]
 
 
 def segment_ratios(rows: Any, training: Any, *, neighbours: int = BLEND_NEIGHBOURS, chunk: int = 256) -> Matrix:

@@ -12,6 +12,9 @@ _ORACLE_SETTINGS = "gexbench.models.references.oracle_settings:OracleSettings"
 _GEMM = "Panaccione, Sgaravatti & Pinoli, GeMM-GAN, ICIAP 2025 workshops, arXiv 2601.15392"
 _CVAE = "Kingma & Welling 2014; Sohn et al. 2015"
 _DDPM = "Ho et al. 2020; Nichol & Dhariwal 2021; Salimans & Ho 2022; Rombach et al. 2022 (diffusion of latents)"
+_FLOW = (
+    "Lipman et al. 2023 (flow matching); Tong et al. 2024 (conditional flow matching); Ho & Salimans 2022 (guidance)"
+)
 
 
 def _entry(
@@ -56,6 +59,15 @@ _diffusion = partial(
     modules=("diffusers",),
     install="pip install diffusers",
 )
+_flow = partial(
+    _entry,
+    target="gexbench.models.flow.generator:Flow",
+    family="flow",
+    of="gexbench.models.flow.settings:FlowSettings",
+    source=_FLOW,
+    modules=("diffusers",),
+    install="pip install diffusers",
+)
 _scvi = partial(
     _entry,
     target="gexbench.models.scvi.generator:Scvi",
@@ -97,13 +109,35 @@ BUILT_IN: tuple[Entry, ...] = (
         source="Zhang et al. 2018, within labels",
     ),
     Entry(
+        "class-copula",
+        f"{_REFERENCES}.copula:ClassCopula",
+        "reference",
+        ("labels",),
+        "one Gaussian copula per label with empirical marginals: the baseline to beat",
+        settings_target=_REFERENCE_SETTINGS,
+        source="Liu, Lafferty & Wasserman 2009 (normal scores); Ledoit & Wolf 2004 (correlation)",
+    ),
+    Entry(
         "class-gaussian",
         f"{_REFERENCES}.gaussian:ClassGaussian",
         "reference",
         ("labels",),
-        "one Gaussian per label with Ledoit-Wolf covariance: the baseline to beat",
+        "one Gaussian per label with Ledoit-Wolf covariance",
         settings_target=_REFERENCE_SETTINGS,
         source="Ledoit & Wolf 2004 (covariance)",
+    ),
+    *(
+        Entry(
+            f"dp-class-gaussian-{epsilon:g}",
+            f"{_REFERENCES}.dp_gaussian:DpClassGaussian",
+            "reference",
+            ("labels",),
+            f"Gaussians of the labels under differential privacy: epsilon {epsilon:g}, delta 1e-5",
+            settings_target="gexbench.models.references.dp_settings:DpSettings",
+            settings={"epsilon": epsilon},
+            source="Dwork et al. 2014 (Analyze Gauss); Balle & Wang 2018 (analytic Gaussian mechanism)",
+        )
+        for epsilon in (1.0, 10.0)
     ),
     Entry(
         "class-diagonal",
@@ -138,11 +172,20 @@ BUILT_IN: tuple[Entry, ...] = (
         settings_target=_REFERENCE_SETTINGS,
     ),
     Entry(
+        "ridge-copula",
+        f"{_REFERENCES}.condition_ridge:RidgeCopula",
+        "reference",
+        ("labels", "text", "patches"),
+        "the predictions of condition-ridge plus draws of a Gaussian copula per label of its residuals",
+        settings_target=_REFERENCE_SETTINGS,
+    ),
+    Entry(
         "oracle",
         f"{_REFERENCES}.oracle:Oracle",
         "reference",
         ("labels", "text", "patches"),
         "simulated cohort only: exact draws from the true conditional",
+        reads="ids",
         settings_target=_ORACLE_SETTINGS,
     ),
     _gan("wgan-gp", (), "unconditional Wasserstein GAN with gradient penalty"),
@@ -239,4 +282,20 @@ BUILT_IN: tuple[Entry, ...] = (
         conditioning="fusion",
         source=f"{_DDPM}; conditioning: {_GEMM}",
     ),
+    _flow("flow", (), "flow matching of expression in its principal components, along straight paths from noise"),
+    _flow(
+        "flow-label", ("labels",), "flow matching with a learned embedding of each label column", conditioning="labels"
+    ),
+    _flow(
+        "flow-gemm",
+        ("text", "patches"),
+        "flow matching on GeMM-GAN's fusion of H&E patches and clinical text",
+        conditioning="fusion",
+        source=f"{_FLOW}; conditioning: {_GEMM}",
+    ),
 )
+
+
+def is_built_in(entry: Entry) -> bool:
+    """Whether a generator is one of these, perhaps with other settings."""
+    return entry.file is None and any((entry.name, entry.target) == (known.name, known.target) for known in BUILT_IN)

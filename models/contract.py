@@ -44,7 +44,7 @@ class Samples:
 
     Attributes:
         expression: (n * draws, genes) float32; the draws of a patient stand together.
-        ids: (n * draws,) the sample id of the condition that made each row.
+        ids: (n * draws,) the id of the condition that made each row.
         genes: gene names, the columns.
     """
 
@@ -54,10 +54,11 @@ class Samples:
 
     @classmethod
     def of(cls, expression: Tensor | NDArray[Any], conditions: Conditions, draws: int, genes: tuple[str, ...]) -> Self:
-        """Rows of `draws` draws per condition, patient by patient."""
+        """Rows of `draws` draws per condition, patient by patient; masked values become NaN."""
         if isinstance(expression, Tensor):
             expression = expression.detach().cpu().numpy()
-        return cls(np.asarray(expression, dtype=np.float32), np.repeat(conditions.ids, draws), genes)
+        whole = np.ma.filled(expression, np.nan) if isinstance(expression, np.ma.MaskedArray) else expression
+        return cls(np.asarray(whole, dtype=np.float32), np.repeat(conditions.ids, draws), genes)
 
 
 def budget_asked(generator: "Generator", budget: Budget) -> dict[str, Any]:
@@ -98,8 +99,8 @@ class Generator(ABC):
     A subclass sets the class attributes and implements `fit`, `sample`, `state` and `restore`. `gexbench check`
     checks these rules:
 
-    - All randomness comes from the given seeds: the same seeds give the same bits (draw from a `torch.Generator` or
-      `numpy.random.default_rng`).
+    - All randomness comes from the given seeds, integers of 31 bits: the same seeds give the same bits (draw from a
+      `torch.Generator` or `numpy.random.default_rng`).
     - Global random state is neither read nor left changed.
     - Inputs are never written to. The tensors behind a split's text and patches are shared by all patients of the
       cohort: read them through the split's own conditions.
@@ -111,13 +112,13 @@ class Generator(ABC):
         Settings: the settings' model, which also declares the version and the budgets' presets.
         needs: kinds of conditions without which it cannot work.
         deterministic: its rows are a function of the conditions alone: the seed of `sample` has no effect.
-        finds_by_id: it looks up what it knows of a patient by id, as the oracle does.
+        can_be_saved: `state` and `restore` hold a fitted one; without, `gexbench run --keep-models` keeps none of it.
     """
 
     Settings: ClassVar[type[GeneratorSettings]] = GeneratorSettings
     needs: ClassVar[frozenset[Condition]] = frozenset()
     deterministic: ClassVar[bool] = False
-    finds_by_id: ClassVar[bool] = False
+    can_be_saved: ClassVar[bool] = True
 
     def __init__(self, settings: GeneratorSettings) -> None:
         self.settings = settings

@@ -1,14 +1,17 @@
 """The registry of generators: names, lazily imported classes, resolved settings."""
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gexbench.models.built_in import BUILT_IN
-from gexbench.models.entry import Entry
+from gexbench.models.entry import Entry, ill_typed
 from gexbench.tasks.cohorts.vocabulary import Condition
-from gexbench.tasks.errors import InputError, field_problem
-from gexbench.tasks.files.plug_ins import not_imported, plug_ins
-from gexbench.tasks.names import checked_name, unknown
+from gexbench.tasks.errors import InputError, field_problem, short
+from gexbench.tasks.files.plain_text import plain
+from gexbench.tasks.files.plug_ins import PlugIn, not_imported, plug_ins
+from gexbench.tasks.names import checked_name, is_name, unknown
 
 if TYPE_CHECKING:
     from gexbench.models.contract import Generator
@@ -53,18 +56,40 @@ def registry() -> Registry:
     """Built-in generators followed by those of installed packages (entry points `gexbench.generators`).
 
     An entry point's name is the registry key, its value an `Entry` or a function that returns one. A package that
-    cannot be imported costs its own generators alone: their entries are `broken`.
+    cannot be imported, or gives anything else, costs its own generators alone: their entries are `broken`.
     """
-    found: list[Entry] = []
+    found = {entry.name: entry for entry in BUILT_IN}
     for plug_in in plug_ins(ENTRY_POINT_GROUP, "generator"):
-        name, entry = plug_in.name, plug_in.loaded
-        if plug_in.broken:
-            found.append(Entry(name, plug_in.target, "broken", (), "", broken=plug_in.broken))
-        elif isinstance(entry, Entry) and entry.name == name:
-            found.append(entry)
-        else:
-            raise InputError(f"entry point {name!r} ({plug_in.target}): must give an Entry named {name!r}")
-    return Registry((*BUILT_IN, *found))
+        broken = plug_in.broken or _problem(plug_in, found)
+        entry = plug_in.loaded
+        if broken:
+            entry = Entry(_free_name(plug_in, found), plug_in.target, "broken", (), "", broken=broken)
+        found[entry.name] = entry
+    return Registry(tuple(found.values()))
+
+
+def _problem(plug_in: PlugIn, taken: Collection[str]) -> str:
+    """Why what a plug-in gives cannot be used, and the fix; empty when it can."""
+    name, entry = plug_in.name, plug_in.loaded
+    if not isinstance(entry, Entry):
+        problems = [f"gives {type(entry).__name__}, not an Entry"]
+    else:
+        problems = ill_typed(entry)
+        if entry.name != name:
+            problems.append(f"gives an Entry named {short(entry.name)}, not {name!r}")
+        elif name in taken:
+            problems.append("that name is taken; rename the generator")
+        elif not is_name(name):
+            problems.append("names consist of a-z, 0-9, '.', '_', '-'")
+    said = f"generator {name}: the package {plug_in.distribution} ({plug_in.target}): {'; '.join(problems)}"
+    return f"{plain(said)}; fix or uninstall the package" if problems else ""
+
+
+def _free_name(plug_in: PlugIn, taken: Collection[str]) -> str:
+    """A key for a broken plug-in: its name, with its package and a number where that cannot be had."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", plug_in.name.lower()).lstrip("._-")[:24] or "generator"
+    names = (name, f"{name}.{plug_in.prefix[:24]}", *(f"{name}.{number}" for number in range(2, 10_000)))
+    return next(each for each in names if each not in taken)
 
 
 def resolve_settings(entry: Entry, budget: str, overrides: Mapping[str, Any] | None = None) -> "GeneratorSettings":
@@ -80,11 +105,11 @@ def resolve_settings(entry: Entry, budget: str, overrides: Mapping[str, Any] | N
         raise BrokenGenerator(entry.broken)
     try:
         cls = entry.settings_class()
-    except Exception as error:  # another package's code may raise anything
+    except (Exception, SystemExit) as error:  # another package's code may raise anything, or end the program
         raise BrokenGenerator(not_imported("generator", entry.name, "", error)) from error
     merged = {**cls.presets.get(budget, {}), **entry.settings, **(overrides or {})}
     try:
-        return cls.model_validate(merged)
+        return cls.model_validate_json(json.dumps(merged))  # a list stands for a tuple, as it does in YAML
     except ValidationError as error:
         problems = []
         for item in error.errors():
@@ -94,6 +119,17 @@ def resolve_settings(entry: Entry, budget: str, overrides: Mapping[str, Any] | N
             else:
                 problems.append(f"generator {entry.name}: setting {field_problem(item)}")
         raise InputError(problems) from None
+
+
+class PlannedSettings(Protocol):
+    """What planning reads of settings."""
+
+    @property
+    def version(self) -> str:
+        """Of the generator."""
+
+    def model_dump(self, *, mode: str = ...) -> dict[str, Any]:
+        """Name → value."""
 
 
 def create(entry: Entry, budget: str, overrides: Mapping[str, Any] | None = None) -> "Generator":

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gexbench.tasks.cohorts.closed import refuse
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.names import checked_name, unknown
 
@@ -50,24 +51,27 @@ def list_cohorts() -> list[tuple[str, str]]:
     return [(SIMULATED, "built in"), *((name, str(folder / name)) for name in names)]
 
 
-def load_cohort(name: str, *, verify: bool = True) -> "Cohort":
+def load_cohort(name: str, *, verify: bool = True, conditions: bool = True) -> "Cohort":
     """A cohort by name: `simulated` is built in, others were built with `gexbench cohort build`.
 
     Args:
         name: its name.
         verify: compare the fingerprint of a stored cohort with its data.
+        conditions: also read text and patches (`read_cohort`).
 
     Raises:
-        InputError: an unknown cohort, or a damaged folder.
+        InputError: an unknown cohort, a damaged folder, or a cohort that is closed here (`cohorts.closed`).
     """
+    refuse(name)
     if name == SIMULATED:
         from gexbench.tasks.simulated.cohort import simulated_cohort
 
-        return simulated_cohort()
+        made = simulated_cohort()
+        return made if conditions else made.without_conditions()
     known = [found for found, _ in list_cohorts()]
     if name not in known:
         error = unknown(name, known, "cohort")
         raise InputError(f"{error} (in {data_directory()}; build one with `gexbench cohort build`)")
     from gexbench.tasks.cohorts.cohort_folder import read_cohort
 
-    return read_cohort(cohort_folder(name), verify=verify)
+    return read_cohort(cohort_folder(name), verify=verify, conditions=conditions)

@@ -1,5 +1,6 @@
 """The exception for input that a user can fix."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -42,6 +43,28 @@ def examples(values: Iterable[object], most: int = 3) -> str:
     """The first `most` values, comma-separated, with an ellipsis where there are more."""
     listed = [str(value) for value in values]
     return ", ".join(listed[:most]) + (", …" if len(listed) > most else "")
+
+
+def by_kind(failed: Iterable[tuple[str, str]], where: str, things: str) -> list[str]:
+    """Problems of many files as one per kind: with one file its own words, else how many, three names, and the first.
+
+    Args:
+        failed: (name, problem) pairs; a problem may begin with `name: `.
+        where: what the files lie in.
+        things: what they are, in the plural.
+    """
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for name, problem in failed:
+        plain = problem.removeprefix(f"{name}: ")
+        kinds.setdefault(re.sub(r"\([^()]*\)|\d+|'[^']*'", "", plain.replace(name, "")), []).append((name, plain))
+    found = []
+    for cases in kinds.values():
+        name, problem = cases[0]
+        names = examples(name for name, _ in cases)
+        found.append(
+            f"{name}: {problem}" if len(cases) == 1 else f"{where}: {len(cases)} {things} ({names}): {problem}"
+        )
+    return found
 
 
 def field_problem(item: Mapping[str, Any], place: str | None = None) -> str:

@@ -12,3 +12,8 @@ def derive_seed(**axes: str | int) -> int:
     """
     text = json.dumps(axes, sort_keys=True, ensure_ascii=True)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def generator_seed(**axes: str | int) -> int:
+    """The 31 leading bits of `derive_seed`: what a generator is handed, since many libraries take no larger seed."""
+    return derive_seed(**axes) >> 32

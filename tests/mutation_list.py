@@ -61,7 +61,7 @@ _LAYER_ROWS = _of("tasks/cohorts/device_fold.py", "models/scvi/test_scvi_count_l
 _LAYER_KEY = _of("benchmark/sweeps/planning.py", "models/scvi/test_scvi_count_layer.py")
 _OPTION = _of("benchmark/sweeps/option.py", "benchmark/commands/test_options.py")
 _GATE = _of("tasks/panel/questions/privacy.py", "metrics/test_copy_gate.py")
-_GATE_TABLE = _of("leaderboards/comparing/copies.py", "leaderboards/comparing/test_table.py")
+_GATE_TABLE = _of("leaderboards/comparing/gates.py", "leaderboards/comparing/test_table.py")
 _BOUND = _of("models/vae/bound.py", "models/vae/test_vae.py")
 
 MUTATIONS = (

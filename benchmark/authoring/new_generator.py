@@ -5,7 +5,7 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
-from gexbench.benchmark.authoring.local_generators import key_of
+from gexbench.models.local.file import key_of
 from gexbench.models.registry import Registry
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.atomic import write_text

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gexbench.benchmark.sweeps.cells import Cell
+from gexbench.leaderboards.records.parts import State
 from gexbench.tasks.cohorts.folds import Fold
 
 
@@ -31,16 +32,18 @@ class Outcome:
     """How a job ended: `ok`, or another state with its reason and traceback.
 
     Attributes:
-        state: how it ended, one of `leaderboards.records.parts.STATES`.
+        state: how it ended; a trial can also be pruned.
         reason, traceback: for any state but `ok`.
         output: the last lines printed by the worker's processes, for any state but `ok`.
-        disk_full: the store could not be written, so no further cell can succeed.
+        unwritten: bytes for which the store had no room; 0 when that is not what went wrong.
         lost_rows: kept rows to be scored are corrupt or missing.
+        value: of a trial that ended ok: what the search minimises.
     """
 
-    state: str
+    state: State | Literal["pruned"]
     reason: str | None = None
     traceback: str | None = None
     output: tuple[str, ...] = ()
-    disk_full: bool = False
+    unwritten: int = 0
     lost_rows: bool = False
+    value: float | None = None

@@ -4,25 +4,25 @@ import math
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
 import torch
 
+from gexbench.benchmark.cells.development import Development
 from gexbench.benchmark.cells.jobs import Outcome
+from gexbench.benchmark.cells.outcomes import WroteToInputs
 from gexbench.benchmark.cells.training import Report
 from gexbench.benchmark.cells.validation_panel import ValidationPanel
-from gexbench.benchmark.cells.workspace import WroteToInputs
 from gexbench.benchmark.machine.memory import memory_is_short
 from gexbench.leaderboards.records.parts import ObjectiveName
 from gexbench.models.contract import Budget, Diverged, Generator, Unavailable, budget_asked
 from gexbench.models.registry import Entry
 from gexbench.models.settings import BudgetName
 from gexbench.tasks.cohorts.cohort import Cohort
-from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device, rows_of
+from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.cohorts.split import Split
-from gexbench.tasks.data_directory import load_cohort
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,10 @@ class TrialJob:
     validation: tuple[str, ...]
     seed: int
 
-
-@dataclass(frozen=True, slots=True)
-class TrialOutcome(Outcome):
-    """How a trial ended: `ok`, `pruned` or a failure; `value` is the objective, lower is better."""
-
-    value: float | None = None
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Patients whose expression it may see."""
+        return (*self.train, *self.validation)
 
 
 class Pruned(Exception):
@@ -60,10 +58,10 @@ class Pruned(Exception):
 
 
 class Objective:
-    """Runs trials; holds the cohort in memory, the splits of one fold on the device, and the panels of all folds seen.
+    """Runs trials; holds what is told of everyone, and the splits and panel of one fold.
 
     Args:
-        cohort, fingerprint: name of the cohort and fingerprint of its data.
+        development: folder of the data that trials are given; fingerprint: of the cohort's data.
         budget, device, threads: of every trial.
         objective: the criterion of finished trials.
         pruned: whether to prune a trial with this validation score at the pruning point.
@@ -71,7 +69,7 @@ class Objective:
 
     def __init__(
         self,
-        cohort: str,
+        development: Path,
         fingerprint: str,
         budget: str,
         device: str,
@@ -83,11 +81,11 @@ class Objective:
         self.device = torch.device(device)
         if self.device.type == "cuda":
             torch.use_deterministic_algorithms(True, warn_only=True)
-        self.cohort, self.fingerprint = load_cohort(cohort), fingerprint
+        self.development, self.fingerprint = Development(development), fingerprint
         self.budget = Budget(next(name for name in get_args(BudgetName) if name == budget))
         self.objective, self.pruned = objective, pruned
         self._held: tuple[tuple[str, ...], DeviceFold, int] | None = None
-        self._panels: dict[tuple[str, ...], ValidationPanel] = {}
+        self._panel_held: tuple[tuple[str, ...], ValidationPanel] | None = None
 
     def do(self, job: TrialJob, report: Report) -> Outcome:
         """Run a trial; any failure is an outcome, never an exception."""
@@ -98,54 +96,50 @@ class Objective:
                 report("score", 0, 1, {})
                 value = 1 - self._panel(job).overall(generator, bool(job.entry.conditions), job.seed)
         except Pruned:
-            return TrialOutcome("pruned")
+            return Outcome("pruned")
         except Unavailable as error:
-            return TrialOutcome("unavailable", str(error))
+            return Outcome("unavailable", str(error))
         except Diverged as error:
-            return TrialOutcome("diverged", str(error))
+            return Outcome("diverged", str(error))
         except Exception as error:  # a trial's failure costs this trial alone
             if memory_is_short(error):
-                return TrialOutcome("out of memory", str(error) or type(error).__name__)
-            return TrialOutcome("failed", f"{type(error).__name__}: {error}", traceback.format_exc(limit=-12))
-        return TrialOutcome("ok", value=value)
+                return Outcome("out of memory", str(error) or type(error).__name__)
+            return Outcome("failed", f"{type(error).__name__}: {error}", traceback.format_exc(limit=-12))
+        return Outcome("ok", value=value)
 
     def _fitted(self, job: TrialJob, report: Report) -> Generator:
         if self._held is None or self._held[0] != _patients(job):
-            self._held = None  # one fold at a time: let go of the last one before the next is put there
-            put = device_fold_of(job, self.cohort, self.fingerprint, self.device)
+            self._held = self._panel_held = None  # one fold at a time: its patients are tested on the next
+            put = device_fold_of(job, self._seen(job), self.fingerprint, self.device)
             self._held = (_patients(job), put, put.checksum())
         _, held, checksum = self._held
         try:
             return fitted(job, held.train, held.validation, self.budget, report, self.pruned)
         finally:
             if held.checksum() != checksum:
-                self._held = None
-                self._panels.clear()
-                self.cohort = load_cohort(self.cohort.name)
+                self._held = self._panel_held = None
                 raise WroteToInputs(f"{job.entry.name} modified its inputs; copy tensors before changing them")
 
     def _panel(self, job: TrialJob) -> ValidationPanel:
         patients = _patients(job)
-        if patients not in self._panels:
+        if self._panel_held is None or self._panel_held[0] != patients:
             fold = Fold(job.track, job.index, job.train, job.validation, (), ())
-            seen = seen_by(job, self.cohort)
-            self._panels[patients] = ValidationPanel.of(seen, fold, self.device, self.fingerprint)
-        return self._panels[patients]
+            made = ValidationPanel.of(self._seen(job), fold, self.device, self.fingerprint)
+            self._panel_held = patients, made
+        return self._panel_held[1]
+
+    def _seen(self, job: TrialJob) -> Cohort:
+        return self.development.seen(job.ids, self.development.everyone())
 
 
 def _patients(job: TrialJob) -> tuple[str, ...]:
     return (*job.train, "", *job.validation)
 
 
-def seen_by(job: TrialJob, cohort: Cohort) -> Cohort:
-    """The cohort without the patients that a trial must not see."""
-    return cohort.take(np.sort(rows_of(cohort, job.train + job.validation)))
-
-
-def device_fold_of(job: TrialJob, cohort: Cohort, fingerprint: str, device: torch.device) -> DeviceFold:
-    """Splits of a trial; they contain data of its own patients only."""
+def device_fold_of(job: TrialJob, seen: Cohort, fingerprint: str, device: torch.device) -> DeviceFold:
+    """Splits of a trial, of the patients that it may see."""
     fold = Fold(job.track, job.index, job.train, job.validation, (), ())
-    return put_on_device(seen_by(job, cohort), fold, device, fingerprint=fingerprint)
+    return put_on_device(seen, fold, device, fingerprint=fingerprint)
 
 
 def fitted(

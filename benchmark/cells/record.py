@@ -130,8 +130,7 @@ def _file(cell: Cell) -> SourceFile | None:
     file = cell.entry.file
     if file is None:
         return None
-    class_name = cell.entry.target.partition(":")[2]
-    return SourceFile.model_validate({"name": file.name, "class": class_name, "sha256": file.sha256})
+    return SourceFile.model_validate({"name": file.name, "class": cell.entry.class_name, "sha256": file.sha256})
 
 
 def _fold(cell: Cell) -> RecordedFold:

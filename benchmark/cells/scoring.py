@@ -28,10 +28,12 @@ def real_fold(cohort: Cohort, fold: Fold, smallest_class: int = MINIMUM_CLASS_SI
         for column, names in ((column, cohort.labels(column)) for column in cohort.label_columns)
     }
     finest = cohort.finest_label
+    expression: dict[str, Any] = {part: cohort.expression[at] for part, at in rows.items()}
+    ids: dict[str, Any] = {f"{part}_ids": cohort.samples[at] for part, at in rows.items()}
     return RealRows(
         genes=cohort.genes,
-        **{part: cohort.expression[at] for part, at in rows.items()},
-        **{f"{part}_ids": cohort.samples[at] for part, at in rows.items()},
+        **expression,
+        **ids,
         labels=labels,
         finest=finest,
         left_out={column: cohort.small_classes(column, smallest_class) for column in cohort.label_columns},

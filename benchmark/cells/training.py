@@ -1,7 +1,9 @@
 """First stage of a cell: train a generator and keep the rows it samples."""
 
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +19,8 @@ from gexbench.leaderboards.records.problems import field_problems
 from gexbench.models.contract import Budget, Diverged, FitReport, Generator, Samples, budget_asked
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import DeviceFold
-from gexbench.tasks.seeds import derive_seed
+from gexbench.tasks.errors import short
+from gexbench.tasks.seeds import generator_seed
 
 PAIRED_DRAWS = 19
 """The 2nd and 18th order statistics of 19 draws enclose exactly 80 %."""
@@ -28,10 +31,6 @@ Report = Callable[[str, int, int, dict[str, float]], None]
 
 class BadSamples(Exception):
     """A generator's output breaks the contract; the message names the generator and the fix."""
-
-
-class BadReport(Exception):
-    """What a generator reports of its fit breaks the contract; names the fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class TrainedCell:
 def seeds_of(cell: Cell, fingerprint: str) -> dict[str, int]:
     """Seeds of the cell's purposes, from the cohort, the fold, the generator and the repeat."""
     return {
-        purpose: derive_seed(
+        purpose: generator_seed(
             cohort=fingerprint,
             fold=f"{cell.fold.track}/{cell.fold.index}",
             generator=cell.entry.name,
@@ -78,8 +77,8 @@ def train_and_sample(
     Raises:
         Unavailable: the generator cannot work on this cohort.
         BadSamples, Diverged: its output cannot be scored.
-        BadReport: what it reports does not fit into a record.
     """
+    fold = fold.named() if cell.entry.reads == "ids" else fold
     cls = cell.entry.load()
     generator = cls(cls.Settings.model_validate(dict(cell.settings), strict=False))
     seeds = seeds_of(cell, fold.train.cohort.fingerprint)
@@ -98,12 +97,14 @@ def train_and_sample(
     for number, (name, (conditions, draws)) in enumerate(requests.items()):
         report("sample", number, len(requests), {})
         samples = generator.sample(conditions, draws, seed=seeds[name])
-        rows = checked_samples(samples, conditions, draws, fold.train.genes, cell.entry.name)
+        rows = checked_samples(
+            samples, conditions, draws, fold.train.genes, cell.entry.name, floor=fold.train.cohort.unit.floor
+        )
         shaped = compact(rows.reshape(len(conditions), draws, -1)) if draws > 1 else rows
-        arrays[name], arrays[f"{name}_ids"] = shaped, conditions.ids
+        arrays[name], arrays[f"{name}_ids"] = shaped, fold.names_of(conditions)
     times["sample"] = clock.lap()
-    reported = checked_report(generator.report, cell.entry.name)
-    fitted = fold.train.conditions.ids
+    reported, left_out = checked_report(generator.report)
+    fitted = fold.names_of(fold.train.conditions)
     if cell.train_fraction != 1.0:
         arrays["fitted_ids"] = fitted
     facts: dict[str, Any] = {
@@ -115,13 +116,11 @@ def train_and_sample(
         "cpu_times_s": {phase: cpu for phase, (_, cpu) in times.items()},
         "curves": reported.curves,
         "facts": reported.diagnostics,
-        "warnings": list(reported.warnings),
+        "warnings": [*reported.warnings, *left_out],
     }
     log = None
-    try:
-        log = log_table(generator.report.log)
-    except BadLog as error:
-        facts["warnings"].append(f"the training log was not kept: {error}")
+    with suppress(BadLog):  # which `checked_report` has told
+        log = log_table(getattr(generator.report, "log", {}))
     return TrainedCell(arrays, facts, generator, log)
 
 
@@ -135,42 +134,82 @@ def sample_requests(fold: DeviceFold) -> dict[str, tuple[Conditions, int]]:
 
 
 def checked_samples(
-    samples: Samples, conditions: Conditions, draws: int, genes: tuple[str, ...], name: str
+    samples: Samples,
+    conditions: Conditions,
+    draws: int,
+    genes: tuple[str, ...],
+    name: str,
+    *,
+    floor: float | None = None,
 ) -> NDArray[np.float32]:
     """The rows of `samples`, if they meet the contract.
 
+    Args:
+        conditions, draws: that were asked for.
+        genes: the columns; name: of the generator.
+        floor: the unit's smallest value, None where it has none.
+
     Raises:
-        BadSamples: wrong type, shape, gene order or row order.
+        BadSamples: wrong type, shape, gene order or row order, values below the unit's floor.
         Diverged: non-finite values.
     """
     if not isinstance(samples, Samples):
         raise BadSamples(f"{name}.sample returned {type(samples).__name__}; return gexbench.models.contract.Samples")
+    rows = samples.expression
+    if type(rows) not in (np.ndarray, np.memmap) or rows.dtype != np.float32:
+        kind = getattr(rows, "dtype", "no array")
+        raise BadSamples(f"{name}.sample returned rows of {type(rows).__name__}, {kind}; `Samples.of` makes float32")
     expected = (len(conditions) * draws, len(genes))
-    if samples.expression.shape != expected:
-        raise BadSamples(f"{name}.sample returned rows of shape {samples.expression.shape}; expected {expected}")
+    if rows.shape != expected:
+        raise BadSamples(f"{name}.sample returned rows of shape {rows.shape}; expected {expected}")
     if tuple(samples.genes) != genes:
         raise BadSamples(
             f"{name}.sample returned different gene names; return the genes of the training split in order"
         )
     if not np.array_equal(np.asarray(samples.ids, dtype=str), np.repeat(conditions.ids, draws)):
         raise BadSamples(f"{name}.sample returned different ids; give each row the id of its condition, in order")
-    bad = int((~np.isfinite(samples.expression)).sum())
+    bad = int((~np.isfinite(rows)).sum())
     if bad:
         raise Diverged(f"{name} returned {bad} non-finite values")
-    return samples.expression
+    if floor is not None and rows.min(initial=np.inf) < floor:
+        raise BadSamples(
+            f"{name}.sample returned {rows.min():.3g}, below {floor:g}, the unit's smallest value; clamp the rows at "
+            "`train.cohort.unit.floor` where it is not None"
+        )
+    return rows
 
 
-def checked_report(report: FitReport, name: str) -> Reported:
-    """What a record holds of a fit's report; numbers that are not finite become null.
+def checked_report(report: FitReport) -> tuple[Reported, list[str]]:
+    """What a record holds of a fit's report, and a sentence for each part that it cannot hold.
 
-    Raises:
-        BadReport: curves that are no lists of numbers, facts that are no JSON, warnings that are no text.
+    NumPy's and torch's numbers and arrays become those of JSON; numbers that are not finite become null.
     """
-    content = {"curves": report.curves, "diagnostics": report.facts, "warnings": report.warnings}
+    kept: dict[str, Any] = {"curves": {}, "diagnostics": {}, "warnings": {}}
+    left_out = []
+    for name, part in (("curves", "curves"), ("facts", "diagnostics"), ("warnings", "warnings")):
+        given = getattr(report, name, None)
+        if name == "warnings" and isinstance(given, list | tuple):
+            given = dict(enumerate(given))
+        if not isinstance(given, Mapping):
+            left_out.append(f"report.{name} was left out: it is a {type(given).__name__}")
+            continue
+        for key, value in given.items():
+            made = jsonable(value)
+            try:
+                Reported.model_validate({**_NOTHING, part: [made] if name == "warnings" else {key: made}})
+            except ValidationError as error:
+                why = field_problems(error)[0].partition(": ")[2]
+                left_out.append(f"report.{name}[{short(key)}] was left out: {why}")
+                continue
+            kept[part][key] = made
     try:
-        return Reported.model_validate(jsonable(content))
-    except ValidationError as error:
-        raise BadReport(f"{name}.report: {'; '.join(field_problems(error))}") from None
+        log_table(getattr(report, "log", {}))
+    except BadLog as error:
+        left_out.append(f"report.log was left out: {error}")
+    return Reported.model_validate({**kept, "warnings": [*kept["warnings"].values()]}), left_out
+
+
+_NOTHING: Mapping[str, Any] = {"curves": {}, "diagnostics": {}, "warnings": []}
 
 
 def compact(rows: NDArray[np.float32]) -> NDArray[np.float16] | NDArray[np.float32]:
@@ -179,14 +218,19 @@ def compact(rows: NDArray[np.float32]) -> NDArray[np.float16] | NDArray[np.float
 
 
 class Clock:
-    """Wall and CPU seconds of this process between laps."""
+    """Wall and CPU seconds of this process, and of processes that it started and that have ended, between laps."""
 
     def __init__(self) -> None:
-        self._start = (time.perf_counter(), time.process_time())
+        self._start = self._now()
 
     def lap(self) -> tuple[float, float]:
         """Seconds (wall, CPU) since the last lap."""
-        now = (time.perf_counter(), time.process_time())
+        now = self._now()
         spent = (now[0] - self._start[0], now[1] - self._start[1])
         self._start = now
         return spent
+
+    @staticmethod
+    def _now() -> tuple[float, float]:
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return time.perf_counter(), time.process_time() + children.ru_utime + children.ru_stime

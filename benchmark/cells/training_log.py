@@ -5,7 +5,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import torch
+
+MOST_NUMBERS = 10_000
+"""Of an array that is kept as a list."""
 
 
 class BadLog(ValueError):
@@ -41,7 +46,9 @@ def columns_of(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
 
 
 def jsonable(content: Any) -> Any:
-    """The same content with None instead of non-finite numbers."""
+    """The same content with lists for arrays, numbers for their scalars, and None for numbers that are not finite."""
+    if isinstance(content, np.generic | np.ndarray | torch.Tensor) and math.prod(content.shape) <= MOST_NUMBERS:
+        content = content.detach().cpu().tolist() if isinstance(content, torch.Tensor) else content.tolist()
     if isinstance(content, float):
         return content if math.isfinite(content) else None
     if isinstance(content, Mapping):

@@ -27,7 +27,7 @@ from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.panel.declarations.rows import Prepared, SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.scores import References, cell_score, undiscriminating
-from gexbench.tasks.seeds import derive_seed
+from gexbench.tasks.seeds import generator_seed
 
 SMALLEST_CLASS = 3 * MINIMUM_CLASS_SIZE // PARTS
 """Patients that a class needs to be classified: three of five parts are for development."""
@@ -97,7 +97,7 @@ def _as_many_training_patients(cohort: Cohort, fold: Fold) -> tuple[str, ...]:
 def _reference_values(name: str, held: DeviceFold, prepared: Prepared) -> dict[str, float | None]:
     entry = registry()[name]
     generator = entry.load()(entry.load().Settings())
-    seed = derive_seed(fold=f"{held.fold.track}/{held.fold.index}", generator=name, purpose="tune")
+    seed = generator_seed(fold=f"{held.fold.track}/{held.fold.index}", generator=name, purpose="tune")
     generator.fit(held.train, held.validation, seed=seed, progress=lambda *_, **__: None)
     return _values(generator, held.test_conditions, held.train.conditions, prepared, False, seed)
 
@@ -114,7 +114,7 @@ def _values(
     genes, name = prepared.rows.genes, type(generator).__name__
     rows: Mapping[str, NDArray[np.float32]] = {
         part: checked_samples(
-            generator.sample(conditions, 1, seed=derive_seed(seed=seed, purpose=part)), conditions, 1, genes, name
+            generator.sample(conditions, 1, seed=generator_seed(seed=seed, purpose=part)), conditions, 1, genes, name
         )
         for part, conditions in {"test": validation, **({"train": train} if conditional else {})}.items()
     }

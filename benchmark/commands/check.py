@@ -36,8 +36,8 @@ def check(
     steps if its settings include `steps`. Exit code: 0 if it keeps the contract, 1 otherwise.
     """
     from gexbench.benchmark.authoring.local_generators import with_local
+    from gexbench.benchmark.authoring.local_process import planned_settings
     from gexbench.models import registry
-    from gexbench.models.registry import resolve_settings
     from gexbench.tasks.errors import InputError
 
     entries, names = with_local(registry(), (generator,))
@@ -52,7 +52,7 @@ def check(
     entry = entries[names[0]]
     if entry.unavailable:
         raise InputError(f"{entry.name} {entry.unavailable}")
-    resolve_settings(entry, "quick", given.get(entry.name))
+    planned_settings(entry, "quick", given.get(entry.name))
 
     from gexbench.benchmark.conformance import Subject, check_fold
 

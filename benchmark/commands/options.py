@@ -119,11 +119,11 @@ def _typed(context: typer.Context, texts: Mapping[str, Any], names: Mapping[str,
 
 def console() -> "Console":
     """A console as wide as the terminal; in files and pipes lines never wrap, and tables are whole without COLUMNS."""
-    from rich.console import Console
+    from gexbench.benchmark.commands.terminal.console import PlainConsole
 
     if sys.stdout.isatty():
-        return Console()
-    return Console(width=None if os.environ.get("COLUMNS") else UNCUT, soft_wrap=True)
+        return PlainConsole()
+    return PlainConsole(width=None if os.environ.get("COLUMNS") else UNCUT, soft_wrap=True)
 
 
 def leaderboard_folder(results: Path, name: str) -> Path:

@@ -103,9 +103,8 @@ def _complete(sweep: "Sweep", records: list["Record"], partial: bool) -> None:
 
 
 def _card(cohort: str, fingerprint: str) -> str:
-    from rich.console import Console
-
     from gexbench.benchmark.commands.cohort.card import show
+    from gexbench.benchmark.commands.terminal.console import PlainConsole
     from gexbench.tasks.cards.card import card
     from gexbench.tasks.data_directory import load_cohort
     from gexbench.tasks.errors import InputError
@@ -115,7 +114,7 @@ def _card(cohort: str, fingerprint: str) -> str:
         raise InputError(
             f"cohort {cohort} is not the cohort of the records (fingerprint {fingerprint[:12]}…); build that cohort"
         )
-    console = Console(width=150, color_system=None)
+    console = PlainConsole(width=150, color_system=None)
     with console.capture() as captured:
         show(console, card(loaded))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"

@@ -41,6 +41,7 @@ def sample(
     """
     from gexbench.benchmark.reproducing.release import synthetic_cohort
     from gexbench.benchmark.reproducing.release_files import check_target, write_synthetic
+    from gexbench.benchmark.storage.store import Store
     from gexbench.models import registry
     from gexbench.tasks.data_directory import load_cohort
     from gexbench.tasks.errors import InputError
@@ -54,7 +55,7 @@ def sample(
     with console.status(f"sampling {trained.generator.name}"):
         made = synthetic_cohort(
             trained,
-            results / "store" / "models" / trained.keys.rows,
+            Store(results / "store").model(trained.keys.rows),
             registry(),
             load_cohort(cohort or trained.cohort.name),
             part=part,

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results
 from gexbench.benchmark.commands.terminal.tables import print_table
+
+if TYPE_CHECKING:
+    from gexbench.tasks.cohorts.cohort import Cohort
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench tune cvae --cohort tcga --budget cpu --trials 8     then run with --settings tuned\n
@@ -88,17 +91,16 @@ def tune(
         device=sweep.device,
         objective=judged_by,
     )
-    del loaded  # every worker holds its own
     if dry_run:
         _show_plan(console, tasks, trials, results, place)
         return
-    _tune(console, tasks, sweep.cohort, trials, results, place, wanted.workers, time_limit)
+    _tune(console, tasks, loaded, trials, results, place, wanted.workers, time_limit)
 
 
 def _tune(
     console: Any,
     tasks: Any,
-    cohort: str,
+    cohort: "Cohort",
     trials: int,
     results: Path,
     place: str,
@@ -120,9 +122,9 @@ def _tune(
         console.print("stopped; run the same command to resume")
     if tuner.path.exists():
         task = tasks[0]
-        usual = tuner.path == tuning_file(DEFAULT_RESULTS, f"{cohort}-{task.budget}")
+        usual = tuner.path == tuning_file(DEFAULT_RESULTS, f"{cohort.name}-{task.budget}")
         source = "tuned" if usual else f"tuned:{tuner.path}"
-        command = f"gexbench run --cohort {cohort} --budget {task.budget} --settings {source}"
+        command = f"gexbench run --cohort {cohort.name} --budget {task.budget} --settings {source}"
         console.print(f"tuned settings: {tuner.path}; to use them: {command}", markup=False, soft_wrap=True)
     if summary.stopped or nothing:
         raise typer.Exit(130 if summary.stopped else 1)

@@ -1,15 +1,13 @@
 """Checks of side effects, and of cohorts without text, patches or large classes."""
 
-import json
-import math
-
 import psutil
 
-from gexbench.benchmark.cells.training import BadSamples, Clock, checked_samples
+from gexbench.benchmark.cells.training import BadSamples, Clock, checked_report, checked_samples
 from gexbench.benchmark.conformance.check import Broken, Skipped
 from gexbench.benchmark.conformance.subject import Subject
 from gexbench.benchmark.machine.memory import PeakMemory
 from gexbench.models.contract import Diverged, Unavailable
+from gexbench.models.local.frames import FrameGenerator
 from gexbench.tasks.cohorts.device_fold import DeviceFold
 
 CPU_SECONDS = 60.0
@@ -31,8 +29,8 @@ def global_state(subject: Subject) -> None:
     if changed:
         raise Broken(
             f"changed {', '.join(changed)}",
-            "draw from `torch.Generator().manual_seed(seed)` or `numpy.random.default_rng(seed)`; wrap weight "
-            "initialisation and dropout in `torch.random.fork_rng()`; change no global state",
+            "draw from `torch.Generator().manual_seed(seed)` or `numpy.random.default_rng(seed)`; wrap libraries that "
+            "draw from global random state in `with seeded(seed):` (gexbench.models.local.seeding)",
         )
 
 
@@ -47,6 +45,8 @@ def inputs(subject: Subject) -> None:
 
 def device(subject: Subject) -> None:
     """Tensors are created on an explicit device."""
+    if issubclass(subject.cls, FrameGenerator):
+        raise Skipped("its tables are on the CPU, and so is what is made of them")
     found = subject.observation.without_device
     if found:
         raise Broken(
@@ -75,18 +75,13 @@ def progress(subject: Subject) -> str:
 
 
 def report(subject: Subject) -> None:
-    """The report can be written as JSON."""
-    found = subject.fitted.report
-    try:
-        json.dumps([found.curves, found.facts, found.warnings], allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise Broken(
-            f"its report is not valid JSON: {error}",
-            "use numbers instead of tensors (`float(x)`, `x.tolist()`), and no NaN",
-        ) from None
+    """The report fits into a record whole, and its curves have finite values."""
+    found, left_out = checked_report(subject.fitted.report)
+    if left_out:
+        raise Broken("; ".join(left_out), "report numbers, text, and lists and dicts of them, under names of text")
     if any(not curve for curve in found.curves.values()):
         raise Broken("a curve of its report is empty", "leave out curves without values")
-    if any(not math.isfinite(value) for curve in found.curves.values() for value in curve):
+    if any(value is None for curve in found.curves.values() for value in curve):
         raise Broken("a curve of its report holds NaN", "raise `Diverged` when a loss is NaN")
 
 
@@ -121,7 +116,7 @@ def absent_conditions(subject: Subject) -> str:
         return f"Unavailable: {error}"
     except Exception as error:  # whatever the generator's code raises
         raise Broken(
-            f"without text and patches it raised {type(error).__name__}: {error}",
+            f"without text and patches it raised {subject.said(error)}",
             "check `train.conditions.has(kind)` in `fit`, and raise Unavailable with the reason if something "
             "is missing",
         ) from error
@@ -134,7 +129,7 @@ def small_classes(subject: Subject) -> None:
         _works(subject, subject.with_few_patients())
     except Exception as error:  # whatever the generator's code raises
         raise Broken(
-            f"with one training patient in a class and two in another it failed: {type(error).__name__}: {error}",
+            f"with one training patient in a class and two in another it raised {subject.said(error)}",
             "the variance of one sample is NaN and its covariance singular: use those of all patients instead",
         ) from error
 
@@ -162,6 +157,7 @@ def _works(subject: Subject, data: DeviceFold) -> None:
     """Fit and sample on another fold, and check the rows."""
     samples = subject.fit(data=data).sample(data.test_conditions, seed=1)
     try:
-        checked_samples(samples, data.test_conditions, 1, data.train.genes, subject.entry.name)
+        floor = data.train.cohort.unit.floor
+        checked_samples(samples, data.test_conditions, 1, data.train.genes, subject.entry.name, floor=floor)
     except (BadSamples, Diverged) as error:
         raise ValueError(str(error)) from None

@@ -1,15 +1,14 @@
 """A check of the contract, and its findings."""
 
 import inspect
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from gexbench.benchmark.conformance.subject import Subject
 from gexbench.models import contract
 from gexbench.models.contract import Unavailable
+from gexbench.models.entry import missing_package
 
 
 class Broken(Exception):
@@ -77,10 +76,23 @@ class Finding:
         )
 
 
+NEED_ROWS = frozenset({"draws", "seeds", "training seed", "conditions", "saving", "absent conditions", "small classes"})
+
+
 def checked(check: Check, subject: Subject) -> Finding:
-    """Run a check; any exception of the generator's code is a finding."""
+    """Run a check; any exception of the generator's code is a finding, and one fault is found once."""
     if subject.unfit and check.name != subject.FIRST:
         return Finding(check, "skipped", f"needs the fit that failed ({subject.FIRST})")
+    if check.name in NEED_ROWS and "rows" in subject.faults.values():
+        return Finding(check, "skipped", "needs the rows that are broken (rows)")
+    found = _found(check, subject)
+    if found.state != "broken":
+        return found
+    first = subject.faults.setdefault(found.what.partition(" it raised ")[2] or found.what, check.name)
+    return found if first == check.name else Finding(check, "skipped", f"stops at the fault that {first!r} names")
+
+
+def _found(check: Check, subject: Subject) -> Finding:
     try:
         return Finding(check, "passed", check.run(subject) or "")
     except Skipped as reason:
@@ -94,13 +106,26 @@ def checked(check: Check, subject: Subject) -> Finding:
             f"raised Unavailable: {error}",
             "raise Unavailable only for something the cohort lacks; this one has labels, text and patches",
         )
-    except Exception as error:  # whatever the generator's code raises
-        what = f"raised {type(error).__name__}: {error}{_where(error)}"
-        return Finding(check, "broken", what, "run the named lines on their own and fix the error")
+    except (Exception, SystemExit) as error:  # whatever the generator's code raises
+        return Finding(check, "broken", f"it raised {subject.said(error)}", _fix(error))
 
 
-def _where(error: Exception) -> str:
-    """The last place outside this package, as file and line."""
-    own = Path(__file__).parent
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent != own]
-    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+def _fix(error: BaseException) -> str:
+    """What to change where code raises this error."""
+    if isinstance(error, ModuleNotFoundError) and (needs := missing_package(error)):
+        return f"{needs}; a sweep lists the generator as unavailable"
+    text = str(error)
+    if isinstance(error, TypeError) and "argument" in text and any(f"{name}()" in text for name in _SIGNATURES):
+        return "give it the contract's arguments: " + "; ".join(f"`{each}`" for each in _SIGNATURES.values())
+    if isinstance(error, AttributeError) and "object has no attribute" in text:
+        return "set the attribute in `fit`, and again in `restore`"
+    if isinstance(error, SystemExit):
+        return "raise an error that says what is wrong, in place of ending the program"
+    return "fix the error at the line that it names; it occurs with the data of the check"
+
+
+_SIGNATURES = {
+    "fit": "fit(self, train, validation, *, seed, progress=silent)",
+    "sample": "sample(self, conditions, draws=1, *, seed)",
+    "restore": "restore(self, tensors, facts, device)",
+}

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gexbench.benchmark.cells.training import BadSamples, checked_samples
 from gexbench.benchmark.conformance.check import Broken, Skipped
-from gexbench.benchmark.conformance.subject import Subject
+from gexbench.benchmark.conformance.subject import SEED, Subject
 from gexbench.models.checkpoint import load, save
 from gexbench.models.contract import Diverged, Generator
 from gexbench.models.registry import Condition, Registry
@@ -23,33 +23,28 @@ def rows(subject: Subject) -> None:
     """Type, shape, genes, ids, finite numbers, the unit's floor; for test and training patients, one draw and three."""
     floor = subject.data.train.cohort.unit.floor
     for conditions, draws in ((subject.conditions, 1), (subject.data.train.conditions, 1), (subject.conditions, 3)):
-        samples = subject.fitted.sample(conditions, draws, seed=1)
+        samples = subject.fitted.sample(conditions, draws, seed=SEED + 1)
         try:
-            expression = checked_samples(samples, conditions, draws, subject.data.train.genes, subject.entry.name)
+            genes, name = subject.data.train.genes, subject.entry.name
+            checked_samples(samples, conditions, draws, genes, name, floor=floor)
         except (BadSamples, Diverged) as error:
             what, _, fix = str(error).partition("; ")
             raise Broken(what, fix or "look for a division by 0 or a log of 0 in `sample`") from None
-        if expression.dtype != np.float32:
-            raise Broken(f"rows are {expression.dtype}", "return float32; `Samples.of` converts")
-        if floor is not None and expression.min() < floor:
-            raise Broken(
-                f"the smallest value is {expression.min():.3g}; the cohort's unit allows none below {floor:g}",
-                "clamp the rows at `train.cohort.unit.floor` if it is not None",
-            )
 
 
 def no_conditions(subject: Subject) -> None:
     """No conditions, no rows."""
     none, genes = subject.conditions.take([]), len(subject.data.train.genes)
-    shape = subject.fitted.sample(none, 2, seed=0).expression.shape
+    shape = subject.fitted.sample(none, 2, seed=SEED).expression.shape
     if shape != (0, genes):
         raise Broken(f"empty conditions gave rows of shape {shape}", f"return rows of shape (0, {genes})")
 
 
 def draws(subject: Subject) -> None:
     """Draws of a patient differ and are adjacent, as their ids show."""
-    drawn = subject.fitted.sample(subject.conditions, 3, seed=1).expression.reshape(len(subject.conditions), 3, -1)
-    differ = (drawn[:, :-1] != drawn[:, 1:]).any(axis=2).all()
+    samples = subject.fitted.sample(subject.conditions, 3, seed=SEED + 1)
+    drawn = samples.expression.reshape(len(subject.conditions), 3, -1)
+    differ = (drawn[:, :-1] != drawn[:, 1:]).any(axis=2).mean() > 0.5  # resampling meets a row twice now and then
     if subject.cls.deterministic:
         if not np.array_equal(drawn[:, 0], drawn[:, 2]):
             raise Broken("its draws differ although it is declared `deterministic`", "remove `deterministic = True`")
@@ -63,8 +58,8 @@ def draws(subject: Subject) -> None:
 
 def seeds(subject: Subject) -> None:
     """Same seeds, same bits: of the same model again, and of a model fitted again; another seed, other rows."""
-    first = _sampled(subject.fitted, subject, 5)
-    if not np.array_equal(first, _sampled(subject.fitted, subject, 5)):
+    first = _sampled(subject.fitted, subject, SEED)
+    if not np.array_equal(first, _sampled(subject.fitted, subject, SEED)):
         raise Broken(
             "the same model and seed gave different rows the second time",
             "make a new `torch.Generator().manual_seed(seed)` in every `sample`, and do not modify the model there",
@@ -74,7 +69,7 @@ def seeds(subject: Subject) -> None:
             "two fits with the same seed gave models that sample different rows",
             "draw weights, batches and dropout from `torch.Generator`s seeded with `seed`; sort sets before using them",
         )
-    if np.array_equal(first, _sampled(subject.fitted, subject, 6)) != subject.cls.deterministic:
+    if np.array_equal(first, _sampled(subject.fitted, subject, SEED + 1)) != subject.cls.deterministic:
         raise Broken(
             "another seed of `sample` gave the same rows"
             if not subject.cls.deterministic
@@ -85,7 +80,7 @@ def seeds(subject: Subject) -> None:
 
 def training_seed(subject: Subject) -> None:
     """Another seed of the fit gives another model, if the fit is random."""
-    if np.array_equal(_sampled(subject.fitted, subject, 5), _sampled(subject.fit(seed=1), subject, 5)):
+    if np.array_equal(_sampled(subject.fitted, subject, SEED), _sampled(subject.fit(seed=SEED + 1), subject, SEED)):
         raise Skipped("its fit is not random: another seed gives the same model")
 
 
@@ -98,9 +93,10 @@ def conditions(subject: Subject) -> None:
             f"its entry declares {_listed(declared)}, `conditions_used` says {_listed(used)}",
             "make them agree: set `needs`, or override `conditions_used`",
         )
-    first = _sampled(subject.fitted, subject, 2)
+    first = _sampled(subject.fitted, subject, SEED)
     for kind in get_args(Condition):
-        changed = _sampled(subject.fitted, subject, 2, with_other(subject.conditions, kind, subject.cls.finds_by_id))
+        other = with_other(subject.conditions, kind, subject.entry.reads == "ids")
+        changed = _sampled(subject.fitted, subject, SEED, other)
         reacts = not np.array_equal(first, changed)
         if reacts and kind not in declared:
             raise Broken(
@@ -116,6 +112,8 @@ def conditions(subject: Subject) -> None:
 
 def saving(subject: Subject) -> None:
     """A saved and loaded generator samples the same bits; two files, no pickle."""
+    if not subject.cls.can_be_saved:
+        raise Skipped("it declares that it cannot be saved: `gexbench sample` is not for it")
     known = Registry((subject.entry,))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -131,7 +129,7 @@ def saving(subject: Subject) -> None:
         raise Broken(
             "a loaded generator has different settings", "keep settings in `Settings`, typed and JSON-serialisable"
         )
-    first, second = (each.sample(subject.conditions, 2, seed=3) for each in (subject.fitted, loaded))
+    first, second = (each.sample(subject.conditions, 2, seed=SEED) for each in (subject.fitted, loaded))
     if not np.array_equal(first.expression, second.expression) or first.genes != second.genes:
         raise Broken(
             "a loaded generator samples different rows",
@@ -177,9 +175,6 @@ def with_other(conditions: Conditions, kind: str, ids: bool = False) -> Conditio
 
 def _moved(ragged: RaggedTensor, of: Tensor, to: Tensor) -> RaggedTensor:
     """The rows of patients `of` at the places of patients `to`."""
-    source = torch.arange(len(ragged.offsets) - 1, device=of.device)
+    source = torch.arange(len(ragged), device=of.device)
     source[to] = of
-    counts = (ragged.offsets[1:] - ragged.offsets[:-1])[source]
-    offsets = torch.cat([ragged.offsets[:1], counts.cumsum(0)])
-    within = torch.arange(int(counts.sum()), device=of.device) - offsets[:-1].repeat_interleave(counts)
-    return RaggedTensor(ragged.values[ragged.offsets[source].repeat_interleave(counts) + within], offsets)
+    return replace(ragged, starts=ragged.starts[source], counts=ragged.counts[source])

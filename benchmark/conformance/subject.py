@@ -1,8 +1,11 @@
 """The generator under check: its fits on a small simulated cohort, each made once and shared by the checks."""
 
+import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
+from types import FrameType
 from typing import Any, ClassVar
 
 import torch
@@ -31,6 +34,10 @@ def check_fold(device: torch.device | str = "cpu", cohort: Cohort | None = None)
     return put_on_device(cohort, folds(cohort)[0], device)
 
 
+SEED = 2**31 - 100
+"""Seeds of the checks are as large as those of a run."""
+
+
 class Subject:
     """A registered or local generator on one fold.
 
@@ -41,15 +48,17 @@ class Subject:
 
     Attributes:
         unfit: whether its first fit raised.
+        faults: what was found broken → the check that found it; another one does not tell it again.
     """
 
     FIRST: ClassVar[str] = "fit"
     BUDGET: ClassVar[Budget] = Budget("quick")
 
     def __init__(self, entry: Entry, data: DeviceFold, settings: Mapping[str, Any] | None = None) -> None:
-        self.entry, self.data = entry, data
+        self.entry, self.data = entry, data.named() if entry.reads == "ids" else data
         self.given = dict(settings or {})
         self.unfit = False
+        self.faults: dict[str, str] = {}
 
     @property
     def short(self) -> dict[str, Any]:
@@ -67,7 +76,7 @@ class Subject:
         """The generator's class."""
         return self.entry.load()
 
-    def fit(self, seed: int = 0, data: DeviceFold | None = None, *, short: bool = True, **more: Any) -> Generator:
+    def fit(self, seed: int = SEED, data: DeviceFold | None = None, *, short: bool = True, **more: Any) -> Generator:
         """A new generator, fitted at budget quick.
 
         Args:
@@ -83,7 +92,7 @@ class Subject:
 
     @cached_property
     def fitted(self) -> Generator:
-        """A generator fitted with seed 0."""
+        """A generator fitted with `SEED`."""
         try:
             return self.fit()
         except Exception:
@@ -92,12 +101,23 @@ class Subject:
 
     @cached_property
     def observation(self) -> Observation:
-        """Side effects of a second fit with seed 0 and of two draws from it."""
+        """Side effects of a second fit with `SEED` and of two draws from it."""
 
         def work(progress: Any) -> Any:
-            return self.fit(progress=progress).sample(self.conditions, 2, seed=5)
+            return self.fit(progress=progress).sample(self.conditions, 2, seed=SEED)
 
-        return observed(self.data, work)
+        return observed(self.data, work, self.is_own)
+
+    def is_own(self, name: str) -> bool:
+        """Whether a module of this name is the generator's code, not a library's."""
+        module = self.cls.__module__
+        return name == module or (self.entry.file is None and name.partition(".")[0] == module.partition(".")[0])
+
+    def said(self, error: BaseException) -> str:
+        """The error, with the last line of the generator's own code that it passed through."""
+        passed = [step for step in traceback.walk_tb(error.__traceback__) if self.is_own(_module(step[0]))]
+        where = f" ({Path(passed[-1][0].f_code.co_filename).name}, line {passed[-1][1]})" if passed else ""
+        return f"{type(error).__name__}: {error}{where}"
 
     def with_few_patients(self) -> DeviceFold:
         """The fold with one training patient of the first class and two of the second."""
@@ -128,6 +148,10 @@ class Subject:
         )
 
 
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
 def _taken(data: DeviceFold, train_ids: list[str]) -> DeviceFold:
     """The fold with fewer training patients; z-scores with their statistics."""
     from gexbench.tasks.cohorts.split import Split, Standardiser
@@ -152,5 +176,4 @@ def _taken(data: DeviceFold, train_ids: list[str]) -> DeviceFold:
     train = split(data.train, expression, data.train.conditions.take(rows), rows)
     every = torch.arange(len(data.validation), device=rows.device)
     validation = split(data.validation, data.validation.expression, data.validation.conditions, every)
-    fold = replace(data.fold, train=tuple(train_ids))
-    return DeviceFold(fold, train, validation, data.test_conditions, train.conditions)
+    return DeviceFold(data.fold, train, validation, data.test_conditions, train.conditions)

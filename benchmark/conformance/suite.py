@@ -112,7 +112,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "report",
         "the report can be written into a record",
-        "records are JSON without NaN; a tensor in one would fail the cell",
+        "what a record cannot hold is left out of it, with a warning in the row",
         "What a fit leaves for the record.",
         behaviour.report,
     ),

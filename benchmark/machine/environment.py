@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gexbench.benchmark.machine.machine_class import processor_facts
-from gexbench.models.local_file import LocalFile
+from gexbench.models.local.file import LocalFile
 
 _PACKAGES = (
     "gexbench", "torch", "numpy", "scipy", "pandas", "scikit-learn", "xgboost", "xgboost-cpu", "pyro-ppl",

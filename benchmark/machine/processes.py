@@ -3,21 +3,23 @@
 import contextlib
 import ctypes
 import os
-import re
 import signal
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
+
+from gexbench.tasks.files.plain_text import plain_lines
 
 OUTPUT_LINES = 40
 OUTPUT_BYTES = 16_384
 READ_AT_ONCE = 4 * 2**20
 _CHUNK = 2**16
 _ENDING_S = 5.0
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+WORKER_BYTES = 10**9
+"""Memory of a worker with its libraries, a cohort and a small model."""
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
@@ -101,7 +103,7 @@ class OutputTail:
         """The last lines, without colours and control characters."""
         self.read()
         text = self._held.decode("utf-8", errors="replace").replace("\r", "\n")
-        cleaned = (_CONTROL.sub("", line).rstrip() for line in text.split("\n"))
+        cleaned = (line.rstrip() for line in plain_lines(text).split("\n"))
         return tuple(line for line in cleaned if line)[-OUTPUT_LINES:]
 
 
@@ -177,7 +179,26 @@ def end_children(but: Collection[int] = ()) -> int:
 
 def memory_share(workers: int) -> int:
     """Bytes that each of `workers` may hold: an equal share of 90 % of the machine's memory, or its container's."""
+    return _usable_bytes() // max(workers, 1)
+
+
+def capped_workers(wanted: int, jobs: int, say: Callable[[str], None]) -> int:
+    """How many workers this machine starts: no more than there are jobs and than `WORKER_BYTES` each allow.
+
+    Args:
+        say: takes a line for the user where their number is lowered.
+    """
+    room = max(1, _usable_bytes() // WORKER_BYTES)
+    if wanted > room and jobs > room:
+        each = WORKER_BYTES / 10**9
+        say(f"{room} workers instead of {wanted}: the memory of this machine holds no more ({each:g} GB each)")
+    elif wanted > max(jobs, os.cpu_count() or 1):
+        say(f"{max(jobs, 1)} workers instead of {wanted}: there are no more jobs")
+    return min(wanted, room, max(jobs, 1))
+
+
+def _usable_bytes() -> int:
     total = psutil.virtual_memory().total
     with contextlib.suppress(OSError, ValueError):
         total = min(total, int(_CGROUP_LIMIT.read_text()))
-    return int(0.9 * total / max(workers, 1))
+    return int(0.9 * total)

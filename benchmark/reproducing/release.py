@@ -19,12 +19,12 @@ from gexbench.models.registry import Registry
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.device_fold import all_conditions
-from gexbench.tasks.cohorts.folds import folds
+from gexbench.tasks.cohorts.folds import folds, opaque_ids
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.names import unknown
-from gexbench.tasks.seeds import derive_seed
+from gexbench.tasks.seeds import generator_seed
 
-Part = Literal["all", "train", "validation", "test"]
+Part = Literal["all", "train", "validation", "test", "audit"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,12 +45,12 @@ class Synthetic:
 
 
 def synthetic_cohort(
-    record: Record, model: Path, generators: Registry, cohort: Cohort, *, part: str, draws: int, seed: int
+    record: Record, model: Path | None, generators: Registry, cohort: Cohort, *, part: str, draws: int, seed: int
 ) -> Synthetic:
     """Sample rows for the patients of a cohort from a kept model.
 
     Args:
-        record: of the cell that trained it; model: folder of the kept model.
+        record: of the cell that trained it; model: folder of the kept model, None without a whole one.
         generators: of which one is the record's.
         cohort: whose conditions are used.
         part: `all` patients, or those of a part of the record's fold.
@@ -59,6 +59,11 @@ def synthetic_cohort(
     Raises:
         InputError: no model there; a cohort that lacks what the model needs; another cohort's part of the fold.
     """
+    if model is None:
+        raise InputError(
+            f"no kept model of {_slot(record)}, or a damaged one; `gexbench run --keep-models` keeps the models it "
+            "trains (a cell that is there already: under another --results)"
+        )
     known = _trained_on(model, record)
     generator = checkpoint.load(model, generators)
     entry = generators[record.generator.name]
@@ -69,12 +74,13 @@ def synthetic_cohort(
     fingerprint = cohort.fingerprint()
     if part != "all":
         conditions = conditions.take(_part(record, cohort, fingerprint, part))
-    sampled = derive_seed(record=record.keys.rows, purpose="release", seed=seed, cohort=fingerprint, part=part)
+    names = conditions.ids
+    if entry.reads != "ids" and record.protocol > 1:  # whose generators saw the cohort's ids
+        conditions = replace(conditions, ids=opaque_ids(record.fold.hash, names))
+    sampled = generator_seed(record=record.keys.rows, purpose="release", seed=seed, cohort=fingerprint, part=part)
     samples = generator.sample(conditions, draws, seed=sampled)
     rows = checked_samples(samples, conditions, draws, known.genes, entry.name)
-    patients = pd.DataFrame(
-        {"sample": np.repeat(conditions.ids, draws), "draw": np.tile(np.arange(draws), len(rows) // draws)}
-    )
+    patients = pd.DataFrame({"sample": np.repeat(names, draws), "draw": np.tile(np.arange(draws), len(rows) // draws)})
     for column in cohort.label_columns:
         of_sample = dict(zip(cohort.samples.tolist(), cohort.labels(column).tolist(), strict=True))
         patients[column] = [of_sample[name] for name in patients["sample"]]
@@ -82,17 +88,15 @@ def synthetic_cohort(
 
 
 def _trained_on(model: Path, record: Record) -> TrainedOn:
-    slot = f"{record.generator.name}, fold {record.fold.index}"
-    if not model.is_dir():
-        raise InputError(
-            f"no kept model of {slot}; `gexbench run --keep-models` keeps the models it trains (a cell that is there "
-            "already: under another --results)"
-        )
     try:
         return TrainedOn.model_validate_json((model / TRAINED_ON).read_text())
     except (OSError, ValidationError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"kept model of {slot}: {TRAINED_ON} cannot be read ({reason}); train it again") from None
+        reason = f"{TRAINED_ON} cannot be read ({str(error).splitlines()[0]})"
+        raise InputError(f"kept model of {_slot(record)}: {reason}; train it again") from None
+
+
+def _slot(record: Record) -> str:
+    return f"{record.generator.name}, fold {record.fold.index}"
 
 
 def _known_classes(conditions: Conditions, known: TrainedOn, cohort: Cohort) -> Conditions:

@@ -1,6 +1,5 @@
 """Rerun the cell of a record: same cohort, fold, settings and seed, with nothing taken from a store."""
 
-import json
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gexbench.benchmark.authoring.local_process import planned_settings, stated_settings
 from gexbench.benchmark.running.progress import Display
 from gexbench.benchmark.running.runner import Runner
 from gexbench.benchmark.sweeps.cells import Plan
@@ -144,16 +144,16 @@ def _entry(record: Record, entries: Registry) -> Entry:
 
 def _settings(record: Record, entry: Entry) -> dict[str, Any]:
     generator = record.generator
-    cls = entry.settings_class()
-    if cls.version != generator.version:
+    here = planned_settings(entry, record.budget).version
+    if here != generator.version:
         raise InputError(
             f"{record.place}: made by {entry.name} version {generator.version}, this version of gexbench has "
-            f"version {cls.version}, whose numbers differ; check out the commit that the record states"
+            f"version {here}, whose numbers differ; check out the commit that the record states"
         )
     try:
-        return cls.model_validate_json(json.dumps(generator.settings)).model_dump()
-    except ValidationError as error:
-        places = ", ".join(".".join(map(str, item["loc"])) for item in error.errors())
+        return stated_settings(entry, generator.settings)
+    except InputError as error:
+        places = ", ".join(error.problems)
         raise InputError(
             f"{record.place}: settings that {entry.name} does not take here: {places}; "
             "use the suite's commit that the record states"

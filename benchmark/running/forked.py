@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -11,8 +12,13 @@ from typing import Any, NoReturn
 
 from gexbench.benchmark.cells.jobs import Outcome
 from gexbench.benchmark.machine.processes import how_ended, tie_family
+from gexbench.benchmark.running.messages import Inbox, Malformed, progress, send
 
 PROGRESS_INTERVAL_S = 0.5
+NO_MESSAGE = (
+    "something in the worker process wrote into the pipe that the worker speaks through ({}); open files by name, and "
+    "write to no file descriptor that your code did not open"
+)
 Report = Callable[[str, int, int, dict[str, float]], None]
 
 
@@ -33,10 +39,16 @@ def forked(work: Callable[[Report], Outcome], report: Report) -> Outcome:
     if pid == 0:
         _copy(work, write)
     write.close()
-    outcome = _listen(read, pid, report)
+    try:
+        outcome = _listen(read, pid, report)
+    except Malformed as error:
+        os.kill(pid, signal.SIGKILL)
+        outcome = Outcome("failed", NO_MESSAGE.format(error))
     read.close()
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return outcome if outcome is not None and code == 0 else Outcome("failed", how_ended(code))
+    if outcome is not None and (code == 0 or outcome.state != "ok"):
+        return outcome
+    return Outcome("failed", how_ended(code))
 
 
 def throttled(report: Report) -> Report:
@@ -57,10 +69,10 @@ def _copy(work: Callable[[Report], Outcome], write: Connection) -> NoReturn:
     code = 1
     with contextlib.suppress(BaseException):
         tie_family()
-        outcome = work(throttled(lambda *progress: write.send(progress)))
+        outcome = work(throttled(lambda *shown: send(write, *progress(*shown))))
         sys.stdout.flush()
         sys.stderr.flush()
-        write.send(outcome)
+        send(write, "done", outcome)
         code = 0
     os._exit(code)
 
@@ -70,23 +82,27 @@ def _listen(read: Connection, pid: int, report: Report) -> Outcome | None:
     outcome: Outcome | None = None
     ended = os.pidfd_open(pid)
     waiting: list[Any] = [read, ended]
+    inbox = Inbox(read)
     try:
         while ended not in wait(waiting):
-            outcome = _heard(read, waiting, report) or outcome
-        return _heard(read, waiting, report) or outcome
+            outcome = _heard(inbox, waiting, report) or outcome
+        return _heard(inbox, waiting, report) or outcome
     finally:
         os.close(ended)
 
 
-def _heard(read: Connection, waiting: list[Any], report: Report) -> Outcome | None:
+def _heard(inbox: Inbox, waiting: list[Any], report: Report) -> Outcome | None:
     outcome: Outcome | None = None
+    if inbox.connection not in waiting:
+        return None
     try:
-        while read in waiting and read.poll():
-            message = read.recv()
-            if isinstance(message, Outcome):
-                outcome = message
+        for message in inbox.messages():
+            if message[0] == "done":
+                outcome = message[1]
+            elif message[0] == "progress":
+                report(*message[1:])
             else:
-                report(*message)
+                raise Malformed(message[0])
     except (EOFError, OSError):
-        waiting.remove(read)
+        waiting.remove(inbox.connection)
     return outcome

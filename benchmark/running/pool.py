@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -20,6 +20,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from gexbench.benchmark.cells.jobs import Outcome
 from gexbench.benchmark.machine.processes import Family, OutputTail, how_ended
+from gexbench.benchmark.running.forked import NO_MESSAGE
+from gexbench.benchmark.running.messages import Inbox, Malformed
 from gexbench.benchmark.running.worker import enter
 
 POLL_S = 0.2
@@ -80,8 +82,10 @@ class Worker(Generic[J]):
     connection: Connection
     output: OutputTail
     family: Family
+    inbox: Inbox
     ready: bool = False
     job: J | None = None
+    last: J | None = None
     since: float = 0.0
     measured: float = field(default_factory=time.monotonic)
     looked: float = field(default_factory=time.monotonic)
@@ -97,26 +101,28 @@ class Worker(Generic[J]):
 
 
 class Pool(Generic[J]):
-    """`size` worker processes; jobs come from a callback, events go to another.
+    """`size` jobs side by side; jobs come from a callback, events go to another.
 
-    A worker is replaced after a job that did not end well.
+    In each of the places a worker process per main function is kept, of which one works at a time. A worker is replaced
+    after a job that did not end well.
 
     Args:
-        serve: main function of a worker, called with its connection and `arguments`.
+        serves: main function of the worker that does a job, called with its connection and `arguments`.
         arguments: what it needs, picklable.
-        size: number of workers.
+        size: number of places.
         threads: threads of each worker's numerical libraries.
         time_limit_s: wall-clock seconds after which a job's worker is killed.
         memory_limit: bytes of resident memory of a worker's processes above which it is killed.
         answer: given a job and a worker's question about it, the reply that goes back to the worker.
         replaced_after: jobs after which the worker is replaced also when they end well.
+        replaced_between: given a worker's last job and its next, whether it is replaced before that.
         fork: start workers from a server process that has imported the libraries (`processes.can_fork`).
         places: what differs between workers; the callback for jobs is then called with what the idle one takes.
     """
 
     def __init__(
         self,
-        serve: Callable[..., None],
+        serves: Callable[[J], Callable[..., None]],
         arguments: tuple[Any, ...],
         size: int,
         *,
@@ -125,15 +131,17 @@ class Pool(Generic[J]):
         memory_limit: float = float("inf"),
         answer: Callable[[J, Any], Any] | None = None,
         replaced_after: Callable[[J], bool] = lambda job: False,
+        replaced_between: Callable[[J, J], bool] = lambda last, job: False,
         fork: bool = False,
         places: Places[J] | None = None,
     ) -> None:
-        self.serve, self.arguments = serve, arguments
+        self.serves, self.arguments = serves, arguments
         self.size, self.threads = size, threads
         self.time_limit_s, self.memory_limit = time_limit_s, memory_limit
-        self.answer, self.replaced_after = answer, replaced_after
+        self.answer = answer
+        self.replaced_after, self.replaced_between = replaced_after, replaced_between
         self.places = places
-        self.workers: dict[int, Worker[J]] = {}
+        self.workers: dict[tuple[int, Callable[..., None]], Worker[J]] = {}
         self._again: deque[J] = deque()
         self._context: SpawnContext | ForkServerContext = (
             _fork_server() if fork else multiprocessing.get_context("spawn")
@@ -189,17 +197,21 @@ class Pool(Generic[J]):
         for number in range(self.size):
             if stopping():
                 return
-            if number in self.workers and self.workers[number].job is not None:
+            if any(worker.job is not None for worker in self._at(number)):
                 continue
             job = self._next_of(number, next_job)
             if job is None and self.places is None:
                 return
             if job is None:
                 continue
-            if number not in self.workers:
-                self.workers[number] = self._start(number)
-            worker = self.workers[number]
-            worker.job, worker.since = job, time.monotonic()
+            place = number, self.serves(job)
+            if place in self.workers and self.replaced_between(self.workers[place].last or job, job):
+                self.workers.pop(place).kill()
+            if place not in self.workers:
+                self.workers[place] = self._start(*place)
+            worker = self.workers[place]
+            worker.job = worker.last = job
+            worker.since = time.monotonic()
             if worker.ready:
                 worker.output.clear()
             progress(number, job, "start", 0, 0, {})
@@ -218,42 +230,45 @@ class Pool(Generic[J]):
             job = next_job(takes)
         if job is not None:
             for other in self.places.in_the_way(number, job):
-                if other in self.workers:
-                    self.workers.pop(other).kill()
+                for place in [place for place in self.workers if place[0] == other]:
+                    self.workers.pop(place).kill()
             self.places.started(number, job)
         return job
 
-    def _start(self, number: int) -> Worker[J]:
+    def _at(self, number: int) -> list[Worker[J]]:
+        return [worker for (place, _), worker in self.workers.items() if place == number]
+
+    def _start(self, number: int, serve: Callable[..., None]) -> Worker[J]:
         ours, theirs = self._context.Pipe()
         read, write = self._context.Pipe(duplex=False)
         with _thread_limits(self.threads), _keyboard_held_back(), _without_main():
             own = {} if self.places is None else self.places.environment(number)
-            arguments = (theirs, write, {**os.environ, **own}, self.serve, self.arguments)
+            arguments = (theirs, write, {**os.environ, **own}, serve, self.arguments)
             process: BaseProcess = self._context.Process(target=enter, args=arguments, daemon=True)
             process.start()
         theirs.close()
         write.close()
         if process.pid is None:
             raise RuntimeError("a worker process has no number")
-        return Worker(process, ours, OutputTail(read), Family(process.pid))
+        return Worker(process, ours, OutputTail(read), Family(process.pid), Inbox(ours))
 
     def _events(self, progress: Progress) -> Iterator[tuple[int, J, Outcome]]:
-        busy = {number: worker for number, worker in self.workers.items() if worker.job is not None}
+        busy = {place: worker for place, worker in self.workers.items() if worker.job is not None}
         ends: list[Any] = [end for worker in busy.values() for end in (worker.connection, worker.process.sentinel)]
         wait([*ends, *(worker.output.pipe for worker in busy.values() if worker.output.open)], timeout=POLL_S)
-        for number, worker in busy.items():
+        for (number, serve), worker in busy.items():
             job = worker.job
             if job is None:
                 continue
             worker.output.read()
-            outcome = self._heard(number, worker, job, progress) or self._over_limit(worker)
+            outcome = self._heard(number, worker, job, progress) or self._over_limit(number, worker)
             if outcome is None:
                 continue
             if outcome.state != "ok":
                 outcome = dataclasses.replace(outcome, output=worker.output.lines())
             worker.job = None
             if outcome.state != "ok" or self.replaced_after(job):
-                del self.workers[number]
+                del self.workers[number, serve]
                 worker.kill()
             if self.places is not None and self.places.ended(number, job, outcome):
                 self._again.append(job)
@@ -263,24 +278,24 @@ class Pool(Generic[J]):
     def _heard(self, number: int, worker: Worker[J], job: J, progress: Progress) -> Outcome | None:
         """Take a worker's messages; its job's outcome when it has ended, or when the worker has."""
         try:
-            while worker.connection.poll():
-                message = worker.connection.recv()
+            for message in worker.inbox.messages():
                 if message[0] == "progress":
                     progress(number, job, *message[1:])
-                elif message[0] == "ask" and self.answer is not None:
-                    worker.connection.send(self.answer(job, message[1]))
                 elif message[0] == "done":
-                    ended: Outcome = message[1]
-                    return ended
-                else:
+                    return message[1]
+                elif message[0] == "ready":
                     worker.ready, worker.since = True, time.monotonic()
+                elif self.answer is not None:
+                    worker.connection.send(self.answer(job, message[1]))
             if worker.process.is_alive():
                 return None
+        except Malformed as error:
+            return Outcome("failed", NO_MESSAGE.format(error))
         except (EOFError, OSError):
             worker.process.join(timeout=END_LIMIT_S)
         return Outcome("failed", how_ended(worker.process.exitcode))
 
-    def _over_limit(self, worker: Worker[J]) -> Outcome | None:
+    def _over_limit(self, number: int, worker: Worker[J]) -> Outcome | None:
         now = time.monotonic()
         limit = self.time_limit_s if worker.ready else START_LIMIT_S
         if now - worker.since > limit:
@@ -291,13 +306,21 @@ class Pool(Generic[J]):
         if now - worker.looked > LOOK_S:
             worker.looked = now
             worker.family.look()
-        if worker.family.resident_bytes() <= self.memory_limit:
+        families = [other.family for other in self._at(number)]
+        if sum(family.resident_bytes() for family in families) <= self.memory_limit:
             return None
-        held = worker.family.resident_bytes(split=True)
+        held = sum(family.resident_bytes(split=True) for family in families)
         if held > self.memory_limit:
             reason = f"its processes held {held / GB:.2f} GB of memory; the limit is {self.memory_limit / GB:.2f} GB"
             return Outcome("out of memory", reason)
         return None
+
+
+def start_early(threads: int) -> None:
+    """Start the server that workers are forked from, which imports the libraries meanwhile."""
+    _fork_server()
+    with _thread_limits(threads), _keyboard_held_back(), _without_main():
+        forkserver.ensure_running()
 
 
 def _fork_server() -> ForkServerContext:

@@ -11,7 +11,8 @@ import torch
 import xgboost
 
 import gexbench.benchmark.cells.objective
-import gexbench.benchmark.cells.workspace
+import gexbench.benchmark.cells.scorer
+import gexbench.benchmark.cells.trainer
 
 __all__ = ["gexbench", "sklearn", "torch", "xgboost"]
 

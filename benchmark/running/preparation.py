@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from gexbench.benchmark.running.pool import GB
+from gexbench.benchmark.machine.processes import can_fork
+from gexbench.benchmark.running.pool import GB, start_early
 from gexbench.benchmark.running.ray_pool import Cluster, check_ray
 from gexbench.benchmark.running.runner import Runner
 from gexbench.benchmark.storage.reuse import reused
@@ -49,6 +50,8 @@ def prepared(
     cluster = Cluster(wanted.address, wanted.resources.gpus) if wanted.executor == "ray" else None
     if cluster is not None and starts:
         check_ray(wanted.address)
+    if starts and cluster is None and can_fork("cpu", wanted.resources.threads):
+        start_early(wanted.resources.threads)
     plan, cohort, board = planned(given, wanted, entries, results, device)
     return Runner(
         plan,

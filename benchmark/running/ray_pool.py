@@ -18,6 +18,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from gexbench.benchmark.cells.development import Development, expression_given, told
 from gexbench.benchmark.cells.jobs import Job, Outcome
 from gexbench.benchmark.machine import environment
 from gexbench.benchmark.running.pool import END_LIMIT_S, GB, POLL_S, START_LIMIT_S, Progress
@@ -89,6 +92,7 @@ class RayPool:
         cluster: where.
         plan, cohort: of the sweep; they are put into the cluster's object store once.
         store: takes what the jobs write.
+        development: what training processes read; the expression that a training is given goes with it.
         size: cells side by side, as far as the cluster has room for them.
         keep_models: whether trained generators are kept.
         say: takes a line for the user.
@@ -100,12 +104,15 @@ class RayPool:
         plan: Plan,
         cohort: Cohort,
         store: Store,
+        development: Development,
         size: int,
         keep_models: bool,
         say: Callable[[str], None],
     ) -> None:
         check_ray()
         self.cluster, self.plan, self.cohort, self.store = cluster, plan, cohort, store
+        self.development = development
+        self._expression: dict[Path, Any] = {}
         self.size, self.keep_models, self.say = size, keep_models, say
         self.slots: list[_Slot] = []
         self._again: deque[Job] = deque()
@@ -147,9 +154,10 @@ class RayPool:
         takes = {"num_cpus": sweep.threads, "num_gpus": gpus, **memory}
         remote = self._ray.remote(**takes, max_restarts=0, max_task_retries=0)(RayWorker)
         plan, cohort = self._ray.put(self.plan), self._ray.put(_files(self.cohort))
+        everyone = self._ray.put(told(self.cohort))
 
         def start() -> _Slot:
-            actor = remote.remote(plan, cohort, self.keep_models, sweep.threads, gpus)
+            actor = remote.remote(plan, cohort, everyone, self.keep_models, sweep.threads, gpus)
             return _Slot(actor, actor.versions.remote())
 
         return start
@@ -167,7 +175,8 @@ class RayPool:
             if job is None:
                 return any(slot.job is not None for slot in self.slots)
             entries = {place: files for place in needed(job, self.plan) if (files := self.store.packed(*place))}
-            slot.job, slot.answer = job, slot.actor.do.options(num_returns="streaming").remote(job, entries)
+            do = slot.actor.do.options(num_returns="streaming")
+            slot.job, slot.answer = job, do.remote(job, entries, self._given(job))
             progress(number, job, "start", 0, 0, {})
         busy = any(slot.job is not None for slot in self.slots)
         if busy or stopping():
@@ -179,6 +188,15 @@ class RayPool:
                 "lower the resources, or start a node that has them"
             )
         return True
+
+    def _given(self, job: Job) -> Any:
+        """The expression that a training is given, from the object store, where it is put once; None for others."""
+        if job.kind != "train" or job.cell is None:
+            return None
+        path = self.development.put(self.cohort, expression_given(job.cell))
+        if path not in self._expression:
+            self._expression[path] = self._ray.put(np.fromfile(path, dtype=np.uint8))
+        return self._expression[path]
 
     def _wants(self) -> str:
         sweep = self.plan.sweep
@@ -212,8 +230,8 @@ class RayPool:
             slot.job = None
             outcome: Outcome = message[1]
             self._take(message[2])
-            if outcome.disk_full:  # of the node; the store here may have room
-                outcome = dataclasses.replace(outcome, reason=f"on a node: {outcome.reason}", disk_full=False)
+            if outcome.unwritten:  # by the node; the store here may have room
+                outcome = dataclasses.replace(outcome, reason=f"on a node: {outcome.reason}", unwritten=0)
             done(job, outcome)
             progress(number, None, "idle", 0, 0, {})
 
@@ -284,8 +302,6 @@ def _connected(address: str | None) -> Iterator[Any]:
 
 def _files(cohort: Cohort) -> dict[str, Any]:
     """The files of a cohort's folder, name → bytes (uint8)."""
-    import numpy as np
-
     from gexbench.tasks.cohorts.cohort_folder import save_cohort
 
     with tempfile.TemporaryDirectory() as temporary:

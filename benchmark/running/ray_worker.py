@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from gexbench.benchmark.cells.development import Development, expression_given
 from gexbench.benchmark.cells.jobs import Job, Outcome
 from gexbench.benchmark.machine import environment
 from gexbench.benchmark.running.cell_pool import cell_pool
@@ -51,12 +52,19 @@ class RayWorker:
     Args:
         plan: of the sweep.
         cohort: files of the cohort's folder, name → bytes (uint8), from the object store.
+        everyone: what training processes are told of all patients (`development.told`).
         keep_models: whether trained generators go back, too.
         cpus, gpus: that one cell takes of its node, by which cells without a memory limit share its memory.
     """
 
     def __init__(
-        self, plan: Plan, cohort: Mapping[str, NDArray[np.uint8]], keep_models: bool, cpus: float, gpus: float
+        self,
+        plan: Plan,
+        cohort: Mapping[str, NDArray[np.uint8]],
+        everyone: str,
+        keep_models: bool,
+        cpus: float,
+        gpus: float,
     ) -> None:
         _sweep_left_behind()
         self.plan = plan
@@ -67,10 +75,14 @@ class RayWorker:
         data.mkdir()
         for name, content in cohort.items():
             (data / name).write_bytes(content.data)
+        self.development = Development(self.folder / "development")
+        self.development.folder.mkdir()
+        self.development.tell(everyone, data)
         _start_workers_without_main()
         self.pool = cell_pool(
             plan,
             self.folder,
+            self.development.folder,
             1,
             keep_models=keep_models,
             cohort=data,
@@ -81,8 +93,14 @@ class RayWorker:
         """Versions of what changes numbers, on this node; answers when the worker is ready."""
         return environment.versions()
 
-    def do(self, job: Job, entries: Entries) -> Iterator[tuple[Any, ...]]:
-        """Do a job: ("progress", phase, step, steps, values) while it runs, last ("done", Outcome, Entries)."""
+    def do(self, job: Job, entries: Entries, expression: NDArray[np.uint8] | None) -> Iterator[tuple[Any, ...]]:
+        """Do a job: ("progress", phase, step, steps, values) while it runs, last ("done", Outcome, Entries).
+
+        Args:
+            entries: what the job reads of the store; expression: what a training is given, file content.
+        """
+        if expression is not None and job.cell is not None:
+            self.development.keep(expression_given(job.cell), expression)
         for (part, key), files in entries.items():
             self.store.unpack(part, key, files)
         waiting, shown = [job], list[tuple[Any, ...]]()

@@ -1,19 +1,20 @@
 """Run a plan: what exists already, what to do in which order, and the resulting leaderboard."""
 
-import errno
 import json
 import math
 import re
 import signal
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from gexbench.benchmark.cells.development import Development, expression_given
 from gexbench.benchmark.cells.jobs import Job, Outcome
 from gexbench.benchmark.cells.record import failure_record
 from gexbench.benchmark.machine.exits import STOPPED
+from gexbench.benchmark.machine.processes import capped_workers
 from gexbench.benchmark.running.cell_pool import cell_pool
 from gexbench.benchmark.running.lanes import Lanes
 from gexbench.benchmark.running.pool import Executor
@@ -21,14 +22,14 @@ from gexbench.benchmark.running.progress import Display
 from gexbench.benchmark.running.progress_file import PROGRESS, Shown
 from gexbench.benchmark.running.ray_pool import Cluster, RayPool
 from gexbench.benchmark.running.schedule import Schedule
-from gexbench.benchmark.storage.kept_records import state_in
+from gexbench.benchmark.storage.kept_records import kept_record, kept_state
 from gexbench.benchmark.storage.reuse import Reused
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.storage.store_cap import Evicted, evict, in_use
 from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.files.atomic import DiskFull, write_changed, write_text
+from gexbench.tasks.files.atomic import check_room, write_changed, write_text
 
 FINAL_STATES = frozenset({"ok", "unavailable"})
 """Final states; a cell in any other state is retried by the next run."""
@@ -90,7 +91,7 @@ class Runner:
 
     def state_of(self, cell: Cell) -> str:
         """`cached`, `reused`, `rows kept`, `skipped`, the state of a failed attempt, or `to do`."""
-        state = state_in(self.store.read_json("records", cell.score_key))
+        state = kept_state(self.store, cell.score_key)
         if self.reused.has(cell) and state != "ok":
             return "reused"
         if state in FINAL_STATES:
@@ -137,16 +138,25 @@ class Runner:
             if outcome.lost_rows:
                 display.further(schedule.size - before)
             display.job_done(job, outcome)
-            if outcome.disk_full:
-                raise DiskFull(errno.ENOSPC, outcome.reason, str(self.results))
+            if outcome.unwritten:  # this cell's failure alone, unless there is no room for another's rows either
+                check_room(self.results, outcome.unwritten)
 
         total = schedule.size
-        executor = self._executor(min(workers, max(total, 1)), display)
         keep = in_use(self.store, ends.waiting.values())
         shown = Shown(self.folder / PROGRESS, display)
-        with keep, shown, Interrupts(display) as interrupts, display.started(total, cached, expected):
-            if total:
-                executor.run(schedule.next_job, done, shown.progress, lambda: interrupts.stopping)
+        given = Development.of(self.cohort, self.store.folder / "running")
+        with keep, shown, given as development, Interrupts(display) as interrupts:
+            executor = self._executor(workers, total, display, development)
+
+            def next_job(takes: Callable[[Job], bool] = lambda job: True) -> Job | None:
+                job = schedule.next_job(takes)
+                if job is not None and job.kind == "train" and job.cell is not None:
+                    development.put(self.cohort, expression_given(job.cell))
+                return job
+
+            with display.started(total, cached, expected):
+                if total:
+                    executor.run(next_job, done, shown.progress, lambda: interrupts.stopping)
         return RunSummary(ends.states, cached, interrupts.stopping, tuple(self.store.corrupt), ends.evicted)
 
     def _missing(self, retry: Collection[str], force: bool) -> tuple[list[Cell], int]:
@@ -154,8 +164,8 @@ class Runner:
         cells = []
         cached = 0
         for cell in self.plan.cells:
-            record = self.store.read_json("records", cell.score_key)
-            state = state_in(record)
+            record = kept_record(self.store, cell.score_key)
+            state = None if record is None else record["state"]
             if record is not None and state in FINAL_STATES and state not in retry and not force:
                 self._publish(cell, record)
                 cached += 1
@@ -163,13 +173,18 @@ class Runner:
                 cells.append(cell)
         return cells, cached
 
-    def _executor(self, size: int, display: Display) -> Executor[Job]:
+    def _executor(self, workers: int, jobs: int, display: Display, development: Development) -> Executor[Job]:
         if self.cluster is not None:
-            return RayPool(self.cluster, self.plan, self.cohort, self.store, size, self.keep_models, display.say)
+            size = min(workers, max(jobs, 1))
+            return RayPool(
+                self.cluster, self.plan, self.cohort, self.store, development, size, self.keep_models, display.say
+            )
+        size = capped_workers(workers, jobs, display.say)
         lanes = Lanes.of(self.plan, self.store, size) if self.plan.sweep.device == "cuda" else None
         return cell_pool(
             self.plan,
             self.results,
+            development.folder,
             size if lanes is None else len(lanes.lanes),
             keep_models=self.keep_models,
             fork=self.fork,
@@ -206,7 +221,7 @@ class Runner:
 
     def finish(self, cell: Cell, outcome: Outcome) -> None:
         """Store the record of a cell that has ended, where its worker has not, and publish it."""
-        record = self.store.read_json("records", cell.score_key) if outcome.state == "ok" else None
+        record = kept_record(self.store, cell.score_key) if outcome.state == "ok" else None
         if record is None:
             record = failure_record(cell, self.plan, self.cohort, outcome).content()
             if outcome.state != "skipped":  # that may change with what is installed, and costs nothing to find out

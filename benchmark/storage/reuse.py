@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gexbench.benchmark.storage.kept_records import state_in
+from gexbench.benchmark.storage.kept_records import kept_state
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.benchmark.sweeps.keys import metric_versions
@@ -44,7 +44,7 @@ class Reused:
     def put(self, store: Store, cells: Sequence[Cell]) -> None:
         """Keep the records and logs of those cells that the store has not finished itself."""
         for cell in filter(self.has, cells):
-            if state_in(store.read_json("records", cell.score_key)) == "ok":
+            if kept_state(store, cell.score_key) == "ok":
                 continue
             if cell.train_key in self.logs and store.read_log(cell.train_key) is None:
                 store.write_log(cell.train_key, self.logs[cell.train_key])

@@ -1,11 +1,11 @@
 """The store of a results folder: kept rows, records and fold preparations, each written atomically by key."""
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,24 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from gexbench.benchmark.storage.sealed import SCHEMA, Broken, sealed, sealed_bytes, unsealed, unsealed_bytes
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.atomic import FULL, WRITING, said_when_full, sync, write_bytes, write_text
+from gexbench.tasks.files.input_paths import checksum, read_regular
 
-SCHEMA = 1
 PARTS = ("rows", "training", "records", "folds", "models", "running")
 _FOLDERS = frozenset({"rows", "models"})
-_SUFFIXES = {"training": ".parquet", "records": ".json", "folds": ".json"}
+_SUFFIXES = {"training": ".log", "records": ".json", "folds": ".json"}
+_SEALS = {"rows": "cell.json", "models": "files.json"}
+"""File of an entry that is a folder, which holds its key and the checksums of its other files."""
 
 
 class Store:
-    """`rows/KEY/` (npz and JSON), `models/KEY/`, `training/KEY.parquet`, `records/KEY.json` and `folds/KEY.json`.
+    """`rows/KEY/` (npz and JSON), `models/KEY/`, `training/KEY.log`, `records/KEY.json` and `folds/KEY.json`.
 
-    Every entry appears at once or not at all (temporary file, fsync, rename) and holds a checksum; an entry
-    that cannot be read or whose checksum is wrong counts as missing and is listed in `corrupt`.
+    Every entry appears at once or not at all (temporary file, fsync, rename) and holds its key and a checksum over
+    both; an entry that cannot be read, was changed, or lies under another key than its own counts as missing and is
+    listed in `corrupt`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,11 +51,10 @@ class Store:
             path = self.folder / "store.json"
             if not path.exists():
                 write_text(path, written)
-            if path.read_text() != written:
+            if read_regular(path) != written.encode():
                 raise InputError(
                     f"{path}: was written by another version of gexbench (this version reads schema {SCHEMA}); "
-                    "use that "
-                    "version, or choose another --results"
+                    "use that version, or choose another --results"
                 )
         except OSError as error:
             if error.errno in FULL:
@@ -62,17 +65,12 @@ class Store:
         """The content stored under a key of `records` or `folds`, or None."""
         path = self.folder / part / f"{key}.json"
         try:
-            text = path.read_text()
-            wrapped = json.loads(text)
-            content: dict[str, Any] = wrapped["content"]
-            if wrapped["schema"] != SCHEMA or wrapped["sha256"] != _digest(_content_text(text, wrapped)):
-                raise ValueError("checksum")
+            return unsealed(read_regular(path), key)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, Broken):
             self.corrupt.append(f"{part}/{path.name}")
             return None
-        return content
 
     def each(self, part: str) -> Iterator[dict[str, Any]]:
         """The content of every whole entry of `records` or `folds`, in the order of their keys."""
@@ -83,23 +81,25 @@ class Store:
 
     def write_json(self, part: str, key: str, content: Mapping[str, Any]) -> None:
         """Store JSON content under a key; raises ValueError on NaN."""
-        wrapped = {"schema": SCHEMA, "sha256": _checksum(content), "content": content}
-        write_text(self.folder / part / f"{key}.json", json.dumps(wrapped, sort_keys=True, allow_nan=False))
+        write_text(self.folder / part / f"{key}.json", sealed(content, key))
 
     def write_log(self, key: str, log: bytes | None) -> None:
         """Keep the training log (parquet) of a train key; None takes away what an earlier attempt left."""
-        path = self.folder / "training" / f"{key}.parquet"
+        path = self.folder / "training" / f"{key}.log"
         path.parent.mkdir(exist_ok=True)
         if log is None:
             path.unlink(missing_ok=True)
         else:
-            write_bytes(path, log)
+            write_bytes(path, sealed_bytes(log, key))
 
     def read_log(self, key: str) -> bytes | None:
         """The training log of a train key, None when there is none."""
         try:
-            return (self.folder / "training" / f"{key}.parquet").read_bytes()
+            return unsealed_bytes(read_regular(self.folder / "training" / f"{key}.log"), key)
         except FileNotFoundError:
+            return None
+        except (OSError, Broken):
+            self.corrupt.append(f"training/{key}.log")
             return None
 
     def has_rows(self, key: str) -> bool:
@@ -124,14 +124,32 @@ class Store:
             with (folder / "rows.npz").open("wb") as file:
                 np.savez(file, allow_pickle=False, **dict(arrays))
                 os.fsync(file.fileno())
-            content = {**facts, "rows_sha256": _file_checksum(folder / "rows.npz")}
-            write_text(folder / "cell.json", json.dumps({"schema": SCHEMA, "content": content}, allow_nan=False))
+            content = {**facts, "rows_sha256": checksum(folder / "rows.npz")}
+            write_text(folder / _SEALS["rows"], sealed(content, key))
 
         self._write_folder("rows", key, fill, lambda: self.read_rows(key) is not None)
 
     def write_model(self, key: str, save: Callable[[Path], None]) -> None:
         """Keep a trained generator, which `save` writes into the folder that it is given."""
-        self._write_folder("models", key, save)
+
+        def fill(folder: Path) -> None:
+            save(folder)
+            write_text(folder / _SEALS["models"], sealed(_checksums(folder), key))
+
+        self._write_folder("models", key, fill)
+
+    def model(self, key: str) -> Path | None:
+        """The folder of the trained generator under a key, or None when it is missing or corrupt."""
+        folder = self.folder / "models" / key
+        try:
+            if unsealed(read_regular(folder / _SEALS["models"]), key) != _checksums(folder):
+                raise Broken("checksums")
+        except FileNotFoundError:
+            return None
+        except (OSError, Broken):
+            self.corrupt.append(f"models/{key}")
+            return None
+        return folder
 
     def _write_folder(
         self, part: str, key: str, fill: Callable[[Path], None], whole: Callable[[], bool] = lambda: False
@@ -152,26 +170,24 @@ class Store:
                 raise
 
     def read_facts(self, key: str) -> dict[str, Any] | None:
-        """Facts kept beside the rows under a key, whose own checksum is not verified; None when missing or damaged."""
+        """Facts kept beside the rows under a key, which are not verified; None when missing or damaged."""
         try:
-            content: dict[str, Any] = json.loads((self.folder / "rows" / key / "cell.json").read_text())["content"]
-        except (OSError, ValueError, KeyError, TypeError):
+            return unsealed(read_regular(self.folder / "rows" / key / _SEALS["rows"]), key)
+        except (OSError, Broken):
             return None
-        return content
 
     def read_rows(self, key: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
         """Arrays and facts kept under a key, or None when missing or corrupt."""
         folder = self.folder / "rows" / key
         try:
-            wrapped = json.loads((folder / "cell.json").read_text())
-            content = wrapped["content"]
-            if wrapped["schema"] != SCHEMA or content.pop("rows_sha256") != _file_checksum(folder / "rows.npz"):
-                raise ValueError("checksum")
+            content = unsealed(read_regular(folder / _SEALS["rows"]), key)
+            if content.pop("rows_sha256", None) != checksum(folder / "rows.npz"):
+                raise Broken("checksum")
             with np.load(folder / "rows.npz", allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}, content
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, Broken):
             self.corrupt.append(f"rows/{key}")
             return None
 
@@ -235,22 +251,10 @@ def _fill(folder: Path, packed: Mapping[str, bytes]) -> None:
             os.fsync(file.fileno())
 
 
-def _checksum(content: Mapping[str, Any]) -> str:
-    return _digest(json.dumps(content, sort_keys=True, allow_nan=False))
-
-
-def _content_text(text: str, wrapped: Mapping[str, Any]) -> str:
-    """The text that an entry's checksum is of; cut out of an entry as it was written, which spares making it again."""
-    head, tail = '{"content": ', f', "schema": {SCHEMA}, "sha256": "{wrapped["sha256"]}"}}'
-    if text.startswith(head) and text.endswith(tail):
-        return text[len(head) : -len(tail)]
-    return json.dumps(wrapped["content"], sort_keys=True, allow_nan=False)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _file_checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _checksums(folder: Path) -> dict[str, str]:
+    """Name → SHA-256 of every file of a folder but its seal."""
+    return {
+        path.relative_to(folder).as_posix(): checksum(path)
+        for path in sorted(folder.rglob("*"))
+        if not path.is_dir() and path.name != _SEALS["models"]
+    }

@@ -38,6 +38,7 @@ STUDIES: Mapping[str, Study] = {
     "false-differences": Study(
         "false_differences", "how often copies of one generator are called different", "a CSV file"
     ),
+    "gates": Study("gates.command", "errors and power of the gates", "docs/metrics/gates/gates.md"),
     "generators": Study(
         "speed.generators", "training and sampling speed of the generators", "docs/reference/generator-speed/"
     ),

@@ -8,7 +8,7 @@ from typing import Any
 from gexbench.benchmark.sweeps.sweep import Sweep
 from gexbench.leaderboards.records.parts import Tuning
 from gexbench.models.entry import Entry
-from gexbench.models.settings import GeneratorSettings
+from gexbench.models.registry import PlannedSettings
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.panel.catalogue import panel_specifications
 from gexbench.tasks.panel.declarations.metric import PANEL_SCHEMA, Panel
@@ -28,7 +28,7 @@ def train_key(
     fingerprint: str,
     fold: Fold,
     entry: Entry,
-    settings: GeneratorSettings,
+    settings: PlannedSettings,
     repeat: int,
     train_fraction: float,
     counted: bool,

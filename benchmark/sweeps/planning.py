@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gexbench.benchmark.authoring.local_process import planned_settings
 from gexbench.benchmark.sweeps.cells import Cell, Plan
 from gexbench.benchmark.sweeps.design import Design, Limits
 from gexbench.benchmark.sweeps.gene_sets import file_of, given_gene_sets
@@ -15,7 +16,7 @@ from gexbench.benchmark.sweeps.specification import Specification
 from gexbench.benchmark.sweeps.sweep import Sweep, leaderboard_name, split_seeds, sweep_of
 from gexbench.benchmark.sweeps.tuned import TunedSettings, tuned_settings, tuning_file
 from gexbench.leaderboards.records.parts import TUNED, Tuning
-from gexbench.models.registry import BrokenGenerator, Entry, Registry, resolve_settings
+from gexbench.models.registry import BrokenGenerator, Entry, PlannedSettings, Registry
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.dealing import PARTS
@@ -164,8 +165,8 @@ class _Generator:
     """
 
     entry: Entry
-    settings: GeneratorSettings
-    tuned: Mapping[str, tuple[Tuning, GeneratorSettings]]
+    settings: PlannedSettings
+    tuned: Mapping[str, tuple[Tuning, PlannedSettings]]
     seeds: int
     variants: tuple[tuple[str, float], ...]
     skip: str | None
@@ -179,7 +180,8 @@ def _generators(sweep: Sweep, registry: Registry, chosen: Sequence[Fold]) -> lis
     """
     found, problems = [], []
     for name in sweep.generators:
-        entry, settings, broken = registry[name], GeneratorSettings(), None
+        entry, broken = registry[name], None
+        settings: PlannedSettings = GeneratorSettings()
         of_folds = sweep.tuned.generators.get(name, {}) if sweep.tuned else {}
         if of_folds and name in sweep.settings:
             problems.append(f"settings of {name!r} are given and tuned; run one of them under another --name")
@@ -187,12 +189,12 @@ def _generators(sweep: Sweep, registry: Registry, chosen: Sequence[Fold]) -> lis
             problems.append(
                 f"{row_name(name, TUNED)!r} is a generator and the row of tuned {name}; rename the generator"
             )
-        tuned = {}
+        tuned: dict[str, tuple[Tuning, PlannedSettings]] = {}
         try:
-            settings = resolve_settings(entry, sweep.budget, sweep.settings.get(name))
+            settings = planned_settings(entry, sweep.budget, sweep.settings.get(name))
             for fold in chosen if of_folds else ():
                 best = _tuned_fold(of_folds, name, fold)
-                tuned[fold.hash()] = best, resolve_settings(entry, sweep.budget, best.settings)
+                tuned[fold.hash()] = best, planned_settings(entry, sweep.budget, best.settings)
         except BrokenGenerator as error:
             broken = str(error)
         except InputError as error:
@@ -236,7 +238,7 @@ def _tuned(
     of_core = sweep.model_copy(update={"panel": "core", "train_fractions": ()})
     return tuned_settings(
         Path(source) if isinstance(source, str) else tuning_file(results, leaderboard_name(of_core, None)),
-        generators={name: resolve_settings(registry[name], sweep.budget).version for name in sweep.generators},
+        generators={name: planned_settings(registry[name], sweep.budget).version for name in sweep.generators},
         cohort=sweep.cohort,
         fingerprint=fingerprint,
         budget=sweep.budget,

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gexbench.benchmark.authoring.local_generators import names_a_file
+from gexbench.benchmark.authoring.local_process import planned_settings
 from gexbench.benchmark.sweeps.seed_counts import OTHERS, merged_seeds
 from gexbench.benchmark.sweeps.specification import Resources, Specification, keys, option_name
 from gexbench.benchmark.sweeps.yaml_text import parsed
-from gexbench.models.registry import BrokenGenerator, Registry, resolve_settings
+from gexbench.models.registry import BrokenGenerator, Registry
 from gexbench.models.settings import BudgetName
 from gexbench.tasks.cohorts.dealing import PARTS
 from gexbench.tasks.data_directory import list_cohorts
@@ -202,7 +203,7 @@ def _unknown_settings(
                 yield key, f"settings of {_no_generator(str(name), registry)}"
         elif isinstance(values, dict):
             try:
-                resolve_settings(registry[name], str(budget), values)
+                planned_settings(registry[name], str(budget), values)
             except BrokenGenerator:
                 continue  # the plan skips its cells and says why
             except InputError as error:

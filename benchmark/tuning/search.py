@@ -19,14 +19,18 @@ from gexbench.benchmark.sweeps.keys import content_key
 from gexbench.benchmark.sweeps.tuned import FoldTuning, Trial
 from gexbench.leaderboards.records.parts import ObjectiveName, TrialCounts
 from gexbench.models.registry import Entry, resolve_settings
-from gexbench.models.search_space import Choice, Dimension, IntRange, SearchSpace
+from gexbench.models.settings.search_space import Choice, Dimension, IntRange, SearchSpace
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.panel.catalogue import panel_specifications
-from gexbench.tasks.seeds import derive_seed
+from gexbench.tasks.panel.protocols import CURRENT
+from gexbench.tasks.seeds import derive_seed, generator_seed
 
 RANDOM_TRIALS = 4
 """Trials before the sampler learns from earlier ones, the default settings among them."""
+
+_SAMPLER: Mapping[str, Any] = {"n_startup_trials": RANDOM_TRIALS, "multivariate": True}
+"""Stated where Optuna's default differs between its versions."""
 
 TRIALS_BEFORE_PRUNING = 2
 SQLITE_TIMEOUT_S = 60
@@ -67,8 +71,12 @@ class SearchTask:
 
     @property
     def study_name(self) -> str:
-        """The place, and a key of everything a trial's score depends on: another key is another study."""
+        """The place, and a key of everything a trial's score or the next settings depend on.
+
+        Another key is another study; a major version of Optuna may suggest other settings.
+        """
         content = {
+            "protocol": CURRENT.number,
             "cohort": self.fingerprint,
             "fold": self.fold.hash(),
             "generator": self.entry.name,
@@ -78,6 +86,8 @@ class SearchTask:
             "budget": self.budget,
             "threads": self.threads,
             "device": self.device,
+            "sampler": {"tpe": dict(_SAMPLER), "optuna": optuna.__version__.partition(".")[0]},
+            "pruner": {"median": TRIALS_BEFORE_PRUNING},
             **self._judged_by(),
         }
         return f"{self.place}.{content_key(content)[:16]}"
@@ -91,7 +101,7 @@ class SearchTask:
     @property
     def seed(self) -> int:
         """Of every trial's training: trials differ in their settings alone, and no row of a table has this seed."""
-        return derive_seed(
+        return generator_seed(
             cohort=self.fingerprint,
             fold=f"{self.fold.track}/{self.fold.index}",
             generator=self.entry.name,
@@ -163,7 +173,7 @@ class Search:
             self._enqueue(defaults)
         # A sampler of its own per trial: a search that was stopped goes on as it would have.
         seed = derive_seed(study=self.task.study_name, trial=self._finished, purpose="suggest") % 2**32
-        self.study.sampler = optuna.samplers.TPESampler(n_startup_trials=RANDOM_TRIALS, seed=seed)
+        self.study.sampler = optuna.samplers.TPESampler(**_SAMPLER, seed=seed)
         self.running = self.study.ask(self.distributions)
         return dict(self.running.params)
 

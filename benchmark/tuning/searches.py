@@ -9,10 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from gexbench.benchmark.cells.development import Development
 from gexbench.benchmark.cells.jobs import Outcome
-from gexbench.benchmark.cells.objective import TrialJob, TrialOutcome
+from gexbench.benchmark.cells.objective import TrialJob
 from gexbench.benchmark.machine import environment
-from gexbench.benchmark.machine.processes import can_fork, memory_share
+from gexbench.benchmark.machine.processes import can_fork, capped_workers, memory_share
 from gexbench.benchmark.running.pool import Pool
 from gexbench.benchmark.running.progress import Display, Placed
 from gexbench.benchmark.running.runner import Interrupts
@@ -27,11 +28,15 @@ from gexbench.benchmark.sweeps.tuned import (
 )
 from gexbench.benchmark.tuning.search import Search, SearchTask, storage_at
 from gexbench.models.registry import resolve_settings
+from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.atomic import write_text
 
 TRIAL_LIMIT_S = 3600.0
 """Wall-clock seconds after which a trial is killed, and counts as failed."""
+
+AHEAD = 4
+"""Trials that a search may be ahead of the others: a worker holds one fold, and prepares the next one's panel anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class TrialDisplay(Display):
     def trial_done(self, job: Placed, outcome: Outcome, best: float | None) -> None:
         """Count a trial and report its end."""
         self._done[outcome.state] = self._done.get(outcome.state, 0) + 1
-        value = outcome.value if isinstance(outcome, TrialOutcome) else None
+        value = outcome.value
         how = f"loss {value:.5g}, best {best:.5g}" if value is not None and best is not None else ""
         if how or outcome.reason or not self.console.is_terminal:
             self.say(
@@ -74,15 +79,17 @@ class Tuner:
 
     Args:
         tasks: one per generator and fold.
-        cohort: name of their cohort.
+        cohort: their cohort.
         trials: per task, those of earlier runs included.
         results, name: where the files are.
     """
 
-    def __init__(self, tasks: Sequence[SearchTask], cohort: str, trials: int, results: Path, name: str) -> None:
+    def __init__(self, tasks: Sequence[SearchTask], cohort: Cohort, trials: int, results: Path, name: str) -> None:
         self.tasks, self.cohort, self.trials = tasks, cohort, trials
+        self.store = results / "store"
         self.path = tuning_file(results, name)
         self._jobs: dict[str, Search] = {}
+        self._last: Search | None = None
 
     def run(self, workers: int, display: TrialDisplay, time_limit_s: float | None = None) -> TuningSummary:
         """Run what is missing.
@@ -97,27 +104,43 @@ class Tuner:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
-        with _alone(self.path):
+        with _alone(self.path), Development.of(self.cohort, self.store / "running") as development:
             held = self._held()
             storage = storage_at(self.path.with_suffix(".sqlite"))
             self.searches = [Search(task, storage) for task in self.tasks]
             todo = sum(max(self.trials - search.finished, 0) for search in self.searches)
             first = self.tasks[0]
+            size = capped_workers(workers, len(self.searches), display.say)
             pool: Pool[TrialJob] = Pool(
-                serve_trials,
-                (self.cohort, first.fingerprint, first.budget, first.device, first.threads, first.objective),
-                min(workers, len(self.searches)),
+                lambda job: serve_trials,
+                (
+                    self.cohort.name,
+                    development.folder,
+                    first.fingerprint,
+                    first.budget,
+                    first.device,
+                    first.threads,
+                    first.objective,
+                ),
+                size,
                 threads=first.threads,
                 time_limit_s=TRIAL_LIMIT_S,
-                memory_limit=memory_share(min(workers, len(self.searches))),
+                memory_limit=memory_share(size),
                 fork=can_fork(first.device, first.threads),
                 answer=lambda job, score: self._jobs[job.place].prune(score),
             )
 
+            def next_job() -> TrialJob | None:
+                job = self._next()
+                if job is not None:
+                    development.put(self.cohort, job.ids)
+                return job
+
             def done(job: TrialJob, outcome: Outcome) -> None:
-                search = self._jobs.pop(job.place)
-                value = outcome.value if isinstance(outcome, TrialOutcome) else None
-                search.end(outcome.state, value, environment.scrubbed(outcome.reason) if outcome.reason else None)
+                search = self._last = self._jobs.pop(job.place)
+                search.end(
+                    outcome.state, outcome.value, environment.scrubbed(outcome.reason) if outcome.reason else None
+                )
                 found = search.found()
                 display.trial_done(job, outcome, found.validation_score if found else None)
                 self._write(held)
@@ -127,7 +150,7 @@ class Tuner:
 
             with Interrupts(display, "trials") as interrupts, display.started(todo, 0):
                 if todo:
-                    pool.run(self._next, done, display.progress, lambda: interrupts.stopping or late())
+                    pool.run(next_job, done, display.progress, lambda: interrupts.stopping or late())
             self._write(held)
         return TuningSummary(
             {search.task.place: search.found() for search in self.searches},
@@ -139,11 +162,16 @@ class Tuner:
         return search.finished < self.trials and search.unavailable is None
 
     def _next(self) -> TrialJob | None:
-        """The next trial of the search with the fewest, among those that are not running."""
+        """The next trial of the search whose trial ended last, which then meets its fold prepared, else of another.
+
+        No search gets more than `AHEAD` trials ahead of the one with the fewest, among those that are not running.
+        """
         ready = [search for search in self.searches if search.running is None and self._unfinished(search)]
         if not ready:
             return None
         search = min(ready, key=lambda search: search.finished)
+        if self._last in ready and self._last.finished < search.finished + AHEAD:
+            search = self._last
         number = search.finished
         job = _job(search.task, search.next_settings(), number)
         self._jobs[job.place] = search
@@ -159,7 +187,7 @@ class Tuner:
             return None
         held, task = read_tuning_file(self.path), self.tasks[0]
         theirs = (held.cohort, held.fingerprint, held.budget, held.device, held.threads)
-        if theirs != (self.cohort, task.fingerprint, task.budget, task.device, task.threads):
+        if theirs != (self.cohort.name, task.fingerprint, task.budget, task.device, task.threads):
             raise InputError(
                 f"{self.path}: holds settings of cohort {held.cohort} ({held.fingerprint[:12]}), budget {held.budget}, "
                 f"device {held.device}, threads {held.threads}; choose another --name"
@@ -180,7 +208,7 @@ class Tuner:
             return
         task = self.tasks[0]
         content = TuningFile(
-            cohort=self.cohort,
+            cohort=self.cohort.name,
             fingerprint=task.fingerprint,
             budget=task.budget,
             threads=task.threads,

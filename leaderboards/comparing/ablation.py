@@ -1,6 +1,6 @@
 """What labels, text, images and the parts of the fusion add: fold-paired differences between related generators."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,26 +41,31 @@ CONTRASTS: tuple[Contrast, ...] = (
     Contrast("VAE: images and text instead of labels", "cvae-gemm", "cvae"),
     Contrast("diffusion: labels, to nothing", "diffusion-label", "diffusion"),
     Contrast("diffusion: images and text instead of labels", "diffusion-gemm", "diffusion-label"),
+    Contrast("flow matching: labels, to nothing", "flow-label", "flow"),
+    Contrast("flow matching: images and text instead of labels", "flow-gemm", "flow-label"),
     Contrast("scVI: labels, to nothing", "scvi-label", "scvi"),
 )
 
 COLUMNS = ("question", "generator", "against", "measure", "difference", "half_width", "p", "p_holm")
 
 
-def ablations(measures: Mapping[str, FloatArray], names: Sequence[str], share: float) -> pd.DataFrame:
+def ablations(
+    measures: Mapping[str, FloatArray], names: Sequence[str], share: float, untested: Collection[str] = ()
+) -> pd.DataFrame:
     """The contrasts whose two generators are there, with 95 % intervals.
 
     Args:
         measures: measure → (generators, folds), NaN where a fold has no value.
         names: generator names, the rows.
         share: n_test / n_train, for the corrected interval.
+        untested: names of generators that take no tests.
 
     Returns:
         One row per measure and contrast: question, generator, against, measure, difference (generator - against) in the
         measure's unit, half_width, p, and p_holm adjusted over the contrasts of the measure. NaN where a generator has
         no value in two folds.
     """
-    at = {name: number for number, name in enumerate(names)}
+    at = {name: number for number, name in enumerate(names) if name not in untested}
     present = [contrast for contrast in CONTRASTS if contrast.generator in at and contrast.against in at]
     first = np.array([at[contrast.generator] for contrast in present], dtype=np.int64)
     second = np.array([at[contrast.against] for contrast in present], dtype=np.int64)

@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 from gexbench.leaderboards.comparing.grid import Grid
 from gexbench.leaderboards.records import Record, RecordError
 from gexbench.leaderboards.statistics import CONFIDENCE, ROUNDING, FloatArray, holm
+from gexbench.tasks.panel.protocols import FIRST
 
-RESAMPLES = 2000
 SEED = 0
+_MOST_WEIGHTS = 2**24
+"""Draws times clusters that are held at once."""
+BOUNDED = " ≤: the smallest p that so many draws can give, adjusted; the true one is no larger."
 COLUMNS = ("measure", "generator", "against", "role", "patients", "clusters", "kind", "difference", "low", "high")
 """Of the frame of `patient_comparisons`, then p and p_holm."""
 
@@ -45,15 +48,16 @@ def title(frame: pd.DataFrame) -> str:
     return f"Patient-level comparisons, clustered by {frame['kind'].iloc[0]}"
 
 
-def legend(frame: pd.DataFrame) -> str:
-    """What the section shows."""
+def legend(frame: pd.DataFrame, resamples: int) -> str:
+    """What the section shows; resamples: number of draws."""
     patients, clusters = int(frame["patients"].max()), int(frame["clusters"].max())
     return (
         f"Differences of means over the test patients of all folds (up to {patients:,}, in {clusters:,} clusters), "
         "every ranked generator against class-gaussian and against the leader, seeds averaged. 95 % percentile "
-        f"intervals and two-sided p of {RESAMPLES:,} draws of whole clusters ({frame['kind'].iloc[0]}s); p and * "
+        f"intervals and two-sided p of {resamples:,} draws of whole clusters ({frame['kind'].iloc[0]}s); p and * "
         "(p < .05) are adjusted by Holm over all comparisons of a measure. The training rows are taken as given. A "
         "lower CRPS is better, so that a negative difference is an improvement there."
+        + (BOUNDED if "bounded" in frame else "")
     )
 
 
@@ -68,7 +72,8 @@ def patient_comparisons(grid: Grid, pairs: Pairs) -> pd.DataFrame:
         One row per measure and pair that share a fold: measure, generator, against, role (`baseline` or `leader`),
         patients (test rows over the folds that both have), clusters (their number), kind (`site` or `patient`),
         difference of the means (generator - against), low and high of its 95 % percentile interval, p (two-sided) and
-        p_holm. Empty for records that keep no sums.
+        p_holm; after protocol 1 also bounded: whether p_holm is an upper bound, since no p of so many draws is smaller.
+        Empty for records that keep no sums.
 
     Raises:
         RecordError: records of one fold that disagree about its clusters.
@@ -78,7 +83,7 @@ def patient_comparisons(grid: Grid, pairs: Pairs) -> pd.DataFrame:
     kinds = sorted({str(record.clusters) for record in records})
     frames = []
     for key in keys:
-        compared = compare(clusters_of(grid, key), pairs)
+        compared = compare(clusters_of(grid, key), pairs, grid.protocol.resamples)
         if compared.empty:
             continue
         names = grid.generators
@@ -90,9 +95,22 @@ def patient_comparisons(grid: Grid, pairs: Pairs) -> pd.DataFrame:
             "kind": " and ".join(kinds),
         }
         frames.append(compared.assign(**about, p_holm=holm(compared["p"])))
-    columns = [*COLUMNS, "p", "p_holm"]
+        frames[-1]["bounded"] = bounded(frames[-1], grid.protocol.resamples)
+    columns = [*COLUMNS, "p", "p_holm", *(["bounded"] if grid.protocol is not FIRST else [])]
     found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
     return found[columns]
+
+
+def bounded(frame: pd.DataFrame, resamples: int) -> NDArray[np.bool_]:
+    """Whether each adjusted p is a bound from above: no larger than the largest that follows from a p at its floor."""
+    at_floor = frame["p"] <= _floor(resamples)
+    found: NDArray[np.bool_] = (frame["p_holm"] <= frame.loc[at_floor, "p_holm"].max()).to_numpy()
+    return found
+
+
+def _floor(resamples: int) -> float:
+    """The smallest p of so many draws."""
+    return 2 / (resamples + 1)
 
 
 def clusters_of(grid: Grid, key: str) -> Clusters:
@@ -133,7 +151,7 @@ def _spread(found: Mapping[str, tuple[int, float]], place: Mapping[str, int]) ->
     return counts, totals
 
 
-def compare(clusters: Clusters, pairs: Pairs, resamples: int = RESAMPLES, seed: int = SEED) -> pd.DataFrame:
+def compare(clusters: Clusters, pairs: Pairs, resamples: int, seed: int = SEED) -> pd.DataFrame:
     """Difference of the means of every pair, with its interval and p.
 
     Args:
@@ -166,16 +184,27 @@ def _intervals(differences: FloatArray, rows: FloatArray, resamples: int, seed: 
     """Bootstrap of sums(differences) / sum(rows) for (pairs, clusters) summed differences and (clusters,) rows.
 
     p: twice the share of draws on the other side of 0, those at 0 and one more counted on either side; never below
-    2 / (resamples + 1). One cluster alone has neither interval nor p.
+    `_floor`. One cluster alone has neither interval nor p.
     """
     count, mean = len(rows), differences.sum(axis=1) / rows.sum()
     about = {"patients": int(rows.sum()), "clusters": count, "difference": mean}
     if count < 2:
         return pd.DataFrame({**about, **dict.fromkeys(("low", "high", "p"), np.full(len(mean), np.nan))})
-    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples).astype(float)
-    means = (weights @ differences.T) / (weights @ rows)[:, None]
+    means = _drawn_means(differences, rows, resamples, seed)
     means = np.where(np.abs(means) < ROUNDING, 0.0, means)
     low, high = np.quantile(means, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2], axis=0)
     sides = np.minimum((means <= 0).sum(axis=0), (means >= 0).sum(axis=0))
-    p = np.minimum(1.0, 2 * (sides + 1) / (resamples + 1))
+    p = np.minimum(1.0, (sides + 1) * _floor(resamples))
     return pd.DataFrame({**about, "low": low, "high": high, "p": p})
+
+
+def _drawn_means(differences: FloatArray, rows: FloatArray, resamples: int, seed: int) -> FloatArray:
+    """(resamples, pairs) means over drawn clusters, with a bounded number of weights at a time."""
+    rng, count = np.random.default_rng(seed), len(rows)
+    chunk = max(1, _MOST_WEIGHTS // count)
+    found = []
+    for start in range(0, resamples, chunk):
+        size = min(chunk, resamples - start)
+        weights = rng.multinomial(count, np.full(count, 1 / count), size=size).astype(float)
+        found.append((weights @ differences.T) / (weights @ rows)[:, None])
+    return np.concatenate(found)

@@ -7,31 +7,30 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gexbench.leaderboards.comparing.convergence import LEAST_RECALL
 from gexbench.leaderboards.comparing.grid import MISSING, Grid
 from gexbench.leaderboards.comparing.normalisation import Scored
 from gexbench.leaderboards.comparing.selection import CEILING
-from gexbench.leaderboards.formatting import percent
 from gexbench.leaderboards.records.model import Record
 from gexbench.leaderboards.records.parts import SourceFile, Tuning
-from gexbench.leaderboards.statistics import FloatArray, fold_mean
-from gexbench.tasks.panel.scores import COPY_GATE
+from gexbench.leaderboards.statistics import fold_mean
 
 LONGEST_REASON = 200
 LIMITS: tuple[tuple[str, float, str], ...] = (
     ("variance_ratio", 0.7, "under-dispersed: the variance within classes is {value:.2f} times the real one"),
-    ("recall_genes", 0.3, "collapsed: only {value:.2f} of the real profiles lie near a synthetic one"),
+    ("recall", LEAST_RECALL, "collapsed: {value:.2f} of the real profiles lie near a synthetic one"),
+    ("recall_genes", LEAST_RECALL, "collapsed: only {value:.2f} of the real profiles lie near a synthetic one"),
 )
 """Metric, the mean value below which a row carries the warning, and the warning."""
 
 
-def row_notes(grid: Grid, points: Scored, below: Sequence[bool], copy_share: FloatArray) -> list[list[str]]:
+def row_notes(grid: Grid, points: Scored, judged: Sequence[Sequence[str]]) -> list[list[str]]:
     """Notes of each generator, in the order of the grid.
 
     Args:
         grid: cells and values.
         points: their scores.
-        below: (generators,) whether the row stands below the line.
-        copy_share: (generators,) mean share of copies, NaN where unknown.
+        judged: for each generator, why it takes no rank and what else the gates say.
     """
     notes = []
     by_fold = grid.by_fold(grid.values)
@@ -39,7 +38,7 @@ def row_notes(grid: Grid, points: Scored, below: Sequence[bool], copy_share: Flo
     for number in range(len(grid.generators)):
         cells = [int(cell) for cell in np.flatnonzero(grid.generator == number)]
         records = [record for cell in cells if (record := grid.records[cell]) is not None]
-        mine = [*_gate(below[number], float(copy_share[number])), *_failures(grid, cells)]
+        mine = [*judged[number], *_failures(grid, cells)]
         mine += _without_value(grid, points, cells)
         for name, limit, text in LIMITS:
             value = float(means[name][number]) if name in means else np.nan
@@ -80,15 +79,6 @@ def general_remarks(
     elif not compared:
         remarks.append("No planned comparisons: fewer than two generators to compare.")
     return tuple(remarks)
-
-
-def _gate(below: bool, share: float) -> Iterable[str]:
-    if below and np.isnan(share):
-        yield "below the line: the share of copied training rows is unknown"
-    elif below:
-        gate = percent(COPY_GATE)
-        copied = f"{percent(share)} of the rows are copies of training or validation rows"
-        yield f"below the line: {copied} (copy gate: {gate})"
 
 
 def _failures(grid: Grid, cells: Sequence[int]) -> Iterable[str]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width, holm, p_value
+from gexbench.leaderboards.statistics import FloatArray, error_of, fold_mean, half_width, holm, p_value, visible
 
 SIGNIFICANCE = 0.05
 OVERALL = "overall"
@@ -151,3 +151,16 @@ def inseparable(comparisons: pd.DataFrame, leader: str | None) -> frozenset[str]
         return frozenset()
     against = comparisons[(comparisons["measure"] == OVERALL) & (comparisons["role"] == "leader")]
     return frozenset({leader, *against.loc[~(against["p_holm"] < SIGNIFICANCE), "generator"]})
+
+
+def smallest_difference(comparisons: pd.DataFrame, folds: int) -> float:
+    """The difference in overall score that a comparison with the leader sees four times in five.
+
+    Seen: its p, adjusted as the first of all comparisons of the measure, is below .05. The median over the comparisons
+    with the leader; NaN without any, or with one fold.
+    """
+    mine = comparisons[(comparisons["measure"] == OVERALL) & comparisons["p"].notna()]
+    against = mine.loc[mine["role"] == "leader", "half_width"].to_numpy(dtype=np.float64)
+    if folds < 2 or not len(against):
+        return float("nan")
+    return float(np.median(visible(error_of(against, folds - 1), len(mine), folds - 1)))

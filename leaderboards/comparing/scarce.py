@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 import pandas as pd
 
-from gexbench.leaderboards.comparing.copies import COPIES, COPY_METRICS, worst_share
+from gexbench.leaderboards.comparing.gates import COPIES, COPY_METRICS, worst_share
 from gexbench.leaderboards.comparing.grid import MISSING
 from gexbench.leaderboards.records.model import Record
 from gexbench.leaderboards.records.parts import DEFAULT

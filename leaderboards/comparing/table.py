@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from gexbench.leaderboards.comparing.ablation import ablations
 from gexbench.leaderboards.comparing.anchors import anchor_rows
 from gexbench.leaderboards.comparing.bootstrap import patient_comparisons
-from gexbench.leaderboards.comparing.copies import COPIES, COPY_METRICS, worst_share
+from gexbench.leaderboards.comparing.gates import COPIES, FAILED
 from gexbench.leaderboards.comparing.grid import Grid, grid_of
 from gexbench.leaderboards.comparing.header import Header, header_of
+from gexbench.leaderboards.comparing.judging import BELOW, RANKED, UNRANKED, Judged, gate_columns, judged
 from gexbench.leaderboards.comparing.normalisation import Scored, scored
 from gexbench.leaderboards.comparing.notes import general_remarks, numbered, row_notes
 from gexbench.leaderboards.comparing.ranking import (
@@ -26,16 +26,16 @@ from gexbench.leaderboards.comparing.ranking import (
     standing,
     win_rate,
 )
-from gexbench.leaderboards.comparing.resources import resources_of
+from gexbench.leaderboards.comparing.rows import metrics_of, resources_of, settings_of
 from gexbench.leaderboards.comparing.scarce import scarce_rows
 from gexbench.leaderboards.comparing.selection import BASELINE, absent_generators, check_comparable, incomplete_folds
-from gexbench.leaderboards.formatting import NOTHING, number, plain
+from gexbench.leaderboards.formatting import NOTHING, number
 from gexbench.leaderboards.records import TUNED, Record
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
-from gexbench.tasks.panel.protocols import Protocol
+from gexbench.tasks.files.plain_text import plain
+from gexbench.tasks.panel.protocols import FIRST, Protocol
 from gexbench.tasks.panel.scores import copy_gate_passed
 
-RANKED, REFERENCE, BELOW = "ranked", "reference", "below the line"
 SKILL = "conditional_skill"
 
 
@@ -47,9 +47,11 @@ class Leaderboard:
         protocol: that the records follow.
         header: what the records share.
         families: families of the overall score that have a score here, in order.
-        rows: generator, standing (`ranked`, `reference`, `below the line`), rank, overall, overall_half_width,
+        rows: generator, standing (see `judging`), rank, overall, overall_half_width,
             each family and FAMILY_half_width, with_leader (every cell finished, not separable from the leader),
-            mean_rank, win_rate, conditional_skill and its half-width, copy_share, notes (numbers).
+            mean_rank, win_rate, conditional_skill and its half-width, copy_share, notes (numbers); after protocol 1
+            also whole_folds (in which every cell finished) and `gate_columns`.
+        gates: see `gate_rows`.
         metrics: one row per generator and metric key: folds (with a value), value and half_width in the
             metric's unit, score and score_half_width.
         comparisons: see `planned_comparisons`.
@@ -68,6 +70,7 @@ class Leaderboard:
     header: Header
     families: tuple[str, ...]
     rows: pd.DataFrame
+    gates: pd.DataFrame
     metrics: pd.DataFrame
     comparisons: pd.DataFrame
     patient_level: pd.DataFrame
@@ -79,6 +82,14 @@ class Leaderboard:
     absent: pd.DataFrame
     notes: tuple[str, ...]
     remarks: tuple[str, ...]
+
+    @property
+    def failing(self) -> frozenset[str]:
+        """Rows that fail a gate, references among them."""
+        if self.protocol is not FIRST:
+            return frozenset(self.gates.loc[self.gates["state"] == FAILED, "generator"])
+        shares = self.rows.set_index("generator")[COPIES].round(12)
+        return frozenset(name for name, share in shares.items() if pd.isna(share) or not copy_gate_passed(share))
 
 
 def leaderboard(records: Sequence[Record], note: str | None = None) -> Leaderboard:
@@ -103,30 +114,29 @@ def leaderboard(records: Sequence[Record], note: str | None = None) -> Leaderboa
     seeds = [int((grid.generator == number).sum()) // len(grid.folds) for number in range(len(names))]
     header = header_of(records, grid.folds, seeds, note)
     means = grid.by_fold(grid.values)
-    reference = _references(grid)
-    copies = _copies(grid, means, reference)
-    below = ~reference & _fails_gate(grid, copies)
-    place = standing(fold_mean(points.overall), ~reference & ~below, below, names)
+    found = judged(grid)
+    place = standing(fold_mean(points.overall), found.standing == RANKED, found.standing == BELOW, names)
     comparisons = _comparisons(grid, points, means, place, header.share)
-    notes = row_notes(grid, points, below.tolist(), copies)
+    notes = row_notes(grid, points, found.notes)
     marks, texts = numbered([notes[at] for at in place.order])
-    kinds = np.where(reference, REFERENCE, np.where(below, BELOW, RANKED))
-    rows = _rows(grid, points, means, place, kinds, comparisons, header.share).iloc[place.order]
+    rows = _rows(grid, points, means, place, found, comparisons, header.share).iloc[place.order]
     rows["notes"] = [", ".join(map(str, row)) for row in marks]
     ordered = [names[at] for at in place.order]
+    untested = {name for name, kind in zip(names, found.standing, strict=True) if kind == UNRANKED}
     return Leaderboard(
         protocol=grid.protocol,
         header=header,
         families=tuple(points.families),
         rows=rows.reset_index(drop=True),
-        metrics=_metrics(grid, points, means, place, header.share),
+        gates=found.gates,
+        metrics=metrics_of(grid, points, place.order, header.share),
         comparisons=comparisons,
         patient_level=_patient_level(grid, place),
-        ablations=ablations(_measures(grid, points, means), names, header.share),
+        ablations=ablations(_measures(grid, points, means), names, header.share, untested),
         scarce=scarce,
         anchors=anchor_rows(grid, header.share),
         resources=resources_of(grid).iloc[place.order].reset_index(drop=True),
-        settings=_settings(records, [*ordered, *absent]),
+        settings=settings_of(records, [*ordered, *absent]),
         absent=pd.DataFrame({"generator": list(absent), "reason": list(absent.values())}),
         notes=texts,
         remarks=general_remarks(grid, points, incomplete, anchored, not comparisons.empty),
@@ -151,34 +161,6 @@ def summary(board: Leaderboard) -> pd.DataFrame:
         "standing": list(rows["standing"]),
     }
     return pd.DataFrame(columns)
-
-
-def _references(grid: Grid) -> NDArray[np.bool_]:
-    found = np.zeros(len(grid.generators), dtype=bool)
-    for cell, record in enumerate(grid.records):
-        if record is not None:
-            found[grid.generator[cell]] = record.generator.reference
-    return found
-
-
-def _copies(grid: Grid, means: FloatArray, reference: NDArray[np.bool_]) -> FloatArray:
-    """(generators,) see `worst_share`."""
-    return worst_share({key: fold_mean(_column(grid, means, key)) for key in COPY_METRICS}, reference)
-
-
-def _fails_gate(grid: Grid, copies: FloatArray) -> NDArray[np.bool_]:
-    """Copy gate on the share of copies; a generator without a finished cell has no rows to judge."""
-    share = np.round(copies, 12)  # the mean of equal shares is that share
-    finished = np.zeros(len(grid.generators), dtype=bool)
-    for cell in range(len(grid.records)):
-        finished[grid.generator[cell]] |= grid.state(cell) == "ok"
-    passed = np.array([copy_gate_passed(None if np.isnan(value) else float(value)) for value in share], dtype=bool)
-    failed: NDArray[np.bool_] = finished & ~passed
-    return failed
-
-
-def _all_finished(grid: Grid, generator: int) -> bool:
-    return all(grid.state(int(cell)) == "ok" for cell in np.flatnonzero(grid.generator == generator))
 
 
 def _column(grid: Grid, means: FloatArray, key: str) -> FloatArray:
@@ -228,7 +210,7 @@ def _rows(
     points: Scored,
     means: FloatArray,
     place: Standing,
-    kinds: NDArray[np.str_],
+    found: Judged,
     comparisons: pd.DataFrame,
     share: float,
 ) -> pd.DataFrame:
@@ -236,69 +218,22 @@ def _rows(
     competing = np.flatnonzero(place.rank > 0)
     columns: dict[str, Any] = {
         "generator": names,
-        "standing": kinds,
+        "standing": found.standing,
         "rank": pd.array([int(rank) or pd.NA for rank in place.rank], dtype="Int64"),
     }
     shown = {**_score_measures(points), SKILL: _column(grid, means, SKILL)}
     for name, values in shown.items():
         columns[name], columns[f"{name}_half_width"] = fold_mean(values), half_width(values, share)
     group = inseparable(comparisons, None if place.leader is None else names[place.leader])
-    finished = [_all_finished(grid, number) for number in range(len(names))]
-    columns["with_leader"] = [name in group and whole for name, whole in zip(names, finished, strict=True)]
+    finished = found.whole_folds == len(grid.folds)
+    columns["with_leader"] = [name in group and bool(whole) for name, whole in zip(names, finished, strict=True)]
     for name, values in (
         ("mean_rank", mean_rank(points.metrics[competing])),
         ("win_rate", win_rate(points.overall[competing])),
     ):
         columns[name] = np.full(len(names), np.nan)
         columns[name][competing] = values
-    columns[COPIES] = _copies(grid, means, _references(grid))
+    columns[COPIES] = found.copies
+    if grid.protocol is not FIRST:
+        columns |= {"whole_folds": found.whole_folds, **gate_columns(found.gates, names)}
     return pd.DataFrame(columns)
-
-
-def _metrics(grid: Grid, points: Scored, means: FloatArray, place: Standing, share: float) -> pd.DataFrame:
-    frames = []
-    for at, (key, spec) in enumerate(zip(grid.keys, grid.specifications, strict=True)):
-        raw, score = means[place.order, :, at], points.metrics[place.order, :, at]
-        frames.append(
-            pd.DataFrame(
-                {
-                    "generator": [grid.generators[number] for number in place.order],
-                    "key": key,
-                    "family": spec.family,
-                    "folds": (~np.isnan(raw)).sum(axis=1),
-                    "value": fold_mean(raw),
-                    "half_width": half_width(raw, share),
-                    "score": fold_mean(score),
-                    "score_half_width": half_width(score, share),
-                }
-            )
-        )
-    columns = ["generator", "key", "family", "folds", "value", "half_width", "score", "score_half_width"]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
-
-
-def _settings(records: Sequence[Record], names: Sequence[str]) -> pd.DataFrame:
-    about = {record.generator.full_name: record.generator for record in records}
-    return pd.DataFrame(
-        {
-            "generator": list(names),
-            "version": [about[name].version for name in names],
-            "family": [about[name].family for name in names],
-            "conditions": [", ".join(about[name].conditions) for name in names],
-            "settings": [_settings_text([r for r in records if r.generator.full_name == name]) for name in names],
-        }
-    )
-
-
-def _settings_text(records: Sequence[Record]) -> str:
-    """`name=value` of every setting; where a tuned row's folds differ, the values in the order of the folds."""
-    by_fold = {record.fold.index: record.generator.settings for record in records}
-    folds = sorted(by_fold)
-    texts = []
-    for key in sorted({key for settings in by_fold.values() for key in settings}):
-        values = [str(by_fold[fold].get(key)) for fold in folds]
-        if len(set(values)) == 1:
-            texts.append(f"{key}={values[0]}")
-        else:
-            texts.append(f"{key}={' / '.join(values)} (folds {' / '.join(map(str, folds))})")
-    return ", ".join(texts)

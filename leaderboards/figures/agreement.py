@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gexbench.leaderboards.comparing.table import REFERENCE
+from gexbench.leaderboards.comparing.judging import REFERENCE
 from gexbench.leaderboards.figures.style import INK, REFERENCE_COLOUR, drawn, hide_empty, looks, name_panel, name_rows
 
 PANELS_PER_ROW = 6

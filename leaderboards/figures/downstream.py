@@ -9,8 +9,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from gexbench.leaderboards.comparing.judging import REFERENCE
 from gexbench.leaderboards.comparing.selection import CEILING
-from gexbench.leaderboards.comparing.table import REFERENCE
 from gexbench.leaderboards.figures.style import (
     FAINT,
     INK,

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from gexbench.leaderboards.comparing.judging import BELOW
 from gexbench.leaderboards.comparing.scarce import REAL_ONLY
 from gexbench.leaderboards.comparing.selection import CEILING
-from gexbench.leaderboards.comparing.table import BELOW, Leaderboard
+from gexbench.leaderboards.comparing.table import Leaderboard
 from gexbench.leaderboards.records import Record
 from gexbench.tasks.panel.questions.augmentation import RELEASE_SIZES
-from gexbench.tasks.panel.scores import copy_gate_passed
 
 OVERALL_GROUP = "overall"
 FAMILY_MEANS = "family means"
@@ -45,18 +45,13 @@ def overall_frame(board: Leaderboard, records: Sequence[Record]) -> pd.DataFrame
 def cost_frame(board: Leaderboard, records: Sequence[Record]) -> pd.DataFrame:
     """generator, family, standing, overall, seconds (CPU seconds of a fit), competes.
 
-    competes: whether a row takes part in the Pareto front: it makes rows of its own (the copy gate is passed, and it
+    competes: whether a row takes part in the Pareto front: it makes rows of its own (the gates are passed, and it
     is not the ceiling).
     """
     rows = _scored_rows(board)
     seconds = board.resources.set_index("generator")["fit_cpu_s"]
-    copies = rows["copy_share"]
-    competes = [
-        row.standing != BELOW
-        and row.generator != CEILING
-        and copy_gate_passed(None if np.isnan(share) else float(share))
-        for row, share in zip(rows.itertuples(), copies, strict=True)
-    ]
+    stopped = {CEILING, *board.failing}
+    competes = [row.standing != BELOW and row.generator not in stopped for row in rows.itertuples()]
     frame = rows[["generator", "family", "standing", "overall"]].assign(
         seconds=rows["generator"].map(seconds), competes=competes
     )

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter
 
-from gexbench.leaderboards.comparing.table import BELOW, RANKED, REFERENCE
+from gexbench.leaderboards.comparing.judging import BELOW, RANKED, REFERENCE
 from gexbench.leaderboards.figures.frames import OVERALL_GROUP
 from gexbench.leaderboards.figures.labels import place_labels
 from gexbench.leaderboards.figures.style import (

@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gexbench.leaderboards.comparing.table import REFERENCE
-from gexbench.leaderboards.formatting import plain
+from gexbench.leaderboards.comparing.judging import REFERENCE
+from gexbench.tasks.files.plain_text import plain
 
 SCORES = "viridis"
 REFERENCE_COLOUR, INK, FAINT = "#8c8c8c", "#262626", "#d9d9d9"

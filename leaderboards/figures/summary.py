@@ -10,10 +10,11 @@ import pandas as pd
 from matplotlib.colors import to_hex
 
 from gexbench.leaderboards.comparing.header import Header
-from gexbench.leaderboards.comparing.table import BELOW, REFERENCE, Leaderboard
+from gexbench.leaderboards.comparing.judging import BELOW, REFERENCE
+from gexbench.leaderboards.comparing.table import Leaderboard
 from gexbench.leaderboards.figures.style import looks
-from gexbench.leaderboards.formatting import NOTHING, number, percent, plain
-from gexbench.tasks.panel.scores import copy_gate_passed
+from gexbench.leaderboards.formatting import NOTHING, number, percent
+from gexbench.tasks.files.plain_text import plain
 
 _FONT = "-apple-system,'Segoe UI','Noto Sans',Helvetica,Arial,sans-serif"
 _CONDITIONS = ("labels", "text", "patches")
@@ -47,7 +48,9 @@ def summary_frame(board: Leaderboard) -> pd.DataFrame:
     """The table's rows with an overall score, in its order, with `family` and `conditions` of each generator."""
     about = board.settings[["generator", "family", "conditions"]]
     rows = board.rows[board.rows["overall"].notna()]
-    return rows.merge(about, on="generator", how="left")
+    return rows.merge(about, on="generator", how="left").assign(
+        failing=lambda frame: frame["generator"].isin(board.failing)
+    )
 
 
 def summary_picture(board: Leaderboard, theme: str = "light") -> str:
@@ -123,7 +126,7 @@ def _row(
         yield from _cell(float(str(row[family])), _CELLS + column * (_CELL + _GAP), top, theme)
     yield from _bar(row, _bars_at(len(families)), middle, shade, theme)
     share = float(str(row["copy_share"]))
-    failed = not copy_gate_passed(None if math.isnan(share) else share)
+    failed = bool(row["failing"])
     yield _text(_WIDTH - 8, middle, f"{'✗ ' if failed else ''}{percent(share)}", "s e x" if failed else "s e f")
 
 

@@ -11,19 +11,21 @@ from importlib.resources import files
 
 import pandas as pd
 
-from gexbench.leaderboards.comparing.copies import PAIRS_TOO, pairs_known
-from gexbench.leaderboards.comparing.table import BELOW, RANKED, REFERENCE, Leaderboard
+from gexbench.leaderboards.comparing.judging import BELOW, RANKED, REFERENCE, UNRANKED
+from gexbench.leaderboards.comparing.table import Leaderboard
 from gexbench.leaderboards.pages.html_board import board_table
 from gexbench.leaderboards.pages.html_data import embedded
 from gexbench.leaderboards.pages.html_markup import Markup, element, joined
 from gexbench.leaderboards.pages.html_sections import scrolling, sections
+from gexbench.leaderboards.pages.words import first_legend, legend, resolution
 from gexbench.leaderboards.records import Record
+from gexbench.tasks.panel.protocols import FIRST
 
 STYLES = ("page.css", "table.css", "media.css")
 SCRIPTS = ("drawing.js", "details.js", "table.js")
 SHORT_COMMIT = 10
 
-_STANDINGS = ((RANKED, "ranked"), (REFERENCE, "references"), (BELOW, "below the line"))
+_STANDINGS = ((RANKED, "ranked"), (REFERENCE, "references"), (UNRANKED, "unranked"), (BELOW, "below the line"))
 _LEGEND = (
     ("Scores", "run from 0 (floor: a trivial reference, the majority class, AUC 1) to 1 (ceiling: real rows, TRTR, "
      "AUC ½); overall is the mean over families of the mean score. Shading follows the score."),
@@ -34,14 +36,17 @@ _LEGEND = (
     ("Mean rank", "over metrics and folds by score; win rate over opponents and folds by overall score; both among "
      "ranked generators."),
     ("Conditional skill:", "1 − CRPS / CRPS of training draws of the same label, beside the overall score."),
-    ("Copies:", "share of rows that the copy gate (5 %) takes for copies of training or validation rows."),
+    ("Copies:", ""),
     ("References", "are in grey italics, stand where they would rank, and take no rank."),
 )  # fmt: skip
 
 
 def _legend(board: Leaderboard) -> Iterator[tuple[str, str]]:
+    if board.protocol is not FIRST:
+        yield from legend(board)
+        return
     for name, text in _LEGEND:
-        yield name, f"{text} {PAIRS_TOO}" if name == "Copies:" and pairs_known(board.metrics["key"]) else text
+        yield name, first_legend(board) if name == "Copies:" else text
 
 
 def to_html(board: Leaderboard, records: Sequence[Record], logs: Mapping[str, pd.DataFrame] | None = None) -> str:
@@ -111,6 +116,8 @@ def _facts(board: Leaderboard) -> Iterator[tuple[str, list[str]]]:
     rows = f"{_range(header.train)} training and {_range(header.test)} test samples"
     seeds = _range(header.seeds)
     yield "Folds", [f"{_listed(header.folds)} of track {header.track}; {rows}; {_counted(seeds)} per fold"]
+    if board.protocol is not FIRST:
+        yield "Protocol", [str(board.protocol.number)]
     yield "Budget", [f"{header.budget}; panel {header.panel}"]
     yield (
         "Machine",
@@ -146,6 +153,7 @@ def _board_section(board: Leaderboard) -> Iterator[Markup]:
         _controls(board),
         status,
         scrolling(board_table(board), "generators", tall=True),
+        *([element("p", sentence, class_="lead")] if (sentence := resolution(board)) else []),
         *_notes(board),
         element("details", element("summary", "How to read the table"), legend, open=True),
         aria_labelledby="board-title",

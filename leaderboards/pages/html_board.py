@@ -7,13 +7,16 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from gexbench.leaderboards.comparing.copies import COPIES
-from gexbench.leaderboards.comparing.table import BELOW, REFERENCE, Leaderboard
-from gexbench.leaderboards.formatting import NOTHING, arrow, decimals, mebibytes, number, percent
+from gexbench.leaderboards.comparing.gates import COPIES
+from gexbench.leaderboards.comparing.judging import BELOW, REFERENCE
+from gexbench.leaderboards.comparing.table import Leaderboard
+from gexbench.leaderboards.formatting import NOTHING, arrow, decimals, mebibytes, number
 from gexbench.leaderboards.pages.html_labels import label_of
 from gexbench.leaderboards.pages.html_markup import Attribute, Markup, element, interval_bar, joined
-from gexbench.leaderboards.pages.main_table import shown_keys
+from gexbench.leaderboards.pages.main_table import gate_cells, shown_keys, with_marks
+from gexbench.leaderboards.pages.words import below_the_line
 from gexbench.leaderboards.statistics import FloatArray
+from gexbench.tasks.panel.protocols import FIRST
 
 SHADES = 8
 OVERALL_WIDTH = 140
@@ -63,7 +66,7 @@ def board_table(board: Leaderboard) -> Markup:
     for kind, at in groupby(range(len(rows)), key=lambda number: rows["standing"].iloc[number] == BELOW):
         lines = [_row(board, columns, number) for number in at]
         if kind:
-            text = "Below the line: copies of rows that the fit saw. No rank."
+            text = f"Below the line: {below_the_line(board)}. No rank."
             line = element("th", element("span", text), colspan=len(columns) + 2, scope="rowgroup")
             lines.insert(0, element("tr", line, class_="line"))
         bodies.append(element("tbody", *lines, class_="below" if kind else None))
@@ -112,9 +115,7 @@ def _family(board: Leaderboard, family: str) -> Iterator[Column]:
         title = f"Mean score of the family {family}"
         yield _scores(family, family, "score", title, rows[family], rows[f"{family}_half_width"])
     if family == "privacy":
-        texts = [percent(value) for value in rows[COPIES]]
-        title = "Share of rows that the copy gate takes for copies of training or validation rows"
-        yield Column("rows", COPIES, family, "copies", "", "", title, False, "low", texts)
+        yield from _gates(board)
     keys = dict.fromkeys(board.metrics.loc[board.metrics["family"] == family, "key"])
     shown = shown_keys(board, "main")  # stay visible when their family is folded
     for key in keys:
@@ -139,12 +140,22 @@ def _metric(board: Leaderboard, key: str, folds: bool) -> Column:
         title=f"{key}: {spec.title}" + ("" if spec.unit == "1" else f" ({spec.unit})"),
         folds=folds,
         best=best,
-        texts=[number(value, places) for value in mine["value"]],
+        texts=with_marks(board, [number(value, places) for value in mine["value"]]),
         halves=[number(value, places) for value in mine["half_width"]],
         scores=scores if scored else None,
         score_texts=[number(value, 3) for value in scores] if scored else (),
         score_halves=[number(value, 3) for value in mine["score_half_width"]] if scored else (),
     )
+
+
+def _gates(board: Leaderboard) -> Iterator[Column]:
+    """The figure of every gate, with its mark; of protocol 1 the share of copies."""
+    first = "Share of rows that the copy gate takes for copies of training or validation rows"
+    for head, texts in gate_cells(board).items():
+        gate = head.removesuffix(" AUC")
+        title = first if board.protocol is FIRST else f"Figure of the gate {gate}; ✗ failed, ? too few patients to tell"
+        name = COPIES if board.protocol is FIRST else f"gate_{gate.replace(' ', '_')}"
+        yield Column("rows", name, "privacy", head, "", "", title, False, "low", texts)
 
 
 def _costs(board: Leaderboard) -> Iterator[Column]:

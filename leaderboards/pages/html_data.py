@@ -11,11 +11,11 @@ import pandas as pd
 
 from gexbench.leaderboards.comparing.notes import shortened
 from gexbench.leaderboards.comparing.table import Leaderboard
-from gexbench.leaderboards.formatting import plain
 from gexbench.leaderboards.pages.html_labels import readable
 from gexbench.leaderboards.pages.html_markup import Markup
 from gexbench.leaderboards.records import Record
 from gexbench.leaderboards.records.logs import STEP, quantities
+from gexbench.tasks.files.plain_text import plain
 
 SCHEMA = 1
 DIGITS = 6

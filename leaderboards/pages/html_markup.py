@@ -4,7 +4,7 @@ import html
 import math
 import re
 
-from gexbench.leaderboards.formatting import plain
+from gexbench.tasks.files.plain_text import plain
 
 _VOID = frozenset({"br", "col", "input", "meta", "wbr"})
 _TAG = re.compile(r"[a-z][a-z0-9]*")

@@ -8,7 +8,7 @@ import pandas as pd
 from gexbench.leaderboards.comparing import bootstrap
 from gexbench.leaderboards.comparing.anchors import LEGEND as ANCHOR_LEGEND
 from gexbench.leaderboards.comparing.anchors import TITLES as ANCHOR_TITLES
-from gexbench.leaderboards.comparing.copies import COPIES
+from gexbench.leaderboards.comparing.gates import COPIES
 from gexbench.leaderboards.comparing.notes import shortened
 from gexbench.leaderboards.comparing.ranking import OVERALL, SIGNIFICANCE
 from gexbench.leaderboards.comparing.scarce import LEGEND, MEASURES, REAL_ONLY
@@ -38,10 +38,9 @@ def sections(board: Leaderboard) -> Iterable[Markup]:
     if not board.comparisons.empty:
         yield _section("comparisons", "Planned comparisons", _COMPARISONS, *_comparisons(board))
     if not board.patient_level.empty:
-        frame = board.patient_level
-        yield _section(
-            "patients", bootstrap.title(frame), bootstrap.legend(frame), *_patient_level(board.protocol, frame)
-        )
+        frame, tables = board.patient_level, _patient_level(board.protocol, board.patient_level)
+        about = bootstrap.legend(frame, board.protocol.resamples)
+        yield _section("patients", bootstrap.title(frame), about, *tables)
     if not board.ablations.empty:
         yield _section("ablations", "What conditions and parts add", _ABLATIONS, _ablations(board))
     if not board.scarce.empty:
@@ -106,7 +105,10 @@ def _patient_level(protocol: Protocol, frame: pd.DataFrame) -> Iterable[Markup]:
         for row in rows:
             centre, reach = (row["low"] + row["high"]) / 2, (row["high"] - row["low"]) / 2
             bar = interval_bar(row["difference"], reach, min(ends), max(ends), 240, mark=0.0, centre=centre)
-            texts = (f"{number(row['low'], 4)} to {number(row['high'], 4)}", p_text(row["p_holm"]))
+            texts = (
+                f"{number(row['low'], 4)} to {number(row['high'], 4)}",
+                p_text(row["p_holm"], row.get("bounded", False)),
+            )
             name = element("span", f"{row['generator']} − {row['against']}")
             lines.append(
                 element(

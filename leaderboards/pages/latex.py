@@ -2,10 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
+from gexbench.leaderboards.comparing.judging import BELOW, REFERENCE
 from gexbench.leaderboards.comparing.ranking import SIGNIFICANCE
-from gexbench.leaderboards.comparing.table import BELOW, REFERENCE, Leaderboard
-from gexbench.leaderboards.formatting import NOTHING, plain
+from gexbench.leaderboards.comparing.table import Leaderboard
+from gexbench.leaderboards.formatting import NOTHING
 from gexbench.leaderboards.pages.main_table import GENERATOR, LEADER, ablation_rows, main_columns
+from gexbench.leaderboards.pages.words import GATES, below_the_line, resolution
+from gexbench.tasks.files.plain_text import plain
+from gexbench.tasks.panel.protocols import FIRST
 
 _PREAMBLE = r"% Needs \usepackage{booktabs} and \usepackage{graphicx}; all else is plain LaTeX, also for pdfLaTeX."
 _SYMBOLS = {
@@ -14,7 +18,7 @@ _SYMBOLS = {
     "|": r"\textbar{}", '"': r"{\char34}", "`": "{`}", "'": "{'}",
     "[": "{[}", "]": "{]}", "±": r"$\pm$", "≈": r"$\approx$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
     "→": r"$\rightarrow$", "●": r"$\bullet$", "–": r"\textendash{}", "é": r"\'e", "½": r"$\frac{1}{2}$", "≥": r"$\geq$",
-    "\u00a0": "~",
+    "✗": r"$\times$", "≤": r"$\leq$", "\u00a0": "~",
 }  # fmt: skip
 """Character → what pdfLaTeX sets for it; a bracket in braces is no option of the `\\\\` before it."""
 
@@ -46,7 +50,7 @@ def _main_table(board: Leaderboard) -> str:
     lines = [_row(cells) for cells in zip(*columns.values(), strict=True)]
     below = [at for at, kind in enumerate(board.rows["standing"]) if kind == BELOW]
     if below:
-        spanned = rf"\multicolumn{{{len(columns)}}}{{l}}{{Below the line: copies of rows that the fit saw}} \\"
+        spanned = rf"\multicolumn{{{len(columns)}}}{{l}}{{Below the line: {below_the_line(board)}}} \\"
         lines[below[0] : below[0]] = [r"\midrule", spanned]
     alignment = "".join("l" if head == GENERATOR else "c" if head == LEADER else "r" for head in columns)
     return _table(_main_caption(board), f"tab:{_label(board)}", alignment, list(columns), lines)
@@ -63,6 +67,8 @@ def _main_caption(board: Leaderboard) -> str:
         "→ as close as possible to real-holdout. ● is not separable from the leader (Holm-adjusted p ≥ .05). "
         "References are in italics and take no rank."
     )
+    if board.protocol is not FIRST:
+        about = f"{about} {GATES} {resolution(board)}".rstrip()
     return latex_text(about)
 
 

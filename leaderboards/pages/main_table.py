@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from gexbench.leaderboards.comparing.copies import COPIES
+from gexbench.leaderboards.comparing.gates import COPIES, MARKS, shown
 from gexbench.leaderboards.comparing.ranking import OVERALL
 from gexbench.leaderboards.comparing.table import SKILL, Leaderboard
 from gexbench.leaderboards.formatting import NOTHING, arrow, decimals, number, percent, with_interval
 from gexbench.tasks.panel.catalogue import split_key
 from gexbench.tasks.panel.declarations.metric import Table
-from gexbench.tasks.panel.protocols import Protocol
+from gexbench.tasks.panel.protocols import FIRST, Protocol
 
 GENERATOR = "generator"
 LEADER = "≈ leader"
@@ -35,8 +35,8 @@ def main_columns(board: Leaderboard) -> dict[str, list[str]]:
     Generators stand by their bare names; numbers and marks are final.
     """
     rows = board.rows
-    shown, protocol = shown_keys(board, "main"), board.protocol
-    metrics = {key: values_of(board, key, interval=False) for key in shown if split_key(key)[0] != SKILL}
+    protocol, keys = board.protocol, shown_keys(board, "main")
+    metrics = {key: values_of(board, key, interval=False) for key in keys if split_key(key)[0] != SKILL}
     scored = {key for key in metrics if protocol.scores(protocol.lookup(key))}
     beside = {headed(protocol, key): cells for key, cells in metrics.items() if key not in scored}
     columns: dict[str, list[str]] = {
@@ -46,8 +46,8 @@ def main_columns(board: Leaderboard) -> dict[str, list[str]]:
         LEADER: ["●" if flag else "" for flag in rows["with_leader"]],
         **{f"{family} ↑": [number(value, 3) for value in rows[family]] for family in board.families},
         **{headed(protocol, key): cells for key, cells in metrics.items() if key in scored},
-        "conditional skill ↑": [number(value, 3) for value in rows[SKILL]],
-        "copies": [percent(value) for value in rows[COPIES]],
+        "conditional skill ↑": with_marks(board, [number(value, 3) for value in rows[SKILL]]),
+        **gate_cells(board),
         **beside,
         "mean rank ↓": [number(value, 1) for value in rows["mean_rank"]],
         "win rate ↑": [number(value, 2) for value in rows["win_rate"]],
@@ -91,5 +91,35 @@ def values_of(board: Leaderboard, key: str, interval: bool) -> list[str]:
     mine = board.metrics[board.metrics["key"] == key].set_index("generator").loc[board.rows["generator"]]
     places = decimals(mine["value"])
     if not interval:
-        return [number(value, places) for value in mine["value"]]
-    return [with_interval(row.value, row.half_width, places) for row in mine.itertuples()]
+        return with_marks(board, [number(value, places) for value in mine["value"]])
+    return with_marks(board, [with_interval(row.value, row.half_width, places) for row in mine.itertuples()])
+
+
+def gate_cells(board: Leaderboard) -> dict[str, list[str]]:
+    """Head → the figure of a gate with its mark, in table order; of protocol 1 the share of copies."""
+    if board.protocol is FIRST:
+        return {"copies": [percent(value) for value in board.rows[COPIES]]}
+    cells = {}
+    for gate, mine in board.gates.groupby("gate", sort=False):
+        texts = {row.generator: f"{shown(row.figure, str(row.words))}{MARKS[row.state]}" for row in mine.itertuples()}
+        cells[gate_head(str(gate))] = [texts.get(name, NOTHING) for name in board.rows["generator"]]
+    return cells
+
+
+def gate_head(gate: str) -> str:
+    """Head of the column of a gate's figure."""
+    return f"{gate} AUC" if gate == "membership" else gate
+
+
+def partial_marks(board: Leaderboard) -> list[str]:
+    """What stands behind the raw values of a row, in table order: `(4/5)` where a fold lacks a cell, else nothing."""
+    if board.protocol is FIRST:
+        return [""] * len(board.rows)
+    folds = len(board.header.folds)
+    return ["" if whole == folds else f" ({whole}/{folds})" for whole in board.rows["whole_folds"]]
+
+
+def with_marks(board: Leaderboard, texts: Sequence[str]) -> list[str]:
+    return [
+        text if text == NOTHING else f"{text}{mark}" for text, mark in zip(texts, partial_marks(board), strict=True)
+    ]

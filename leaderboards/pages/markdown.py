@@ -5,13 +5,14 @@ from collections.abc import Iterable, Sequence
 
 from gexbench.leaderboards.comparing import bootstrap
 from gexbench.leaderboards.comparing.anchors import LEGEND as ANCHOR_LEGEND
-from gexbench.leaderboards.comparing.copies import COPIES, PAIRS_TOO, pairs_known
+from gexbench.leaderboards.comparing.gates import COPIES
+from gexbench.leaderboards.comparing.judging import BELOW, REFERENCE
 from gexbench.leaderboards.comparing.notes import shortened
 from gexbench.leaderboards.comparing.ranking import OVERALL
 from gexbench.leaderboards.comparing.scarce import LEGEND as SCARCE_LEGEND
 from gexbench.leaderboards.comparing.scarce import MEASURES as SCARCE_MEASURES
 from gexbench.leaderboards.comparing.scarce import REAL_ONLY
-from gexbench.leaderboards.comparing.table import BELOW, REFERENCE, Leaderboard
+from gexbench.leaderboards.comparing.table import Leaderboard
 from gexbench.leaderboards.formatting import (
     arrow,
     markdown_table,
@@ -25,7 +26,9 @@ from gexbench.leaderboards.formatting import (
 )
 from gexbench.leaderboards.pages.main_table import GENERATOR, ablation_rows, headed, main_columns, values_of
 from gexbench.leaderboards.pages.markdown_sections import anchor_table, patient_level_table
+from gexbench.leaderboards.pages.words import below_the_line, first_legend, legend, resolution
 from gexbench.tasks.panel.catalogue import split_key
+from gexbench.tasks.panel.protocols import FIRST
 
 _ABLATION_LEGEND = (
     "Fold-paired differences with 95 % intervals; * p < .05, adjusted by Holm over the rows of a column. A negative "
@@ -37,12 +40,13 @@ WIDEST = 6
 
 def to_markdown(board: Leaderboard) -> str:
     """The whole leaderboard; the same records give the same bytes."""
-    parts = [_header(board), _main_table(board), _legend(board), _notes(board)]
+    parts = [_header(board), _main_table(board), resolution(board), _legend(board), _notes(board)]
     if not board.comparisons.empty:
         parts += ["## Planned comparisons", _comparisons(board), _comparison_legend(board)]
     if not board.patient_level.empty:
-        frame = board.patient_level
-        parts += [f"## {bootstrap.title(frame)}", patient_level_table(board.protocol, frame), bootstrap.legend(frame)]
+        frame, protocol = board.patient_level, board.protocol
+        parts += [f"## {bootstrap.title(frame)}", patient_level_table(protocol, frame)]
+        parts.append(bootstrap.legend(frame, protocol.resamples))
     if not board.ablations.empty:
         parts += ["## What conditions and parts add", ablation_table(board), _ABLATION_LEGEND]
     if not board.scarce.empty:
@@ -68,6 +72,8 @@ def _header(board: Leaderboard) -> str:
         f"{rows} test samples), training seeds per fold {_range(header.seeds)}",
         f"gexbench {_listed(header.suites)}; {_listed(header.processors)}",
     ]
+    if board.protocol is not FIRST:
+        facts.insert(2, f"protocol {board.protocol.number}")
     if header.left_out:
         facts.append(f"classes left out of every generator's fold: {_listed(header.left_out)}")
     title = f"# Leaderboard: {markdown_text(header.cohort)}, budget {markdown_text(header.budget)}"
@@ -82,11 +88,13 @@ def _main_table(board: Leaderboard) -> str:
     lines = [list(line) for line in zip(*columns.values(), strict=True)]
     below = [at for at, kind in enumerate(rows["standing"]) if kind == BELOW]
     if below:
-        lines.insert(below[0], ["", "**below the line**: copies of rows that the fit saw", *[""] * (len(columns) - 2)])
+        lines.insert(below[0], ["", f"**below the line**: {below_the_line(board)}", *[""] * (len(columns) - 2)])
     return markdown_table(list(columns), lines, text_columns=2)
 
 
 def _legend(board: Leaderboard) -> str:
+    if board.protocol is not FIRST:
+        return " ".join(f"{head} {text}" for head, text in legend(board))
     references = (board.rows["standing"] == REFERENCE).any()
     sentences = [
         "Scores run from 0 (floor: a trivial reference, the majority class, AUC 1) to 1 (ceiling: real rows, TRTR, "
@@ -97,10 +105,8 @@ def _legend(board: Leaderboard) -> str:
         "● every cell finished and not separable from the leader (Holm-adjusted p ≥ .05). Mean rank: over metrics "
         "and folds by score; win rate: over opponents and folds by overall score; both among ranked generators.",
         "Conditional skill: 1 - CRPS / CRPS of training draws of the same label, beside the overall score. Copies: "
-        "share of rows that the copy gate (5 %) takes for copies of training or validation rows.",
+        f"{first_legend(board)}",
     ]
-    if pairs_known(board.metrics["key"]):
-        sentences.append(PAIRS_TOO)
     if references:
         sentences.append("References are in italics, stand where they would rank, and take no rank.")
     return " ".join(sentences)

@@ -35,7 +35,7 @@ def patient_level_table(protocol: Protocol, frame: pd.DataFrame) -> str:
 def _between(row: Mapping[Hashable, Any]) -> str:
     """Difference, the ends of its interval and the adjusted p of a patient-level comparison."""
     ends = f"{number(row['low'], 4)} to {number(row['high'], 4)}"
-    return f"{number(row['difference'], 4)} ({ends}; p {p_text(row['p_holm'])})"
+    return f"{number(row['difference'], 4)} ({ends}; p {p_text(row['p_holm'], row.get('bounded', False))})"
 
 
 def anchor_table(protocol: Protocol, frame: pd.DataFrame) -> str:

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from gexbench.leaderboards.comparing.table import REFERENCE, Leaderboard, leaderboard
+from gexbench.leaderboards.comparing.judging import REFERENCE
+from gexbench.leaderboards.comparing.table import Leaderboard, leaderboard
 from gexbench.leaderboards.figures.summary import THEMES, summary_picture
 from gexbench.leaderboards.formatting import markdown_table, markdown_text, starred
 from gexbench.leaderboards.pages.main_table import GENERATOR, LEADER, Difference, ablation_rows, main_columns

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gexbench.leaderboards.comparing.copies import COPY_METRICS, worst_share
+from gexbench.leaderboards.comparing.gates import COPY_METRICS, worst_share
 from gexbench.leaderboards.comparing.grid import Grid, grid_of
 from gexbench.leaderboards.comparing.selection import BASELINE, check_comparable
 from gexbench.leaderboards.formatting import NOTHING, markdown_table, number, percent, with_interval

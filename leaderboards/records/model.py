@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from gexbench.leaderboards.records.parts import (
@@ -20,6 +20,7 @@ from gexbench.leaderboards.records.parts import (
     Suite,
     Times,
 )
+from gexbench.leaderboards.records.ranges import out_of_range
 from gexbench.leaderboards.records.values import (
     ClusterSum,
     Count,
@@ -137,6 +138,12 @@ class Record(Reported):
         except KeyError:
             return False
         return True
+
+    @model_validator(mode="after")
+    def _values_lie_in_their_ranges(self) -> Self:
+        if problems := list(out_of_range(self.protocol, self.metrics, self.reference_values)):
+            raise ValidationError.from_exception_data("Record", problems)
+        return self
 
     @classmethod
     def of(cls, content: Mapping[str, Any], place: str) -> Self:

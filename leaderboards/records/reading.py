@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from gexbench.leaderboards.records.model import SCHEMA, Record
 from gexbench.leaderboards.records.older_schemas import from_schema_1, from_schema_2
 from gexbench.leaderboards.records.problems import REMEDY, RecordError, Twice, field_problems
 from gexbench.tasks.errors import short
+from gexbench.tasks.files.input_paths import read_regular
 
 LARGEST_RECORD_BYTES = 32 * 2**20
 _CONVERTERS: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
@@ -39,6 +40,7 @@ def read_records(folder: Path) -> list[Record]:
             records.append(read_record(path))
         except RecordError as error:
             problems += error.problems
+    problems += _twice(records)
     if problems:
         raise RecordError(problems)
     return sorted(records, key=lambda record: (*record.cell, record.place))
@@ -78,16 +80,22 @@ def parse_record(content: Any, place: str) -> Record:
         raise RecordError([f"{place}: {each}" for each in (*field_problems(error), REMEDY)]) from None
 
 
+def _twice(records: Sequence[Record]) -> Iterator[str]:
+    """What is wrong where several files of a folder hold the record of one key: all but one are copies."""
+    places: dict[str, list[str]] = {}
+    for record in records:
+        places.setdefault(record.keys.record, []).append(record.place)
+    for same in places.values():
+        if len(same) > 1:
+            yield f"{', '.join(same)}: have the same key (keys.record); keep the file that was written for it"
+
+
 def _loaded(path: Path) -> Any:
     try:
-        if path.stat().st_size > LARGEST_RECORD_BYTES:
-            raise RecordError(f"{path.name}: {path.stat().st_size:,} bytes is no record; move it out of the folder")
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_object)
+        return json.loads(read_regular(path, LARGEST_RECORD_BYTES).decode(), object_pairs_hook=_object)
     except OSError as error:
         remedy = "check the path" if isinstance(error, FileNotFoundError) else REMEDY
         raise RecordError(f"{path.name}: cannot be read ({error.strerror}); {remedy}") from None
-    except RecordError:
-        raise
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{path.name}: broken JSON ({str(error).partition(';')[0]}); {REMEDY}") from None
 

@@ -28,5 +28,8 @@ PARAMETERS: Mapping[str, int] = MappingProxyType(
         "diffusion": 578_611,
         "diffusion-label": 614_397,
         "diffusion-gemm": 1_083_187,
+        "flow": 578_611,
+        "flow-label": 614_397,
+        "flow-gemm": 1_083_187,
     }
 )

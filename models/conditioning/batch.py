@@ -120,17 +120,14 @@ class ConditionReader:
 
 
 def _longest(ragged: RaggedTensor | None) -> int:
-    if ragged is None or len(ragged.offsets) < 2:
-        return 1
-    return max(1, int((ragged.offsets[1:] - ragged.offsets[:-1]).max()))
+    return 1 if ragged is None or not len(ragged) else max(1, int(ragged.counts.max()))
 
 
 def _gather(
     ragged: RaggedTensor, patients: Tensor, kept: int, longest: int, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
     """`RaggedTensor.padded` with sizes known beforehand, so that a GPU never waits for the host."""
-    start = ragged.offsets[patients]
-    counts = (ragged.offsets[patients + 1] - start)[:, None]
+    start, counts = ragged.starts[patients], ragged.counts[patients][:, None]
     places = torch.arange(longest, device=start.device)
     if generator is not None and kept < longest:
         priority = torch.rand((len(patients), longest), generator=generator, device=generator.device)

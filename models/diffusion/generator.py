@@ -1,5 +1,6 @@
-"""Diffusion as a generator of the suite: unconditional, label-conditioned, on GeMM-GAN's fusion encoder."""
+"""Denoisers as generators of the suite: unconditional, label-conditioned, on GeMM-GAN's fusion encoder."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -10,9 +11,11 @@ from gexbench.models.conditioning.conditioner import Conditioner, needs_of, widt
 from gexbench.models.conditioning.drawn import encoded
 from gexbench.models.contract import FitReport, Generator, Progress, Samples, silent
 from gexbench.models.diffusion.denoiser import Denoiser
+from gexbench.models.diffusion.process import Process
 from gexbench.models.diffusion.representation import Representation
 from gexbench.models.diffusion.sampling import sampled_rows
-from gexbench.models.diffusion.settings import DiffusionSettings
+from gexbench.models.diffusion.schedule import CosineDiffusion
+from gexbench.models.diffusion.settings import DenoisingSettings, DiffusionSettings
 from gexbench.models.diffusion.training import DenoiserTraining
 from gexbench.models.settings import GeneratorSettings
 from gexbench.models.training.dispersion import report_dispersion
@@ -30,16 +33,21 @@ _CHUNK = 4096
 _WARM_START_BATCH = 64
 
 
-class Diffusion(Generator):
-    """Denoising diffusion of normal-scored expression in its leading principal components.
+class DenoisingGenerator(Generator):
+    """A denoiser of normal-scored expression in its leading principal components; subclasses choose the process.
 
-    Sources: Ho et al. 2020; Nichol & Dhariwal 2021 (cosine schedule); Salimans & Ho 2022 (v-prediction); Rombach et
-    al. 2022 (diffusion of latents; here they are linear). See `ComponentSpace` for what is not diffused, and
-    `DiffusionSettings` for what can be chosen.
+    See `ComponentSpace` for what is not modelled by the denoiser, and `DenoisingSettings` for what can be chosen.
     """
 
-    Settings: ClassVar[type[GeneratorSettings]] = DiffusionSettings
-    settings: DiffusionSettings
+    settings: DenoisingSettings
+
+    @abstractmethod
+    def process(self, device: torch.device) -> Process:
+        """The process between latents and noise, on a device."""
+
+    @abstractmethod
+    def solver(self) -> str:
+        """Name of what solves it, for the report."""
 
     @classmethod
     def conditions_used(cls, settings: GeneratorSettings) -> frozenset[Condition]:
@@ -84,16 +92,16 @@ class Diffusion(Generator):
                 random=random,
             )
         score = ValidationScore(train, validation, labelled=bool(self._conditioner.needs))
-        noise = derive_seed(seed=seed, purpose="checkpoints")
+        noise, process = derive_seed(seed=seed, purpose="checkpoints"), self.process(device)
 
         def rows() -> Tensor:
             generator = torch.Generator().manual_seed(noise)
             seen = encoded(self._encoder, held_out)
-            drawn = sampled_rows(self._denoiser, self._representation, seen, settings, generator)
+            drawn = sampled_rows(self._denoiser, self._representation, seen, process, settings.guidance, generator)
             return self._scale.standardiser.forward(drawn)
 
         weights = self._representation.space.weights(settings.loss_power)
-        training = DenoiserTraining(self._encoder, self._denoiser, latents, weights, reader, settings, random)
+        training = DenoiserTraining(self._encoder, self._denoiser, latents, weights, reader, process, settings, random)
         run = training.run(lambda: score(rows()), progress)
         self._encoder.eval().requires_grad_(False)
         self._denoiser.eval().requires_grad_(False)
@@ -108,7 +116,7 @@ class Diffusion(Generator):
         self.report.facts |= {
             "parameters": sum(value.numel() for network in networks for value in network.parameters()),
             "latents": self._representation.space.latents,
-            "sampler": settings.sampler,
+            "sampler": self.solver(),
             "sampling_steps": settings.sampling_steps,
             "guidance": settings.guidance,
             "validation_score": score,
@@ -125,10 +133,12 @@ class Diffusion(Generator):
         # Drawn on the CPU, so that the same model gives the same rows on any device up to rounding.
         random = torch.Generator().manual_seed(derive_seed(seed=seed, purpose="sample"))
         seen = encoded(self._encoder, self._conditioner.reader(conditions))
+        process = self.process(seen.device)
         parts = [torch.zeros((0, len(self._scale.genes)), device="cpu")]
         for chunk in torch.split(seen, max(1, _CHUNK // draws)) if len(seen) else ():
             condition = chunk.repeat_interleave(draws, dim=0)
-            rows = sampled_rows(self._denoiser, self._representation, condition, self.settings, random)
+            guidance = self.settings.guidance
+            rows = sampled_rows(self._denoiser, self._representation, condition, process, guidance, random)
             parts.append(rows.cpu())
         return Samples.of(torch.cat(parts), conditions, draws, self._scale.genes)
 
@@ -150,3 +160,22 @@ class Diffusion(Generator):
             encoder, denoiser = self._conditioner.encoder(), Denoiser(**facts["denoiser"])
         self._encoder = frozen(encoder, under("encoder.", held))
         self._denoiser = frozen(denoiser, under("denoiser.", held))
+
+
+class Diffusion(DenoisingGenerator):
+    """Denoising diffusion of latents.
+
+    Sources: Ho et al. 2020; Nichol & Dhariwal 2021 (cosine schedule); Salimans & Ho 2022 (v-prediction); Rombach et
+    al. 2022 (diffusion of latents; here they are linear).
+    """
+
+    Settings: ClassVar[type[GeneratorSettings]] = DiffusionSettings
+    settings: DiffusionSettings
+
+    def process(self, device: torch.device) -> Process:
+        """Cosine schedule, v-prediction."""
+        return CosineDiffusion.of(self.settings.sampler, self.settings.sampling_steps, device)
+
+    def solver(self) -> str:
+        """The scheduler."""
+        return self.settings.sampler

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gexbench.models.diffusion.marginals import NormalScores
-from gexbench.models.diffusion.settings import DiffusionSettings
+from gexbench.models.diffusion.settings import DenoisingSettings
 from gexbench.models.diffusion.space import ComponentSpace, GeneSpace, Space, restored
 from gexbench.models.training.expression_scale import ExpressionScale
 from gexbench.models.training.state import over, under
@@ -39,7 +39,7 @@ class Representation:
         scale: ExpressionScale,
         train: Split,
         validation: Split,
-        settings: DiffusionSettings,
+        settings: DenoisingSettings,
         seed: int,
         random: torch.Generator,
     ) -> tuple["Representation", Tensor]:

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 
 from gexbench.models.diffusion.denoiser import Denoiser
+from gexbench.models.diffusion.process import Predict, Process
 from gexbench.models.diffusion.representation import Representation
-from gexbench.models.diffusion.schedule import Predict, drawn
-from gexbench.models.diffusion.settings import DiffusionSettings
 
 
 def guided(denoiser: Denoiser, condition: Tensor, guidance: float) -> Predict:
@@ -29,13 +28,13 @@ def sampled_rows(
     denoiser: Denoiser,
     representation: Representation,
     condition: Tensor,
-    settings: DiffusionSettings,
+    process: Process,
+    guidance: float,
     random: torch.Generator,
 ) -> Tensor:
     """One row in the cohort's unit for each condition (B, c); all noise is drawn from `random`, on the CPU."""
     denoiser.eval()
     shape = (len(condition), representation.space.latents)
     start = torch.randn(shape, generator=random, device="cpu").to(condition.device)
-    predict = guided(denoiser, condition, settings.guidance)
-    latents = drawn(predict, start, settings.sampler, settings.sampling_steps, random)
+    latents = process.drawn(guided(denoiser, condition, guidance), start, random)
     return representation.rows(latents, random)

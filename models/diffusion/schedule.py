@@ -1,18 +1,17 @@
 """The cosine schedule, the v-parameterisation, and samplers by name."""
 
-from collections.abc import Callable
-from typing import Any, Literal, cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from torch import Tensor
 
+from gexbench.models.diffusion.process import Noised, Predict
+from gexbench.models.diffusion.settings import SamplerName
+
 TIMESTEPS = 1000
 _LOG_SNR = 4.0
-
-SamplerName = Literal["ddpm", "ddim", "dpm-solver++"]
-Predict = Callable[[Tensor, Tensor], Tensor]
-"""Noisy latents (B, d) and timesteps (B,) → v (B, d)."""
 
 
 def cosine_rates(device: torch.device) -> tuple[Tensor, Tensor]:
@@ -46,6 +45,31 @@ def drawn(predict: Predict, start: Tensor, sampler: SamplerName, steps: int, ran
         velocities = predict(latents, torch.full((len(latents),), timestep, device=latents.device))
         latents = scheduler.step(velocities, timestep, latents, **options).prev_sample
     return latents
+
+
+@dataclass(frozen=True, slots=True)
+class CosineDiffusion:
+    """Latents to noise and back by the cosine schedule and v-prediction: a `Process`."""
+
+    sampler: SamplerName
+    sampling_steps: int
+    rates: tuple[Tensor, Tensor]
+
+    @classmethod
+    def of(cls, sampler: SamplerName, sampling_steps: int, device: torch.device) -> "CosineDiffusion":
+        """On a device."""
+        return cls(sampler, sampling_steps, cosine_rates(device))
+
+    def noised(self, clean: Tensor, share: Tensor, random: torch.Generator) -> Noised:
+        """At timestep ⌊1000 · share⌋, with v to predict."""
+        timestep = (share * TIMESTEPS).long().clamp(max=TIMESTEPS - 1)
+        alpha, sigma = (rate[timestep, None] for rate in self.rates)
+        noise = torch.randn(clean.shape, generator=random, device=clean.device)
+        return Noised(alpha * clean + sigma * noise, timestep, velocity(clean, noise, alpha, sigma))
+
+    def drawn(self, predict: Predict, start: Tensor, random: torch.Generator) -> Tensor:
+        """By the sampler."""
+        return drawn(predict, start, self.sampler, self.sampling_steps, random)
 
 
 def _even_in_log_snr(kept: Tensor, steps: int) -> list[int]:

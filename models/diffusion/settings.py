@@ -1,4 +1,4 @@
-"""Settings of the diffusion family and what each budget gives them; imports no torch."""
+"""Settings of the diffusion family, and those that flow matching shares, by budget; imports no torch."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from gexbench.models.conditioning.settings import CONDITIONING_SIZES, ConditioningSettings, Count, Positive
-from gexbench.models.search_space import Choice, IntRange, LogRange, SearchSpace
 from gexbench.models.settings import BudgetName
+from gexbench.models.settings.search_space import Choice, IntRange, LogRange, SearchSpace
 
 SamplerName = Literal["ddpm", "ddim", "dpm-solver++"]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -29,19 +29,19 @@ _TEXT_AND_PATCHES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
-class DiffusionSettings(ConditioningSettings):
-    """Settings of a diffusion model; those of the budget are filled in here, so that a record shows every value.
+class DenoisingSettings(ConditioningSettings):
+    """Settings that diffusion and flow matching share; those of the budget are filled in here: a record shows all.
 
     Attributes:
         preset: budget whose sizes and steps fill the settings that are not given.
         conditioning and its sizes: see `ConditioningSettings`. Text and patches: the encoder starts from
             `warm_start_steps` least-squares steps, is trained together with the denoiser, and stays fixed over the
             last `head_steps`; label embeddings are trained over all steps.
-        marginals: what is diffused: each gene's `normal-scores` (mapped to N(0, 1) by its quantiles in training, and
+        marginals: what is modelled: each gene's `normal-scores` (mapped to N(0, 1) by its quantiles in training, and
             back), or its `z-scores`.
         space: `components`, the leading principal components with a Gaussian for the rest (see `ComponentSpace`),
             or all `genes`.
-        components: how many of them are diffused.
+        components: how many of them are modelled.
         clusters: of training rows; the rest has a standard deviation per gene and cluster. 1: per gene alone.
         widen: give the rest the spread that validation rows show along the components of the training rows.
         hidden, blocks: width and number of the denoiser's residual blocks.
@@ -49,7 +49,7 @@ class DiffusionSettings(ConditioningSettings):
         loss_power: weight of component k in the loss: its variance to this power.
         condition_dropout: share of training rows that see no condition, for guidance.
         guidance: v = v(none) + guidance · (v(condition) − v(none)); 1 is off.
-        sampler: scheduler; sampling_steps: at most so many evaluations of the denoiser for each row.
+        sampling_steps: at most so many evaluations of the denoiser for each row.
         steps, batch: optimiser steps and rows per step.
         learning_rate: of AdamW; falls to 0 by a cosine over the steps, after a rise over the first 100.
         weight_decay: of AdamW.
@@ -59,7 +59,6 @@ class DiffusionSettings(ConditioningSettings):
             rate has fallen to 0 and the score of a checkpoint is noisier than what separates the last ones.
     """
 
-    version: ClassVar[str] = "2"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {"quick": {"preset": "quick"}, "cpu": {"preset": "cpu"}, "full": {"preset": "full"}}
     )
@@ -88,7 +87,6 @@ class DiffusionSettings(ConditioningSettings):
     loss_power: Annotated[float, Field(ge=0.0, le=2.0)] = 0.5
     condition_dropout: Share = 0.0
     guidance: Annotated[float, Field(ge=0.0, le=20.0)] = 1.0
-    sampler: SamplerName = "dpm-solver++"
     sampling_steps: Annotated[int, Field(ge=2, le=1000)] = 20
     steps: Positive = 20_000
     batch: Positive = 256
@@ -116,3 +114,15 @@ class DiffusionSettings(ConditioningSettings):
         if self.guidance != 1.0 and self.conditioning != "none" and self.condition_dropout == 0.0:
             raise ValueError(f"guidance {self.guidance:g} needs condition_dropout above 0, for instance 0.1")
         return self
+
+
+class DiffusionSettings(DenoisingSettings):
+    """Settings of a diffusion model.
+
+    Attributes:
+        sampler: scheduler.
+    """
+
+    version: ClassVar[str] = "2"
+
+    sampler: SamplerName = "dpm-solver++"

@@ -1,4 +1,4 @@
-"""Training of the denoiser, and of the encoder of its conditions, by v-prediction."""
+"""Training of the denoiser, and of the encoder of its conditions, on noised latents."""
 
 import math
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from gexbench.models.conditioning.batch import ConditionReader
 from gexbench.models.conditioning.drawn import DrawnConditions, Encoded, Tabled
 from gexbench.models.contract import Progress
 from gexbench.models.diffusion.denoiser import Denoiser
-from gexbench.models.diffusion.schedule import TIMESTEPS, cosine_rates, velocity
-from gexbench.models.diffusion.settings import DiffusionSettings
+from gexbench.models.diffusion.process import Process
+from gexbench.models.diffusion.settings import DenoisingSettings
 from gexbench.models.training.averaging import AveragedWeights
 from gexbench.models.training.run import TrainingRun, gradient_norm
 
@@ -26,6 +26,7 @@ class DenoiserTraining:
         latents: (n, d) of the training rows.
         weights: (d,) of the latents in the loss.
         reader: conditions of the same rows.
+        process: from latents to noise.
         random: source of all draws, on the device.
     """
 
@@ -36,12 +37,13 @@ class DenoiserTraining:
         latents: Tensor,
         weights: Tensor,
         reader: ConditionReader,
-        settings: DiffusionSettings,
+        process: Process,
+        settings: DenoisingSettings,
         random: torch.Generator,
     ) -> None:
         self.encoder, self.denoiser, self.reader, self.settings = encoder, denoiser, reader, settings
         self.latents, self.weights, self.random = latents, weights.to(latents.device), random
-        self.rates = cosine_rates(latents.device)
+        self.process = process
 
     def run(self, score: Callable[[], float], progress: Progress) -> TrainingRun:
         """Train for the settings' steps; the averaged weights of the kept step are left in the networks.
@@ -96,19 +98,16 @@ class DenoiserTraining:
             run.after(step, loss=loss, **norm)
 
     def loss(self, conditions: DrawnConditions) -> Tensor:
-        """Weighted mean squared error of v over a mini-batch, its times spread evenly over the schedule."""
+        """Weighted mean squared error over a mini-batch, its times spread evenly over the process."""
         size, device = self.settings.batch, self.latents.device
         index = torch.randint(len(self.latents), (size,), generator=self.random, device=device)
         conditions.draw(index)
         shift = torch.rand((), generator=self.random, device=device)
         places = torch.randperm(size, generator=self.random, device=device)
-        timestep = ((places + shift) * (TIMESTEPS / size)).long().clamp(max=TIMESTEPS - 1)
-        alpha, sigma = (rate[timestep, None] for rate in self.rates)
-        clean = self.latents[index]
-        noise = torch.randn(clean.shape, generator=self.random, device=device)
-        noisy, absent = alpha * clean + sigma * noise, self._absent(size, device)
-        predicted = self.denoiser.forward(noisy, timestep, conditions.condition(), absent)
-        error = (predicted - velocity(clean, noise, alpha, sigma)).square() * self.weights
+        noised = self.process.noised(self.latents[index], (places + shift) / size, self.random)
+        absent = self._absent(size, device)
+        predicted = self.denoiser.forward(noised.noisy, noised.timestep, conditions.condition(), absent)
+        error = (predicted - noised.target).square() * self.weights
         return error.mean()
 
     def _absent(self, size: int, device: torch.device) -> Tensor | None:

@@ -1,7 +1,7 @@
-"""Ridge regression on all conditions, with residuals resampled within the finest label."""
+"""Ridge regression on all conditions, plus residuals of patients of the finest label or draws of copulas of them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gexbench.models.contract import Progress, Samples, Unavailable, silent
+from gexbench.models.references.copula import Copulas, copula_facts
 from gexbench.models.references.labelled import LabelReference
+from gexbench.models.references.ridge import Ridge
 from gexbench.models.settings import GeneratorSettings
 from gexbench.tasks.cohorts.conditions import Conditions, RaggedTensor
 from gexbench.tasks.cohorts.split import Split, Standardiser
@@ -19,86 +21,37 @@ from gexbench.tasks.cohorts.vocabulary import Condition
 TEXT = "full"
 """Variant of the clinical text that is read."""
 
-PENALTIES = tuple(10.0 ** (half / 2) for half in range(-10, 1))
-"""Penalties tried, per training patient."""
-
 CHUNK = 512
 """Patients pooled, and rows sampled, at once."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ridge:
-    """Ridge regression with an unpenalised intercept, fitted for all outputs at once.
-
-    Attributes:
-        weights: (features, outputs); centre: (features,) means of the features; intercept: (outputs,).
-        penalty: of the squared weights, chosen on validation rows.
-        errors: penalty → mean squared error on the validation rows.
-        residuals: (n, outputs) leave-one-out: row i's error under the fit to all rows but i.
-    """
-
-    weights: Tensor
-    centre: Tensor
-    intercept: Tensor
-    penalty: float
-    errors: Mapping[float, float]
-    residuals: Tensor
-
-    @classmethod
-    def fit(cls, features: Tensor, outputs: Tensor, validation: tuple[Tensor, Tensor]) -> "Ridge":
-        """Choose the penalty of least squared error on the validation rows.
-
-        With centred features X = U S Vᵀ, a penalty p gives weights V S/(S² + p) Uᵀ Y and the hat matrix
-        H = 1/n + U S²/(S² + p) Uᵀ; leave-one-out residuals are (y − Hy)ᵢ / (1 − Hᵢᵢ) (Golub, Heath & Wahba 1979).
-
-        Args:
-            features: (n, features) float64; outputs: (n, outputs) float64.
-            validation: features and outputs of the validation rows.
-        """
-        centre, intercept = features.mean(0), outputs.mean(0)
-        left, singular, right = torch.linalg.svd(features - centre, full_matrices=False)
-        rotated = left.T @ (outputs - intercept)
-        seen = (validation[0] - centre) @ right.T
-
-        def weighted(penalty: float) -> Tensor:
-            scaled: Tensor = (singular / (singular.square() + penalty))[:, None] * rotated
-            return scaled
-
-        errors = {
-            penalty: float((validation[1] - intercept - seen @ weighted(penalty)).square().mean())
-            for penalty in (each * len(features) for each in PENALTIES)
-        }
-        penalty = min(errors, key=errors.__getitem__)
-        kept = singular.square() / (singular.square() + penalty)
-        leverage = 1 / len(features) + left.square() @ kept
-        residuals = outputs - intercept - left @ (kept[:, None] * rotated)
-        residuals /= (1 - leverage).clamp_min(1e-6)[:, None]
-        return cls(right.T @ weighted(penalty), centre, intercept, penalty, errors, residuals)
-
-
-class ConditionRidge(LabelReference):
+class _RidgeReference(LabelReference):
     """Ridge from pooled patches, the text's summary token and one-hot labels to z-scored expression, plus residuals.
 
     Features: the mean of a patient's patches (`patches`) and token 0 of the `full` text (`text`), z-scored, and the
     one-hot label columns; each of the three blocks is scaled to unit mean squared length, so that one penalty suits
     all. A patient without patches or tokens has the training mean there. The penalty is chosen on the validation
-    patients. A sample is the prediction plus the leave-one-out residual of a training patient of the same finest
-    label: residuals of the fit itself are too small, since every patient pulled the fit towards itself. A training
-    patient never gets its own residual, unless it is alone in its class.
-
-    If patches and text explain little within a label, a sample is close to the row that supplied its residual.
+    patients. Residuals are leave-one-out: those of the fit itself are too small, since every patient pulled the fit
+    towards itself.
     """
 
     kept: ClassVar[tuple[str, ...]] = (
-        "weights", "intercept", "residuals", "feature_centre", "feature_scale", "gene_mean", "gene_sd"
+        "weights", "intercept", "feature_centre", "feature_scale", "gene_mean", "gene_sd"
     )  # fmt: skip
     weights: Tensor
     intercept: Tensor
-    residuals: Tensor
     feature_centre: Tensor
     feature_scale: Tensor
     gene_mean: Tensor
     gene_sd: Tensor
+
+    @abstractmethod
+    def keep(self, residuals: Tensor, conditions: Conditions) -> None:
+        """Keep what `drawn` needs of the leave-one-out residuals (n, genes) float64, z-scored, of training patients."""
+
+    @abstractmethod
+    def drawn(self, conditions: Conditions, draws: int, seed: int) -> Iterator[tuple[slice, Tensor]]:
+        """Slices of the conditions, in order, with z-scored residuals (patients of the slice, draws, genes)."""
 
     @classmethod
     def conditions_used(cls, settings: GeneratorSettings) -> frozenset[Condition]:
@@ -119,7 +72,6 @@ class ConditionRidge(LabelReference):
                 "labels alone it would be the class means with resampled residuals"
             )
         self.remember(train)
-        self.owners = {name: row for row, name in enumerate(conditions.ids.tolist())}
         self.gene_mean, self.gene_sd = train.standardiser.mean.clone(), train.standardiser.sd.clone()
         parts = self._parts(conditions)
         self.feature_centre, self.feature_scale = _scaling(parts)
@@ -129,7 +81,6 @@ class ConditionRidge(LabelReference):
         ridge = Ridge.fit(self._features(conditions), rows, held_out)
         self.weights = ridge.weights.float()
         self.intercept = (ridge.intercept - ridge.centre @ ridge.weights).float()
-        self.residuals = ridge.residuals.float()
         self.report.facts |= {
             "parameters": self.weights.numel() + self.intercept.numel(),
             "reads": ["labels", *(name for name, there in self.blocks.items() if there)],
@@ -137,6 +88,7 @@ class ConditionRidge(LabelReference):
             "validation_error": min(ridge.errors.values()),
             "residual_variance": float(ridge.residuals.square().mean()),
         }
+        self.keep(ridge.residuals, conditions)
 
     def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
         """Predictions plus residuals, (n * draws, genes) in the cohort's unit.
@@ -146,36 +98,22 @@ class ConditionRidge(LabelReference):
             Unavailable: conditions without the text or patches that it was fitted with.
         """
         inverse = Standardiser(self.gene_mean, self.gene_sd).inverse
-        donors = torch.as_tensor(self._donors(conditions, draws, seed), device=self.residuals.device)
         predicted = self._features(conditions).float() @ self.weights + self.intercept
         expression = np.empty((len(conditions) * draws, len(self.genes)), dtype=np.float32)
-        for start in range(0, len(conditions), CHUNK):
-            part = slice(start, start + CHUNK)
-            rows = self.floored(inverse(predicted[part, None] + self.residuals[donors[part]]))
-            expression[start * draws : (start + CHUNK) * draws] = rows.flatten(0, 1).cpu().numpy()
+        for part, residuals in self.drawn(conditions, draws, seed):
+            rows = self.floored(inverse(predicted[part, None] + residuals))
+            expression[part.start * draws : part.stop * draws] = rows.flatten(0, 1).cpu().numpy()
         return Samples.of(expression, conditions, draws, self.genes)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Weights, residuals, scaling; genes, classes, the training ids and the kinds of conditions read."""
+        """Weights and scaling; genes, classes and the kinds of conditions read."""
         tensors, facts = super().state()
-        return tensors, {**facts, "blocks": self.blocks, "training_ids": list(self.owners)}
+        return tensors, {**facts, "blocks": self.blocks}
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
         """The inverse of `state`."""
         super().restore(tensors, facts, device)
         self.blocks = dict(facts["blocks"])
-        self.owners = {name: row for row, name in enumerate(facts["training_ids"])}
-
-    def _donors(self, conditions: Conditions, draws: int, seed: int) -> NDArray[np.int64]:
-        """Training rows (n, draws) of the conditions' finest labels whose residuals are added.
-
-        Twice as many rows as needed are assigned, and a patient's own row is put last among them: two neighbouring
-        places of a class of two or more never hold the same row.
-        """
-        candidates = self.pools.assigned(conditions, 2 * draws, np.random.default_rng(seed))
-        own = np.asarray([self.owners.get(name, -1) for name in conditions.ids.tolist()], dtype=np.int64)
-        order = np.argsort(candidates == own[:, None], axis=1, kind="stable")
-        return np.take_along_axis(candidates, order, axis=1)[:, :draws]
 
     def _known(self, split: Split) -> Tensor:
         """Indices of the split's patients whose finest class has training patients."""
@@ -201,6 +139,84 @@ class ConditionRidge(LabelReference):
         """Scaled features (n, features) float64; what a patient lacks is 0, the training mean."""
         features = torch.cat(self._parts(conditions), dim=1)
         return ((features - self.feature_centre) * self.feature_scale).nan_to_num(0.0)
+
+
+class ConditionRidge(_RidgeReference):
+    """Predictions plus the residual of a training patient of the same finest label.
+
+    A training patient never gets its own residual, unless it is alone in its class. If patches and text explain little
+    within a label, a sample is close to the row that supplied its residual.
+    """
+
+    kept: ClassVar[tuple[str, ...]] = (*_RidgeReference.kept, "donated")
+    donated: Tensor
+
+    def keep(self, residuals: Tensor, conditions: Conditions) -> None:
+        """Keep every training patient's residual with its id."""
+        self.donated = residuals.float()
+        self.owners = {name: row for row, name in enumerate(conditions.ids.tolist())}
+
+    def drawn(self, conditions: Conditions, draws: int, seed: int) -> Iterator[tuple[slice, Tensor]]:
+        """Residuals of other training patients."""
+        donors = torch.as_tensor(self._donors(conditions, draws, seed), device=self.donated.device)
+        for part in _slices(len(conditions)):
+            yield part, self.donated[donors[part]]
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The training ids too."""
+        tensors, facts = super().state()
+        return tensors, {**facts, "training_ids": list(self.owners)}
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
+        """The inverse of `state`."""
+        super().restore(tensors, facts, device)
+        self.owners = {name: row for row, name in enumerate(facts["training_ids"])}
+
+    def _donors(self, conditions: Conditions, draws: int, seed: int) -> NDArray[np.int64]:
+        """Training rows (n, draws) of the conditions' finest labels whose residuals are added.
+
+        Twice as many rows as needed are assigned, and a patient's own row is put last among them: two neighbouring
+        places of a class of two or more never hold the same row.
+        """
+        candidates = self.pools.assigned(conditions, 2 * draws, np.random.default_rng(seed))
+        own = np.asarray([self.owners.get(name, -1) for name in conditions.ids.tolist()], dtype=np.int64)
+        order = np.argsort(candidates == own[:, None], axis=1, kind="stable")
+        return np.take_along_axis(candidates, order, axis=1)[:, :draws]
+
+
+class RidgeCopula(_RidgeReference):
+    """Predictions plus a draw of the finest label's Gaussian copula of residuals: no residual is anybody's."""
+
+    copulas: Copulas
+
+    def keep(self, residuals: Tensor, conditions: Conditions) -> None:
+        """Fit a copula per class; rare classes share one."""
+        self.copulas, shrinkage = Copulas.fit(residuals, self.pools, centred=True)
+        self.report.facts |= copula_facts(self.pools, shrinkage)
+
+    def drawn(self, conditions: Conditions, draws: int, seed: int) -> Iterator[tuple[slice, Tensor]]:
+        """Draws of the copulas."""
+        generator = torch.Generator().manual_seed(seed)  # on the CPU: the same rows on any device up to rounding
+        codes = torch.as_tensor(self.pools.wanted(conditions), device=self.weights.device)
+        for part in _slices(len(conditions)):
+            residuals = self.copulas.draw(codes[part].repeat_interleave(draws), generator)
+            yield part, residuals.reshape(-1, draws, len(self.genes))
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The copulas too."""
+        tensors, facts = super().state()
+        return tensors | self.copulas.tensors, facts
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
+        """The inverse of `state`."""
+        super().restore(tensors, facts, device)
+        self.copulas = Copulas.of(tensors, device)
+
+
+def _slices(patients: int) -> Iterator[slice]:
+    """Consecutive slices of at most `CHUNK` patients."""
+    for start in range(0, patients, CHUNK):
+        yield slice(start, min(start + CHUNK, patients))
 
 
 def _scaling(parts: list[Tensor]) -> tuple[Tensor, Tensor]:

@@ -7,14 +7,14 @@ pooled within-class variances of all classes; the report's facts name such class
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
-from sklearn.covariance import ledoit_wolf_shrinkage
 from torch import Tensor
 
 from gexbench.models.contract import Progress, Samples, silent
+from gexbench.models.references.correlation import CorrelatedNormals, shrunk_factor
 from gexbench.models.references.labelled import LabelReference
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.split import Split, Standardiser
@@ -23,13 +23,38 @@ CHUNK = 4096
 """Rows sampled at once."""
 
 
-class _PerLabel(LabelReference):
-    """Class means (classes, genes) in z-scores, and what a subclass adds to them."""
+class NormalPerLabel(LabelReference):
+    """Class means (classes, genes) of scaled rows, and what a subclass adds to them."""
 
     kept: ClassVar[tuple[str, ...]] = ("means", "gene_mean", "gene_sd")
     means: Tensor
     gene_mean: Tensor
     gene_sd: Tensor
+
+    @abstractmethod
+    def deviations(self, codes: Tensor, generator: torch.Generator) -> Tensor:
+        """Deviations (B, genes) from the means, for class codes (B,), in the same scale."""
+
+    def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
+        """Rows (n * draws, genes) in the cohort's unit.
+
+        Raises:
+            InputError: a class without training patients.
+        """
+        device = self.means.device
+        generator = torch.Generator().manual_seed(seed)  # on the CPU: the same rows on any device up to rounding
+        codes = torch.as_tensor(np.repeat(self.pools.wanted(conditions), draws), device=device)
+        inverse = Standardiser(self.gene_mean, self.gene_sd).inverse
+        expression = np.empty((len(codes), len(self.genes)), dtype=np.float32)
+        for start in range(0, len(codes), CHUNK):
+            part = codes[start : start + CHUNK]
+            rows = self.floored(inverse(self.means[part] + self.deviations(part, generator)))
+            expression[start : start + CHUNK] = rows.cpu().numpy()
+        return Samples.of(expression, conditions, draws, self.genes)
+
+
+class _Estimated(NormalPerLabel):
+    """Class means of z-scored training rows."""
 
     def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:
         """Estimate on the training rows; the seed has no effect."""
@@ -51,29 +76,8 @@ class _PerLabel(LabelReference):
     def estimate(self, centred: Tensor, codes: Tensor, counts: Tensor, pooled: Tensor) -> None:
         """Spread around the means from centred rows (n, genes) float64, class sizes and pooled variances (genes,)."""
 
-    @abstractmethod
-    def deviations(self, codes: Tensor, generator: torch.Generator) -> Tensor:
-        """Deviations (B, genes) from the means, for class codes (B,), in z-scores."""
 
-    def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
-        """Rows (n * draws, genes) in the cohort's unit.
-
-        Raises:
-            InputError: a class without training patients.
-        """
-        device = self.means.device
-        generator = torch.Generator().manual_seed(seed)  # on the CPU: the same rows on any device up to rounding
-        codes = torch.as_tensor(np.repeat(self.pools.wanted(conditions), draws), device=device)
-        inverse = Standardiser(self.gene_mean, self.gene_sd).inverse
-        expression = np.empty((len(codes), len(self.genes)), dtype=np.float32)
-        for start in range(0, len(codes), CHUNK):
-            part = codes[start : start + CHUNK]
-            rows = self.floored(inverse(self.means[part] + self.deviations(part, generator)))
-            expression[start : start + CHUNK] = rows.cpu().numpy()
-        return Samples.of(expression, conditions, draws, self.genes)
-
-
-class ClassMean(_PerLabel):
+class ClassMean(_Estimated):
     """The mean of the finest label; the seed has no effect."""
 
     deterministic: ClassVar[bool] = True
@@ -86,10 +90,10 @@ class ClassMean(_PerLabel):
         return self.means.new_zeros(())
 
 
-class ClassDiagonal(_PerLabel):
+class ClassDiagonal(_Estimated):
     """Independent normal genes per finest label, with unbiased variances."""
 
-    kept: ClassVar[tuple[str, ...]] = (*_PerLabel.kept, "sds")
+    kept: ClassVar[tuple[str, ...]] = (*NormalPerLabel.kept, "sds")
     sds: Tensor
 
     def estimate(self, centred: Tensor, codes: Tensor, counts: Tensor, pooled: Tensor) -> None:
@@ -104,38 +108,21 @@ class ClassDiagonal(_PerLabel):
         return self.sds[codes] * torch.randn(shape, generator=generator, device="cpu").to(codes.device)
 
 
-class ClassGaussian(_PerLabel):
-    """A normal distribution with Ledoit-Wolf correlation and the class's own variances per finest label.
+class ClassGaussian(_Estimated):
+    """A normal distribution with Ledoit-Wolf correlation and the class's own variances per finest label."""
 
-    Rows X are scaled to unit variance within the class, so that shrinkage s towards the identity (Ledoit & Wolf
-    2004, scikit-learn) keeps every gene's variance. With XᵀX/n = RᵀR (R triangular, from a QR factorisation), a
-    deviation is sd · (Rᵀw · √(1 − s) + ε · √s), w and ε standard normal: the covariance exactly, without a
-    genes × genes matrix.
-    """
-
-    kept: ClassVar[tuple[str, ...]] = (*_PerLabel.kept, "factors", "factor_rows", "noise")
+    kept: ClassVar[tuple[str, ...]] = (*NormalPerLabel.kept, "factors", "factor_rows", "noise")
     factors: Tensor
     factor_rows: Tensor
     noise: Tensor
 
     def estimate(self, centred: Tensor, codes: Tensor, counts: Tensor, pooled: Tensor) -> None:
-        """Factors sd · √(1 − s) · R, one below the other, their numbers of rows, and sds sd · √s (classes, genes)."""
-        factors: list[Tensor] = []
-        sizes = [0] * len(counts)
-        self.noise = pooled.sqrt().float().repeat(len(counts), 1)
-        shrinkages: dict[str, float] = {}
-        for code, rows in self._classes(centred):
-            sd = rows.square().mean(0).sqrt()
-            scaled = rows / sd.where(sd > 0, 1.0)
-            shrinkage = float(ledoit_wolf_shrinkage(scaled.cpu().numpy(), assume_centered=True))
-            shrinkages[self.pools.classes[code]] = round(shrinkage, 4)
-            triangle = torch.linalg.qr(scaled, mode="r").R
-            factors.append((triangle * ((1 - shrinkage) / len(rows)) ** 0.5 * sd).float())
-            self.noise[code] = shrinkage**0.5 * sd
-            sizes[code] = len(triangle)
-        self.factors = torch.cat(factors) if factors else self.means[:0]
-        self.factor_rows = torch.as_tensor(sizes, device=centred.device)
-        self.report.facts["shrinkage"] = shrinkages
+        """Factor and noise of each class (`shrunk_factor`); the pooled sds for a class of one patient."""
+        fitted = {code: shrunk_factor(rows) for code, rows in self._classes(centred)}
+        parts = {code: (factor, noise) for code, (factor, noise, _) in fitted.items()}
+        normals = CorrelatedNormals.of(parts, pooled.sqrt().float().repeat(len(counts), 1))
+        self.factors, self.factor_rows, self.noise = normals.factors, normals.factor_rows, normals.noise
+        self.report.facts["shrinkage"] = {self.pools.classes[code]: round(each[2], 4) for code, each in fitted.items()}
 
     def _classes(self, centred: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Code and centred rows of each class of at least two patients."""
@@ -146,14 +133,4 @@ class ClassGaussian(_PerLabel):
 
     def deviations(self, codes: Tensor, generator: torch.Generator) -> Tensor:
         """Correlated normal deviations."""
-        sizes: list[Any] = self.factor_rows.tolist()
-        noise = torch.randn((len(codes), self.means.shape[1]), generator=generator, device="cpu")
-        drawn = noise.to(codes.device) * self.noise[codes]
-        weights = torch.randn((len(codes), max(sizes)), generator=generator, device="cpu").to(codes.device)
-        start = 0
-        for code, size in enumerate(sizes):
-            rows = (codes == code).nonzero()[:, 0] if size else codes[:0]
-            if len(rows):
-                drawn[rows] += weights[rows, :size] @ self.factors[start : start + size]
-            start += size
-        return drawn
+        return CorrelatedNormals(self.factors, self.factor_rows, self.noise).draw(codes, generator)

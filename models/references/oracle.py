@@ -32,7 +32,6 @@ class Oracle(Generator):
     """
 
     Settings: ClassVar[type[GeneratorSettings]] = OracleSettings
-    finds_by_id: ClassVar[bool] = True
     settings: OracleSettings
 
     def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:

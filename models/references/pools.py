@@ -45,6 +45,11 @@ class LabelPools:
         return np.cumsum(self.counts) - self.counts
 
     @property
+    def filled(self) -> tuple[str, ...]:
+        """Classes that have rows, the largest first."""
+        return tuple(self.classes[code] for code in np.argsort(-self.counts, kind="stable") if self.counts[code])
+
+    @property
     def codes(self) -> Index:
         """(n,) class code of every row, in the order of the rows."""
         codes = np.empty(len(self.rows), dtype=np.int64)

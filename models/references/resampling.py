@@ -1,6 +1,7 @@
 """References made of real rows: held-out rows, copies, mixtures and shuffled genes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from gexbench.models.contract import Generator, Progress, Samples, silent
 from gexbench.models.references.labelled import LabelReference
 from gexbench.tasks.cohorts.conditions import Conditions
 from gexbench.tasks.cohorts.split import Split
+from gexbench.tasks.errors import examples
 
 
 class _RealRows(LabelReference):
@@ -39,12 +41,27 @@ class RealHoldout(_RealRows):
     """Real audit patients of the same finest label: the real-vs-real point of every set metric.
 
     Its registry entry says that it is given the audit patients in place of the validation patients. On the equal-size
-    rows of a fold (`equal_size_rows`) no row repeats.
+    rows of a fold (`equal_size_rows`) no row repeats. A class that stays in training has no audit patients; rows of the
+    largest class stand for it.
     """
 
     def fit(self, train: Split, validation: Split, *, seed: int, progress: Progress = silent) -> None:
-        """Keep the validation rows; the seed has no effect."""
+        """Keep the rows given in the place of validation rows; the seed has no effect."""
         self.keep(validation)
+        without = set(train.conditions.names(self.pools.column)) - set(self.pools.filled)
+        if without:
+            largest = self.pools.filled[0]
+            self.report.warnings.append(f"no audit patients of {examples(sorted(without))}: rows of {largest} instead")
+
+    def sample(self, conditions: Conditions, draws: int = 1, *, seed: int) -> Samples:
+        """Real rows (n * draws, genes) of each condition's finest label."""
+        absent = ~np.isin(conditions.names(self.pools.column), self.pools.filled)
+        if absent.any():
+            labels = conditions.labels.clone()
+            column = conditions.label_columns.index(self.pools.column)
+            labels[torch.from_numpy(absent), column] = conditions.classes[self.pools.column].index(self.pools.filled[0])
+            conditions = replace(conditions, labels=labels)
+        return super().sample(conditions, draws, seed=seed)
 
 
 class TrainCopy(_RealRows):

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.cohorts.cohort import MINIMUM_CLASS_SIZE, Cohort, Ragged
 from gexbench.tasks.cohorts.dealing import FOLD_SEED, PARTS, deal_patients
-from gexbench.tasks.files.reading import FOLD_COLUMNS
+from gexbench.tasks.cohorts.units import Unit
+from gexbench.tasks.files.gene_columns import FOLD_COLUMNS
 from gexbench.tasks.text.clinical_text import is_absent, text_columns, unrecorded_fields
 
+_ROWS = 256
 Leak = dict[str, dict[str, float]]
 
 
@@ -21,6 +23,7 @@ class Card:
     """Facts on a cohort.
 
     Attributes:
+        floor_fraction: share of values at the unit's floor; of a unit without one the share of zeros.
         classes: label column → class → patients, largest first.
         small_classes: label column → classes with fewer than 25 patients, left out of its classification.
         missing: clinical column → samples without a value.
@@ -36,7 +39,7 @@ class Card:
     patients: int
     genes: int
     unit: str
-    zero_fraction: float
+    floor_fraction: float
     classes: Mapping[str, Mapping[str, int]]
     small_classes: Mapping[str, tuple[str, ...]]
     sites: int | None
@@ -71,7 +74,7 @@ def card(cohort: Cohort, fingerprint: str | None = None, progress: Callable[[int
         patients=len(np.unique(cohort.groups)),
         genes=len(cohort.genes),
         unit=cohort.unit.name,
-        zero_fraction=_zero_fraction(cohort.expression),
+        floor_fraction=_floor_fraction(cohort.expression, cohort.unit),
         classes={label: {str(name): int(size) for name, size in of.items()} for label, of in sizes.items()},
         small_classes={label: tuple(of.index[of < MINIMUM_CLASS_SIZE]) for label, of in sizes.items()},
         sites=None if cohort.site_column is None else cohort.clinical[cohort.site_column].nunique(),
@@ -90,9 +93,11 @@ def card(cohort: Cohort, fingerprint: str | None = None, progress: Callable[[int
     )
 
 
-def _zero_fraction(values: NDArray[np.float32]) -> float:
-    """Share of zeros, without a second array of that size."""
-    return (values.size - int(np.count_nonzero(values))) / values.size if values.size else 0.0
+def _floor_fraction(values: NDArray[np.float32], unit: Unit) -> float:
+    """Share of values at the unit's floor (of a unit without one: of zeros), a block of rows at a time."""
+    floor = np.float32(unit.floor or 0.0)
+    blocks = (values[start : start + _ROWS] for start in range(0, len(values), _ROWS))
+    return sum(int((block == floor).sum()) for block in blocks) / values.size if values.size else 0.0
 
 
 def label_leak(cohort: Cohort, progress: Callable[[int, int], None] | None = None) -> Leak:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gexbench.tasks.cards.published_card import EVERYONE, Side, patch_set, rows_of
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.files.reading import FOLD_COLUMNS
+from gexbench.tasks.files.gene_columns import FOLD_COLUMNS
 
 TOLERANCE = 0.01
 """Largest difference, in the unit (log2), that counts as equal: of every value, or of a card's means and sds."""

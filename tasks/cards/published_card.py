@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.cohorts.cohort import MINIMUM_CLASS_SIZE, Cohort, Ragged
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.files.gene_columns import FOLD_COLUMNS
 from gexbench.tasks.files.input_paths import check_file
-from gexbench.tasks.files.reading import FOLD_COLUMNS
 from gexbench.tasks.names import unknown
 
 SCHEMA = 1
@@ -101,7 +101,7 @@ def card_text(side: Side, provenance: Mapping[str, Any]) -> str:
         "sds": {name: _rounded(values) for name, values in side.sds.items()},
         "digests": dict(side.digests),
         "inputs": _inputs(provenance),
-        "provenance": {key: value for key, value in provenance.items() if key not in {"inputs", "files"}},
+        "provenance": _without_slides(provenance),
     }
     wrapped = {"kind": KIND, "schema": SCHEMA, "sha256": _checksum(content), "content": content}
     return json.dumps(wrapped, sort_keys=True, allow_nan=False) + "\n"
@@ -205,9 +205,25 @@ def _digest(parts: Any) -> str:
     return digest.hexdigest()
 
 
+def _without_slides(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """The provenance without its files and without the names of slides."""
+    kept = {key: value for key, value in provenance.items() if key not in {"inputs", "files"}}
+    if "dropped" in kept:
+        kept["dropped"] = [
+            {**item, "examples": []} if str(item["reason"]).startswith("slides") else item for item in kept["dropped"]
+        ]
+    return kept
+
+
 def _inputs(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every input with its SHA-256, whatever kind of import it was."""
+    """Every input with its SHA-256, whatever kind of import it was; slides as one, for their names state patients."""
     listed = [dict(item) for item in provenance.get("inputs", ())]
+    slides = [item for item in listed if item["role"] == "slides"]
+    if slides:
+        whole = hashlib.sha256("".join(str(item["sha256"]) for item in slides).encode()).hexdigest()
+        size = sum(int(item["bytes"]) for item in slides)
+        listed = [item for item in listed if item["role"] != "slides"]
+        listed.append({"role": "slides", "files": len(slides), "bytes": size, "sha256": whole})
     files = provenance.get("files", {})
     return listed + [{"role": role, **facts} for role, facts in files.items()]
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -142,6 +142,10 @@ class Cohort:
             provenance=self.provenance,
             counts=None if self.counts is None else self.counts[rows],
         )
+
+    def without_conditions(self) -> "Cohort":
+        """The cohort without text and patches."""
+        return replace(self, patches=None, text={})
 
     def fingerprint(self) -> str:
         """SHA-256 over names, unit, order, expression, labels, sites, counts, text and patches (hexadecimal).

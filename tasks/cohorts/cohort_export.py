@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from gexbench.tasks.cohorts.cohort import Cohort
-from gexbench.tasks.cohorts.cohort_folder import COUNTS, storable
+from gexbench.tasks.cohorts.cohort_folder import storable
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.anndata_files import (
     ANNDATA_TYPES,
+    COUNTS,
     EXPRESSION_NAMES,
     HEADER,
     IMAGE_NAMES,
@@ -22,7 +23,7 @@ from gexbench.tasks.files.anndata_files import (
     columns_kept_apart,
 )
 from gexbench.tasks.files.atomic import FULL, sync
-from gexbench.tasks.files.reading import FOLD_COLUMNS
+from gexbench.tasks.files.gene_columns import FOLD_COLUMNS
 
 PATIENT = "gexbench_patient"
 """Column of `obs` that names the patient of each sample."""

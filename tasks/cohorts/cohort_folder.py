@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gexbench.tasks.cohorts.closed import refuse
 from gexbench.tasks.cohorts.cohort import TEXT_VARIANTS, Cohort, Ragged
 from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.files.anndata_files import COUNTS, HEADER
 from gexbench.tasks.files.atomic import FULL, sync
 from gexbench.tasks.files.hdf5_files import check_promises
 from gexbench.tasks.files.input_paths import is_writable
@@ -23,10 +25,6 @@ from gexbench.tasks.files.npz_files import map_npz, read_npz, write_npz
 
 SCHEMA = 1
 TABLE = "cohort.h5ad"
-HEADER = "gexbench"
-"""Key of `uns` with the JSON text: schema, name, unit, label columns, site column, provenance, fingerprint, sizes."""
-COUNTS = "counts"
-"""Layer of the read counts."""
 MODALITIES = ("patches", *(f"text-{variant}" for variant in TEXT_VARIANTS))
 
 
@@ -62,7 +60,7 @@ def save_cohort(cohort: Cohort, folder: Path, *, replace: bool = False) -> str:
     with beside as temporary:
         written, former = Path(temporary) / "new", Path(temporary) / "former"
         written.mkdir()
-        for name, ragged in _modalities(cohort).items():
+        for name, ragged in modalities(cohort).items():
             write_npz(written / f"{name}.npz", {"values": ragged.values, "offsets": ragged.offsets})
         _write_table(cohort, fingerprint, written / TABLE)
         for path in [*written.iterdir(), written]:
@@ -87,7 +85,7 @@ def _said_when_locked(place: Path, what: str) -> Iterator[None]:
         raise InputError(f"{place}: {what} ({error.strerror}); set GEXBENCH_DATA to a writable folder") from None
 
 
-def read_cohort(folder: Path, *, verify: bool = True) -> Cohort:
+def read_cohort(folder: Path, *, verify: bool = True, conditions: bool = True) -> Cohort:
     """The cohort of a folder.
 
     Sizes are always compared with the header; no pickle is ever read. Patches are mapped, not read: only what is asked
@@ -96,9 +94,11 @@ def read_cohort(folder: Path, *, verify: bool = True) -> Cohort:
     Args:
         folder: written by `save_cohort`.
         verify: also compare the fingerprint (about 0.1 s per 100 MB).
+        conditions: also read text and patches; a cohort without them cannot be verified.
 
     Raises:
-        InputError: no cohort there, another schema, or a folder that is not what was saved.
+        InputError: no cohort there, another schema, a folder that is not what was saved, or a cohort that is closed
+            here (`closed`).
     """
     if not (folder / TABLE).is_file():
         raise InputError(f"{folder} holds no cohort ({TABLE} is missing)")
@@ -107,7 +107,8 @@ def read_cohort(folder: Path, *, verify: bool = True) -> Cohort:
         raise InputError(
             f"{folder.name}: schema {header.get('schema')!r}, but this version reads {SCHEMA}; build it again"
         )
-    ragged = {name: _read_ragged(folder, name, size) for name, size in header["modalities"].items()}
+    kept = header["modalities"].items() if conditions else ()
+    ragged = {name: read_ragged(folder, name, size) for name, size in kept}
     cohort = Cohort(
         name=header["name"],
         unit=Unit(header["unit"]),
@@ -123,14 +124,20 @@ def read_cohort(folder: Path, *, verify: bool = True) -> Cohort:
         provenance=header["provenance"],
         counts=counts,
     )
-    if verify and cohort.fingerprint() != header["fingerprint"]:
+    if verify and conditions and cohort.fingerprint() != header["fingerprint"]:
         raise _damaged(folder, "its fingerprint differs from the one it was saved with")
     return cohort
 
 
-def _modalities(cohort: Cohort) -> dict[str, Ragged]:
+def modalities(cohort: Cohort) -> dict[str, Ragged]:
+    """Name → text and patches of a cohort, one archive each."""
     given = {"patches": cohort.patches, **{f"text-{variant}": ragged for variant, ragged in cohort.text.items()}}
     return {name: ragged for name, ragged in given.items() if ragged is not None}
+
+
+def size_of(ragged: Ragged) -> list[Any]:
+    """Rows, width and type of a modality's values."""
+    return [*ragged.values.shape, ragged.values.dtype.name]
 
 
 def _write_table(cohort: Cohort, fingerprint: str, path: Path) -> None:
@@ -144,9 +151,7 @@ def _write_table(cohort: Cohort, fingerprint: str, path: Path) -> None:
         "site_column": cohort.site_column,
         "provenance": dict(cohort.provenance),
         "fingerprint": fingerprint,
-        "modalities": {
-            name: [*ragged.values.shape, ragged.values.dtype.name] for name, ragged in _modalities(cohort).items()
-        },
+        "modalities": {name: size_of(ragged) for name, ragged in modalities(cohort).items()},
     }
     data = anndata.AnnData(
         X=cohort.expression,
@@ -183,16 +188,14 @@ def _read_table(
     import anndata
     import h5py
 
-    try:
-        with h5py.File(path, "r") as file:
-            check_promises(file, path.name)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            data = anndata.read_h5ad(path)
-        header = json.loads(data.uns[HEADER])
+    with _said_when_damaged(path), h5py.File(path, "r") as file:
+        check_promises(file, path.name)
+        header = json.loads(file["uns"][HEADER].asstr()[()])
+    refuse(header.get("name"), header.get("fingerprint"))
+    with _said_when_damaged(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data = anndata.read_h5ad(path)
         groups = np.asarray(data.uns["groups"], dtype=str)
-    except Exception as error:  # anndata raises many kinds for a damaged file
-        raise _damaged(path.parent, f"{path.name}: {' '.join(str(error).split())[:200]}") from None
     obs = data.obs.set_axis(pd.Index(data.obs_names.astype(str), name="sample"), axis=0)
     clinical = obs.apply(lambda column: column.astype(object) if column.dtype == "category" else column, axis=0)
     expression = np.ascontiguousarray(data.X, dtype=np.float32)
@@ -200,7 +203,23 @@ def _read_table(
     return expression, counts, clinical, tuple(data.var_names.astype(str)), groups, header
 
 
-def _read_ragged(folder: Path, name: str, size: list[Any]) -> Ragged:
+@contextmanager
+def _said_when_damaged(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # anndata raises many kinds for a damaged file
+        raise _damaged(path.parent, f"{path.name}: {' '.join(str(error).split())[:200]}") from None
+
+
+def read_ragged(folder: Path, name: str, size: list[Any]) -> Ragged:
+    """A modality from a folder, patches mapped.
+
+    Args:
+        size: rows, width and type of the values, as `size_of` gives them.
+
+    Raises:
+        InputError: an archive that is missing, damaged or of another size.
+    """
     if name not in MODALITIES:
         raise _damaged(folder, f"unknown modality {name!r}")
     path = folder / f"{name}.npz"
@@ -210,7 +229,7 @@ def _read_ragged(folder: Path, name: str, size: list[Any]) -> Ragged:
         ragged = Ragged(arrays["values"] if values is None else values, arrays["offsets"])
     except (InputError, ValueError) as error:
         raise _damaged(folder, str(error)) from None
-    if [*ragged.values.shape, ragged.values.dtype.name] != size:
+    if size_of(ragged) != size:
         raise _damaged(folder, f"{name}.npz holds {ragged.values.shape} {ragged.values.dtype}, expected {size}")
     return ragged
 

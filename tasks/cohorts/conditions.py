@@ -1,5 +1,4 @@
-"""The data of a patient that a generator may see: id, labels, text tokens and image patches, as tensors on one
-device."""
+"""The data of a patient that a generator may see: labels, text tokens and image patches, as tensors on one device."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,25 +15,36 @@ from gexbench.tasks.cohorts.mapped_rows import MappedRows
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RaggedTensor:
-    """`Ragged` for a device: values (total, width) float16 or float32, offsets (n + 1,) int64 on the device.
+    """`Ragged` for a device: values (total, width) float16 or float32; starts and counts (n,) int64 on the device.
 
-    The values are held on the device, or stay in a mapped file that is read row by row; both behave alike.
+    The rows of patient i are values[starts[i] : starts[i] + counts[i]]. The values are held on the device, or stay in a
+    mapped file that is read row by row; both behave alike.
     """
 
     values: Tensor | MappedRows
-    offsets: Tensor
+    starts: Tensor
+    counts: Tensor
 
     @classmethod
-    def of(cls, ragged: Ragged, device: torch.device, *, held: bool = True) -> "RaggedTensor":
-        """Copy a ragged array to the device; unless `held`, the values stay where they are."""
-        offsets = torch.from_numpy(ragged.offsets).to(device)
+    def of(
+        cls, ragged: Ragged, device: torch.device, *, order: NDArray[np.intp] | None = None, held: bool = True
+    ) -> "RaggedTensor":
+        """Copy a ragged array to the device, its patients in an order; unless `held`, the values stay where they are.
+
+        The order moves no values, only starts and counts.
+        """
+        chosen = slice(None) if order is None else order
+        places = [torch.from_numpy(each[chosen]).to(device) for each in (ragged.offsets[:-1], ragged.counts)]
         if not held:
-            return cls(MappedRows(ragged.values, device), offsets)
+            return cls(MappedRows(ragged.values, device), *places)
         if not is_mapped(ragged.values):
-            return cls(torch.from_numpy(ragged.values).to(device), offsets)
+            return cls(torch.from_numpy(ragged.values).to(device), *places)
         values = torch.from_numpy(np.array(ragged.values, subok=False)).to(device)
         release(ragged.values)
-        return cls(values, offsets)
+        return cls(values, *places)
+
+    def __len__(self) -> int:
+        return len(self.counts)
 
     @property
     def held(self) -> bool:
@@ -44,7 +54,7 @@ class RaggedTensor:
     def rows(self, index: Tensor) -> Tensor:
         """Values at `index`, int64 of any shape on the device → (*index.shape, width) float32 on the device."""
         if not len(self.values):
-            return torch.zeros((*index.shape, self.width), device=self.offsets.device)
+            return torch.zeros((*index.shape, self.width), device=self.counts.device)
         return self.values[index].float()
 
     @property
@@ -66,8 +76,7 @@ class RaggedTensor:
         Returns:
             values (B, R, width) float32 and mask (B, R) bool, True where padded.
         """
-        start = self.offsets[patients]
-        counts = self.offsets[patients + 1] - start
+        start, counts = self.starts[patients], self.counts[patients]
         longest = max(int(counts.max()) if len(counts) else 0, 1)
         kept = longest if most is None else min(most, longest)
         if generator is not None and kept < longest:
@@ -88,7 +97,7 @@ class Conditions:
     """Conditions of n patients.
 
     Attributes:
-        ids: (n,) sample ids.
+        ids: (n,) one for each patient, the same within a fold; they say nothing else.
         label_columns: label columns, finest first.
         classes: label column → its class names; a code indexes them.
         labels: (n, columns) int64 codes on the device.

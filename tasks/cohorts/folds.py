@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from gexbench.tasks.cohorts.dealing import FOLD_SEED, PARTS, most_frequent, one_
 from gexbench.tasks.cohorts.vocabulary import Track
 from gexbench.tasks.errors import InputError
 
+SMALLEST_COHORT = 60
 ROLES = ("train", "validation", "test", "audit")
 SITE_MINIMUM = {"test": 8, "audit": 8, "train": 10}
 SCARCE_MINIMUM = 5
@@ -41,6 +42,17 @@ class Fold:
         text = json.dumps([self.train, self.validation, self.test, self.audit])
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def opaque(self, ids: Sequence[str] | NDArray[np.str_]) -> NDArray[np.str_]:
+        """Ids that stand for sample ids before a generator, see `opaque_ids`."""
+        return opaque_ids(self.hash(), ids)
+
+
+def opaque_ids(fold_hash: str, ids: Sequence[str] | NDArray[np.str_]) -> NDArray[np.str_]:
+    """Ids that tell nothing of a sample and are the same within a fold, (n,): 16 digits of a hash keyed with its."""
+    key = bytes.fromhex(fold_hash)
+    digests = (hashlib.blake2b(str(name).encode(), key=key, digest_size=8).hexdigest() for name in ids)
+    return np.array(list(digests), dtype="<U16")
+
 
 def folds(cohort: Cohort, track: Track = "random") -> tuple[Fold, ...]:
     """The cohort's five folds: test = part k, audit = part k + 1 (mod 5), development = the other three.
@@ -53,13 +65,24 @@ def folds(cohort: Cohort, track: Track = "random") -> tuple[Fold, ...]:
     would be without; the others of it leave the fold. On the track `site` a class below `SITE_MINIMUM` takes no part.
 
     Raises:
-        InputError: the site-held-out track of a cohort without sites.
+        InputError: the site-held-out track of a cohort without sites; fewer than 60 patients.
     """
     column = f"fold_{track}"
     if column not in cohort.clinical:
         raise InputError(f"cohort {cohort.name}: no site column, hence no track site; use --track random")
+    check_size(cohort)
     samples = samples_of(cohort).assign(part=cohort.clinical[column].astype(int))
     return tuple(_fold(samples, index, track) for index in range(PARTS))
+
+
+def check_size(cohort: Cohort) -> None:
+    """Raises InputError for a cohort whose folds could not tell one generator from another."""
+    patients = len(set(cohort.groups.tolist()))
+    if patients < SMALLEST_COHORT:
+        raise InputError(
+            f"cohort {cohort.name}: {patients} patients are too few to judge a generator: a fold tests it on a fifth "
+            f"of them, and sets its gates by another fifth; bring at least {SMALLEST_COHORT}"
+        )
 
 
 def samples_of(cohort: Cohort) -> pd.DataFrame:
@@ -135,12 +158,13 @@ def _share(samples: pd.DataFrame, fraction: float) -> tuple[str, ...]:
 
 
 def equal_size_rows(fold: Fold, test_labels: NDArray[np.str_], audit_labels: NDArray[np.str_]) -> NDArray[np.intp]:
-    """Rows of test that set metrics use: per class min(test, audit) patients, in hashed order, ascending.
+    """Rows of test that set metrics use: per class min(test, audit) patients, ascending.
 
-    n is then equal for all generators, and `real-holdout` repeats no row.
+    n is then equal for all generators. The patients come first in the hashed order of the ids that generators see, so
+    that `real-holdout`, which deals its rows in that order, repeats no row.
     """
     chosen = []
-    order = hash_order(FOLD_SEED, fold.test)
+    order = hash_order(FOLD_SEED, fold.opaque(fold.test))
     for name in np.unique(test_labels):
         rows = order[test_labels[order] == name]
         chosen.append(rows[: int((audit_labels == name).sum())])

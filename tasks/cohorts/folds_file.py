@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from gexbench.tasks.cohorts.cohort import Cohort
-from gexbench.tasks.cohorts.folds import ROLES, Fold, fifth, samples_of
+from gexbench.tasks.cohorts.folds import ROLES, Fold, check_size, fifth, samples_of
 from gexbench.tasks.errors import InputError, examples
 
 SMALLEST_PART = 10
@@ -22,7 +22,8 @@ def read_folds(path: Path, cohort: Cohort) -> tuple[Fold, ...]:
     fold keeps the sites of its test patients apart.
 
     Raises:
-        InputError: unknown ids, ids in two parts, a patient split over parts, empty parts; all at once.
+        InputError: unknown ids, ids in two parts, a patient split over parts, empty parts; all at once. Fewer than 60
+            patients.
     """
     try:
         content = json.loads(path.read_text())
@@ -30,6 +31,7 @@ def read_folds(path: Path, cohort: Cohort) -> tuple[Fold, ...]:
         raise InputError(f"{path.name}: cannot be read as JSON ({error})") from None
     if not isinstance(content, list) or not content:
         raise InputError(f"{path.name}: must hold a list of folds, each with 'train' and 'test'")
+    check_size(cohort)
     samples, problems, found = samples_of(cohort), [], []
     for index, item in enumerate(content):
         wrong = _item_problems(item, samples, cohort.name)
@@ -77,7 +79,7 @@ def _fold_problems(fold: Fold, labels: pd.Series, column: str) -> list[str]:
     classes = {part: set(labels.loc[list(getattr(fold, part))]) for part in ROLES}
     problems = [
         f"classes of {column} in test but not in {part}: {examples(missing)}; leave their patients out"
-        for part in ("train", "validation", "audit")
+        for part in ("train", "audit")
         if (missing := sorted(classes["test"] - classes[part]))
     ]
     smallest = min(len(fold.test), len(fold.audit))

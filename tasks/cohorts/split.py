@@ -53,7 +53,7 @@ class CountLayer:
     """Read counts that a cohort keeps beside its expression, for the generators that ask for them.
 
     Attributes:
-        counts: (samples, genes) int32 of the whole cohort, in the machine's memory.
+        counts: (samples, genes) int32 of the fold's development patients, in the machine's memory or in a mapped file.
         rows: (n,) the split's rows of it.
     """
 

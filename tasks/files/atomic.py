@@ -11,6 +11,7 @@ WRITING = ".writing-"
 """Beginning of the names of temporary files; the writer's process id follows."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What the system says of a full disk, a used-up quota and a limit on the size of files."""
+_CHUNK = 2**20
 _UMASK = os.umask(0)
 os.umask(_UMASK)  # the only way to read it is to set it
 
@@ -61,6 +62,18 @@ def replacement(path: Path) -> Iterator[Path]:
         except BaseException:
             written.unlink(missing_ok=True)
             raise
+
+
+def check_room(folder: Path, size: int) -> None:
+    """Write so many bytes into a folder and take them away again.
+
+    Raises:
+        DiskFull: there is no room for them.
+    """
+    with said_when_full(folder), tempfile.TemporaryFile(prefix=f"{WRITING}{os.getpid()}-", dir=folder) as file:
+        for start in range(0, size, _CHUNK):
+            file.write(bytes(min(_CHUNK, size - start)))
+        file.flush()
 
 
 def write_changed(path: Path, content: bytes) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
+from gexbench.tasks.files.plain_text import plain
+
 
 @dataclass(frozen=True, slots=True)
 class PlugIn:
@@ -34,15 +36,15 @@ def plug_ins(group: str, noun: str) -> Iterator[PlugIn]:
         try:
             loaded = point.load()
             made = loaded() if callable(loaded) and not isinstance(loaded, type) else loaded
-        except Exception as error:  # another package's code may raise anything
+        except (Exception, SystemExit) as error:  # another package's code may raise anything, or end the program
             broken = not_imported(noun, point.name, owner, error)
             yield PlugIn(point.name, point.value, owner, broken=broken)
             continue
         yield PlugIn(point.name, point.value, owner, made)
 
 
-def not_imported(noun: str, name: str, distribution: str, error: Exception) -> str:
+def not_imported(noun: str, name: str, distribution: str, error: BaseException) -> str:
     """Says of a plug-in that it cannot be imported, the cause and the fix."""
-    cause = f"{type(error).__name__}: {error}".splitlines()[0]
+    cause = plain(f"{type(error).__name__}: {error}".splitlines()[0])
     owner = f"the package {distribution}" if distribution else "its package"
     return f"{noun} {name}: {owner} cannot be imported ({cause}); fix or uninstall the package"

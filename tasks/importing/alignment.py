@@ -1,8 +1,8 @@
 """Align expression, clinical table and patches by sample, and report what had to be left out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -12,14 +12,19 @@ from gexbench.tasks.cohorts.cohort import Ragged
 from gexbench.tasks.cohorts.dealing import assign_parts
 from gexbench.tasks.cohorts.patches import in_draw_order
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.files.reading import FOLD_COLUMNS, ExpressionFile
+from gexbench.tasks.files.gene_columns import FOLD_COLUMNS
+from gexbench.tasks.files.notes import Note
+from gexbench.tasks.files.reading import ExpressionFile
+from gexbench.tasks.files.sample_ids import donor_of
 from gexbench.tasks.importing.barcodes import PATIENT_LENGTH
 from gexbench.tasks.importing.column_problems import column_problems
+from gexbench.tasks.importing.label_text import as_written, missing_label, unlabelled_note
 from gexbench.tasks.importing.patch_files import PatchFile, take_rows
-from gexbench.tasks.text.clinical_text import NOT_RECORDED, is_absent
+from gexbench.tasks.importing.patients import BY_BARCODE, BY_ID, EACH
+from gexbench.tasks.text.clinical_text import NOT_RECORDED
 
 Missing = Literal["drop", "mask"]
-BARCODE = "barcode12"
+BARCODE = BY_BARCODE
 BARCODE_LENGTH = PATIENT_LENGTH
 Number = TypeVar("Number", np.float32, np.int32)
 
@@ -44,19 +49,34 @@ class Tables:
     groups_of_people: NDArray[np.str_]
     without_clinical: NDArray[np.bool_]
 
+    def take(self, rows: NDArray[np.intp]) -> "Tables":
+        """Those samples alone; the clinical table stays whole, so that folds do not depend on them."""
+        given = self.expression
+        counts = None if given.counts is None else _taken(given.counts, rows)
+        expression = replace(
+            given, samples=given.samples[rows], values=_taken(given.values, rows), columns=given.columns.iloc[rows],
+            counts=counts,
+        )  # fmt: skip
+        return replace(
+            self, expression=expression, groups=self.groups[rows], clinical=self.clinical.iloc[rows],
+            without_clinical=self.without_clinical[rows],
+        )  # fmt: skip
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """Samples left out of the cohort for one reason."""
+    def regrouped(self, names: Mapping[str, str]) -> "Tables":
+        """The same samples with some patients under a common name."""
 
-    reason: str
-    count: int
-    ids: tuple[str, ...]
+        def renamed(groups: NDArray[np.str_]) -> NDArray[np.str_]:
+            return np.asarray([names.get(name, name) for name in groups.tolist()], dtype=str)
 
-    @classmethod
-    def of(cls, reason: str, ids: NDArray[np.str_]) -> "Dropped":
-        """Counts `ids` and keeps the first three."""
-        return cls(reason, len(ids), tuple(ids[:3].tolist()))
+        return replace(self, groups=renamed(self.groups), groups_of_people=renamed(self.groups_of_people))
+
+    def written(self, columns: tuple[str, ...]) -> "Tables":
+        """Those columns as text, trimmed, in both tables."""
+        return replace(
+            self,
+            clinical=self.clinical.assign(**{name: as_written(self.clinical[name]) for name in columns}),
+            people=self.people.assign(**{name: as_written(self.people[name]) for name in columns}),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +90,7 @@ class Aligned:
     clinical: pd.DataFrame
     label_columns: tuple[str, ...]
     patches: Ragged | None
-    dropped: tuple[Dropped, ...]
+    dropped: tuple[Note, ...]
     counts: NDArray[np.int32] | None = None
 
 
@@ -88,7 +108,8 @@ def combine(
     Args:
         expression: without duplicate samples.
         clinical: one row per sample or patient, or None when the labels are in the expression file.
-        group: None (a sample is a patient), `barcode12` (the first 12 characters of the id) or a column.
+        group: None or `none` (a sample is a patient), a column, `barcode12` (the first 12 characters of the id) or
+            `from-id` (what the id's programme says).
         clinical_name: name of the clinical file, for messages.
         labels: where all of them are columns of the expression file, samples may lack a clinical row.
 
@@ -128,7 +149,9 @@ def _owners(people: pd.DataFrame, group: str | None, known: Mapping[str, str]) -
     if group == BARCODE:
         said = [name[:BARCODE_LENGTH] for name in said]
     elif group in people:
-        said = [str(value) for value in people[group]]
+        said = [str(value) for value in as_written(people[group])]
+    elif group == BY_ID:
+        said = [donor_of(name) or name for name in said]
     return np.asarray([known.get(name, value) for name, value in zip(ids.tolist(), said, strict=True)], dtype=str)
 
 
@@ -149,12 +172,12 @@ def align(
     labels = finest_first(tables.people, labels)
     clinical = _with_folds(tables, labels[0], site_column)
     samples, groups = tables.expression.samples, tables.groups
-    unlabelled = np.logical_or.reduce([is_absent(clinical[label]).to_numpy() for label in labels])
-    dropped = [Dropped.of("no value of a label", samples[unlabelled])] if unlabelled.any() else []
+    unlabelled = np.logical_or.reduce([missing_label(clinical[label]).to_numpy() for label in labels])
+    dropped = unlabelled_note(clinical, labels)
     keep = ~unlabelled
     without = np.setdiff1d(tables.groups_of_people, groups)
     if len(without):
-        dropped.append(Dropped.of("in the clinical table, without expression", without))
+        dropped.append(Note.of("in the clinical table, without expression", without))
     lacking = {"no clinical row": tables.without_clinical}
     aligned = None
     if patches is not None:
@@ -164,7 +187,7 @@ def align(
     for reason, places in lacking.items():
         if (keep & places).any():
             said = reason if missing == "drop" else f"{reason} (kept, masked)"
-            dropped.append(Dropped.of(said, samples[keep & places]))
+            dropped.append(Note.of(said, samples[keep & places], left_out=missing == "drop"))
         if missing == "drop":
             keep &= ~places
     rows = np.flatnonzero(keep)
@@ -198,7 +221,7 @@ def _final(clinical: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:
 
 def finest_first(clinical: pd.DataFrame, labels: tuple[str, ...]) -> tuple[str, ...]:
     """The label columns, the one with the most classes first, the others in their order."""
-    classes = [int(clinical[label][~is_absent(clinical[label])].nunique()) for label in labels]
+    classes = [int(clinical[label][~missing_label(clinical[label])].nunique()) for label in labels]
     finest = labels[int(np.argmax(classes))]
     return (finest, *(label for label in labels if label != finest))
 
@@ -217,8 +240,16 @@ def _plain_column(column: pd.Series) -> pd.Series:
 
 
 def _groups(samples: NDArray[np.str_], given: pd.DataFrame, group: str | None, name: str) -> NDArray[np.str_]:
-    if group is None:
+    if group is None or (group == EACH and group not in given):
         return samples.copy()
+    if group == BY_ID and group not in given:
+        donors = [donor_of(sample) for sample in samples.tolist()]
+        if strange := samples[[donor is None for donor in donors]].tolist():
+            raise InputError(
+                f"--group {BY_ID}: {len(strange)} ids follow no scheme of TCGA, GTEx, TARGET, CPTAC or HCMI "
+                f"({examples(strange)}); name the column with the patient instead"
+            )
+        return np.asarray(donors, dtype=str)
     if group == BARCODE:
         short = [sample for sample in samples if len(sample) < BARCODE_LENGTH]
         if short:
@@ -226,18 +257,18 @@ def _groups(samples: NDArray[np.str_], given: pd.DataFrame, group: str | None, n
         return np.asarray([sample[:BARCODE_LENGTH] for sample in samples], dtype=str)
     if group not in given:
         raise InputError(f"{name}: no column {group!r} for --group (there: {examples(given.columns, 10)})")
-    absent = is_absent(given[group]).to_numpy()
+    absent = missing_label(given[group]).to_numpy()
     if absent.any():
         raise InputError(f"{name}: {absent.sum()} samples have no {group} ({examples(samples[absent])})")
-    return np.asarray(given[group], dtype=str)
+    return np.asarray(as_written(given[group]), dtype=str)
 
 
 def _unknown_samples(expression: ExpressionFile, table: pd.DataFrame, unknown: NDArray[np.str_], name: str) -> str:
     turned = set(map(str, table.index)) & set(expression.genes)
     if len(unknown) == len(expression.samples) and turned:
         return (
-            f"{expression.name}: columns are samples ({examples(sorted(turned))}); transpose it, so that "
-            "rows are samples"
+            f"{expression.name}: columns are samples ({examples(sorted(turned))}) and rows genes; turn it with "
+            "--transpose"
         )
     hint = "add them, or remove them from the expression file" if len(unknown) < len(expression.samples) else (
         f"its ids look like {examples(table.index)}; with several samples per patient use --group"
@@ -247,45 +278,50 @@ def _unknown_samples(expression: ExpressionFile, table: pd.DataFrame, unknown: N
 
 def _with_folds(tables: Tables, finest: str, site_column: str | None) -> pd.DataFrame:
     """The samples' clinical rows with the part of each patient."""
-    known = ~is_absent(tables.people[finest]).to_numpy()
+    known = ~missing_label(tables.people[finest]).to_numpy()
     people = tables.people[known]
     owners = pd.Series(tables.groups_of_people[known], index=people.index)
     sites = None
     clinical = tables.clinical.copy()
     if site_column is not None:
-        sites = people[site_column].where(~is_absent(people[site_column]), NOT_RECORDED).astype(str)
-        clinical[site_column] = clinical[site_column].where(~is_absent(clinical[site_column]), NOT_RECORDED).astype(str)
+        sites, clinical[site_column] = (
+            column.where(~missing_label(column), NOT_RECORDED).astype(str)
+            for column in (people[site_column], clinical[site_column])
+        )
     parts = assign_parts(owners, people[finest], sites)
     of_group = parts.set_axis(pd.Index(owners), axis=0)
     of_group = of_group[~of_group.index.duplicated()].reindex(tables.groups)
     return clinical.assign(**{column: of_group[column].to_numpy() for column in of_group})
 
 
-def _align_patches(given: PatchFile, tables: Tables) -> tuple[Ragged, NDArray[np.bool_], list[Dropped]]:
+def _align_patches(given: PatchFile, tables: Tables) -> tuple[Ragged, NDArray[np.bool_], list[Note]]:
     """Patches in the order of the samples (their draw order), who has any, and whose patches are not used."""
     samples, groups = tables.expression.samples, tables.groups
-    known = np.concatenate([samples, groups, tables.people.index.to_numpy(dtype=str), tables.groups_of_people])
+    donors = np.asarray([donor_of(sample) or sample for sample in samples.tolist()], dtype=str)
+    people = tables.people.index.to_numpy(dtype=str)
+    known = np.concatenate([samples, groups, donors, people, tables.groups_of_people])
     unknown = given.ids[~np.isin(given.ids, known)]
     if len(unknown):
         raise InputError(
             f"{given.name}: patches of {len(unknown)} unknown patients ({examples(unknown)}); they are neither in "
-            "the expression nor in the clinical table"
+            f"the expression (ids such as {samples[0]}) nor in the clinical table; name the patient of each slide with "
+            "--slides-table FILE (columns slide and patient), or that of each sample with --group"
         )
     place = {name: row for row, name in enumerate(given.ids.tolist())}
     rows = np.asarray(
-        [place.get(sample, place.get(group, -1)) for sample, group in zip(samples, groups, strict=True)], dtype=np.intp
+        [
+            place.get(sample, place.get(group, place.get(donor, -1)))
+            for sample, group, donor in zip(samples.tolist(), groups.tolist(), donors.tolist(), strict=True)
+        ],
+        dtype=np.intp,
     )
     unused = given.ids[np.setdiff1d(np.arange(len(given.ids)), rows)]
     padded = Ragged(given.patches.values, np.append(given.patches.offsets, given.patches.offsets[-1:]))
     aligned = padded.take(rows)
     regions = take_rows(given.region_ids, padded, rows)
     ordered = in_draw_order(aligned, samples, None if regions is None else regions.tolist())
-    dropped = [Dropped.of("patches of patients without expression", unused)] if len(unused) else []
+    dropped = [Note.of("patches of patients without expression", unused)] if len(unused) else []
     if given.empty:
-        dropped.append(Dropped.of("slides without a region", np.asarray(given.empty)))
+        dropped.append(Note.of("slides without a region", given.empty))
+    dropped += given.notes
     return ordered, np.asarray(aligned.counts > 0), dropped
-
-
-def dropped_as_json(dropped: tuple[Dropped, ...]) -> list[dict[str, Any]]:
-    """Samples left out, for the provenance."""
-    return [{"reason": item.reason, "count": item.count, "examples": list(item.ids)} for item in dropped]

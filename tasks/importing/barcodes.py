@@ -34,6 +34,14 @@ RARE_TYPES = {
     "61": "cell-line-derived xenograft",
 }
 """The other codes of the GDC's table."""
+_WORDS = {
+    "10": {"blood", "derived", "normal"}, "14": {"bone", "marrow", "normal"}, "11": {"normal"},
+    "04": {"recurrent", "blood", "bone", "marrow"}, "40": {"recurrent", "blood", "peripheral"},
+    "09": {"blood", "derived", "bone", "marrow"}, "03": {"blood", "derived", "peripheral"}, "02": {"recurrent"},
+    "07": {"additional", "metastatic"}, "06": {"metastatic"}, "05": {"additional"}, "50": {"cell", "line"},
+    "01": {"primary"},
+}  # fmt: skip
+"""Code → the words that name it, the first that fits."""
 _BARCODE = re.compile(
     r"(?P<patient>TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})-(?P<type>\d{2})(?P<vial>[A-Z]?)"
     r"(?:-(?P<portion>\d{2})(?P<analyte>[A-Z]?))?(?:-(?P<plate>[A-Z0-9]{4})(?:-(?P<center>\d{2}))?)?"
@@ -82,6 +90,15 @@ def patient_of(name: str) -> str | None:
 def named_type(code: str) -> str:
     """The name of a sample-type code."""
     return SAMPLE_TYPES.get(code, f"sample type {code}")
+
+
+def type_code(kind: str | None) -> str:
+    """The code of a kind of sample as the GDC words it (`Primary Tumor`, `Tumor Primary`); empty for an unknown one."""
+    words = set(re.findall(r"[a-z]+", (kind or "").lower()))
+    for code, needed in _WORDS.items():
+        if needed <= words:
+            return code
+    return "01" if words == {"tumor"} else ""
 
 
 def checked_types(codes: Sequence[str], where: str) -> None:

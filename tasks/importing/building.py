@@ -15,14 +15,23 @@ from gexbench.tasks.cohorts.cohort import TEXT_VARIANTS, Cohort, Ragged
 from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.anndata_files import has_image_rows
-from gexbench.tasks.files.reading import FOLD_COLUMNS, ExpressionFile, read_clinical, read_expression
-from gexbench.tasks.importing.alignment import Aligned, Missing, align, combine, dropped_as_json
+from gexbench.tasks.files.gene_columns import FOLD_COLUMNS
+from gexbench.tasks.files.notes import Note, as_json
+from gexbench.tasks.files.reading import ExpressionFile, read_clinical, read_expression
+from gexbench.tasks.files.table_rules import AS_IT_IS, TableRules
+from gexbench.tasks.importing.alignment import Aligned, Missing, Tables, align, combine, finest_first
 from gexbench.tasks.importing.duplicates import Duplicates, unique_clinical, unique_expression
 from gexbench.tasks.importing.expression_problems import expression_problems
 from gexbench.tasks.importing.label_problems import class_problems
+from gexbench.tasks.importing.label_text import alike, trimmed_note, without
 from gexbench.tasks.importing.patch_files import PatchFile, read_patches
+from gexbench.tasks.importing.patients import Normals, repeated_patients
+from gexbench.tasks.importing.samples import normals_settled, twins_settled
+from gexbench.tasks.importing.slide_rules import KINDS
+from gexbench.tasks.importing.twins import Twins
+from gexbench.tasks.importing.values import Scale, doubt, in_unit
 from gexbench.tasks.names import checked_name
-from gexbench.tasks.text.clinical_text import FIELDS, clinical_texts, text_columns
+from gexbench.tasks.text.clinical_text import FIELDS, clinical_texts, plain_name, text_columns, unrecorded_fields
 from gexbench.tasks.text.text_encoders import checked_encoder, encode, public_name
 
 DEFAULT_LABELS = ("project", "primary_site", "disease_type")
@@ -39,18 +48,26 @@ class Sources:
 
     Attributes:
         name: name of the cohort.
-        expression: .parquet, .csv, .h5ad, .zarr or .h5mu, samples × genes; None where `assemble` is given the tables.
+        expression: see `reading.read_expression`; None where `assemble` is given the tables.
         unit: unit of the expression; None takes the one an .h5ad states in `uns["unit"]`.
         clinical: table of samples or patients, or None when the labels are columns of the expression file.
-        patches: .npz, .h5mu or a folder of .h5 files; None takes those of an expression file that holds them.
+        patches: .npz, .h5mu or a folder of slides; None takes those of an expression file that holds them.
         labels: label columns; None takes those of `project`, `primary_site`, `disease_type` that exist.
-        group: None (a sample is a patient), `barcode12`, or the column that names the patient.
+        group: None (a sample is a patient, which is checked), or see `alignment.combine`.
         duplicates: what to do with an id that a file lists twice: `error`, keep the `first`, or the `mean` of the
             expression (of other files the first).
         missing: `drop` samples without patches (or, with labels in the expression file, without a clinical row), or
             keep them with everything masked (every field of the text not recorded).
         site_column: column of the tissue-source site; None takes `tss` where it exists.
         text_encoder: see `text_encoders.encode`; `none` for no text.
+        table: how the expression file is to be read.
+        scale: scale of its values, if it is not that of the unit; they are converted.
+        clip: whether values below the unit's floor are raised to it.
+        twins: profiles that stand under several ids: `error`, `drop` the copies, or `keep` them as one patient.
+        normals: normal tissue among the tumours of a class: None stops, `drop`, `label` gives it classes of its own,
+            `keep` leaves the labels.
+        slide_kinds: kinds of slides that count, see `slide_rules`.
+        slides_table: table of slide and patient.
     """
 
     name: str
@@ -64,6 +81,13 @@ class Sources:
     missing: Missing = "drop"
     site_column: str | None = None
     text_encoder: str = "hashed"
+    table: TableRules = AS_IT_IS
+    scale: Scale | None = None
+    clip: bool = False
+    twins: Twins = "error"
+    normals: Normals | None = None
+    slide_kinds: tuple[str, ...] = KINDS
+    slides_table: Path | None = None
 
 
 def build_cohort(sources: Sources, report: Report | None = None) -> Cohort:
@@ -81,13 +105,34 @@ def build_cohort(sources: Sources, report: Report | None = None) -> Cohort:
     unit = None if stated is None else _try(lambda: Unit(stated), problems)
     expression, clinical, patches = _read(sources, say, problems)
     sources = _as_stated(sources, expression)
-    if expression is not None and stated is None:
-        unit = _try(lambda: _stated_unit(expression), problems)
+    if (found := expression) is not None and stated is None:
+        unit = _try(lambda: _stated_unit(found), problems)
     if expression is not None:
-        problems += expression_problems(expression, unit)
+        expression, wrong = checked_values(sources, unit, expression)
+        problems += wrong
     if problems or expression is None or unit is None:
         raise InputError(problems)
     return assemble(sources, unit, expression, clinical, patches, report)
+
+
+def checked_values(sources: Sources, unit: Unit | None, expression: ExpressionFile) -> tuple[ExpressionFile, list[str]]:
+    """The expression in its unit, and what is wrong with its values.
+
+    Args:
+        sources: scale and clipping.
+        unit: of the result, None where it is not known.
+        expression: as read.
+    """
+    problems: list[str] = []
+    if unit is not None:
+        given = expression
+        expression = _try(lambda: in_unit(given, unit, sources.scale, clip=sources.clip), problems) or given
+    if problems:
+        return expression, problems
+    problems += expression_problems(expression, unit)
+    if unit is not None and not problems and sources.scale is None:
+        problems += doubt(expression, unit)
+    return expression, problems
 
 
 def assemble(
@@ -113,6 +158,9 @@ def assemble(
     """
     say = report or (lambda stage, done, total: None)
     say("align", 0, 1)
+    if sources.table.absent:
+        expression = replace(expression, columns=without(expression.columns, sources.table.absent))
+        clinical = None if clinical is None else without(clinical, sources.table.absent)
     aligned, site = _aligned(sources, expression, clinical, patches)
     say("align", 1, 1)
     text = _encoded(aligned, sources, say)
@@ -180,7 +228,7 @@ def _read(
 ) -> tuple[ExpressionFile | None, pd.DataFrame | None, PatchFile | None]:
     labels = sources.labels or DEFAULT_LABELS
     fields = [column for variant in FIELDS.values() for field in variant for column in field.columns]
-    deciding = {*labels, sources.site_column or DEFAULT_SITE, sources.group or ""}
+    deciding = {*labels, sources.site_column or DEFAULT_SITE, *([sources.group] if sources.group else [])}
     others = {*deciding, *fields, *FOLD_COLUMNS}
     expression, clinical, patches = None, None, None
     if sources.expression is None:
@@ -188,18 +236,27 @@ def _read(
     else:
         path = sources.expression
         say("read expression", 0, 1)
-        expression = _try(lambda: _unique(read_expression(path, others), sources, deciding), problems)
+        expression = _try(
+            lambda: _unique(read_expression(path, others, sources.table, deciding), sources, deciding), problems
+        )
         say("read expression", 1, 1)
     if sources.clinical is not None:
         path = sources.clinical
         say("read clinical table", 0, 1)
-        clinical = _try(lambda: unique_clinical(read_clinical(path), path.name, sources.duplicates, deciding), problems)
+        clinical = _try(lambda: _clinical(path, sources, deciding), problems)
         say("read clinical table", 1, 1)
     if (of_patches := _patches_of(sources)) is not None:
         say("read patches", 0, 1)
-        patches = _try(lambda: read_patches(of_patches, sources.duplicates), problems)
+        patches = _try(
+            lambda: read_patches(of_patches, sources.duplicates, sources.slide_kinds, sources.slides_table), problems
+        )
         say("read patches", 1, 1)
     return expression, clinical, patches
+
+
+def _clinical(path: Path, sources: Sources, deciding: Collection[str]) -> pd.DataFrame:
+    table = read_clinical(path, deciding, sources.table)
+    return unique_clinical(table, path.name, sources.duplicates, deciding)
 
 
 def _unique(expression: ExpressionFile, sources: Sources, deciding: Collection[str]) -> ExpressionFile:
@@ -212,7 +269,7 @@ def _aligned(
     clinical_name = sources.clinical.name if sources.clinical else expression.name
     tables = combine(expression, clinical, sources.group, clinical_name, sources.labels or ())
     columns = tables.clinical.columns
-    labels = sources.labels or tuple(label for label in DEFAULT_LABELS if label in columns)
+    labels = _matched(sources.labels, columns) or tuple(label for label in DEFAULT_LABELS if label in columns)
     site = sources.site_column or (DEFAULT_SITE if DEFAULT_SITE in columns else None)
     missing = [label for label in labels if label not in columns]
     problems = []
@@ -225,15 +282,37 @@ def _aligned(
         problems.append(f"--labels {','.join(labels)}: a column is listed twice")
     if site is not None and site not in columns:
         problems.append(f"{clinical_name}: no site column {site!r} (there: {examples(columns, 12) or 'none'})")
+    if sources.group is None:
+        problems += repeated_patients(tables.expression.samples, tables.clinical, expression.name)
     if problems:
         raise InputError(problems)
+    tables, notes = _settled(sources, tables, labels, site)
     aligned = align(tables, labels, patches, site, sources.missing)
+    aligned = replace(aligned, dropped=(*expression.notes, *notes, *aligned.dropped))
     if not len(aligned.samples):
         said = "; ".join(f"{item.count}: {item.reason} ({examples(item.ids)})" for item in aligned.dropped)
         raise InputError(f"{sources.name}: no samples left ({said}); check that the files describe the same patients")
     if problems := class_problems(aligned, sources.name, typed=sources.labels is not None):
         raise InputError(problems)
     return aligned, site
+
+
+def _matched(labels: tuple[str, ...] | None, columns: Collection[str]) -> tuple[str, ...]:
+    """The label columns that were named, as the table writes them: in any case, with a hub's suffix or without."""
+    names = {plain_name(column): column for column in reversed(list(columns))}
+    return tuple(label if label in columns else names.get(plain_name(label), label) for label in labels or ())
+
+
+def _settled(sources: Sources, tables: Tables, labels: tuple[str, ...], site: str | None) -> tuple[Tables, list[Note]]:
+    """The tables with labels as text, normal tissue and copies dealt with as the user says, and notes on it."""
+    notes = trimmed_note(tables.clinical, labels)
+    tables = tables.written((*labels, *([site] if site and site not in labels else [])))
+    notes += alike(tables.people, labels)
+    finest = finest_first(tables.people, labels)[0]
+    tables, found = normals_settled(tables, labels, finest, sources.normals)
+    notes += found
+    tables, found = twins_settled(tables, finest, sources.twins)
+    return tables, notes + found
 
 
 def _encoded(aligned: Aligned, sources: Sources, say: Report) -> dict[str, Ragged]:
@@ -260,11 +339,12 @@ def _provenance(
         "group": sources.group,
         "duplicates": sources.duplicates,
         "missing": sources.missing,
-        "dropped": dropped_as_json(aligned.dropped),
+        "dropped": as_json(aligned.dropped),
         "text": {
             "encoder": public_name(sources.text_encoder) if cohort.text else None,
             "columns": {variant: list(text_columns(cohort.clinical, variant)) for variant in cohort.text},
             "label_leak": leak,
+            "lacking": list(unrecorded_fields(cohort.clinical)),
         },
     }
 

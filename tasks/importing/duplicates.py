@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.files.notes import Note
 from gexbench.tasks.files.reading import ExpressionFile
 
 Duplicates = Literal["error", "first", "mean"]
@@ -47,7 +48,13 @@ def unique_expression(
         starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
         sums = np.add.reduceat(given.values[order].astype(np.float64), starts, axis=0)
         values = (sums / np.diff(np.append(starts, len(codes)))[:, None]).astype(np.float32)
-    return replace(given, samples=given.samples[first], values=values, columns=given.columns[first], counts=None)
+    counts = given.counts[first] if given.counts is not None and duplicates == "first" else None
+    notes = given.notes
+    if counts is None and given.counts is not None:
+        notes = (*notes, Note("read counts not kept, since the expression is averaged", len(given.genes)))
+    return replace(
+        given, samples=given.samples[first], values=values, columns=given.columns[first], counts=counts, notes=notes
+    )
 
 
 def unique_clinical(

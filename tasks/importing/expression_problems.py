@@ -1,5 +1,6 @@
 """Problems in the values of an expression table."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -13,8 +14,10 @@ from gexbench.tasks.importing.column_problems import zero_bytes
 _ROWS = 256
 """Rows looked at once: a genome-wide table is not held a second time, as true and false."""
 
-_HIGHEST_LOG2 = 64
+_HIGHEST_LOG2 = 64.0
 """2⁶⁴ reads are more than any sequencer gives."""
+_OF_A_MILLION = ("log2(tpm+", "log2(cpm+")
+"""Units whose linear values are parts of a million."""
 
 
 def expression_problems(expression: ExpressionFile, unit: Unit | None) -> list[str]:
@@ -42,21 +45,25 @@ def expression_problems(expression: ExpressionFile, unit: Unit | None) -> list[s
         place = _place(expression, row, np.nanargmin(values[row]))
         problems.append(
             f"{name}: {number} values in {len(rows)} samples ({examples(expression.samples[rows])}) are below "
-            f"{unit.floor:g}, the floor of {unit.name} (lowest {place}); check --unit"
+            f"{unit.floor:g}, the floor of {unit.name} (lowest {place}); check --unit, or raise a few such values to "
+            "it with --clip"
         )
     return problems + (_fractions(expression) if unit.name == "counts" else _no_logarithms(expression, unit))
 
 
 def _no_logarithms(expression: ExpressionFile, unit: Unit) -> list[str]:
     """Values that no logarithm of reads can reach: they were not taken, or the unit is another."""
-    number, rows, _ = _places(expression.values, lambda block: np.isfinite(block) & (block > _HIGHEST_LOG2))
+    highest = _HIGHEST_LOG2
+    if unit.name.startswith(_OF_A_MILLION):
+        highest = math.log2(1e6 + (unit.offset or 0.0)) + 0.01
+    number, rows, _ = _places(expression.values, lambda block: np.isfinite(block) & (block > np.float32(highest)))
     if not number:
         return []
     place = _place(expression, rows[0], np.nanargmax(expression.values[rows[0]]))
     return [
         f"{expression.name}: {number} values in {len(rows)} samples ({examples(expression.samples[rows])}) are above "
-        f"{_HIGHEST_LOG2} (first {place}), too high for {unit.name}; take the logarithm, or state the right unit "
-        "with --unit"
+        f"{highest:.4g} (first {place}), too high for {unit.name}; take the logarithm with --scale linear, or state "
+        "the right unit with --unit"
     ]
 
 
@@ -71,6 +78,7 @@ def _fractions(expression: ExpressionFile) -> list[str]:
         f"{expression.name}: {number} values in {len(rows)} samples ({examples(expression.samples[rows])}) and "
         f"{len(genes)} genes are not whole numbers, unlike counts (first {place}); round estimated counts (RSEM, "
         "Salmon), or state the right unit with --unit, for example 'log2(tpm+1)' or 'other'"
+        + (f"; the file holds counts: add {expression.counts_by}" if expression.counts_by else "")
     ]
 
 

@@ -1,7 +1,8 @@
-"""Image patch embeddings from files: one npz archive, a MuData file, or a folder with one HDF5 file per slide."""
+"""Image patch embeddings from files: one npz archive, a MuData file, or a folder with one file per slide."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.tasks.cohorts.cohort import Ragged
-from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.errors import InputError, by_kind, examples
 from gexbench.tasks.files.anndata_files import OWNER_COLUMNS, read_image_rows
-from gexbench.tasks.files.hdf5_files import check_promises
 from gexbench.tasks.files.input_paths import check_file, entries, is_folder
+from gexbench.tasks.files.notes import Note
 from gexbench.tasks.files.npz_files import read_npz
-
-_BARCODE = 12
-_OTHER_SLIDES = (".h5", ".hdf5", ".pt")
-_LARGEST = float(np.finfo(np.float16).max)
+from gexbench.tasks.importing.slide_files import SLIDE_TYPES, Slide, as_half, holds_features, read_slide
+from gexbench.tasks.importing.slide_rules import KINDS, counted_slides, owners, read_slides_table
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatchFile:
     """Patches as read: `ids` (n,) unique sample or patient ids, their rows (float16), and (total rows,) region ids.
 
-    `empty` names slide files that hold no region and so count for no patient.
+    `empty` names slide files that hold no region and so count for no patient; `notes` says what else was left out.
     """
 
     name: str
@@ -32,33 +31,41 @@ class PatchFile:
     patches: Ragged
     region_ids: NDArray[np.str_] | None
     empty: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
-def read_patches(path: Path, duplicates: str = "error") -> PatchFile:
-    """Patch embeddings of an npz archive or of a folder of HDF5 files.
+def read_patches(
+    path: Path, duplicates: str = "error", kinds: Collection[str] = KINDS, slides_table: Path | None = None
+) -> PatchFile:
+    """Patch embeddings of an npz archive or of a folder of slides.
 
     The archive holds `patient` (n,), `n_regions` (n,) and `features` (sum of n_regions, width), the patients' rows one
-    after another, and optionally `region` (rows,), ids that are unique within a patient. In a folder each `*.h5` is
-    one slide with `features` (regions, width) or (1, regions, width) and `coords` (regions, 2), as TRIDENT and CLAM
-    write them; the patient is the first 12 characters of a TCGA file name, else the name up to the first dot. Slides
-    of a patient are joined. Of an .h5mu the modality `patches` (or `images`, `image`, `histology`) holds a row per
-    region, with the column `sample` (or `patient`) of its `obs`, or a row per sample.
+    after another, and optionally `region` (rows,), ids that are unique within a patient. In a folder each file is one
+    slide: see `slide_files` for its layouts and `slide_rules` for its patient. Slides of a patient are joined. Of an
+    .h5mu the modality `patches` (or `images`, `image`, `histology`) holds a row per region, with the column `sample`
+    (or `patient`) of its `obs`, or a row per sample.
 
     Args:
         path: the archive or the folder.
         duplicates: `error`, or else the first entry of a patient that an archive lists twice counts.
+        kinds: of slides that count, by TCGA's names; `all` for every kind.
+        slides_table: table of slide and patient, for names that do not state the patient.
 
     Raises:
         InputError: anything that is not as above; values that are not finite or do not fit float16.
     """
     if is_folder(path):
-        return _read_folder(path)
+        return _read_folder(path, kinds, None if slides_table is None else read_slides_table(slides_table))
+    if slides_table is not None:
+        raise InputError(f"--slides-table {slides_table.name}: is for a folder of slides, and {path.name} is a file")
     if path.suffix == ".h5mu":
         check_file(path, path.name)
         return _read_modality(path)
     if path.suffix != ".npz":
         check_file(path, path.name)
-        raise InputError(f"{path.name}: give patches as .npz, .h5mu, or a folder of .h5 files, one per slide")
+        raise InputError(
+            f"{path.name}: give patches as .npz, .h5mu, or a folder of {', '.join(SLIDE_TYPES)} files, one per slide"
+        )
     arrays = read_npz(path, ("patient", "n_regions", "features"), optional=("region",))
     problems = _archive_problems(path.name, arrays)
     if problems:
@@ -112,22 +119,6 @@ def _offsets(counts: NDArray[Any]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
 
 
-def as_half(features: NDArray[Any], name: str) -> NDArray[np.float16]:
-    """Features as float16.
-
-    Raises:
-        InputError: values that are not finite or do not fit.
-    """
-    finite = np.isfinite(features)
-    if not finite.all():
-        rows = np.flatnonzero(~finite.all(axis=1))
-        raise InputError(f"{name}: {len(rows)} regions hold NaN or infinite values (rows {examples(rows)})")
-    largest = float(np.abs(features).max(initial=0))
-    if largest > _LARGEST:
-        raise InputError(f"{name}: values up to {largest:g} do not fit float16 (at most {_LARGEST:g}); rescale them")
-    return np.ascontiguousarray(features, dtype=np.float16)
-
-
 def _read_modality(path: Path) -> PatchFile:
     found = read_image_rows(path)
     if found.values is None or not found.values.size:
@@ -144,112 +135,109 @@ def _read_modality(path: Path) -> PatchFile:
     return PatchFile(path.name, ids, patches, names[order])
 
 
-def _read_folder(folder: Path) -> PatchFile:
+def _read_folder(folder: Path, kinds: Collection[str], table: Mapping[str, str] | None) -> PatchFile:
     inside = entries(folder)
-    paths = [path for path in inside if path.suffix == ".h5"]
-    if not paths:
-        below = sorted({str(path.parent.relative_to(folder.parent)) for path in folder.rglob("*.h5")})
-        hint = f"; {examples(below)} below it does: give that folder" if below else ""
-        raise InputError(f"{folder.name}: the folder holds no .h5 file{hint}")
-    others = [path.name for path in inside if path.suffix.lower() in _OTHER_SLIDES and path.suffix != ".h5"]
-    if others:
+    paths = [path for path in inside if path.suffix in SLIDE_TYPES]
+    odd = [path.name for path in inside if path.suffix not in SLIDE_TYPES and path.suffix.lower() in SLIDE_TYPES]
+    suffixes = sorted({path.suffix for path in paths})
+    if len(suffixes) > 1 or odd:
         raise InputError(
-            f"{folder.name}: {len(others)} slides beside the .h5 files have another suffix ({examples(others)}) and "
-            "would be ignored; rename or remove them"
+            f"{folder.name}: holds slides of several types ({', '.join([*suffixes, *odd[:3]])}); keep one type per "
+            "folder, with its suffix in lower case"
         )
-    return join_slides(paths, read_slide, folder.name)
+    if not paths:
+        return _read_below(folder, kinds, table)
+    kept, notes = counted_slides(paths, kinds)
+    if not kept:
+        raise InputError(
+            f"{folder.name}: none of {len(paths)} slides is of the kind {' or '.join(kinds)} "
+            f"({'; '.join(note.said() for note in notes)}); choose others with --slide-kinds"
+        )
+    joined = join_slides(kept, read_slide, folder.name, table=table)
+    return replace(joined, notes=(*notes, *joined.notes))
+
+
+def _read_below(folder: Path, kinds: Collection[str], table: Mapping[str, str] | None) -> PatchFile:
+    """The one folder below that holds features, as TRIDENT's tree has one per encoder."""
+    every = sorted({path.parent for path in folder.rglob("*") if path.suffix in SLIDE_TYPES and path.is_file()})
+    below = [
+        place for place in every if any(holds_features(path) for path in entries(place) if path.suffix in SLIDE_TYPES)
+    ]
+    if len(below) == 1:
+        return _read_folder(below[0], kinds, table)
+    names = [str(place.relative_to(folder.parent)) for place in below]
+    found = sorted({path.suffix or path.name for path in entries(folder)})
+    hint = (
+        f"; {len(below)} folders below it do: give one, {examples(names)}"
+        if below
+        else f" (there: {examples(found, 6) or 'nothing'}); give a folder of {', '.join(SLIDE_TYPES)} files"
+    )
+    raise InputError(f"{folder.name}: the folder holds no slide features{hint}")
 
 
 def join_slides(
     paths: Sequence[Path],
-    read: Callable[[Path], tuple[NDArray[np.float16], list[str]]],
+    read: Callable[[Path], Slide],
     name: str,
     progress: Callable[[int, int], None] | None = None,
+    table: Mapping[str, str] | None = None,
 ) -> PatchFile:
-    """The patients of slide files, by name; a patient's slides one after another in the order of `paths`.
+    """The patients of slide files; a patient's slides one after another in the order of `paths`.
+
+    Slides without a region or whose features are all zero are left out; so is what a patient has twice.
 
     Args:
         paths: one file per slide.
         read: features (regions, width) and region ids of a slide.
         name: of the whole, for messages.
         progress: called with the slides read and their number.
+        table: slide → patient; None takes the patient of the file's name.
 
     Raises:
-        InputError: problems of any slide; slides of unequal width; no slide with a region.
+        InputError: problems of any slide, each kind once; slides of unequal width; no slide with a region.
     """
-    slides: dict[str, list[tuple[NDArray[np.float16], list[str]]]] = {}
+    whose, notes = owners(paths, table)
+    slides: dict[str, list[Slide]] = {}
     widths: dict[int, list[str]] = {}
-    problems: list[str] = []
+    failed: list[tuple[str, str]] = []
     empty: list[str] = []
-    for done, path in enumerate(paths, start=1):
+    zero: list[str] = []
+    seen: dict[bytes, str] = {}
+    doubled: list[str] = []
+    for done, path in enumerate(whose, start=1):
         try:
-            check_file(path, path.name)
             features, regions = read(path)
         except InputError as error:
-            problems += error.problems
+            failed += [(path.name, problem) for problem in error.problems]
             continue
+        if progress:
+            progress(done, len(whose))
         if not len(features):
             empty.append(path.name)
-            continue
-        widths.setdefault(features.shape[1], []).append(path.name)
-        slides.setdefault(slide_patient(path), []).append((features, regions))
-        if progress:
-            progress(done, len(paths))
+        elif not features.any():
+            zero.append(path.name)
+        else:
+            widths.setdefault(features.shape[1], []).append(path.name)
+            slides.setdefault(whose[path], []).append((features, regions))
+            same = hashlib.blake2b(features.tobytes(), digest_size=16).digest()
+            if same in seen and features.size > 1:
+                doubled.append(f"{path.name} = {seen[same]}")
+            seen.setdefault(same, path.name)
+    problems = by_kind(failed, name, "slides")
     if len(widths) > 1:
         found = "; ".join(f"{width} in {len(names)} ({examples(names)})" for width, names in sorted(widths.items()))
         problems.append(f"{name}: patches of unequal width: {found}; use one encoder for all slides")
     if not slides and not problems:
-        problems.append(f"{name}: none of {len(paths)} slides holds a region ({examples(empty)})")
+        problems.append(f"{name}: none of {len(paths)} slides holds a region ({examples([*empty, *zero])})")
     if problems:
         raise InputError(problems)
+    if zero:
+        notes.append(Note.of("slides whose features are all zero", zero))
+    if doubled:
+        notes.append(Note.of("slides with the features of another slide, kept", doubled, left_out=False))
     ids = sorted(slides)
     parts = [part for patient in ids for part in slides[patient]]
     counts = np.asarray([sum(len(features) for features, _ in slides[patient]) for patient in ids])
     regions = [region for _, names in parts for region in names]
     patches = Ragged(np.concatenate([features for features, _ in parts]), _offsets(counts))
-    return PatchFile(name, np.asarray(ids), patches, np.asarray(regions, dtype=str), tuple(empty))
-
-
-def read_slide(path: Path) -> tuple[NDArray[np.float16], list[str]]:
-    """Features (regions, width) and region ids, made of the slide's name and the coordinates, of one HDF5 slide.
-
-    Raises:
-        InputError: an unreadable file, datasets that are missing or do not fit each other.
-    """
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            check_promises(file, path.name)
-            missing = [key for key in ("features", "coords") if key not in file]
-            if missing:
-                raise InputError(f"{path.name}: dataset {examples(missing)} is missing")
-            features, coords = (_dataset(file, key, path.name) for key in ("features", "coords"))
-    except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"{path.name}: not a readable HDF5 file, perhaps truncated ({error})") from None
-    features = features[0] if features.ndim == 3 and len(features) == 1 else features
-    coords = coords[0] if coords.ndim == 3 and len(coords) == 1 else coords
-    if features.ndim != 2 or features.dtype.kind != "f" or not features.shape[1]:
-        raise InputError(
-            f"{path.name}: 'features' must be floats (regions, width) or (1, regions, width), they are "
-            f"{features.dtype} of shape {features.shape}"
-        )
-    if coords.ndim != 2 or len(coords) != len(features):
-        raise InputError(
-            f"{path.name}: 'features' {features.shape} and 'coords' {coords.shape} must have one row per region"
-        )
-    regions = [f"{path.stem}@{','.join(map(str, place))}" for place in coords.tolist()]
-    return as_half(features, path.name), regions
-
-
-def _dataset(file: Any, key: str, name: str) -> NDArray[Any]:
-    import h5py
-
-    if not isinstance(file[key], h5py.Dataset):
-        raise InputError(f"{name}: {key!r} is a group, not a dataset")
-    return np.asarray(file[key])
-
-
-def slide_patient(path: Path) -> str:
-    """The patient that a slide's file name states: a TCGA barcode's, else the name up to the first dot."""
-    return path.stem[:_BARCODE] if path.stem.startswith("TCGA-") else path.name.split(".")[0]
+    return PatchFile(name, np.asarray(ids), patches, np.asarray(regions, dtype=str), tuple(empty), tuple(notes))

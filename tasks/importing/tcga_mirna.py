@@ -26,9 +26,10 @@ import pandas as pd
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.files.notes import Note, as_json
 from gexbench.tasks.files.package_files import DataFile, DataPackage, FoundFiles, read_installed, read_wheel
 from gexbench.tasks.files.reading import ExpressionFile
-from gexbench.tasks.importing.alignment import BARCODE, BARCODE_LENGTH, Dropped, dropped_as_json
+from gexbench.tasks.importing.alignment import BARCODE, BARCODE_LENGTH
 from gexbench.tasks.importing.barcodes import named_type
 from gexbench.tasks.importing.building import DEFAULT_SITE, NO_TEXT, Report, Sources, assemble
 from gexbench.tasks.importing.duplicates import unique_expression
@@ -80,7 +81,7 @@ class ProjectCounts:
     project: str
     counts: pd.DataFrame
     types: pd.Series
-    dropped: tuple[Dropped, ...]
+    dropped: tuple[Note, ...]
 
 
 def build_tcga_mirna(
@@ -142,7 +143,7 @@ def project_counts(project: str, content: bytes, file: str) -> ProjectCounts:
     types = pd.Series([_sample_type(name) for name in frame.index], index=frame.index, dtype=object)
     keep = types.str.startswith("0").to_numpy(dtype=bool)
     dropped = [
-        Dropped.of(f"{project}, {named(code)} (sample type {code})", frame.index[types == code].to_numpy(dtype=str))
+        Note.of(f"{project}, {named(code)} (sample type {code})", frame.index[types == code].to_numpy(dtype=str))
         for code in sorted(set(types[~keep]) - {""})
     ]
     unnamed = (types == "").to_numpy()
@@ -150,7 +151,7 @@ def project_counts(project: str, content: bytes, file: str) -> ProjectCounts:
     if repeated.any():
         patients = frame.index[repeated].unique()
         reason = f"{project}, all samples of {len(patients)} patients listed more than once, sample types not stated"
-        dropped.append(Dropped(reason, int(repeated.sum()), tuple(patients[:3])))
+        dropped.append(Note(reason, int(repeated.sum()), tuple(patients[:3])))
     rows = keep | (unnamed & ~repeated)
     return ProjectCounts(project, frame[rows], types[rows].map(named), tuple(dropped))
 
@@ -225,5 +226,5 @@ def _provenance(
             "miRNAs": {each.project: len(each.counts.columns) for each in projects},
         },
         "kept": {each.project: each.types.value_counts().sort_index().to_dict() for each in projects},
-        "dropped": dropped_as_json(dropped) + list(cohort.provenance["dropped"]),
+        "dropped": as_json(dropped) + list(cohort.provenance["dropped"]),
     }

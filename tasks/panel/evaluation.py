@@ -135,6 +135,7 @@ def _take(step: Step, given: Comparison, found: dict[str, float], result: PanelR
     behind = "" if step.label is None else f"[{step.label}]"
     result.per_class.update({f"{name}{behind}": dict(values) for name, values in findings.per_class.items()})
     result.extra.update(findings.extra)
+    result.gates.update({name: dict(numbers) for name, numbers in findings.gates.items()})
     result.per_cluster.update(by_cluster(keyed(findings.per_row), given.rows.clusters))
     return {}
 

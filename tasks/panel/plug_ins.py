@@ -1,6 +1,6 @@
 """Metrics and tasks of other installed packages: shown in tables, never part of the overall score."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -30,14 +30,9 @@ def installed() -> tuple[Installed, ...]:
     """Plug-ins of the groups `gexbench.tasks` and `gexbench.metrics`, in this order.
 
     An entry point gives a `Task` or a `Metric` of its own name, or a function that returns one. What cannot be
-    imported or declares anything wrong is `broken`, and costs nothing else.
-
-    Raises:
-        InputError: two tasks, or two metrics, of one name.
+    imported, declares anything wrong or takes a name that is taken is `broken`, and costs nothing else.
     """
-    found = tuple(_installed(plug_in, kind) for kind, plug_in in _points())
-    _check_names(found)
-    return found
+    return tuple(_with_free_names(_installed(plug_in, kind) for kind, plug_in in _points()))
 
 
 def _points() -> Iterator[tuple[str, PlugIn]]:
@@ -83,19 +78,18 @@ def _task_problems(task: Task) -> list[str]:
     return [] if task.metrics else ["declares no metric"]
 
 
-def _check_names(found: tuple[Installed, ...]) -> None:
-    """Raise InputError for every name that two plug-ins, or a plug-in and the suite, have given."""
+def _with_free_names(found: Iterable[Installed]) -> Iterator[Installed]:
+    """The plug-ins, broken where a task or metric has the name of an earlier one or of the suite's."""
     tasks = {task.name: "gexbench" for task in BUILT_IN}
     metrics: dict[str, str] = {}
-    problems = []
     for plug_in in found:
         named = [(metric.name, metrics, "metric") for metric in plug_in.task.metrics] if plug_in.task else []
-        named += [(plug_in.name, tasks, "task")] if plug_in.kind == "task" else []
-        for name, owners, kind in named:
-            if name in owners:
-                problems.append(
-                    f"{kind} {name!r} is declared by {owners[name]} and by {plug_in.distribution}; rename one of them"
-                )
-            owners.setdefault(name, plug_in.distribution)
-    if problems:
-        raise InputError(problems)
+        named += [(plug_in.name, tasks, "task")] if plug_in.task and plug_in.kind == "task" else []
+        taken = [f"{kind} {name!r} is declared by {owners[name]}" for name, owners, kind in named if name in owners]
+        if taken:
+            said = f"{'; '.join(taken)} and by {plug_in.distribution}; rename one of them"
+            yield Installed(plug_in.name, plug_in.kind, plug_in.distribution, None, said)
+            continue
+        for name, owners, _ in named:
+            owners[name] = plug_in.distribution
+        yield plug_in

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gexbench.metrics import memorisation, support
+from gexbench.metrics import support
 from gexbench.metrics.biology import RealBiology
 from gexbench.metrics.label_reference import label_crps, mean_by_class
 from gexbench.metrics.shared.arrays import Matrix
@@ -21,6 +21,7 @@ from gexbench.tasks.panel.declarations.rows import ClassifierReferences, Prepare
 from gexbench.tasks.panel.gene_sets import GeneSets, usable_sets
 from gexbench.tasks.panel.questions.augmentation import RELEASE_SIZES, copied_anchors, release
 from gexbench.tasks.panel.questions.classification import ANCHORS, Asked, anchor_values, asked, real_classifiers
+from gexbench.tasks.panel.questions.privacy_grounds import compared, not_exchangeable, pools
 
 NEIGHBOURS = (3, 5, 10)
 """Neighbours whose distance is a ball's radius; support is the mean over them."""
@@ -53,7 +54,7 @@ def prepare(
     key = fingerprint(rows, seed)
     if cached is None or cached.get("fingerprint") != key:
         cached = {"fingerprint": key, "values": _core_anchors(rows, train, test, seed)}
-    training, extended = _training_rows(rows, space, train, test), None
+    training, extended = _training_rows(rows, space, train, test, seed), None
     if panel == "extended":
         cached = {**cached, "extended": _extended_part(rows, train, test, seed, cached)}
         extended = ClassifierReferences(cached["extended"]["values"], cached["extended"]["release"])
@@ -121,24 +122,22 @@ def _biology(rows: RealRows, of_genes: Correlations, gene_sets: GeneSets | None)
     return RealBiology(rows.test[rows.set_rows], rows.test_labels[rows.set_rows], of_genes, membership)
 
 
-def _training_rows(rows: RealRows, space: Space, train: Matrix, test: Matrix) -> TrainingRows:
+def _training_rows(rows: RealRows, space: Space, train: Matrix, test: Matrix, seed: int) -> TrainingRows:
     labels = rows.labels[rows.finest]
     of_label = label_crps(train, labels.train, test, labels.test)
     validation = sampled(space.standardise(rows.validation, "validation"), rows.validation_ids)
     audit = sampled(space.standardise(rows.audit, "audit"), rows.audit_ids)
+    reason = not_exchangeable(rows, space)
     return TrainingRows(
         rows=train,
         validation=validation,
         audit=audit,
-        donor_thresholds=_donor_thresholds(audit, train),
-        validation_donor_thresholds=_donor_thresholds(audit, validation),
         label_crps=of_label,
         label_crps_mean=mean_by_class(of_label, labels.test),
+        pools=pools(train, validation, sampled(test, rows.test_ids), audit),
+        compared={} if reason else compared(rows, space, seed),
+        not_exchangeable=reason,
     )
-
-
-def _donor_thresholds(fresh: Matrix, known: Matrix) -> Matrix:
-    return memorisation.donor_thresholds(fresh, known, donors=min(memorisation.DONORS, len(known) - 1))
 
 
 def fingerprint(rows: RealRows, seed: int, panel: Panel = "core") -> str:

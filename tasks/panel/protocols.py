@@ -28,6 +28,8 @@ class Protocol:
         number: that records state.
         gates: what a row must pass to be ranked.
         kept: declarations of the suite's metrics, in the order of the tables; None = those of the catalogue.
+        resamples: draws of a bootstrap.
+        asks_convergence: whether rows that diverged, collapsed or have not converged take no rank.
         not_scored: names of metrics that could be scored and are only shown, because they do not tell models apart on
             the published table that this was measured on.
     """
@@ -35,6 +37,8 @@ class Protocol:
     number: int
     gates: GateRule
     kept: Callable[[], tuple[Metric, ...]] | None = None
+    resamples: int = 20_000
+    asks_convergence: bool = True
     not_scored: frozenset[str] = frozenset()
 
     def declared(self) -> tuple[Metric, ...]:
@@ -82,7 +86,7 @@ def _range(low: float | None, high: float | None) -> tuple[float, float]:
     return -math.inf if low is None else low, math.inf if high is None else high
 
 
-FIRST = Protocol(1, "copy share", _first)
+FIRST = Protocol(1, "copy share", _first, resamples=2000, asks_convergence=False)
 CURRENT = Protocol(2, "calibrated")
 PROTOCOLS: Mapping[int, Protocol] = {protocol.number: protocol for protocol in (FIRST, CURRENT)}
 

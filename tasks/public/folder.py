@@ -8,14 +8,14 @@ from typing import Literal
 
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.input_paths import check_file, entries, is_dead_link, is_folder
+from gexbench.tasks.files.text_files import header_of, opened
 from gexbench.tasks.importing.barcodes import barcode, patient_of
-from gexbench.tasks.public.clinical import json_hits
-from gexbench.tasks.public.input_files import header_of, opened
-from gexbench.tasks.public.xena_names import named_unit
+from gexbench.tasks.importing.slide_files import SLIDE_TYPES, holds_features
+from gexbench.tasks.public.clinical import describes_patients, is_portal_table, json_hits
+from gexbench.tasks.public.xena_names import is_named
 
 Kind = Literal["gdc", "xena"]
 STAR = re.compile(r".*\.rna_seq\.augmented_star_gene_counts\.tsv(\.gz)?")
-_SLIDES = (".h5", ".pt")
 _PASSED_OVER = (
     ".part", ".parquet", ".npz", ".h5ad", ".svs", ".ndpi", ".tiff", ".png", ".jpg", ".pdf", ".log", ".md", ".tar",
     ".tgz", ".zip", ".parcel",
@@ -36,6 +36,7 @@ class PublicFiles:
         slides: folder → its slide files.
         unread: files that are empty, damaged, dead links or may not be read, and those with the name of a Xena matrix
             whose first line names no samples.
+        passed_over: tables that say nothing more of the patients, such as one of survival beside a clinical one.
         others: files that are none of these.
     """
 
@@ -47,6 +48,7 @@ class PublicFiles:
     probemaps: tuple[Path, ...] = ()
     slides: tuple[tuple[Path, tuple[Path, ...]], ...] = ()
     unread: tuple[Path, ...] = ()
+    passed_over: tuple[Path, ...] = ()
     others: tuple[Path, ...] = ()
 
     def said(self) -> list[str]:
@@ -59,6 +61,7 @@ class PublicFiles:
             _line("GDC file lists", self.file_lists),
             _line("Xena probe map", self.probemaps),
             *(_line(f"slides in {folder.name}", paths) for folder, paths in self.slides),
+            _line("passed over", self.passed_over),
         ]
         return [line for line in lines if line]
 
@@ -93,6 +96,9 @@ def find(
                 problems.append(f"--{option} {chosen}: no such file or folder, nor in {folder.name}")
                 continue
             found = _within(found, option, place.resolve())
+            if option == "patches" and not found.slides:
+                problems.append(_no_slides(chosen, place))
+    found = _without_extras(found)
     problems += _unread(found) + _ambiguities(found, folder)
     if problems:
         raise InputError(problems)
@@ -107,7 +113,7 @@ def _walk(folder: Path) -> PublicFiles:
             continue
         if is_dead_link(path):
             kinds.setdefault("unread", []).append(path)
-        elif path.suffix in _SLIDES:
+        elif path.suffix in SLIDE_TYPES:
             slides.setdefault(path.parent, []).append(path)
         else:
             kinds.setdefault(_kind(path), []).append(path)
@@ -144,6 +150,8 @@ def _kind(path: Path) -> str:
     if path.suffix == ".json":
         return _json_kind(path)
     header = header_of(path)
+    if is_portal_table(header):
+        return "cases"
     if {"id", "filename", "md5"} <= set(header) or {"File ID", "File Name"} <= set(header):
         return "file_lists"
     if header[0] in {"id", "#id"} and "gene" in header:
@@ -155,7 +163,7 @@ def _kind(path: Path) -> str:
 
 def _unknown(path: Path) -> str:
     """A file named like a matrix but without its content would silently lose samples."""
-    return "unread" if named_unit(path.name) else "others"
+    return "unread" if is_named(path.name) else "others"
 
 
 def _unreadable(path: Path) -> str:
@@ -192,7 +200,7 @@ def _feature_folders(slides: dict[Path, list[Path]]) -> tuple[tuple[Path, tuple[
     kept = {}
     for folder, paths in sorted(slides.items()):
         suffixes = {path.suffix for path in paths}
-        if suffixes == {".h5"} and not any(map(_holds_features, paths)):
+        if suffixes <= {".h5", ".hdf5"} and not any(map(holds_features, paths)):
             continue
         if suffixes == {".pt"} and folder.name == "pt_files" and folder.with_name("h5_files") in slides:
             continue
@@ -200,14 +208,23 @@ def _feature_folders(slides: dict[Path, list[Path]]) -> tuple[tuple[Path, tuple[
     return tuple(kept.items())
 
 
-def _holds_features(path: Path) -> bool:
-    import h5py
+def _without_extras(found: PublicFiles) -> PublicFiles:
+    """Without tables that repeat the patients of a better one: survival tables, and the portal's beside its JSON."""
+    json = tuple(path for path in found.cases if path.suffix == ".json")
+    cases = json or found.cases
+    known = tuple(path for path in found.phenotypes if describes_patients(header_of(path)))
+    phenotypes = known or (() if cases else found.phenotypes)
+    extras = (*(path for path in found.cases if path not in cases),
+              *(path for path in found.phenotypes if path not in phenotypes))  # fmt: skip
+    return replace(found, cases=cases, phenotypes=phenotypes, passed_over=extras)
 
-    try:
-        with h5py.File(path, "r") as file:
-            return "features" in file
-    except (OSError, RuntimeError, ValueError):
-        return True  # unreadable: the reader says so
+
+def _no_slides(chosen: Path, place: Path) -> str:
+    there = sorted({path.suffix or path.name for path in place.rglob("*") if path.is_file()}) if place.is_dir() else []
+    return (
+        f"--patches {chosen}: holds no slide features, which are {', '.join(SLIDE_TYPES)} files (there: "
+        f"{examples(there, 6) or 'nothing'})"
+    )
 
 
 def _within(found: PublicFiles, option: str, place: Path) -> PublicFiles:
@@ -215,7 +232,7 @@ def _within(found: PublicFiles, option: str, place: Path) -> PublicFiles:
         return tuple(path for path in paths if place in (path.resolve(), *path.resolve().parents))
 
     if option == "expression":
-        unread = tuple(path for path in found.unread if not named_unit(path.name) or inside([path]))
+        unread = tuple(path for path in found.unread if not is_named(path.name) or inside([path]))
         return replace(found, star=inside(found.star), matrices=inside(found.matrices), unread=unread)
     if option == "clinical":
         return replace(found, cases=inside(found.cases), phenotypes=inside(found.phenotypes))
@@ -255,7 +272,7 @@ def _ambiguities(found: PublicFiles, folder: Path) -> list[str]:
         problems.append(f"{folder.name}: slide features in {len(places)} folders; choose: --patches {places[0]} "
                         f"(there: {examples(places, 6)})")  # fmt: skip
     mixed = [place.name for place, paths in found.slides if len({path.suffix for path in paths}) > 1]
-    problems += [f"{name}: holds .h5 and .pt slides; keep one kind per folder" for name in mixed]
+    problems += [f"{name}: holds slides of several types; keep one type per folder" for name in mixed]
     if len(found.probemaps) > 1:
         problems.append(f"{folder.name}: {len(found.probemaps)} probe maps ({examples(p.name for p in found.probemaps)}"
                         "); keep the one that belongs to the matrix")  # fmt: skip

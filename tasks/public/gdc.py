@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.input_paths import check_file
+from gexbench.tasks.files.notes import Note
 from gexbench.tasks.files.reading import ExpressionFile
-from gexbench.tasks.importing.barcodes import Barcode, barcode
+from gexbench.tasks.files.text_files import is_gzip, opened
+from gexbench.tasks.importing.barcodes import Barcode, barcode, type_code
 from gexbench.tasks.importing.building import Report
 from gexbench.tasks.public.clinical import json_hits
 from gexbench.tasks.public.gene_names import KeptGenes, kept_genes
-from gexbench.tasks.public.input_files import is_gzip, opened
 from gexbench.tasks.public.picking import PublicExpression, columns_of, pick
 from gexbench.tasks.public.selection import Selection
 
@@ -32,10 +33,12 @@ _LARGEST = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """A file's facts from the GDC: its sample and its MD5; either may be unknown."""
+    """A file's facts from the GDC: its sample, MD5, case and the kind of its sample; each may be unknown."""
 
     sample: str | None = None
     md5: str | None = None
+    case: str | None = None
+    kind: str | None = None
 
 
 def read_star(
@@ -68,8 +71,11 @@ def read_star(
     facts = file_facts(lists)
     owners = _owners(paths, facts)
     where = f"{len(paths)} STAR-counts files"
-    picked = pick([found for found, _ in owners.values()], clinical, selection, where)
-    by_name = {found.name: path for path, (found, _) in owners.items()}
+    by_name: dict[str, Path] = {}
+    for path in sorted(owners, key=lambda path: (path.parent.name, path.name)):
+        by_name.setdefault(owners[path][0].name, path)
+    further = [path.name for path in owners if by_name[owners[path][0].name] != path]
+    picked = pick([owners[path][0] for path in by_name.values()], clinical, selection, where)
     files = [(by_name[sample.name], owners[by_name[sample.name]][1]) for sample in picked.samples]
     first = _parsed(_content(files[0][0])[0], files[0][0].name)
     genes = _genes(first, selection, files[0][0].name)
@@ -78,7 +84,8 @@ def read_star(
     counts = np.empty(wide, dtype=np.int32) if unit == UNIT else None
     inputs = _read_all(files, first, genes, values, counts, say)
     table = ExpressionFile(where, np.asarray(picked.ids), genes.names, values, columns_of(picked), unit, counts)
-    return PublicExpression(table, (*picked.dropped, *genes.dropped), inputs)
+    notes = [Note.of("further files of a sample (the one with the lowest file id counts)", further)] if further else []
+    return PublicExpression(table, (*notes, *picked.dropped, *genes.dropped), inputs)
 
 
 def _read_all(
@@ -123,7 +130,9 @@ def file_facts(lists: Sequence[Path]) -> dict[str, FileFacts]:
                     )
                 # An aliquot's barcode says more than a sample's.
                 sample = max(known.sample or "", found.sample or "", key=len) or None
-                facts[key] = FileFacts(sample, known.md5 or found.md5)
+                facts[key] = FileFacts(
+                    sample, known.md5 or found.md5, known.case or found.case, known.kind or found.kind
+                )
     return facts
 
 
@@ -143,12 +152,16 @@ def _facts_in(path: Path) -> list[tuple[tuple[str | None, ...], FileFacts]]:
 
 def _of_json(hit: Mapping[str, Any]) -> tuple[tuple[str | None, ...], FileFacts]:
     names = [entity.get("entity_submitter_id", "") for entity in hit.get("associated_entities") or []]
+    patient, kind = None, None
     for case in hit.get("cases") or []:
+        patient = patient or case.get("submitter_id")
         for sample in case.get("samples") or []:
             names.append(sample.get("submitter_id", ""))
+            kind = kind or sample.get("sample_type") or sample.get("tissue_type")
             names += [aliquot.get("submitter_id", "") for aliquot in _aliquots(sample)]
-    sample = max((name for name in names if barcode(name)), key=len, default=None)
-    return (hit.get("file_id") or hit.get("id"), hit.get("file_name")), FileFacts(sample, hit.get("md5sum"))
+    known = [name for name in names if barcode(name)] or ([name for name in names if name] if patient else [])
+    facts = FileFacts(max(known, key=len, default=None), hit.get("md5sum"), patient, kind)
+    return (hit.get("file_id") or hit.get("id"), hit.get("file_name")), facts
 
 
 def _aliquots(sample: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -171,11 +184,13 @@ def _of_row(row: Mapping[str, str]) -> tuple[tuple[str | None, ...], FileFacts]:
     """A row of a manifest or a sample sheet; of a sheet's several samples (`A, B`) the first."""
     if "md5" in row:
         return (row["id"], row["filename"]), FileFacts(md5=row["md5"])
-    return (row["File ID"], row["File Name"]), FileFacts((row.get("Sample ID") or "").split(",")[0].strip() or None)
+    sample, case = (((row.get(name) or "").split(",")[0].strip() or None) for name in ("Sample ID", "Case ID"))
+    kind = row.get("Sample Type") or " ".join(filter(None, (row.get("Tissue Type"), row.get("Tumor Descriptor"))))
+    return (row["File ID"], row["File Name"]), FileFacts(sample, None, case, kind or None)
 
 
 def _owners(paths: Sequence[Path], facts: Mapping[str, FileFacts]) -> dict[Path, tuple[Barcode, str | None]]:
-    """Sample and MD5 of each file; files of samples outside TCGA are left out."""
+    """Sample and MD5 of each file; outside TCGA the lists name the case and the kind of the sample."""
     found: dict[Path, tuple[Barcode, str | None]] = {}
     unknown = []
     for path in paths:
@@ -184,6 +199,10 @@ def _owners(paths: Sequence[Path], facts: Mapping[str, FileFacts]) -> dict[Path,
             unknown.append(path.name)
         elif sample := barcode(said.sample):
             found[path] = (sample, said.md5)
+        elif said.case is not None:
+            found[path] = (Barcode(said.sample, said.case, type_code(said.kind), "", "", ""), said.md5)
+        else:
+            unknown.append(path.name)
     if unknown:
         raise InputError(
             f"{len(unknown)} of {len(paths)} STAR-counts files do not belong to a known sample "

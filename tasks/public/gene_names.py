@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.importing.alignment import Dropped
-from gexbench.tasks.public.input_files import opened
+from gexbench.tasks.files.notes import Note
+from gexbench.tasks.files.text_files import opened
 from gexbench.tasks.public.selection import GeneRule
 
 _ENSEMBL = re.compile(r"(ENS[A-Z]*G\d+)(?:\.\d+)?(?:_PAR_Y)?")
@@ -25,7 +25,7 @@ class KeptGenes:
 
     rows: NDArray[np.intp]
     names: tuple[str, ...]
-    dropped: tuple[Dropped, ...]
+    dropped: tuple[Note, ...]
 
 
 def is_ensembl(name: str) -> bool:
@@ -77,7 +77,7 @@ def kept_genes(
     place = {name: row for row, name in enumerate(names) if usable[row] and count[name] == 1}
     dropped = []
     if several := sorted(name for name, number in count.items() if number > 1):
-        dropped.append(Dropped.of("genes whose name stands for several rows", np.asarray(several)))
+        dropped.append(Note.of("genes whose name stands for several rows", np.asarray(several)))
     if rule.names:
         times = Counter(name for name, use in zip(plain, usable, strict=True) if use)
         by_id = {name: row for row, name in enumerate(plain) if usable[row] and times[name] == 1}

@@ -9,9 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.files.notes import Note
 from gexbench.tasks.files.reading import ExpressionFile
-from gexbench.tasks.importing.alignment import Dropped
 from gexbench.tasks.importing.barcodes import Barcode, chosen, named_type
+from gexbench.tasks.importing.values import Scale
 from gexbench.tasks.public.selection import Selection
 
 
@@ -21,19 +22,21 @@ class Picked:
 
     samples: tuple[Barcode, ...]
     ids: tuple[str, ...]
-    dropped: tuple[Dropped, ...]
+    dropped: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PublicExpression:
     """Expression as read from public files: the table, its unit, and notes on samples and genes left out.
 
-    `inputs` names each file that was read: name, bytes and SHA-256.
+    `inputs` names each file that was read: name, bytes and SHA-256; `scale` is that of the values where the layout
+    states it.
     """
 
     table: ExpressionFile
-    dropped: tuple[Dropped, ...]
+    dropped: tuple[Note, ...]
     inputs: tuple[dict[str, object], ...]
+    scale: Scale | None = None
 
 
 def pick(samples: Sequence[Barcode], clinical: pd.DataFrame, selection: Selection, where: str) -> Picked:
@@ -112,9 +115,9 @@ def _sample_ids(kept: Sequence[Barcode]) -> tuple[str, ...]:
     return tuple(sample.sample if short[sample.sample] == 1 else sample.name for sample in kept)
 
 
-def _notes(reasons: dict[str, str]) -> tuple[Dropped, ...]:
+def _notes(reasons: dict[str, str]) -> tuple[Note, ...]:
     by_reason: dict[str, list[str]] = {}
     for name, reason in sorted(reasons.items()):
         if reason:
             by_reason.setdefault(reason, []).append(name)
-    return tuple(Dropped.of(reason, np.asarray(names)) for reason, names in sorted(by_reason.items()))
+    return tuple(Note.of(reason, np.asarray(names)) for reason, names in sorted(by_reason.items()))

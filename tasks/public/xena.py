@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError, examples
+from gexbench.tasks.files.notes import Note
 from gexbench.tasks.files.reading import ExpressionFile
-from gexbench.tasks.importing.alignment import Dropped
+from gexbench.tasks.files.text_files import header_of, input_facts, is_gzip, opened
 from gexbench.tasks.importing.barcodes import Barcode, barcode
 from gexbench.tasks.importing.building import Report
+from gexbench.tasks.importing.values import Scale
 from gexbench.tasks.public.gene_names import KeptGenes, is_ensembl, kept_genes, read_probemap
-from gexbench.tasks.public.input_files import header_of, input_facts, is_gzip, opened
 from gexbench.tasks.public.picking import Picked, PublicExpression, columns_of, missing_values, pick
 from gexbench.tasks.public.selection import Selection
 from gexbench.tasks.public.xena_names import named_unit
@@ -39,6 +40,7 @@ class _Matrix:
     path: Path
     header: list[str]
     ids: list[str]
+    firehose: bool
 
 
 def read_xena(
@@ -47,6 +49,8 @@ def read_xena(
     selection: Selection,
     probemap: Path | None = None,
     report: Report | None = None,
+    *,
+    stated: bool = False,
 ) -> PublicExpression:
     """The chosen samples and genes of one or several matrices (one per project), over the genes that all of them have.
 
@@ -58,16 +62,18 @@ def read_xena(
         selection: the rules; its unit overrides what the files state.
         probemap: symbols of Ensembl ids; without one the ids stay, without their versions.
         report: called with the stages.
+        stated: whether the user stated the unit, which then counts, whatever a file's name says.
 
     Raises:
         InputError: units that are unknown or differ, damaged files, nothing left.
     """
     say = report or (lambda stage, done, total: None)
-    unit = _unit(paths, selection)
+    unit, notes = _unit(paths, selection, stated=stated)
     matrices = []
     for done, path in enumerate(paths):
         say("read gene names", done, len(paths))
-        matrices.append(_Matrix(path, _checked_header(path), _row_names(path)))
+        firehose = has_second_header(path)
+        matrices.append(_Matrix(path, _checked_header(path), _row_names(path)[firehose:], firehose))
     say("read gene names", len(paths), len(paths))
     where = paths[0].name if len(paths) == 1 else f"{len(paths)} matrices"
     picked = pick(_barcodes(matrices), clinical, selection, where)
@@ -78,14 +84,53 @@ def read_xena(
         _fill(values, matrix, picked, [matrices[0].ids[row] for row in genes.rows])
     say("read expression", len(matrices), len(matrices))
     _check_infinite(values, picked, genes.names, where)
-    dropped = [*picked.dropped, *genes.dropped]
+    dropped = [*notes, *_other_columns(matrices), *picked.dropped, *genes.dropped]
     names = genes.names
+    scale: Scale | None = "linear" if unit != "other" and all(map(_is_linear, matrices)) else None
+    if unit != "other" and all(is_log_without_one(path) for path in paths):
+        zeros = _linear_again(values)
+        scale = "linear"
+        dropped.append(Note("missing values of log2(x), which are 0 there", zeros, (), left_out=False))
     lacking = missing_values(values, names)
     if lacking.any() and not selection.genes.names:
-        dropped.append(Dropped.of("genes with missing values", np.asarray(names)[lacking]))
+        dropped.append(Note.of("genes with missing values", np.asarray(names)[lacking]))
         values, names = values[:, ~lacking], tuple(np.asarray(names)[~lacking].tolist())
     table = ExpressionFile(where, np.asarray(picked.ids), names, values, columns_of(picked), unit)
-    return PublicExpression(table, tuple(dropped), tuple(input_facts(path, "expression") for path in paths))
+    return PublicExpression(table, tuple(dropped), tuple(input_facts(path, "expression") for path in paths), scale)
+
+
+def has_second_header(path: Path) -> bool:
+    """Whether a matrix of Firehose has a second line that names what its columns hold."""
+    with opened(path) as file:
+        lines = [file.readline(), file.readline()]
+    return lines[0].startswith(b"Hybridization REF") and lines[1].startswith(b"gene_id\t")
+
+
+def is_log_without_one(path: Path) -> bool:
+    """Whether a matrix holds log2(x), not log2(x + 1), with NA for 0, as Firehose's does."""
+    return "_RSEM_normalized_log2" in path.name
+
+
+def _is_linear(matrix: _Matrix) -> bool:
+    return matrix.firehose or matrix.path.name.startswith("EBPlusPlusAdjustPANCAN")
+
+
+def _linear_again(values: NDArray[np.float32]) -> int:
+    """Values of log2(x) back to x, in place, missing ones as 0; returns how many were missing."""
+    missing = 0
+    for start in range(0, len(values), 512):
+        block = values[start : start + 512]
+        absent = np.isnan(block)
+        missing += int(absent.sum())
+        np.exp2(block, out=block)
+        block[absent] = 0.0
+    return missing
+
+
+def _other_columns(matrices: Sequence[_Matrix]) -> list[Note]:
+    """Columns that are samples of other programmes, such as GTEx, or describe the gene."""
+    others = [name for matrix in matrices for name in matrix.header[1:] if not barcode(name)]
+    return [Note.of("columns that are no samples of TCGA", others)] if others else []
 
 
 def unit_of(path: Path) -> str | None:
@@ -101,19 +146,22 @@ def unit_of(path: Path) -> str | None:
     return named_unit(path.name)
 
 
-def _unit(paths: Sequence[Path], selection: Selection) -> str:
-    """The selection's unit, which no file may contradict, else that of the files."""
+def _unit(paths: Sequence[Path], selection: Selection, *, stated: bool) -> tuple[str, list[Note]]:
+    """The selection's unit, with a note where a file's name says another; else that of the files.
+
+    A recipe's unit is no statement on these files: names that contradict it are an error.
+    """
     if selection.unit is None:
-        return _common_unit(paths)
+        return _common_unit(paths), []
     others = {path.name: unit for path in paths if (unit := unit_of(path)) not in (None, selection.unit)}
-    if others:
-        said = "; ".join(f"{name}: {unit}" for name, unit in list(others.items())[:3])
-        asked = f"recipe {selection.recipe}" if selection.recipe else "--unit"
+    said = [f"{name}: {unit}" for name, unit in others.items()]
+    if others and not stated:
         raise InputError(
-            f"{asked} requests {selection.unit}, but the files hold another unit ({said}); state their unit with "
-            "--unit, or rename files with misleading names"
+            f"recipe {selection.recipe} requests {selection.unit}, but the files hold another unit ({examples(said)}); "
+            "state their unit with --unit"
         )
-    return selection.unit
+    reason = f"files whose names speak of another unit than --unit {selection.unit}"
+    return selection.unit, [Note.of(reason, said, left_out=False)] if said else []
 
 
 def _common_unit(paths: Sequence[Path]) -> str:
@@ -122,7 +170,7 @@ def _common_unit(paths: Sequence[Path]) -> str:
     if unknown:
         raise InputError(
             f"{examples(unknown)}: the unit is neither in the file name nor in a JSON file beside it; state it, for "
-            "example with --unit 'log2(rsem+1)' or --unit 'log2(tpm+0.001)'"
+            "example with --unit 'log2(rsem+1)' or --unit 'log2(tpm+0.001)', for linear values also --scale linear"
         )
     if len(set(units.values())) > 1:
         said = "; ".join(f"{name}: {unit}" for name, unit in list(units.items())[:4])
@@ -164,6 +212,9 @@ def _genes(matrices: Sequence[_Matrix], selection: Selection, probemap: Path | N
     if probemap is not None and any(is_ensembl(name) for name in ids[:100]):
         known = read_probemap(probemap)
         symbols = [known.get(name.partition(".")[0], name) for name in ids]
+    elif ids and all("|" in name for name in ids):  # Firehose: SYMBOL|Entrez id, ? for no symbol
+        parts = [name.partition("|") for name in ids]
+        symbols = [entrez if symbol == "?" else symbol for symbol, _, entrez in parts]
     held = set.intersection(*(set(matrix.ids) for matrix in matrices))
     # What the first matrix holds twice is left out by the rule of names.
     twice = held & {name for matrix in matrices[1:] for name, times in Counter(matrix.ids).items() if times > 1}
@@ -174,9 +225,9 @@ def _genes(matrices: Sequence[_Matrix], selection: Selection, probemap: Path | N
     rows = np.asarray(places, dtype=np.intp)[kept.rows]
     dropped = list(kept.dropped)
     if twice:
-        dropped.append(Dropped.of("genes whose name stands for several rows of a matrix", np.asarray(sorted(twice))))
+        dropped.append(Note.of("genes whose name stands for several rows of a matrix", np.asarray(sorted(twice))))
     if lost := sorted({name for matrix in matrices for name in matrix.ids} - held):
-        dropped.append(Dropped.of("genes that not every matrix has", np.asarray(lost)))
+        dropped.append(Note.of("genes that not every matrix has", np.asarray(lost)))
     return KeptGenes(rows, kept.names, tuple(dropped))
 
 
@@ -234,7 +285,9 @@ def _options(names: Sequence[str], matrix: _Matrix) -> dict[str, Any]:
 
     block = max(_BLOCK, 4 * 32 * len(matrix.header))
     return {
-        "read_options": csv.ReadOptions(use_threads=False, block_size=block),
+        "read_options": csv.ReadOptions(
+            use_threads=False, block_size=block, skip_rows_after_names=int(matrix.firehose)
+        ),
         "parse_options": csv.ParseOptions(delimiter="\t", quote_char=False),
         "convert_options": csv.ConvertOptions(
             include_columns=list(names), column_types={name: pa.float32() for name in names},

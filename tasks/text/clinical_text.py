@@ -5,7 +5,7 @@ has its sentence; what is missing reads "not recorded", so that absence looks li
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,10 @@ from gexbench.tasks.names import unknown
 NOT_RECORDED = "not recorded"
 _OLDEST = 120
 _ABSENT = re.compile(r"\[.*\]|'?--|nan|na|n/a|none|unknown|not (?:reported|recorded|available|applicable|evaluated)")
+_PREFIX = re.compile(r"^(?:cases|demographic|diagnoses|project|exposures|treatments)\.")
+_SUFFIX = re.compile(
+    r"\.(?:demographic|diagnoses|project|exposures|treatments(?:\.diagnoses)?|tissue_source_site|samples)$"
+)
 _STAGE = re.compile(r"(IV|III|II|I|[1-4])(?:[ABC]\d?)?")
 _NUMERALS = {"1": "I", "2": "II", "3": "III", "4": "IV"}
 _SEXES = {"m": "male", "f": "female", "man": "male", "woman": "female"}
@@ -66,7 +70,7 @@ class Field:
 
 
 _STAGE_COLUMNS = ("ajcc_stage", "ajcc_pathologic_stage", "pathologic_stage", "clinical_stage", "ajcc_clinical_stage",
-                  "gdc_tumor_stage", "tumor_stage", "stage")  # fmt: skip
+                  "ajcc_pathologic_tumor_stage", "gdc_tumor_stage", "tumor_stage", "stage")  # fmt: skip
 _AGE = Field(
     "Age at diagnosis", ("age_diagnosed", "age_at_initial_pathologic_diagnosis", "age_at_index", "age"), _age_decade
 )
@@ -97,6 +101,8 @@ def clinical_texts(clinical: pd.DataFrame, variant: str) -> list[str]:
     Ages are in years. Values in square brackets ("[Unknown]"), blanks and the usual words for absence count as
     missing.
 
+    Columns are found by their name as written, else in any case and with a hub's suffix (`plain_name`).
+
     Args:
         clinical: one row per sample; columns that no field names are not read.
         variant: `full` or `plain`.
@@ -106,22 +112,48 @@ def clinical_texts(clinical: pd.DataFrame, variant: str) -> list[str]:
     """
     if variant not in FIELDS:
         raise unknown(variant, FIELDS, "text variant")
-    sentences = [_sentences(clinical, field) for field in FIELDS[variant]]
+    names = _by_plain_name(clinical)
+    sentences = [_sentences(clinical, field, _columns_of(clinical, field, names)) for field in FIELDS[variant]]
     return [" ".join(parts) for parts in zip(*sentences, strict=True)]
 
 
 def text_columns(clinical: pd.DataFrame, variant: str = "full") -> tuple[str, ...]:
     """Columns of the table that the variant's text is written from, in the table's order."""
-    read = {column for field in FIELDS[variant] for column in field.columns}
+    names = _by_plain_name(clinical)
+    read = {column for field in FIELDS[variant] for column in _columns_of(clinical, field, names)}
     return tuple(str(column) for column in clinical.columns if column in read)
+
+
+def plain_name(column: object) -> str:
+    """A column's name in lower case, without the words that a hub or portal puts around a field.
+
+    `gender.demographic`, `demographic.gender`, `GENDER` → `gender`.
+    """
+    name = re.sub(r"[\s/]+", "_", str(column).strip().casefold()).lstrip("_")
+    return _SUFFIX.sub("", _PREFIX.sub("", name))
+
+
+def _by_plain_name(clinical: pd.DataFrame) -> dict[str, str]:
+    """Plain name → the first column that has it."""
+    found: dict[str, str] = {}
+    for column in clinical.columns:
+        found.setdefault(plain_name(column), column)
+    return found
+
+
+def _columns_of(clinical: pd.DataFrame, field: Field, names: Mapping[str, str]) -> list[str]:
+    """The table's columns that a field is read from: those of its names, as written or else by their plain name."""
+    found = [name if name in clinical else names.get(name) for name in field.columns]
+    return list(dict.fromkeys(column for column in found if column is not None))
 
 
 def unrecorded_fields(clinical: pd.DataFrame, variant: str = "full") -> tuple[str, ...]:
     """Titles of the variant's fields that no sample has a value for, in the order of the sentences."""
+    names = _by_plain_name(clinical)
     return tuple(
         field.title
         for field in FIELDS[variant]
-        if all(column not in clinical or is_absent(clinical[column]).all() for column in field.columns)
+        if all(is_absent(clinical[column]).all() for column in _columns_of(clinical, field, names))
     )
 
 
@@ -133,12 +165,11 @@ def is_absent(values: pd.Series) -> pd.Series:
     return pd.Series(np.append(absent, True)[categories.codes].astype(bool), index=values.index)
 
 
-def _sentences(clinical: pd.DataFrame, field: Field) -> list[str]:
+def _sentences(clinical: pd.DataFrame, field: Field, columns: Sequence[str]) -> list[str]:
     value = pd.Series(np.nan, index=clinical.index, dtype=object)
-    for column in field.columns:
-        if column in clinical:
-            given = clinical[column].astype(object)
-            value = value.where(value.notna(), given.where(~is_absent(given)))
+    for column in columns:
+        given = clinical[column].astype(object)
+        value = value.where(value.notna(), given.where(~is_absent(given)))
     distinct = {given: _sentence(field, str(given)) for given in value.dropna().unique()}
     return [distinct.get(given, f"{field.title}: {NOT_RECORDED}.") for given in value]
 

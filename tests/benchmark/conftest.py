@@ -26,9 +26,10 @@ from gexbench.tasks.data_directory import cohort_folder
 
 MISBEHAVIOUR = '''
 """Generators for tests: each breaks the contract in its own way."""
-import os, signal, subprocess, sys, time
+import os, resource, signal, subprocess, sys, time
 import numpy as np, torch
 from gexbench.models.contract import Generator, GeneratorSettings, Samples, Unavailable
+from gexbench.tasks.files.atomic import DiskFull
 
 class Settings(GeneratorSettings):
     how: str = "well"
@@ -42,11 +43,28 @@ def start_children():
     while not os.path.exists(os.environ["GEXBENCH_TEST_PIDS"]): time.sleep(0.05)
     time.sleep(1)
 
+def write_into_every_pipe():
+    for number in range(3, 64):
+        place = f"/proc/self/fd/{number}"
+        if os.path.exists(place) and os.readlink(place).startswith(("pipe:", "socket:")):
+            try: os.write(number, b"abcd" * 10)
+            except OSError: pass
+
+def report_oddly(progress):
+    progress(np.int64(1), torch.tensor(2), loss=torch.tensor(0.5), text="x", nothing=None)
+    time.sleep(0.6)
+    progress(float("nan"), 10**400, loss=10**400, other=[1])
+
 class Behaved(Generator):
     Settings = Settings
     def fit(self, train, validation, *, seed, progress=None):
         how = self.settings.how
         print("the last words of", how, "in /home/someone/data")
+        if how == "no-message": write_into_every_pipe(); time.sleep(600)
+        if how == "file-limit": resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+        if how == "full-elsewhere": raise DiskFull(28, "No space left on device", "/home/someone/scratch")
+        if how == "odd-progress": report_oddly(progress)
+        if how == "half-character": raise RuntimeError("\\ud800 is half a character")
         if how == "raise": raise RuntimeError("no luck with /home/someone/data")
         if how == "sys-exit": sys.exit(3)
         if how == "exit": os._exit(7)
@@ -69,7 +87,7 @@ class Behaved(Generator):
     def sample(self, conditions, draws=1, *, seed):
         n, how = len(conditions) * draws, self.settings.how
         rows = self.mean + self.sd * torch.randn(n, len(self.genes), generator=torch.Generator().manual_seed(seed))
-        rows = rows + self.settings.shift
+        rows = (rows + self.settings.shift).clamp(min=0)
         if how == "nan": rows[0, 0] = float("nan")
         if how == "few": rows = rows[:-1]
         if how == "shape": rows = rows[:, :-1]
@@ -83,7 +101,8 @@ class Behaved(Generator):
 NAMES = ("one", "two", "three", "four")
 HOWS = (
     "raise", "sys-exit", "exit", "segfault", "hang", "allocate", "print", "children", "orphans", "unavailable", "write",
-    "nan", "few", "shape", "type", "genes",
+    "nan", "few", "shape", "type", "genes", "no-message", "file-limit", "full-elsewhere", "odd-progress",
+    "half-character",
 )  # fmt: skip
 
 
@@ -149,7 +168,7 @@ import json, math, os, time
 from pathlib import Path
 import torch
 from gexbench.models.contract import Diverged, Generator, GeneratorSettings, Samples
-from gexbench.models.search_space import Choice, IntRange, LogRange
+from gexbench.models.settings.search_space import Choice, IntRange, LogRange
 
 class Settings(GeneratorSettings):
     rate: float = 1e-3
@@ -166,7 +185,7 @@ class Tunable(Generator):
     Settings = Settings
     def fit(self, train, validation, *, seed, progress):
         seen = {part: split.conditions.ids.tolist() for part, split in (("train", train), ("validation", validation))}
-        tensors = {"text": sorted({len(text.offsets) for text in train.conditions.text.values()}),
+        tensors = {"text": sorted({len(text) for text in train.conditions.text.values()}),
                    "labels": len(train.conditions.classes)}
         with Path(os.environ["GEXBENCH_TEST_SPY"]).open("a") as file:
             seen |= {"tensors": tensors, "seed": seed, "settings": self.settings.model_dump()}
@@ -187,7 +206,7 @@ class Tunable(Generator):
         self.report.facts["not a number"] = float("nan")
     def sample(self, conditions, draws=1, *, seed):
         noise = torch.randn(len(conditions) * draws, len(self.genes), generator=torch.Generator().manual_seed(seed))
-        return Samples.of(self.mean + noise.clamp(min=-1), conditions, draws, self.genes)
+        return Samples.of((self.mean + noise).clamp(min=0), conditions, draws, self.genes)
     def state(self): return {"mean": self.mean}, {"genes": list(self.genes)}
     def restore(self, tensors, facts, device): ...
 '''
@@ -201,7 +220,7 @@ class InProcess:
         self.arguments, self.answer = arguments, answer
 
     def run(self, next_job, done, progress, stopping):
-        objective = Objective(*self.arguments, lambda score: self.answer(self.job, score))
+        objective = Objective(*self.arguments[1:], lambda score: self.answer(self.job, score))
         while not stopping() and (job := next_job()) is not None:
             self.job = job
             done(job, objective.do(job, lambda *_: None))
@@ -234,7 +253,7 @@ def tune(workbench, tmp_path, monkeypatch):
                 device="cpu",
                 objective=objective,
             )
-            return Tuner(tasks, self.cohort.name, trials, results or self.results, "test")
+            return Tuner(tasks, self.cohort, trials, results or self.results, "test")
 
         def __call__(
             self, trials, folds=(0,), settings=None, workers=1, results=None, objective="validation score", **options

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from prdc import compute_prdc
 
-from gexbench.metrics import distribution, membership, memorisation, structure, support
+from gexbench.metrics import distribution, membership, structure, support
+from gexbench.metrics.gates import copies
 
 ROWS, GENES, CLASSES = 4000, 680, 15
 ROUNDS = 3
@@ -34,9 +35,11 @@ def rows(seed: int, count: int = ROWS, genes: int = GENES) -> np.ndarray:
 def array_metrics(real: np.ndarray, synthetic: np.ndarray, training: np.ndarray) -> dict[str, Callable[[], object]]:
     """Every metric of arrays alone, the radii and correlations of the real side kept as in a prepared fold."""
     radii, correlations = support.radii(real), structure.correlation_matrix(real)
-    thresholds = memorisation.donor_thresholds(real[:800], training)
+    pool = copies.pool_of(training, real[:800])
     width, labels = distribution.median_width(training), np.arange(len(real)) % CLASSES
     half = len(real) // 2
+    names = tuple(np.array([f"{side}{row}" for row in range(half)]) for side in "ab")
+    compared = membership.ground(training[:half], real[:half], real[half:], (labels[:half], labels[:half]), names)
     return {
         "support": lambda: support.support_measures(real, synthetic, real_radii=radii),
         "frechet": lambda: distribution.frechet(real, synthetic),
@@ -48,8 +51,8 @@ def array_metrics(real: np.ndarray, synthetic: np.ndarray, training: np.ndarray)
         "correlations": lambda: structure.compare_correlations(correlations, structure.correlation_matrix(synthetic)),
         "variance_ratio": lambda: structure.variance_ratio(real, synthetic, labels),
         "zero_fraction": lambda: structure.zero_fraction(synthetic, -1.0),
-        "donor_shares": lambda: memorisation.donor_shares(synthetic, training, thresholds),
-        "membership": lambda: membership.membership_attacks(training[:half], real[:half], synthetic, real[half:]),
+        "copies": lambda: copies.made_of(synthetic, pool),
+        "membership": lambda: membership.attack_scores(compared, synthetic),
     }
 
 

@@ -44,7 +44,10 @@ def content(generator: str, fold: int, values: Values, repeat: int = 0, /, **cha
         "state": "ok",
         "reason": None,
         "traceback": None,
-        "keys": {kind: _digest(f"{kind} {generator} {fold} {repeat}") for kind in ("rows", "record")},
+        "keys": {
+            kind: _digest(f"{kind} {generator} {fold} {repeat} {changes.get('train_fraction', 1.0)}")
+            for kind in ("rows", "record")
+        },
         "suite": {"version": "0.1.0", "commit": None},
         "generator": {
             "name": generator,

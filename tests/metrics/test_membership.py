@@ -1,105 +1,151 @@
-"""Membership: who is compared, the null, copies and noisy copies of members."""
+"""Membership: who is compared, the null, what copies, blends and memories of a class betray, ties."""
 
-from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gexbench.metrics.detection import auc_null_sd
+from gexbench.metrics.detection import auc, auc_null_sd
+from gexbench.metrics.gates.class_copula import class_copula_rows
 from gexbench.metrics.membership import (
-    attack,
+    ATTACKS,
+    attack_scores,
+    attacks,
     closer_ratio_share,
-    compared_patients,
-    differing,
-    membership_attacks,
+    ground,
     nearer_share,
     nearest_distances,
-    split_attacks,
+    paired_by_class,
+    placements,
     true_positive_rate,
 )
-from gexbench.tasks.panel.questions import privacy
 
-GENES, MEMBERS, VALIDATION = 12, 80, 80
+GENES, MEMBERS = 12, 80
 
 
 class Population:
-    """Two classes of 60 to 40, correlated genes; rows of members, non-members and validation patients."""
+    """Two classes of 60 to 40, correlated genes; rows of members, non-members and calibrating patients."""
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
-        mixing = np.random.default_rng(99).normal(size=(GENES, GENES)) / 3 + np.eye(GENES)
-        self.labels = np.repeat([0.0, 2.0], [MEMBERS * 3 // 5, MEMBERS * 2 // 5])
-        self.draw = lambda: self.labels[:, None] + self.rng.normal(size=(MEMBERS, GENES)) @ mixing
-        self.members, self.nonmembers, self.validation = self.draw(), self.draw(), self.draw()
+        self.mixing = np.random.default_rng(99).normal(size=(GENES, GENES)) / 3 + np.eye(GENES)
+        self.codes = np.repeat([0, 1], [MEMBERS * 3 // 5, MEMBERS * 2 // 5])
+        self.members, self.nonmembers, self.calibrating = self.draw(), self.draw(), self.draw()
+        self.ids = (np.array([f"m{i}" for i in range(MEMBERS)]), np.array([f"n{i}" for i in range(MEMBERS)]))
 
-    def attacks(self, synthetic):
-        return membership_attacks(self.members, self.nonmembers, synthetic, self.validation)
+    def draw(self):
+        return 2.0 * self.codes[:, None] + self.rng.normal(size=(MEMBERS, GENES)) @ self.mixing
 
-    def copies(self, noise):
-        """Rows for members and non-members alike: training rows (the members) of the class, with noise."""
-        order = np.concatenate([self.rng.permutation(48), 48 + self.rng.permutation(32)])
-        rows = np.concatenate([self.members, self.members[order]])
-        return rows + noise * self.rng.normal(size=rows.shape)
+    def ground(self):
+        return ground(self.members, self.nonmembers, self.calibrating, (self.codes, self.codes), self.ids)
+
+    def scores(self, synthetic, own=None):
+        return attack_scores(self.ground(), synthetic, own)
+
+    def found(self, synthetic, yardstick=None):
+        placed = placements(self.scores(synthetic), MEMBERS)
+        return attacks(placed, None if yardstick is None else placements(self.scores(yardstick), MEMBERS))
 
 
-@pytest.mark.parametrize("which", ["distance", "ratio"])
-def test_a_generator_that_remembers_nothing_meets_the_null(which):
-    aucs = []
+def test_a_generator_that_remembers_nothing_meets_the_null():
+    found = []
     for seed in range(40):
         population = Population(seed)
-        fresh = np.concatenate([population.draw(), population.draw()])
-        aucs.append(population.attacks(fresh)[which].auc)
+        found.append(population.found(np.concatenate([population.draw(), population.draw()])))
     null = auc_null_sd(MEMBERS, MEMBERS)
-    assert abs(np.mean(aucs) - 0.5) < 3 * null / np.sqrt(len(aucs))
-    assert max(abs(np.array(aucs) - 0.5)) < 3.5 * null
-    assert np.std(aucs, ddof=1) == pytest.approx(null, rel=0.35)
-
-
-def test_validation_rows_meet_the_null_too():
-    found = [Population(seed) for seed in range(20)]
-    for which in ("distance", "ratio"):
-        aucs = [each.attacks(each.validation)[which].auc for each in found]
-        assert abs(np.mean(aucs) - 0.5) < 3 * auc_null_sd(MEMBERS, MEMBERS) / np.sqrt(len(aucs))
+    for name in ATTACKS:
+        aucs = np.array([each[name].auc for each in found])
+        assert abs(aucs.mean() - 0.5) < 3.5 * null / np.sqrt(len(aucs))
+        assert abs(aucs - 0.5).max() < 3.7 * null
+    assert found[0]["ratio"].null_sd == null
 
 
 def test_copies_betray_every_member_and_noise_betrays_less():
     population = Population(1)
-    exact, noisy, hidden = (population.attacks(population.copies(noise)) for noise in (0.0, 0.5, 5.0))
-    for which in ("distance", "ratio"):
-        assert exact[which].auc == 1.0
-        assert exact[which].tpr == 1.0
-        assert 0.5 + 4 * noisy[which].null_sd < noisy[which].auc < 1.0
-        assert abs(hidden[which].auc - 0.5) < 3 * hidden[which].null_sd
+    made = [population.members + noise * population.rng.normal(size=population.members.shape) for noise in (0, 0.5, 5)]
+    exact, noisy, hidden = (population.found(np.concatenate([rows, population.draw()])) for rows in made)
+    for name in ATTACKS:
+        assert exact[name].auc > 0.9
+        assert 0.5 + 4 * noisy[name].null_sd < noisy[name].auc < 1.0
+        assert abs(hidden[name].auc - 0.5) < 3.5 * hidden[name].null_sd
 
 
-def test_the_ratio_sees_members_in_thin_regions():
+def test_means_of_six_lie_above_the_class_copula():
+    population = Population(3)
+    rng, copula = population.rng, []
+    asked = np.tile(population.codes, 5)
+    rows = np.empty((len(asked), GENES))
+    for code in (0, 1):
+        own = population.members[population.codes == code]
+        chosen = np.array([rng.choice(len(own), 6, replace=False) for _ in range((asked == code).sum())])
+        rows[asked == code] = own.mean(axis=0) + np.sqrt(6) * (own[chosen].mean(axis=1) - own.mean(axis=0))
+    copula, other = (class_copula_rows(population.members, population.codes, asked, seed) for seed in (0, 1))
+    remembered, honest = population.found(rows, copula), population.found(other, copula)
+    assert max((each.auc - each.reference) / each.sd for each in remembered.values()) > 3
+    assert max(abs(each.auc - each.reference) / each.sd for each in honest.values()) < 3.5
+
+
+def test_copies_of_non_members_are_no_membership():
     population = Population(2)
-    spread = np.linspace(1, 8, MEMBERS)[:, None]
-    for name in ("members", "nonmembers", "validation"):
-        setattr(population, name, getattr(population, name) * spread)
-    noise = 0.8 * spread * population.rng.normal(size=(MEMBERS, GENES))
-    found = population.attacks(population.members + noise)
-    assert found["ratio"].auc > found["distance"].auc + found["ratio"].null_sd
+    found = population.found(np.concatenate([population.nonmembers, population.draw()]))
+    assert max(each.auc for each in found.values()) <= 0.5
 
 
-def _split(population, nonmembers=None, bystanders=2):
-    rest = np.concatenate([np.empty((0, GENES)), *(population.draw() for _ in range(bystanders))])
-    others = population.nonmembers if nonmembers is None else nonmembers
-    return split_attacks(population.members, others, rest, population.validation)
+def test_rows_of_ones_own_condition_can_be_left_out():
+    population = Population(4)
+    made = population.members.copy()
+    own = np.concatenate([np.arange(MEMBERS), np.arange(MEMBERS)])
+    with_own, without = (attacks(placements(population.scores(made, skipped), MEMBERS)) for skipped in (None, own))
+    assert with_own["distance"].auc == 1.0
+    assert abs(without["distance"].auc - 0.5) < 3.5 * without["distance"].null_sd
 
 
-@pytest.mark.parametrize("bystanders", [0, 2])
-def test_random_splits_do_not_differ_and_others_do(bystanders):
-    random = [differing(_split(Population(seed), bystanders=bystanders)) for seed in range(100)]
-    assert sum(found is not None for found in random) <= 2
-    for seed in range(10):
-        population = Population(seed)
-        for other in (population.nonmembers + 1.5, 0.5 * population.nonmembers, 2 * population.nonmembers):
-            found = _split(population, other, bystanders)
-            assert "null 0.5 ± 0.046" in differing(found)
-            assert differing(found, sds=12) is None
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_the_order_of_rows_and_genes_changes_nothing(seed):
+    population, rng = Population(6), np.random.default_rng(seed)
+    synthetic = np.concatenate([population.members[:30] + 0.4, population.draw()])
+    expected = population.found(synthetic)
+    genes, first, second = rng.permutation(GENES), rng.permutation(MEMBERS), rng.permutation(MEMBERS)
+    moved = ground(
+        population.members[first][:, genes],
+        population.nonmembers[second][:, genes],
+        population.calibrating[rng.permutation(MEMBERS)][:, genes],
+        (population.codes[first], population.codes[second]),
+        (population.ids[0][first], population.ids[1][second]),
+    )
+    scores = attack_scores(moved, synthetic[rng.permutation(len(synthetic))][:, genes])
+    found = attacks(placements(scores, MEMBERS))
+    for name in ATTACKS:
+        assert found[name].auc == pytest.approx(expected[name].auc, abs=2e-3)
+
+
+def test_placements_are_aucs_with_ties_at_one_half():
+    scores = np.array([[3.0, 1.0, 2.0, 2.0, 0.0]])
+    placed = placements(scores, 3)
+    assert placed.of_members.tolist() == [[1.0, 0.5, 0.75]]
+    assert placed.of_nonmembers == pytest.approx(np.array([[0.5, 1.0]]))
+    rng = np.random.default_rng(0)
+    scores = rng.integers(0, 5, size=(3, 50))
+    placed = placements(scores, 20)
+    for at, row in enumerate(scores):
+        assert placed.of_members[at].mean() == pytest.approx(auc(row[:20], row[20:]))
+        assert placed.of_nonmembers[at].mean() == pytest.approx(auc(row[:20], row[20:]))
+
+
+def test_the_sd_of_a_difference_is_that_of_many_draws():
+    rng, differences, sds = np.random.default_rng(0), [], []
+    for _ in range(400):
+        shared = rng.normal(size=(1, 80)) + np.repeat([0.5, 0.0], 40)
+        one, two = (
+            placements(np.repeat(shared + rng.normal(size=(1, 80)), len(ATTACKS), axis=0), 40) for _ in range(2)
+        )
+        found = attacks(one, two)["ratio"]
+        differences.append(found.auc - found.reference)
+        sds.append(found.sd)
+    assert np.mean(sds) == pytest.approx(np.std(differences), rel=0.12)
 
 
 def test_nearest_distances_by_hand():
@@ -108,39 +154,40 @@ def test_nearest_distances_by_hand():
 
 def test_true_positive_rate_by_hand():
     others = np.arange(200.0)
-    assert true_positive_rate([198.5, 197.5, 196.5, 0.0], others) == 0.5  # two of 200 may lie above 197
-    assert true_positive_rate([3.0, 4.0], [3.0, 1.0, 2.0]) == 0.5  # under 100 none may; a tie is no find
+    assert true_positive_rate([198.5, 197.5, 196.5, 0.0], others) == 0.5  # two of 200 lie above 197
+    assert true_positive_rate([3.0, 4.0], [3.5, 1.0, 2.0]) == 0.5  # under 100 none may
+    assert true_positive_rate([3.0, 4.0], [3.0, 1.0, 2.0]) == pytest.approx(0.5 + 0.5 * 0.03)  # a tie is half a find
     assert true_positive_rate([1.0], [2.0], limit=1.0) == 1.0
+    assert true_positive_rate(np.ones(30), np.ones(20)) == pytest.approx(0.01)
 
 
 @given(st.lists(st.integers(0, 20), min_size=2, max_size=40), st.lists(st.integers(0, 20), min_size=2, max_size=40))
-def test_true_positive_rate_is_the_best_over_thresholds(members, others):
+def test_true_positive_rate_is_the_largest_on_the_roc_curve(members, others):
     high, low = np.array(members), np.array(others)
-    rates = [(high > cut).mean() for cut in range(-1, 22) if (low > cut).mean() <= 0.1]
-    assert true_positive_rate(high, low, limit=0.1) == pytest.approx(max(rates))
-
-
-def test_attack_holds_its_null_sd():
-    assert attack(np.ones(30), np.zeros(20)) == (1.0, 1.0, auc_null_sd(30, 20))
-
-
-def _patients():
-    train_ids, test_ids = (np.array([f"{part}{i}" for i in range(n)]) for part, n in (("a", 30), ("b", 9)))
-    train_labels = np.array(["x", "y", "y"])[np.arange(30) % 3]
-    train_labels[:2] = "z"
-    return train_ids, train_labels, test_ids, np.array(list("xxxyyyzzz"))
+    points = [(0.0, 0.0), *(((low >= cut).mean(), (high >= cut).mean()) for cut in range(20, -1, -1))]
+    expected = 0.0
+    for (x, y), (right, top) in pairwise(points):
+        if right <= 0.1 + 1e-12:
+            expected = top
+        elif x <= 0.1:
+            expected = max(expected, y + (0.1 - x) / (right - x) * (top - y))
+    assert true_positive_rate(members, others, limit=0.1) == pytest.approx(expected)
 
 
 def test_as_many_members_as_non_members_of_every_class():
-    train_ids, train_labels, test_ids, test_labels = _patients()
-    found = compared_patients(train_ids, train_labels, test_ids, test_labels)
-    for labels in (train_labels[found.members], test_labels[found.nonmembers]):
-        assert sorted(labels.tolist()) == list("xxxyyyzz")  # class z has two members only
+    train_ids, test_ids = (np.array([f"{part}{i}" for i in range(n)]) for part, n in (("a", 30), ("b", 9)))
+    train_labels = np.array(["x", "y", "y"])[np.arange(30) % 3]
+    train_labels[:2] = "z"
+    test_labels = np.array(list("xxxyyyzzz"))
+    found = paired_by_class(train_ids, train_labels, test_ids, test_labels)
+    assert sorted(train_labels[found.members]) == sorted(test_labels[found.nonmembers]) == list("xxxyyyzz")
     order = np.random.default_rng(0).permutation(9)
-    moved = compared_patients(train_ids, train_labels, test_ids[order], test_labels[order])
+    moved = paired_by_class(train_ids, train_labels, test_ids[order], test_labels[order])
     assert set(test_ids[order][moved.nonmembers]) == set(test_ids[found.nonmembers])
+    few = paired_by_class(train_ids, train_labels, test_ids, test_labels, most=4)
+    assert sorted(test_labels[few.nonmembers]) == list("xyz")
     with pytest.raises(ValueError, match="no class has both"):
-        compared_patients(train_ids, train_labels, test_ids, np.array(["other"] * 9))
+        paired_by_class(test_ids, np.full(9, "w"), test_ids, test_labels)
 
 
 def test_shares_of_copies_of_either_side():
@@ -149,62 +196,6 @@ def test_shares_of_copies_of_either_side():
     for share in (nearer_share, closer_ratio_share):
         assert share(train, train, test) == 1.0
         assert share(test, train, test) == 0.0
-        assert share(population.validation, train, train) == 0.5
-        assert 0.3 < share(population.validation, train, test) < 0.7
-    assert nearer_share(population.validation, np.concatenate([train] + [population.draw()] * 2), test) > 0.6
-
-
-@pytest.fixture(scope="module")
-def scored(small_cohort):
-    """A fold of the small cohort prepared for `extended`, and rows of a generator that copies training rows."""
-    from gexbench.benchmark.cells.scoring import prepare_fold
-    from gexbench.tasks.cohorts.folds import folds
-    from gexbench.tasks.panel.declarations.rows import SyntheticRows
-
-    prepared = prepare_fold(small_cohort, folds(small_cohort)[0], "small", panel="extended")
-    real = prepared.rows
-    return prepared, SyntheticRows(real.train[: len(real.test)], real.train, None)
-
-
-def test_the_panel_finds_the_members_among_the_scored_rows(scored):
-    from gexbench.tasks.panel.declarations.comparison import Comparison
-
-    prepared, synthetic = scored
-    (step,) = (step for step in privacy.TASK.steps(prepared.rows) if step.name == "membership")
-    given = Comparison(prepared, synthetic, prepared.space.standardise(synthetic.test, "test"))
-    found = step.compute(given)
-    values = {metric.name: value for metric, value in found.values.items()}
-    assert values["membership_distance_auc"] > 0.95
-    assert values["membership_ratio_tpr"] > 0.8
-    assert found.extra["membership_members"] == len(prepared.rows.test_ids)
-    assert found.extra["membership_null_sd"] == auc_null_sd(*[len(prepared.rows.test_ids)] * 2)
-
-
-def _membership_of(prepared, synthetic, monkeypatch):
-    from gexbench.tasks.panel import evaluation
-
-    attacks = tuple(metric for pair in privacy.MEMBERSHIP.values() for metric in pair)
-    only = [step for step in privacy.TASK.steps(prepared.rows) if step.name == "membership"]
-    task = replace(privacy.TASK, metrics=attacks, together=lambda rows: only)
-    with monkeypatch.context() as patch:
-        patch.setattr(evaluation, "tasks", lambda: (task,))
-        return evaluation.evaluate(prepared, synthetic, panel="extended")
-
-
-def test_on_a_users_folds_the_rows_say_whether_membership_has_a_null(scored, monkeypatch):
-    prepared, synthetic = scored
-    dealt = _membership_of(prepared, synthetic, monkeypatch)
-    own = replace(prepared, rows=replace(prepared.rows, exchangeable=None))
-    found = _membership_of(own, synthetic, monkeypatch)
-    assert found.values == dealt.values
-    split = {name: value for name, value in found.extra.items() if name not in dealt.extra}
-    assert split.keys() == {"membership_split_distance_auc", "membership_split_ratio_auc"}
-    assert all(abs(value - 0.5) < 3 * found.extra["membership_null_sd"] for value in split.values())
-    assert found.values["membership_distance_auc"].value > 0.95
-    other = _membership_of(replace(own, test=1.5 * own.test), synthetic, monkeypatch)
-    for metric in other.values.values():
-        assert metric.value is None
-        assert metric.reason.startswith("not applicable: training and test patients differ before any generator")
-    by_design = replace(prepared, rows=replace(prepared.rows, exchangeable=False))
-    for metric in _membership_of(by_design, synthetic, monkeypatch).values.values():
-        assert "not dealt at random" in metric.reason
+        assert share(population.calibrating, train, train) == 0.5
+        assert 0.3 < share(population.calibrating, train, test) < 0.7
+    assert nearer_share(population.calibrating, np.concatenate([train] + [population.draw()] * 2), test) > 0.6

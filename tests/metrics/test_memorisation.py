@@ -3,15 +3,13 @@
 import numpy as np
 import pytest
 
+from gexbench.metrics.gates.copies import made_of, pool_of
 from gexbench.metrics.memorisation import (
-    DONORS,
     blend_share,
     blend_threshold,
     copy_share,
     copy_threshold,
     donor_ratios,
-    donor_shares,
-    donor_thresholds,
     nearest_ratios,
     segment_ratios,
 )
@@ -110,14 +108,10 @@ def test_donor_ratios_by_hand():
 
 
 def test_the_first_donor_ratio_is_the_copy_gates_and_chunks_and_order_change_nothing(sets):
-    training, validation, fresh = sets
+    training, _, fresh = sets
     found = donor_ratios(fresh, training)
     assert (found[:, 0] == nearest_ratios(fresh, training)).all()
     assert donor_ratios(fresh, training[::-1, ::-1][:, ::-1], chunk=7) == pytest.approx(found)
-    limits = donor_thresholds(validation, training)
-    assert limits[0] == copy_threshold(validation, training)
-    assert donor_shares(training[:50], training, limits)[0] == copy_share(training[:50], training, limits[0]) == 1.0
-    assert donor_thresholds(validation, training, donors=2).tolist() == limits[:2].tolist()
 
 
 def mosaic(first, second, rng):
@@ -132,16 +126,19 @@ def mosaic(first, second, rng):
 
 def test_rows_of_two_donors_are_seen_where_the_copy_gate_is_blind(sets):
     training, validation, fresh = sets
-    limits, copies = donor_thresholds(validation, training), copy_threshold(validation, training)
-    assert (donor_ratios(validation, training) < limits).mean(axis=0) == pytest.approx([0.01] * DONORS)
-    assert donor_shares(fresh, training, limits).max() < 0.05
-    assert donor_shares(training[:300], training, limits)[0] == 1.0
+    pool, copies = pool_of(training, validation), copy_threshold(validation, training)
+
+    def shares(rows):
+        return {kind: count.below / count.rows for kind, count in made_of(rows, pool)[0].items()}
+
+    assert max(shares(fresh).values()) < 0.05
+    assert shares(training[:300])["one"] == 1.0
     rows = mosaic(training[:200], training[200:], np.random.default_rng(3))
     assert (np.isin(rows, training[:200]) | np.isin(rows, training[200:])).all()
     assert copy_share(rows, training, copies) < 0.03
-    assert donor_shares(rows, training, limits)[1] > 0.4
-    assert donor_shares((training[:200] + training[200:]) / 2, training, limits)[1] > 0.9
+    assert shares(rows)["two"] > 0.4
+    assert shares((training[:200] + training[200:]) / 2)["two"] > 0.9
     thirds = (training[:100] + training[100:200] + training[200:300]) / 3
-    assert donor_shares(thirds, training, limits)[2] > 0.25
+    assert shares(thirds)["three"] > 0.25
     half = np.vstack([fresh[:100], rows[:100]])
-    assert 0.15 < donor_shares(half, training, limits)[1] < 0.35
+    assert 0.15 < shares(half)["two"] < 0.35

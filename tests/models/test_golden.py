@@ -110,6 +110,7 @@ def test_the_tolerance_finds_a_changed_model(name: str, change: dict[str, Any], 
 
 def _rows(name: str, data: DeviceFold, settings: dict[str, Any]) -> NDArray[np.float32]:
     generator = create(registry()[name], "quick", settings)
+    data = data.named() if registry()[name].reads == "ids" else data
     generator.fit(data.train, data.validation, seed=11)
     rows: NDArray[np.float32] = generator.sample(data.test_conditions.take([0, 7]), 2, seed=12).expression
     return rows[:, ::13]

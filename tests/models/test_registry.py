@@ -73,15 +73,55 @@ def test_entry_points_join_the_table(installed: list[EntryPoint]) -> None:
     assert registry()["other"] is ENTRY
 
 
-def test_an_entry_point_must_give_an_entry_of_its_name(installed: list[EntryPoint]) -> None:
-    installed.append(EntryPoint("another", f"{__name__}:extra", "gexbench.generators"))
-    with pytest.raises(InputError, match=r"entry point 'another'.*must give an Entry named 'another'"):
-        registry()
+def leaves() -> None:
+    raise SystemExit(3)
+
+
+BAD = {
+    "exits": ("leaves", "cannot be imported (SystemExit: 3)"),
+    "raises": ("no_such_attribute", "cannot be imported (AttributeError"),
+    "number": ("NUMBER", "gives int, not an Entry"),
+    "another": ("extra", "gives an Entry named 'other', not 'another'"),
+    "cvae": ("TAKEN", "that name is taken"),
+    "nothing": ("NONES", "its target is None, not text; its family is None, not text; its conditions is None, not a"),
+    "strange": ("STRANGE", "its conditions is ('label',), not a tuple of labels, text, patches; its settings is [3]"),
+    "Bad Name\x1b[2J": ("BAD_NAME", "names consist of a-z"),
+}
+NUMBER = 3
+TAKEN = Entry("cvae", "a:B", "vae", (), "")
+NONES = Entry("nothing", None, None, None, None)  # type: ignore[arg-type]
+STRANGE = Entry("strange", "a:B", "vae", ("label",), "", settings=[3])  # type: ignore[arg-type]
+BAD_NAME = Entry("Bad Name\x1b[2J", "a:B", "vae", (), "")
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_plug_in_is_one_broken_entry_that_names_its_package(installed: list[EntryPoint], name: str) -> None:
+    attribute, said = BAD[name]
+    installed += [
+        EntryPoint(name, f"{__name__}:{attribute}", "gexbench.generators"),
+        EntryPoint("other", f"{__name__}:extra", "gexbench.generators"),
+    ]
+    entries = registry()
+    (broken,) = [entry for entry in entries.values() if entry.broken]
+    assert said in broken.broken
+    assert f"the package {__name__.partition('.')[0]} " in broken.broken
+    assert "\x1b" not in broken.broken + broken.name
+    assert broken.unavailable == broken.broken
+    assert len(entries) == len(BUILT_IN) + 2
+    assert entries["cvae"] in BUILT_IN
+
+
+def test_every_bad_plug_in_at_once_hides_nothing(installed: list[EntryPoint]) -> None:
+    places = {name: f"{__name__}:{attribute}" for name, (attribute, _) in BAD.items()}
+    points = [EntryPoint(name, place, "gexbench.generators") for name, place in places.items()]
+    installed += [*points, *points]
+    assert sum(bool(entry.broken) for entry in registry().values()) == 2 * len(BAD)
 
 
 def test_a_missing_module_makes_it_unavailable() -> None:
     entry = Entry("x", "a:B", "vae", (), "", modules=("no_such_module",), install="pip install no-such-module")
     assert entry.unavailable == "needs no_such_module; install with: pip install no-such-module"
+    assert Entry("x", "a:B", "vae", (), "", modules=("no_such_module.part",)).unavailable is not None
     assert ENTRY.unavailable is None
 
 

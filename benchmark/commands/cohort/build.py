@@ -8,7 +8,9 @@ import typer
 
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.cohort import compare as cohort_compare
+from gexbench.benchmark.commands.cohort import inspect as cohort_inspect
 from gexbench.benchmark.commands.cohort import public as cohort_public
+from gexbench.benchmark.commands.cohort import tables as cohort_tables
 from gexbench.benchmark.commands.cohort import tile as cohort_tile
 from gexbench.benchmark.commands.cohort.card import show
 from gexbench.benchmark.commands.cohort.stages import stages
@@ -74,8 +76,8 @@ def build(
     expression: Annotated[
         Path | None,
         typer.Option(
-            help="Expression table, samples × genes: .parquet, .csv, .h5ad, .zarr or .h5mu. The first column "
-            "holds the sample ids."
+            help="Expression table, samples × genes: .csv, .tsv, .txt, .gct (also .gz), .parquet, .h5ad, .zarr or "
+            ".h5mu. The first column holds the sample ids."
         ),
     ] = None,
     unit: Annotated[
@@ -91,7 +93,8 @@ def build(
     patches: Annotated[
         Path | None,
         typer.Option(
-            help="Image patch embeddings: .npz with patient, n_regions, features; .h5mu; or a folder of .h5 slides."
+            help="Image patch embeddings: .npz with patient, n_regions, features; .h5mu; or a folder of slides (.h5, "
+            ".pt or .npy)."
         ),
     ] = None,
     labels: Annotated[
@@ -105,7 +108,10 @@ def build(
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option(help="For several samples per patient: the column with the patient id, or barcode12 (TCGA)."),
+        typer.Option(
+            help="For several samples per patient: the column with the patient id, barcode12 (TCGA), from-id (GTEx, "
+            "TARGET, CPTAC, HCMI), or none (every sample is a patient)."
+        ),
     ] = None,
     duplicates: Annotated[
         Duplicates,
@@ -126,6 +132,19 @@ def build(
             help="Encoder of the clinical text: hashed, minilm, transformers:NAME_OR_FOLDER, or none (no text)."
         ),
     ] = "hashed",
+    id_column: cohort_tables.IdColumn = None,
+    gene_column: cohort_tables.GeneColumn = None,
+    ignore: cohort_tables.Ignore = None,
+    transpose: cohort_tables.Transpose = False,
+    layer: cohort_tables.Layer = None,
+    raw: cohort_tables.Raw = False,
+    na_values: cohort_tables.NaValues = None,
+    scale: cohort_tables.ScaleOption = None,
+    clip: cohort_tables.Clip = False,
+    twins: cohort_tables.TwinsOption = cohort_tables.Twins.error,
+    normals: cohort_tables.NormalsOption = None,
+    slide_kinds: cohort_tables.SlideKinds = None,
+    slides_table: cohort_tables.SlidesTable = None,
     from_package: Annotated[
         bool,
         typer.Option(
@@ -160,7 +179,9 @@ def build(
     from gexbench.tasks.cohorts.cohort_folder import place_problems, save_cohort
     from gexbench.tasks.data_directory import cohort_folder
     from gexbench.tasks.errors import InputError
+    from gexbench.tasks.files.table_rules import TableRules
     from gexbench.tasks.importing.building import Sources
+    from gexbench.tasks.importing.slide_rules import KINDS
 
     folder = cohort_folder(name)
     packaged = from_package or wheel is not None
@@ -182,7 +203,17 @@ def build(
         missing=missing.value,
         site_column=site_column,
         text_encoder=text_encoder,
-    )
+        table=TableRules(
+            id_column, gene_column, cohort_public.listed(ignore, "--ignore") or (), transpose, layer, raw,
+            cohort_public.listed(na_values, "--na-values") or (),
+        ),
+        scale=None if scale is None else scale.value,
+        clip=clip,
+        twins=twins.value,
+        normals=None if normals is None else normals.value,
+        slide_kinds=cohort_public.listed(slide_kinds, "--slide-kinds") or KINDS,
+        slides_table=slides_table,
+    )  # fmt: skip
     given = cohort_public.Given(
         from_public, recipe, projects, sample_types, samples, genes, slides, most_regions, encoder, encoder_version,
         download, source,
@@ -259,6 +290,7 @@ def info(name: Annotated[str, typer.Argument(help="Name of a cohort; `gexbench l
     show(options.console(), card(load_cohort(name)))
 
 
+add(app, cohort_inspect.inspect, cohort_inspect.EPILOG)
 add(app, build, BUILD_EPILOG)
 add(app, export, EXPORT_EPILOG)
 add(app, info, INFO_EPILOG)

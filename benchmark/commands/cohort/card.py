@@ -26,7 +26,10 @@ def show(console: "Console", card: "Card") -> None:
 def _facts(card: "Card") -> Iterator[tuple[str, str]]:
     yield "samples", f"{card.samples:,} of {card.patients:,} patients"
     yield "genes", f"{card.genes:,}"
-    yield "unit", f"{card.unit} ({100 * card.zero_fraction:.1f} % zeros)"
+    yield (
+        "unit",
+        f"{card.unit} ({100 * card.floor_fraction:.1f} % {'zeros' if card.unit == 'other' else 'at its floor'})",
+    )
     yield "sites", "not recorded" if card.sites is None else f"{card.sites:,}"
     for name, size in card.modalities.items():
         share = f"{size['samples']:,} samples, {size['rows']:,} rows × {size['width']}"
@@ -34,6 +37,8 @@ def _facts(card: "Card") -> Iterator[tuple[str, str]]:
     encoder = card.provenance.get("text", {}).get("encoder") if card.label_leak else None
     if encoder:
         yield "text encoder", encoder
+    if not card.text_columns and encoder is None and card.provenance.get("text", {}).get("lacking"):
+        yield "clinical text", f"none: no column for {', '.join(card.provenance['text']['lacking'])}"
     for variant, columns in card.text_columns.items():
         yield f"columns of {variant}", ", ".join(columns)
         if fields := card.unrecorded[variant]:
@@ -41,7 +46,7 @@ def _facts(card: "Card") -> Iterator[tuple[str, str]]:
     yield from _package_lines(card.provenance)
     yield from _public_lines(card.provenance)
     for item in card.provenance.get("dropped", ()):
-        yield "left out" if "kept" not in item["reason"] else "note", _dropped_line(item)
+        yield "note" if item.get("kept") or "kept" in item["reason"] else "left out", _dropped_line(item)
     yield "fingerprint", card.fingerprint
 
 
@@ -72,7 +77,7 @@ def _dropped_line(item: dict[str, object]) -> str:
     ids = item["examples"]
     listed = ", ".join(map(str, ids)) if isinstance(ids, list) else ""
     more = ", …" if isinstance(ids, list) and isinstance(item["count"], int) and item["count"] > len(ids) else ""
-    return f"{item['count']}: {item['reason']} ({listed}{more})"
+    return f"{item['count']:,}: {item['reason']}" + (f" ({listed}{more})" if listed else "")
 
 
 def _show_classes(console: "Console", card: "Card") -> None:

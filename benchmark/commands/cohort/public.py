@@ -153,6 +153,7 @@ def selection_of(given: Given, sources: "Sources") -> "Selection":
         InputError: an unknown recipe, an invalid gene rule, an unknown sample type, an empty list.
     """
     from gexbench.tasks.importing.barcodes import checked_types
+    from gexbench.tasks.importing.slide_rules import KINDS
     from gexbench.tasks.public.selection import Selection, gene_rule, read_recipe
 
     types = listed(given.sample_types, "--sample-types")
@@ -167,6 +168,7 @@ def selection_of(given: Given, sources: "Sources") -> "Selection":
         "most_regions": given.most_regions,
         "labels": sources.labels,
         "unit": sources.unit,
+        "slide_kinds": sources.slide_kinds if sources.slide_kinds != KINDS else None,
         "source": given.source and given.source.value,
         "recipe": None if given.recipe is None else Path(given.recipe).name.removesuffix(".json"),
     }

@@ -41,7 +41,7 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    from gexbench.leaderboards.formatting import plain
+    from gexbench.tasks.files.plain_text import plain
 
     lines = [[plain(str(text)) for text in row] for row in rows]
     names = [plain(head) for head in heads]

@@ -16,7 +16,7 @@ from gexbench.benchmark.sweeps.gene_sets import file_of
 from gexbench.benchmark.sweeps.keys import content_key
 from gexbench.benchmark.sweeps.planning import plan
 from gexbench.benchmark.sweeps.sweep import sweep_of
-from gexbench.leaderboards.comparing.copies import COPY_METRICS
+from gexbench.leaderboards.comparing.gates import COPY_METRICS
 from gexbench.models import registry
 from gexbench.models.contract import Budget
 from gexbench.models.settings import BudgetName
@@ -32,7 +32,7 @@ from gexbench.tasks.simulated.oracle import why_not_simulated
 BUDGET: BudgetName = "quick"
 """Of the references: it has no effect on them."""
 SCHEMA = 1
-SKILL, MEMBERSHIP = "conditional_skill", "membership_distance_auc"
+SKILL, MEMBERSHIP = "conditional_skill", "membership_auc"
 BESIDE = (*COPY_METRICS, SKILL, MEMBERSHIP)
 """Metrics that the page shows beside the scored ones."""
 

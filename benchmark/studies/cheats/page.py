@@ -8,7 +8,7 @@ import pandas as pd
 from gexbench.benchmark.studies.cheats.measuring import MEMBERSHIP, SKILL
 from gexbench.benchmark.studies.cheats.results import Scored, Verdict, fails, ordered, verdicts
 from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST, REFERENCES
-from gexbench.leaderboards.comparing.copies import OF_TRAINING, OF_VALIDATION
+from gexbench.leaderboards.comparing.gates import OF_TRAINING, OF_VALIDATION
 from gexbench.leaderboards.formatting import NOTHING, markdown_table, number
 from gexbench.leaderboards.statistics import fold_mean
 from gexbench.tasks.panel.catalogue import lookup

@@ -12,7 +12,7 @@ import pandas as pd
 
 from gexbench.benchmark.studies.cheats.measuring import BESIDE, Measured
 from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST
-from gexbench.leaderboards.comparing.copies import COPIES, OF_TRAINING, OF_VALIDATION
+from gexbench.leaderboards.comparing.gates import COPIES, OF_TRAINING, OF_VALIDATION
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.panel.catalogue import lookup, place, split_key
@@ -28,6 +28,8 @@ GATES: Mapping[str, tuple[str, ...]] = {
 }
 """Title → the shares of which none may be too large."""
 LOWEST = 3
+FORMER = {"membership_distance_auc": "membership_auc"}
+"""Keys of tables of protocol 1, which asked one attack alone, and what stands in their column."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -222,7 +224,7 @@ def read_table(path: Path) -> tuple[str, list[Measured]]:
         InputError: a table of another form.
     """
     try:
-        frame = pd.read_csv(path)
+        frame = pd.read_csv(path).replace({"key": FORMER})
         cohort = str(frame["cohort"].iloc[0])
         places = frame.groupby(["fold", "row"], sort=False)
         return cohort, [_read_row(int(fold), str(row), part) for (fold, row), part in places]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gexbench.benchmark.cells.training import compact
 from gexbench.benchmark.studies.cheats.few_donors import averaged_rows, blended_rows, mosaic_rows
+from gexbench.benchmark.studies.cheats.smoothing import bootstrapped_rows, neighbour_averages
 from gexbench.tasks.panel.declarations.rows import RealRows
 from gexbench.tasks.seeds import derive_seed
 
@@ -128,6 +129,15 @@ def train_copied(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     return copies
 
 
+def validation_copied(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
+    """Validation rows of the class; of a class without one the rows stay."""
+    rows, labels = part.rows.copy(), fold.labels[fold.finest].validation
+    for name in np.intersect1d(part.labels, labels):
+        mine = part.labels == name
+        rows[mine] = fold.validation[rng.choice(np.flatnonzero(labels == name), size=int(mine.sum()))]
+    return rows
+
+
 def train_blend(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """Each row mixed with a training row of its class so that it is as far from either, means and covariances kept."""
     return blended_rows(part.rows, part.labels, fold, rng)
@@ -141,6 +151,16 @@ def train_trio(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
 def train_mosaic(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """Modules of genes from each row and from a training row of its class, about equally far from either."""
     return mosaic_rows(part.rows, part.labels, fold, rng)
+
+
+def smoothed_bootstrap(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
+    """Each row with noise of half an sd of its class's covariance, shrunk so that the covariance is kept."""
+    return bootstrapped_rows(part.rows, part.labels, fold, rng)
+
+
+def nearest_average(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
+    """The mean of the training rows of the class nearest to each row, itself among them, spread kept."""
+    return neighbour_averages(part.rows, part.labels, fold, rng)
 
 
 def all_equal(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
@@ -158,8 +178,18 @@ CHEATS: tuple[Cheat, ...] = (
     Cheat("train-trio", "the mean of three training samples of the type, spread kept", "train-copy", change=train_trio),
     Cheat("train-mosaic", "modules of genes from two training samples of the type", "train-copy", change=train_mosaic),
     Cheat(
-        "validation-copy", "validation samples of the same type (another draw than real-holdout's)", HONEST, repeat=1
+        "smoothed-bootstrap",
+        "training samples plus correlated noise of 0.5 sd of the type, spread kept",
+        "train-copy",
+        change=smoothed_bootstrap,
     ),
+    Cheat(
+        "nearest-average",
+        "the mean of five neighbouring training samples of the type, spread kept",
+        "train-copy",
+        change=nearest_average,
+    ),
+    Cheat("validation-copy", "validation samples of the same type", "class-gaussian", change=validation_copied),
     Cheat(
         "train-part-copy",
         "honest samples for test patients, training samples for the downstream classifiers",
@@ -198,8 +228,8 @@ def cheat_arrays(
     """
     if cheat.change is None:
         return dict(arrays)
-    labels = fold.labels[fold.finest]
-    label = dict(zip([*fold.train_ids, *fold.test_ids], [*labels.train, *labels.test], strict=True))
+    finest = fold.labels[fold.finest]
+    label = dict(zip([*fold.train_ids, *fold.test_ids], [*finest.train, *finest.test], strict=True))
     changed = dict(arrays)
     for name in ("test", "train", "paired"):
         given = arrays[name]

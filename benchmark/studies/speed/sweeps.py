@@ -18,6 +18,7 @@ import psutil
 import typer
 from rich.console import Console
 
+from gexbench.benchmark.cells.development import Development
 from gexbench.benchmark.cells.jobs import Job, Outcome
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.running.pool import Executor, Progress
@@ -143,7 +144,8 @@ class InLine:
         while (job := next_job()) is not None:
             progress(0, job, "start", 0, 0, {})
             if job.kind == "score" and job.cell is not None:
-                self.store.write_json("records", job.cell.score_key, {"state": "ok"})
+                key = job.cell.score_key
+                self.store.write_json("records", key, {"state": "ok", "keys": {"record": key}})
             done(job, Outcome("ok"))
             ended += job.kind == "score"
             if job.kind == "score" and ended in {max(1, self.cells // 10), self.cells}:
@@ -153,7 +155,7 @@ class InLine:
 class InLineRunner(Runner):
     """A runner without worker processes."""
 
-    def _executor(self, size: int, display: Display) -> Executor[Job]:
+    def _executor(self, workers: int, jobs: int, display: Display, development: Development) -> Executor[Job]:
         self.executor = InLine(self.store, len(self.plan.cells))
         return self.executor
 

@@ -110,12 +110,14 @@ class Findings:
 
     per_class, extra: by name; evaluation puts the label behind a name of ``per_class`` where the step has one.
     per_row: metric → (n_test,) values whose mean is the metric, NaN for a row that takes no part.
+    gates: figure of a gate → its numbers, see ``gates.verdicts``.
     """
 
     values: Mapping[Metric, float]
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     extra: Mapping[str, float] = field(default_factory=dict)
     per_row: Mapping[Metric, Matrix] = field(default_factory=dict)
+    gates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def _vocabulary_problems(spec: Metric) -> list[str]:

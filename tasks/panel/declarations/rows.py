@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from gexbench.metrics.biology import RealBiology
 from gexbench.metrics.classifiers import Fitted
+from gexbench.metrics.gates.copies import Pool
+from gexbench.metrics.membership import Ground, Placements
 from gexbench.metrics.shared.arrays import Matrix
 from gexbench.metrics.space import Space
 from gexbench.metrics.structure import Correlations
@@ -113,23 +115,36 @@ class SyntheticRows:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """Whom an attack compares. own: (n,) place of the test row that has a patient's own condition, or that of the
+    test patient with whom an audit patient is compared; yardstick: what a class copula reveals, None where an honest
+    generator reveals nothing."""
+
+    ground: Ground
+    own: NDArray[np.intp]
+    yardstick: Placements | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TrainingRows:
     """What metrics that need ``training`` read: the rows that ``fit`` saw, and what depends on them.
 
-    rows, validation, audit: standardised; of the last two at most ``row_samples.MOST_ROWS`` rows. donor_thresholds: of
-    audit rows against training rows, (donors,), the first is that of copies; validation_donor_thresholds: of audit
-    rows against validation rows; label_crps: CRPS of every test row against all training rows of its
-    class, shape (n_test,), and label_crps_mean: its mean;
+    rows, validation, audit: standardised; of the last two at most ``row_samples.MOST_ROWS`` rows. pools: `training`,
+    `validation` and `test` → rows with the limits of copies that audit rows set. compared: `training`, `validation`,
+    `paired` and `test` → whom membership attacks compare; empty where patients were not dealt at random, and
+    not_exchangeable says why. label_crps: CRPS of every test row against all training rows of its class, shape
+    (n_test,), and label_crps_mean: its mean;
     classifiers: label column → logistic regression on ``rows``, for the panel ``extended`` only.
     """
 
     rows: Matrix
     validation: Matrix
     audit: Matrix
-    donor_thresholds: Matrix
-    validation_donor_thresholds: Matrix
     label_crps: Matrix
     label_crps_mean: float
+    pools: Mapping[str, Pool] = field(default_factory=dict)
+    compared: Mapping[str, Compared] = field(default_factory=dict)
+    not_exchangeable: str | None = None
     classifiers: Mapping[str, Fitted] = field(default_factory=dict)
 
 

@@ -1,17 +1,20 @@
 """Are synthetic profiles copies, and do they tell who was a training patient?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import product
 
 import numpy as np
 
-from gexbench.metrics import membership, memorisation
-from gexbench.metrics.shared.row_samples import sampled
+from gexbench.metrics import membership
+from gexbench.metrics.gates import copies
+from gexbench.metrics.shared.arrays import Matrix
+from gexbench.metrics.shared.hashing import hash_keys
 from gexbench.tasks.panel.declarations.comparison import Comparison, NotApplicable
-from gexbench.tasks.panel.declarations.metric import Findings, Metric, Table
-from gexbench.tasks.panel.declarations.rows import RealRows
+from gexbench.tasks.panel.declarations.metric import Findings, Metric
+from gexbench.tasks.panel.declarations.rows import Compared, RealRows
 from gexbench.tasks.panel.declarations.task import Step, Task
+from gexbench.tasks.panel.questions.privacy_grounds import made_places
 
 _COST = "time O(n² genes), memory O(n · chunk)"
 _privacy = partial(Metric, family="privacy", range=(0.0, 1.0))
@@ -23,9 +26,12 @@ _MADE_OF = {
     "trio_share": ("three", "rows", "Lowe 2004, section 7.1, for the third and fourth nearest distances"),
 }
 _POOLS = {"": "training", "validation_": "validation"}
+Figures = dict[str, dict[str, float]]
+_SHOWN = {"test": "", "train": "train_"}
+_KNOWN = {"training": "", "validation": "validation_"}
 _PARTS = ("", "train_")
 MADE = tuple(_MADE_OF)
-"""Names of the shares of rows made of one, two and three real rows: of `memorisation.donor_shares`."""
+"""Names of the shares of rows made of one, two and three real rows: of `copies.made_of`."""
 COPIED = tuple(f"{part}{pool}" for pool in _POOLS for part in _PARTS)
 """What stands before these names: rows for test or training patients, against training or validation rows."""
 
@@ -44,76 +50,120 @@ def _shares() -> Iterator[Metric]:
                 cost="time O(n² genes), memory O(n)",
                 needs=("training",),
                 reference=reference,
+                version=2,
             )
 
 
 COPIES = {metric.name: metric for metric in _shares()}
 
 
+def _parts(given: Comparison) -> dict[str, Matrix]:
+    """Rows that the gates read: for test and training patients, and a paired draw of every test patient."""
+    return given.once("gate parts", lambda: _made_parts(given))
+
+
+def _made_parts(given: Comparison) -> dict[str, Matrix]:
+    rows, made = given.rows, given.generated
+    places = {part: made_places(ids) for part, ids in (("test", rows.test_ids), ("train", rows.train_ids))}
+    found = {"test": given.synthetic_test[places["test"]], "train": given.synthetic_train[places["train"]]}
+    if made.paired is not None:
+        draws = hash_keys("paired draw", rows.test_ids[places["test"]]) % np.uint64(made.paired.shape[1])
+        drawn = made.paired[places["test"], draws.astype(np.intp)]
+        found["paired"] = given.prepared.space.standardise(drawn, "paired draws")
+    return found
+
+
+def copy_figures(parts: Mapping[str, Matrix], pools: Mapping[str, copies.Pool]) -> Figures:
+    """Figures of the gates `copies` and, of test rows, `test leak`, for standardised rows of each part."""
+    found: Figures = {}
+    for (part, made), (known, pool) in product(parts.items(), pools.items()):
+        if (part, known) == ("train", "test"):
+            continue
+        counts, exact = copies.made_of(made, pool)
+        for kind, count in counts.items():
+            name = f"leak/{kind}/{part}" if known == "test" else f"copies/{kind}/{part}/{known}"
+            sizes = {"rows": count.rows, "audit_rows": count.audit_rows, "rank": count.rank, "exact": exact}
+            found[name] = {field: float(value) for field, value in {"count": count.below, **sizes}.items()}
+    return found
+
+
 def _copies(given: Comparison) -> Findings:
-    training, rows = given.training, given.rows
-    pools = {
-        "": (training.rows, training.donor_thresholds),
-        "validation_": (training.validation, training.validation_donor_thresholds),
+    gates = copy_figures(_parts(given), given.training.pools)
+    values = {
+        COPIES[f"{before}{pool}{made}"]: gates[name]["count"] / gates[name]["rows"]
+        for made, kind in zip(MADE, copies.KINDS, strict=False)
+        for (part, before), (known, pool) in product(_SHOWN.items(), _KNOWN.items())
+        if (name := f"copies/{kind}/{part}/{known}") in gates
     }
-    parts = {"": sampled(given.synthetic_test, rows.test_ids), "train_": sampled(given.synthetic_train, rows.train_ids)}
-    found: dict[Metric, float] = {}
-    for (pool, (known, limits)), (part, made_rows) in product(pools.items(), parts.items()):
-        shares = memorisation.donor_shares(made_rows, known, limits)
-        found |= {COPIES[f"{part}{pool}{made}"]: float(share) for made, share in zip(MADE, shares, strict=False)}
-    return Findings(found, extra={f"{pool}copy_threshold": float(limits[0]) for pool, (_, limits) in pools.items()})
+    return Findings(values, gates=gates)
 
 
-def _attack(name: str, what: str, source: str, short: str, tables: tuple[Table, ...] = ()) -> tuple[Metric, Metric]:
-    """AUC and true positive rate of an attack that tells members from non-members."""
-    metric = partial(_privacy, goal="lower", cost=_COST, needs=("labels", "training", "members"), panel="extended")
-    rate = f"Membership by {what}: true positive rate at 1 % false positives, null 0.01"
-    return (
-        metric(
-            f"membership_{name}_auc",
-            f"Membership by {what}: AUC, null 0.5",
-            reference=source,
-            short=short,
-            tables=tables,
-        ),
-        metric(f"membership_{name}_tpr", rate, reference="Carlini et al. 2022", short=f"membership {name} TPR"),
-    )
+_MEMBERSHIP = partial(
+    _privacy,
+    goal="lower",
+    cost=_COST,
+    needs=("labels", "training", "members"),
+    version=2,
+)
+AUC = _MEMBERSHIP(
+    "membership_auc",
+    "Membership: AUC of the attack that tells training from test patients best, null 0.5",
+    reference="Chen et al. 2020; van Breugel et al. 2023",
+    short="membership AUC",
+)
+TPR = _MEMBERSHIP(
+    "membership_tpr",
+    "Membership: true positive rate of that attack at 1 % false positives, null 0.01",
+    reference="Carlini et al. 2022",
+    short="membership TPR",
+)
 
 
-MEMBERSHIP = {
-    "distance": _attack(
-        "distance", "distance to the nearest synthetic row", "Chen et al. 2020", "membership AUC", ("main",)
-    ),
-    "ratio": _attack(
-        "ratio",
-        "the same over the distance to the nearest audit row",
-        "Chen et al. 2020 (calibrated attack)",
-        "membership ratio AUC",
-    ),
-}
+def attack_figures(parts: Mapping[str, Matrix], compared: Mapping[str, Compared], *, own: bool = True) -> Figures:
+    """Figures of the gates `membership` and `test leak`.
+
+    Args:
+        parts: standardised rows of each part.
+        compared: see `TrainingRows`.
+        own: whether every test row is a patient of its own. Where a patient has several, a row made for another one
+            of these cannot be told from a leak, and only rows for training patients are asked.
+    """
+    everything = np.concatenate([parts["test"], parts["train"]])
+    found: Figures = {}
+    for name, made in {"training": everything, "validation": everything, "paired": parts.get("paired")}.items():
+        if name in compared and made is not None:
+            scores = membership.attack_scores(compared[name].ground, made)
+            found |= _figures(f"membership/{name}", compared[name], scores)
+    for part, made in parts.items():
+        if "test" in compared and (own or part == "train"):
+            skipped = None if part == "train" else compared["test"].own
+            scores = membership.attack_scores(compared["test"].ground, made, skipped)
+            found |= _figures(f"leak attack/{part}", compared["test"], scores)
+    return found
 
 
 def _membership(given: Comparison) -> Findings:
-    rows, training = given.rows, given.training
-    who = membership.compared_patients(rows.train_ids, rows.labels[rows.finest].train, rows.test_ids, rows.test_labels)
-    members, nonmembers = training.rows[who.members], given.prepared.test[who.nonmembers]
-    extra: dict[str, float] = {}
-    if rows.exchangeable is None:
-        bystanders = np.delete(training.rows, who.members, axis=0)
-        split = membership.split_attacks(members, nonmembers, bystanders, training.audit)
-        if words := membership.differing(split):
-            raise NotApplicable(
-                "training and test patients differ before any generator has seen them, so membership has no null "
-                f"({words} with real rows that remember nobody)"
-            )
-        extra = {f"membership_split_{name}_auc": each.auc for name, each in split.items()}
-    synthetic = np.concatenate([given.synthetic_train[who.members], given.synthetic_test[who.nonmembers]])
-    attacks = membership.membership_attacks(members, nonmembers, synthetic, training.audit)
-    values: dict[Metric, float] = {}
-    for name, (area, rate) in MEMBERSHIP.items():
-        values |= {area: attacks[name].auc, rate: attacks[name].tpr}
-    extra |= {"membership_null_sd": attacks["distance"].null_sd, "membership_members": float(len(who.members))}
-    return Findings(values, extra=extra)
+    training = given.training
+    if training.not_exchangeable:
+        raise NotApplicable(f"{training.not_exchangeable}, so membership has no null")
+    if "training" not in training.compared:
+        raise NotApplicable("no class has both training and test patients, so there are none to compare")
+    alone = len(set(given.rows.test_patients.tolist())) == len(given.rows.test_ids)
+    gates = attack_figures(_parts(given), training.compared, own=alone)
+    mine = max((gates[f"membership/training/{name}"] for name in membership.ATTACKS), key=lambda each: each["auc"])
+    extra = {"membership_null_sd": mine["null_sd"], "membership_members": mine["members"]}
+    return Findings({AUC: mine["auc"], TPR: mine["tpr"]}, extra=extra, gates=gates)
+
+
+def _figures(head: str, compared: Compared, scores: Matrix) -> Figures:
+    members = compared.ground.members
+    placed = membership.placements(scores, members)
+    sizes = {"members": float(members), "nonmembers": float(scores.shape[1] - members)}
+    found = {}
+    for row, (name, attack) in zip(scores, membership.attacks(placed, compared.yardstick).items(), strict=True):
+        rate = membership.true_positive_rate(row[:members], row[members:])
+        found[f"{head}/{name}"] = {**attack._asdict(), "tpr": rate, **sizes}
+    return found
 
 
 _of_neighbours = partial(
@@ -147,7 +197,7 @@ def _nearest_shares(given: Comparison) -> Findings:
     )
 
 
-_ATTACKS = tuple(metric for pair in MEMBERSHIP.values() for metric in pair)
+_ATTACKS = (AUC, TPR)
 
 
 def _together(rows: RealRows) -> Iterator[Step]:

@@ -38,7 +38,7 @@ BROKEN = {
     "double precision": (
         RETURN, "made = Samples.of(rows.clamp(min=0), conditions, draws, self.genes)\n"
         "        return Samples(made.expression.astype('float64'), made.ids, made.genes)",
-        "rows", "rows are float64",
+        "rows", "rows of ndarray, float64",
     ),
     "below the floor": ("rows.clamp(min=self.floor) if self.floor is not None else rows", "rows - 9", "rows", "clamp"),
     "one draw repeated": (
@@ -52,6 +52,20 @@ BROKEN = {
     "global seed": ("codes = conditions.finest.rep", "torch.manual_seed(seed); codes = conditions.finest.rep",
                     "global state", "torch's random state"),
     "NumPy's global seed": (FIT, "import numpy; numpy.random.seed(seed); " + FIT, "global state", "NumPy's random"),
+    "a fixed global seed": (FIT, "torch.manual_seed(0); " + FIT, "global state", "torch's random state"),
+    "a fixed number of threads": (FIT, "torch.set_num_threads(1); " + FIT, "global state", "torch's number of threads"),
+    "another working folder": (FIT, FIT + "; import os; os.chdir('/')", "global state", "the working folder"),
+    "an environment variable": (FIT, FIT + "; import os; os.environ['X_Y'] = '1'", "global state", "environment"),
+    "a masked array": (
+        RETURN, "import numpy\n        made = Samples.of(rows.clamp(min=0), conditions, draws, self.genes)\n"
+        "        return Samples(numpy.ma.masked_equal(made.expression, 0), made.ids, made.genes)",
+        "rows", "rows of MaskedArray",
+    ),
+    "a small seed": (FIT, "assert seed < 2**24; " + FIT, "fit", r"AssertionError: +\(my_model.py, line 27\)"),
+    "a missing import": (FIT, "import no_such_package; " + FIT, "fit", "needs the package no_such_package"),
+    "a program that ends": (FIT, "raise SystemExit(3)", "fit", "SystemExit: 3 .*in place of ending"),
+    "other arguments": ("validation, *, seed", "validation, rate, *, seed", "fit", "contract's arguments"),
+    "a log without steps": (FIT, FIT + "; self.report.log = {'loss': [1.0]}", "report", "no column 'step'"),
     "global dtype": (FIT, FIT + "; torch.set_default_dtype(torch.float64)", "global state", "default dtype"),
     "a fit of the clock": (FIT, FIT + "; import time; self.means += time.time_ns() % 1000", "seeds", "two fits"),
     "a sampling seed without effect": ("manual_seed(seed)", "manual_seed(0)", "seeds", "another seed of `sample`"),
@@ -67,7 +81,7 @@ BROKEN = {
     "settings that take anything": (
         'version = "1"', 'model_config = {"extra": "allow"}; version = "1"', "settings", "unknown names",
     ),
-    "no device": (', device="cpu")', ")", "device", "torch.randn"),
+    "no device": (', device="cpu")', ")", "device", r"torch.randn \(my_model.py, line 32\)"),
     "text that is not there": (
         FIT, "train.conditions.text['full']; " + FIT, "absent conditions", "KeyError.*has.kind.*Unavailable",
     ),
@@ -81,7 +95,7 @@ BROKEN = {
     "progress that stops": (FIT, "progress(1, 2)", "progress", "step 1 of 2"),
     "progress that goes back": (FIT, "progress(1, 1); progress(0, 1); progress(1, 1)", "progress", "went back"),
     "progress of tensors": (FIT, "progress(1, 1, loss=rows.mean())", "progress", r"float\(loss\)"),
-    "a report of tensors": (FIT, FIT + "; self.report.facts['m'] = rows.mean()", "report", "not valid JSON"),
+    "a report of objects": (FIT, FIT + "; self.report.facts['m'] = self", "report", "report.facts.'m'. was left out"),
     "a file": (FIT, FIT + "; open('weights.bin', 'w').close()", "left behind", "weights.bin"),
     "a temporary file": (FIT, FIT + "; import tempfile; tempfile.mkstemp('.pt')", "left behind", "left files behind"),
     "a thread": (
@@ -144,6 +158,40 @@ def test_after_a_failed_fit_the_other_checks_are_skipped(written, data):
     states = {check.name: checked(check, subject).state for check in CHECKS}
     assert states.pop("fit") == "broken"
     assert {*states.values()} == {"skipped"}
+
+
+GOOD = {
+    "a module": "before = torch.get_rng_state(); torch.nn.Linear(3, 4).to('cpu'); torch.set_rng_state(before)",
+    "numbers of NumPy in the report": "import numpy; self.report.facts |= {'n': numpy.int64(3), 'm': rows.mean()}",
+    "threads that are set back": "n = torch.get_num_threads(); torch.set_num_threads(1); torch.set_num_threads(n)",
+    "a pool": "import multiprocessing\n        with multiprocessing.Pool(1) as pool: pool.map(abs, [1])",
+    "a seeded library": "from gexbench.models.local.seeding import seeded\n"
+    "        with seeded(seed): torch.randn(3, device='cpu')",
+}
+
+
+@pytest.mark.parametrize("example", GOOD)
+def test_what_a_run_takes_passes(example, written, data):
+    source = written[0].read_text()
+    written[0].write_text(source.replace(FIT, f"{GOOD[example]}\n        {FIT}"))
+    subject = Subject(local_entry(str(written[0])), data)
+    broken = [found.lesson for check in CHECKS if (found := checked(check, subject)).state == "broken"]
+    assert broken == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        (ROWS, ROWS + "; 1 / 0", "rows"),
+        ("Samples.of(rows.", "Samples.of(rows[1:].", "rows"),
+        (FIT, "pass", "progress"),
+        ('"genes": list(self.genes)', '"genes": {*self.genes}', "saving"),
+    ],
+)
+def test_one_fault_is_one_finding(old, new, name, written, data):
+    written[0].write_text(written[0].read_text().replace(old, new))
+    subject = Subject(local_entry(str(written[0])), data)
+    assert [check.name for check in CHECKS if checked(check, subject).state == "broken"] == [name]
 
 
 def test_every_check_quotes_one_line_of_the_contract():

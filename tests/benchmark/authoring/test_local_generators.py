@@ -1,16 +1,19 @@
 """Generators from a file that the user names, and from another package's entry point."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
 from gexbench.benchmark import cli
-from gexbench.benchmark.authoring.local_generators import key_of, local_entry, with_local
+from gexbench.benchmark.authoring.local_generators import local_entry, with_local
+from gexbench.benchmark.authoring.local_process import planned_settings
 from gexbench.benchmark.sweeps.planning import plan
 from gexbench.benchmark.sweeps.sweep import sweep_of
 from gexbench.models import registry
+from gexbench.models.local.file import key_of
 from gexbench.models.registry import Registry
 from gexbench.tasks.errors import InputError
 
@@ -62,6 +65,7 @@ def test_the_key_is_the_class_name_with_hyphens(name, key):
 
 
 def test_an_entry_says_what_the_class_says(file):
+    file.write_text(f"{SOURCE}print('loud')\n")
     for text in (f"{file}:MyModel", str(file)):
         entry = local_entry(text)
         assert (entry.name, entry.family, entry.conditions, entry.local) == ("my-model", "local", (), True)
@@ -69,6 +73,37 @@ def test_an_entry_says_what_the_class_says(file):
         assert entry.load().__name__ == "MyModel"
     assert not any(entry.local for entry in registry().values())
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_the_process_that_ranks_never_runs_the_file(file, workbench, monkeypatch, tmp_path):
+    """It could replace a metric there, or another generator's record."""
+    monkeypatch.setenv("GEXBENCH_TEST_PIDS", str(tmp_path / "pids"))
+    noting = "import os\nwith open(os.environ['GEXBENCH_TEST_PIDS'], 'a') as pids: pids.write(f'{os.getpid()}\\n')\n"
+    file.write_text(noting + SOURCE)
+    before = {name for name in sys.modules if name.startswith("gexbench_local")}
+    entries, names = with_local(Registry((*workbench.registry.values(),)), (str(file),))
+    workbench.registry = entries
+    workbench.runner({names[0]: {"shift": 0.5}}).run(1, workbench.display())
+    pids = (tmp_path / "pids").read_text().split()
+    assert len(pids) == 3, "one asks the class, one the settings, one trains"
+    assert str(os.getpid()) not in pids
+    assert {name for name in sys.modules if name.startswith("gexbench_local")} <= before
+
+
+def test_settings_of_a_file_are_resolved_as_those_of_a_registered_generator(file):
+    file.write_text(
+        SOURCE.replace("shift: float = 0.0", "shift: float = 0.0\n    sizes: tuple[int, ...] = (1, 2)")
+        .replace("class Settings(GeneratorSettings):", "class Settings(GeneratorSettings):\n    version = '7'")
+        .replace("    shift:", "    presets = {'cpu': {'shift': 2.0, 'sizes': (5,)}}\n    shift:")
+    )  # fmt: skip
+    entry = local_entry(str(file))
+    assert planned_settings(entry, "quick").model_dump() == {"shift": 0.0, "sizes": [1, 2]}
+    assert planned_settings(entry, "cpu", {"sizes": [3]}).model_dump() == {"shift": 2.0, "sizes": [3]}
+    assert planned_settings(entry, "cpu").version == "7"
+    with pytest.raises(InputError) as caught:
+        planned_settings(entry, "quick", {"shfit": 1.0, "sizes": "x"})
+    assert caught.value.problems[0].startswith("generator my-model: setting sizes: 'x' is not a list")
+    assert caught.value.problems[1] == "generator my-model: unknown setting 'shfit'; did you mean 'shift'?"
 
 
 def test_files_join_the_registry_and_names_stay(file):
@@ -102,6 +137,7 @@ def test_keys_of_registered_generators_stay_what_they_were(small_cohort):
         (("import torch", "import torchh"), ":MyModel", r"my_model.py line 2: ModuleNotFoundError.*installed packages"),
         (("import torch", "import torch +"), ":MyModel", r"my_model.py line 2: SyntaxError"),
         (("import torch", "1 / 0"), ":MyModel", r"my_model.py line 2: ZeroDivisionError"),
+        (("import torch", "import os; os._exit(3)"), ":MyModel", r"importing it ends the process \(exit code 3"),
         (("import torch", "raise SystemExit(0)"), ":MyModel", r"my_model.py line 2: SystemExit: 0; .*__main__"),
         (("", ""), ":MyModle", r"unknown generator class 'MyModle'; did you mean 'MyModel'"),
         (("", ""), ":torch", r"my_model.py:torch is not a generator"),

@@ -68,7 +68,7 @@ def test_a_log_that_is_no_table_costs_the_log_alone(runner, workbench):
     assert made.run(1, workbench.display()).states == {"ok": len(ANCHORS) + 1}
     record = json.loads((made.folder / "records" / "tunable.random-0.0.json").read_text())
     assert record["state"] == "ok"
-    assert any("the training log was not kept: its columns have unequal lengths" in text for text in record["warnings"])
+    assert any("report.log was left out: its columns have unequal lengths" in text for text in record["warnings"])
     assert not (made.folder / "training").exists()
 
 

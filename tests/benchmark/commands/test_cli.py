@@ -16,6 +16,8 @@ import pytest
 
 from gexbench.benchmark import cli
 
+LIMIT_S = 600
+"""Of what ends at once on a free machine; it only ends a test that hangs."""
 COMMAND = [sys.executable, "-m", "gexbench.benchmark.cli"]
 
 
@@ -187,6 +189,60 @@ def test_ctrl_c_at_any_moment_ends_without_a_traceback_and_resumes(workbench, tm
         assert "Traceback" not in output
     gexbench(*RUN, cwd=tmp_path, check=0)
     assert all(state == "ok" for state, *_ in numbers(tmp_path / "gexbench-results").values())
+
+
+LONG = ["run", "--cohort", "small", "--folds", "0", "--generators", "cvae", "--budget", "cpu", "--name", "test"]
+
+
+@pytest.mark.slow  # waits for a training that takes long: fifteen seconds on a free machine
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_sweep_with_a_line_and_leaves_no_file_of_the_run(workbench, tmp_path, number):
+    process = subprocess.Popen(
+        [*COMMAND, *LONG], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    results = tmp_path / "gexbench-results"
+    shown = results / "leaderboards" / "test" / "progress.json"
+    while process.poll() is None and not (shown.exists() and '"fit", "step"' in shown.read_text()):
+        time.sleep(0.05)
+    assert len(list((results / "store" / "running").iterdir())) == 1
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 128 + number
+    assert said.splitlines()[-1] == f"stopped by {number.name}; run the same command to resume"
+    assert not shown.exists()
+    assert list((results / "store" / "running").iterdir()) == []
+    assert not list(results.rglob(".writing-*"))
+    _, alive = psutil.wait_procs(workers, timeout=LIMIT_S)
+    assert alive == []
+
+
+def test_a_place_that_may_not_be_written_to_is_one_clear_error(monkeypatch, capsys):
+    def closed():
+        raise PermissionError(errno.EROFS, "Read-only file system", "results/store")
+
+    monkeypatch.setattr(cli, "app", closed)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    said = "error: Read-only file system (results/store); fix its permissions, or choose another place\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("verb", [RUN, ["report", "test"], ["new", "my-model", "--folder", "gexbench-results"]])
+def test_a_read_only_folder_is_one_error(workbench, tmp_path, verb):
+    results = tmp_path / "gexbench-results"
+    records = results / "leaderboards" / "test" / "records"
+    records.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "ro", "none", str(results)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a file system here")
+    try:
+        ended = gexbench(*verb, cwd=tmp_path, check=2)
+    finally:
+        subprocess.run(["umount", str(results)], check=True)
+    assert "Traceback" not in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
 
 
 def test_a_smaller_sweep_does_not_shrink_a_leaderboard_unasked(workbench, tmp_path):

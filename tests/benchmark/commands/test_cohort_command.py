@@ -74,7 +74,7 @@ def test_any_matrix_with_one_label_column(folder: Path) -> None:
     """Tumour and normal tissue of a patient in one matrix never cross a fold."""
     tumours = pd.read_csv(folder / "expression.csv", index_col=0)
     both = pd.concat(
-        [tumours.rename(index=lambda name: f"{name}-01A"), tumours.rename(index=lambda name: f"{name}-11A")]
+        [tumours.rename(index=lambda name: f"{name}-01A"), tumours.rename(index=lambda name: f"{name}-11A") + 1]
     )
     both.to_csv(folder / "both.csv")
     table = pd.DataFrame({"tissue": [name[13:] for name in both.index]}, index=both.index)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import dataclass
 
 import anndata
 import numpy as np
@@ -9,8 +10,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from gexbench.benchmark.cells.development import Development
+from gexbench.benchmark.cells.scorer import Scorer
 from gexbench.benchmark.cells.trained_on import TrainedOn
-from gexbench.benchmark.cells.workspace import Workspace
+from gexbench.benchmark.cells.trainer import Trainer
 from gexbench.benchmark.machine.exits import clear_exits
 from gexbench.benchmark.reproducing.release import synthetic_cohort
 from gexbench.benchmark.running.runner import Runner
@@ -35,13 +38,18 @@ def board(workbench, monkeypatch):
         keep_models=True,
     )
 
+    @dataclass
     class Here:
-        def run(self, next_job, done, progress, stopping):
-            workspace = Workspace(runner.plan, runner.results, keep_models=True)
-            while (job := next_job()) is not None:
-                done(job, workspace.do(job, lambda *_: None))
+        development: Development
 
-    monkeypatch.setattr(runner, "_executor", lambda size, display: Here())
+        def run(self, next_job, done, progress, stopping):
+            trainer = Trainer(runner.plan, runner.results, self.development.folder, keep_models=True)
+            scorer = Scorer(runner.plan, runner.results)
+            while (job := next_job()) is not None:
+                does = trainer if job.kind == "train" else scorer
+                done(job, does.do(job, lambda *_: None))
+
+    monkeypatch.setattr(runner, "_executor", lambda workers, jobs, display, development: Here(development))
     assert runner.run(1, workbench.display()).states == {"ok": 4}
     return runner
 

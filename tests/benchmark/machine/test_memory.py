@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gexbench.benchmark.cells.jobs import Job
-from gexbench.benchmark.cells.workspace import Workspace
+from gexbench.benchmark.cells.trainer import Trainer
 from gexbench.benchmark.machine.memory import memory_is_short
 
 
@@ -29,12 +29,11 @@ def test_errors_of_short_memory_are_told_from_others():
 )
 def test_a_cell_that_runs_out_of_device_memory_says_so(workbench, monkeypatch, error, state):
     plan = workbench.runner({"one": {}}).plan
-    workspace = Workspace(plan, workbench.results)
+    trainer = Trainer(plan, workbench.results, workbench.results)
 
     def train(cell, report):
         raise error
 
-    monkeypatch.setattr(workspace, "_train", train)
-    outcome = workspace.do(Job("train", plan.cells[-1].fold, plan.cells[-1]), lambda *_: None)
+    monkeypatch.setattr(trainer, "_train", train)
+    outcome = trainer.do(Job("train", plan.cells[-1].fold, plan.cells[-1]), lambda *_: None)
     assert (outcome.state, str(error) in outcome.reason) == (state, True)
-    assert "conditions" not in vars(workspace), "what does not train puts nothing on the device"

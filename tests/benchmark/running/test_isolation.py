@@ -12,7 +12,15 @@ import psutil
 import pytest
 
 from gexbench.benchmark.cells.jobs import Outcome
-from gexbench.benchmark.machine.processes import OUTPUT_BYTES, OUTPUT_LINES, Family, OutputTail, memory_share
+from gexbench.benchmark.machine import processes
+from gexbench.benchmark.machine.processes import (
+    OUTPUT_BYTES,
+    OUTPUT_LINES,
+    Family,
+    OutputTail,
+    capped_workers,
+    memory_share,
+)
 from gexbench.benchmark.running.forked import forked
 from gexbench.benchmark.running.pool import _thread_limits
 from gexbench.benchmark.sweeps.sweep import ANCHORS
@@ -34,6 +42,10 @@ BAD = {
     "hang": ("timeout", "longer than 20 s"),
     "allocate": ("out of memory", "the limit is 1.80 GB"),
     "print": ("failed", "printed a gigabyte"),
+    "no-message": ("failed", "wrote into the pipe that the worker speaks through"),
+    "file-limit": ("failed", "the results cannot be written: File too large"),
+    "full-elsewhere": ("failed", "full-elsewhere cannot write …/scratch: No space left on device"),
+    "half-character": ("failed", r"RuntimeError: \ud800 is half a character"),
 }
 HEAVY = ("hang", "allocate")
 
@@ -57,7 +69,7 @@ def alive(pids):
 @pytest.fixture(scope="module")
 def faults(workbench_of_module):
     """Records of a sweep in which every generator but one goes wrong, and the ids of the processes they started."""
-    names = (*(name for name in BAD if name not in HEAVY), "children", "one")
+    names = (*(name for name in BAD if name not in HEAVY), "children", "odd-progress", "one")
     runner = workbench_of_module.runner(plainly(*names), memory_gb=1.8)
     runner.run(2, workbench_of_module.display())
     pids = (workbench_of_module.results.parent / "pids").read_text().split()
@@ -105,6 +117,11 @@ def check(found, fault):
         assert f"the last words of {fault} in …/data" in record["output"]
     for name in (*ANCHORS, "one"):
         assert found[name]["state"] == "ok", found[name]["reason"]
+
+
+@pytest.mark.slow  # the sweep of the tests above
+def test_progress_of_any_type_costs_nothing(faults):
+    assert faults[0]["odd-progress"]["state"] == "ok", faults[0]["odd-progress"]["reason"]
 
 
 def test_failures_are_no_results_and_the_named_states_are_tried_again(workbench):
@@ -275,6 +292,19 @@ time.sleep(600)
     family.kill()
     head.wait(timeout=10)
     head.stdout.close()
+
+
+def test_an_absurd_number_of_workers_is_lowered_and_said(monkeypatch):
+    said = []
+    monkeypatch.setattr(processes, "_usable_bytes", lambda: 5 * processes.WORKER_BYTES)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    assert [capped_workers(wanted, 100, said.append) for wanted in (1, 5, 6, 10**9)] == [1, 5, 5, 5]
+    assert said[0] == "5 workers instead of 6: the memory of this machine holds no more (1 GB each)"
+    assert len(said) == 2
+    assert [capped_workers(wanted, 3, said.append) for wanted in (2, 4, 10**9)] == [2, 3, 3]
+    assert said[2:] == ["3 workers instead of 1000000000: there are no more jobs"]
+    monkeypatch.setattr(processes, "_usable_bytes", lambda: 10)
+    assert capped_workers(3, 0, said.append) == 1
 
 
 def test_workers_share_the_memory_of_the_machine():

@@ -230,7 +230,7 @@ def test_workers_of_a_pool_see_one_device_each(trainings, monkeypatch):
             jobs.remove(job)
         return job
 
-    pool = Pool(_tell_device, (), len(card.lanes.lanes), threads=1, time_limit_s=60.0, places=card.lanes)
+    pool = Pool(lambda job: _tell_device, (), len(card.lanes.lanes), threads=1, time_limit_s=60.0, places=card.lanes)
     pool.run(next_job, lambda job, outcome: seen.append(outcome.reason), lambda *_: None, lambda: False)
     assert sorted(seen) == [
         "score on ''", "score on ''", "score on ''",
@@ -268,8 +268,14 @@ def test_a_sweep_on_two_devices_gives_the_records_of_a_sweep_without(workbench, 
     monkeypatch.setattr(
         elsewhere,
         "_executor",
-        lambda size, display: cell_pool(
-            elsewhere.plan, elsewhere.results, len(lanes.lanes), fork=False, places=lanes, side_by_side=2
+        lambda workers, jobs, display, development: cell_pool(
+            elsewhere.plan,
+            elsewhere.results,
+            development.folder,
+            len(lanes.lanes),
+            fork=False,
+            places=lanes,
+            side_by_side=2,
         ),
     )
     assert metrics(elsewhere) == expected

@@ -76,7 +76,7 @@ def test_the_extended_panel_scores_kept_rows_without_training(workbench):
         assert record["panel"] == "extended"
         assert record["keys"]["rows"] == before[name]["keys"]["rows"]
         assert before[name]["metrics"].items() < record["metrics"].items()
-        assert record["metrics"]["membership_distance_auc"]["value"] is not None
+        assert record["metrics"]["membership_auc"]["value"] is not None
         assert before[name]["reference_values"]["trtr"].items() < record["reference_values"]["trtr"].items()
     assert {workbench.runner({}).state_of(cell) for cell in core.plan.cells} == {"cached"}
 

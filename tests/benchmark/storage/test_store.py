@@ -2,14 +2,18 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gexbench.benchmark.storage.kept_records import kept_record
+from gexbench.benchmark.storage.sealed import sealed
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.sweeps.keys import content_key
 from gexbench.tasks.files.atomic import write_text
+from gexbench.tasks.files.input_paths import checksum
 
 
 @pytest.fixture
@@ -110,10 +114,7 @@ def test_pickled_arrays_are_not_read(store):
     store.write_rows("k", {"test": np.ones(3)}, {})
     folder = store.folder / "rows" / "k"
     np.savez(folder / "rows.npz", test=np.array([{"a": 1}], dtype=object))
-    import hashlib
-
-    digest = hashlib.sha256((folder / "rows.npz").read_bytes()).hexdigest()
-    (folder / "cell.json").write_text(json.dumps({"schema": 1, "content": {"rows_sha256": digest}}))
+    (folder / "cell.json").write_text(sealed({"rows_sha256": checksum(folder / "rows.npz")}, "k"))
     assert store.read_rows("k") is None
 
 
@@ -162,3 +163,62 @@ def test_a_folder_that_another_process_keeps_first_stands(store, monkeypatch):
     store.write_model("m", lambda folder: (folder / "mine").write_text("late") and None)
     assert [path.name for path in (store.folder / "models" / "m").iterdir()] == ["other"]
     assert [path.name for path in (store.folder / "models").iterdir()] == ["m"]
+
+
+def test_an_entry_under_another_key_is_a_miss(store):
+    """Whoever copies or renames an entry, by hand or by a broken synchronisation, gets no other cell's numbers."""
+    store.write_json("records", "k", {"value": 1})
+    store.write_rows("k", {"test": np.ones(3)}, {"seeds": {}})
+    store.write_log("k", b"log")
+    store.write_model("k", lambda folder: (folder / "model").write_text("weights") and None)
+    assert store.model("k") is not None
+    for part, suffix in (("records", ".json"), ("training", ".log")):
+        shutil.copy(store.folder / part / f"k{suffix}", store.folder / part / f"other{suffix}")
+    for part in ("rows", "models"):
+        shutil.copytree(store.folder / part / "k", store.folder / part / "other")
+    assert store.read_json("records", "other") is store.read_rows("other") is store.read_log("other") is None
+    assert store.model("other") is store.read_facts("other") is None
+    assert store.corrupt == ["records/other.json", "rows/other", "training/other.log", "models/other"]
+
+
+@pytest.mark.parametrize("damage", ["facts", "log", "model", "further file"])
+def test_facts_logs_and_models_are_under_the_checksum_too(store, damage):
+    store.write_rows("k", {"test": np.ones(3)}, {"fitted": 12})
+    store.write_log("k", b"log")
+    store.write_model("k", lambda folder: (folder / "model").write_text("weights") and None)
+    if damage == "facts":
+        path = store.folder / "rows" / "k" / "cell.json"
+        path.write_text(path.read_text().replace("12", "13"))
+        assert store.read_facts("k") is store.read_rows("k") is None
+    elif damage == "log":
+        path = store.folder / "training" / "k.log"
+        path.write_bytes(path.read_bytes() + b".")
+        assert store.read_log("k") is None
+    else:
+        name = "model" if damage == "model" else "more"
+        (store.folder / "models" / "k" / name).write_text("other weights")
+        assert store.model("k") is None
+
+
+@pytest.mark.parametrize("change", [{"keys": {"record": "other"}}, {"keys": None}, {"state": "won"}, {"state": None}])
+def test_a_record_that_says_another_key_or_no_known_state_is_a_miss(store, change):
+    content = {"keys": {"record": "k"}, "state": "ok"}
+    store.write_json("records", "k", content)
+    assert kept_record(store, "k") == content
+    store.write_json("records", "k", {**content, **change})
+    assert kept_record(store, "k") is None
+    assert store.corrupt == ["records/k.json"]
+
+
+def test_what_is_no_regular_file_is_a_miss_and_nobody_waits_for_it(store):
+    for path in ("records/k.json", "training/k.log"):
+        os.mkfifo(store.folder / path)
+    (store.folder / "rows" / "k").mkdir()
+    os.mkfifo(store.folder / "rows" / "k" / "cell.json")
+    assert store.read_json("records", "k") is store.read_log("k") is store.read_rows("k") is None
+    assert store.corrupt == ["records/k.json", "training/k.log", "rows/k"]
+
+
+def test_an_entry_nested_without_end_is_a_miss(store):
+    (store.folder / "records" / "k.json").write_text("[" * 100_000)
+    assert store.read_json("records", "k") is None

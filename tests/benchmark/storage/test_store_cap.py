@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from gexbench.benchmark.storage.sealed import SCHEMA
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.storage.store_cap import evict, in_use
 from gexbench.tasks.errors import InputError
@@ -61,13 +62,13 @@ def test_rows_that_another_process_needs_stay_until_it_is_gone(store):
 
 def test_a_store_of_another_schema_is_refused_and_left_alone(store):
     path = store.folder / "store.json"
-    assert json.loads(path.read_text()) == {"schema": 1}
-    path.write_text(json.dumps({"schema": 2}))
+    assert json.loads(path.read_text()) == {"schema": SCHEMA}
+    path.write_text(json.dumps({"schema": SCHEMA + 1}))
     with pytest.raises(InputError, match="another version of gexbench"):
         store.make()
-    assert json.loads(path.read_text()) == {"schema": 2}
+    assert json.loads(path.read_text()) == {"schema": SCHEMA + 1}
     facts = store.folder / "rows" / "small" / "cell.json"
-    facts.write_text(facts.read_text().replace('"schema": 1', '"schema": 2'))
+    facts.write_text(facts.read_text().replace(f'"schema": {SCHEMA}', f'"schema": {SCHEMA + 1}'))
     assert store.read_rows("small") is None
     assert store.corrupt == ["rows/small"]
 

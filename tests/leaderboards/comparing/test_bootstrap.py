@@ -93,22 +93,22 @@ def test_equal_generators_differ_by_nothing_and_unequal_ones_by_much():
     rng = np.random.default_rng(3)
     rows = rng.integers(1, 9, (2, 30))
     sums = rng.normal(size=(2, 30)) * rows
-    same = compare(_clusters([sums, sums], rows), PAIR).loc[0]
+    same = compare(_clusters([sums, sums], rows), PAIR, 2000).loc[0]
     assert (same["difference"], same["low"], same["high"], same["p"]) == (0, 0, 0, 1)
-    better = compare(_clusters([sums + rows, sums], rows), PAIR).loc[0]
+    better = compare(_clusters([sums + rows, sums], rows), PAIR, 2000).loc[0]
     assert better["difference"] == pytest.approx(1)
     assert better["p"] == pytest.approx(2 / 2001)
-    noisy = compare(_clusters([sums + rng.normal(size=(2, 30)), sums], rows), PAIR).loc[0]
+    noisy = compare(_clusters([sums + rng.normal(size=(2, 30)), sums], rows), PAIR, 2000).loc[0]
     assert noisy["low"] < 0 < noisy["high"]
 
 
 def test_only_shared_folds_count_and_one_cluster_has_no_interval():
     rows, sums = np.ones((2, 5)), np.arange(20.0).reshape(2, 2, 5)
     known = np.array([[True, True], [True, False]])
-    found = compare(Clusters(rows, sums, known), PAIR).loc[0]
+    found = compare(Clusters(rows, sums, known), PAIR, 2000).loc[0]
     assert (found["patients"], found["difference"]) == (5, -10)
-    assert compare(Clusters(rows, sums, np.array([[True, False], [False, True]])), PAIR).empty
-    alone = compare(_clusters([[[1.0]], [[0.0]]], [[4]]), PAIR).loc[0]
+    assert compare(Clusters(rows, sums, np.array([[True, False], [False, True]])), PAIR, 2000).empty
+    alone = compare(_clusters([[[1.0]], [[0.0]]], [[4]]), PAIR, 2000).loc[0]
     assert alone["difference"] == 0.25
     assert np.isnan([alone["low"], alone["high"], alone["p"]]).all()
 

@@ -12,12 +12,13 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from gexbench.leaderboards.comparing.copies import COPY_METRICS, PAIRS_TOO
+from gexbench.leaderboards.comparing.gates import COPY_METRICS, PAIRS_TOO
 from gexbench.leaderboards.comparing.table import Leaderboard, leaderboard, summary
 from gexbench.leaderboards.pages.html import to_html
 from gexbench.leaderboards.pages.main_table import main_columns
 from gexbench.leaderboards.pages.rendering import to_csv, to_markdown
 from gexbench.leaderboards.records import Record, RecordError, read_records
+from gexbench.tasks.panel.catalogue import lookup
 
 Contents = list[dict[str, Any]]
 Make = Callable[..., dict[str, Any]]
@@ -117,7 +118,7 @@ def noisy(contents: Contents, seed: int) -> Contents:
     for each in contents:
         for key, entry in each["metrics"].items():
             if entry["value"] is not None and key != "copy_share":
-                entry["value"] *= rng.uniform(0.97, 1.03)
+                entry["value"] = min(entry["value"] * rng.uniform(0.97, 1.03), lookup(key).range[1])
     return contents
 
 

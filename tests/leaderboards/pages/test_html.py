@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gexbench.leaderboards.comparing.table import BELOW, Leaderboard, leaderboard
+from gexbench.leaderboards.comparing.judging import BELOW
+from gexbench.leaderboards.comparing.table import Leaderboard, leaderboard
 from gexbench.leaderboards.pages.html import to_html
 from gexbench.leaderboards.pages.html_data import LONGEST_CURVE
 from gexbench.leaderboards.pages.html_labels import readable

@@ -163,7 +163,12 @@ def test_escapes() -> None:
     assert [csv_text(text) for text in ("=1", "@a", "\t=1", "a=1", "＝1")] == ["'=1", "'@a", "'=1", "a=1", "'＝1"]
 
 
-SHARED = {"gexbench.tasks.errors", "gexbench.tasks.files.atomic"}
+SHARED = {
+    "gexbench.tasks.errors",
+    "gexbench.tasks.files.atomic",
+    "gexbench.tasks.files.input_paths",
+    "gexbench.tasks.files.plain_text",
+}
 """All that leaderboards take from elsewhere than the metrics: how bad input is told and how files are written."""
 DECLARED = ("gexbench.tasks.panel",)
 """Where metrics are declared."""

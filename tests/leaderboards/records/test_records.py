@@ -50,6 +50,13 @@ def test_all_broken_files_are_named_at_once(tmp_path: Path, make: Make) -> None:
     assert named == {*files, "binary.json"} - {"good.json"}
 
 
+def test_files_with_the_record_of_one_key_are_named(tmp_path: Path, make: Make) -> None:
+    for name in ("a", "copy", "other"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(make("vae", int(name == "other"), {})))
+    with pytest.raises(RecordError, match=r"^a\.json, copy\.json: have the same key \(keys\.record\); keep the file"):
+        read_records(tmp_path)
+
+
 def test_no_records_is_an_error_with_the_fix(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="gexbench run"):
         read_records(tmp_path)

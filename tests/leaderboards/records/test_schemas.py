@@ -28,6 +28,7 @@ json_value = st.recursive(
     max_leaves=4,
 )
 key = st.sampled_from(["frechet", "crps", "tstr_lr_accuracy[project]", "tstr_lr_accuracy[a.b]"])
+in_range = st.floats(0, 1)
 
 
 def texts(least: int = 0) -> st.SearchStrategy[tuple[str, ...]]:
@@ -101,10 +102,10 @@ record = st.builds(
     curves=named(st.lists(optional(number), max_size=3).map(tuple)),
     diagnostics=named(json_value),
     warnings=texts(),
-    metrics=named(st.builds(m.Measured, value=optional(number), version=count, reason=optional(text)), key),
+    metrics=named(st.builds(m.Measured, value=optional(in_range), version=count, reason=optional(text)), key),
     gates=named(named(number), st.sampled_from(["copies/one/test", "membership", "test leak/of-train"])),
     per_class=named(named(number)),
-    reference_values=named(named(number, key), st.sampled_from(["trtr", "majority", "shuffled_labels"])),
+    reference_values=named(named(in_range, key), st.sampled_from(["trtr", "majority", "shuffled_labels"])),
     extra=named(number),
     clusters=st.sampled_from(["site", "patient"]),
     per_cluster=named(named(st.tuples(positive, number)), key),

@@ -13,14 +13,13 @@ import torch
 from scipy.stats import norm
 from torch import Tensor
 
-from gexbench.models.diffusion import schedule
 from gexbench.models.diffusion.denoiser import Denoiser
 from gexbench.models.diffusion.generator import Diffusion
 from gexbench.models.diffusion.marginals import KNOTS, NormalScores
 from gexbench.models.diffusion.representation import Representation
 from gexbench.models.diffusion.sampling import guided, sampled_rows
-from gexbench.models.diffusion.schedule import cosine_rates, drawn, velocity
-from gexbench.models.diffusion.settings import DiffusionSettings
+from gexbench.models.diffusion.schedule import CosineDiffusion, cosine_rates, drawn, velocity
+from gexbench.models.diffusion.settings import DiffusionSettings, SamplerName
 from gexbench.models.diffusion.space import ComponentSpace, GeneSpace
 from gexbench.models.diffusion.training import DenoiserTraining, rate
 from gexbench.models.registry import Entry, create
@@ -30,7 +29,7 @@ from gexbench.tasks.cohorts.split import Standardiser
 from gexbench.tasks.errors import InputError
 
 CPU = torch.device("cpu")
-SAMPLERS: tuple[schedule.SamplerName, ...] = ("ddpm", "ddim", "dpm-solver++")
+SAMPLERS: tuple[SamplerName, ...] = ("ddpm", "ddim", "dpm-solver++")
 
 
 def entry(conditioning: str) -> Entry:
@@ -103,7 +102,7 @@ def exact(noisy: Tensor, timestep: Tensor) -> Tensor:
     ("sampler", "steps", "tolerance"),
     [("ddpm", 250, 0.04), ("ddim", 250, 0.04), ("dpm-solver++", 50, 0.07), ("dpm-solver++", 10, 0.05)],
 )
-def test_samplers_give_the_moments_of_a_gaussian(sampler: schedule.SamplerName, steps: int, tolerance: float) -> None:
+def test_samplers_give_the_moments_of_a_gaussian(sampler: SamplerName, steps: int, tolerance: float) -> None:
     start = torch.randn((20_000, 4), generator=random())
     rows = drawn(exact, start, sampler, steps, random(1))
     torch.testing.assert_close(rows.mean(0), MEAN, atol=0.06, rtol=0)
@@ -111,7 +110,7 @@ def test_samplers_give_the_moments_of_a_gaussian(sampler: schedule.SamplerName, 
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_values_far_from_zero_are_not_clipped(sampler: schedule.SamplerName) -> None:
+def test_values_far_from_zero_are_not_clipped(sampler: SamplerName) -> None:
     def far(noisy: Tensor, timestep: Tensor) -> Tensor:
         alpha, sigma = (rates[timestep, None] for rates in cosine_rates(CPU))
         clean = torch.full_like(noisy, 30.0)
@@ -314,6 +313,9 @@ TWO_MODES = DiffusionSettings(
 )  # fmt: skip
 
 
+PROCESS = CosineDiffusion.of(TWO_MODES.sampler, TWO_MODES.sampling_steps, CPU)
+
+
 @pytest.fixture(scope="module")
 def two_modes() -> Denoiser:
     """Trained on latents with modes at ±1.5 of sd 0.2 along the first axis, N(0, 1) along the second."""
@@ -325,16 +327,19 @@ def two_modes() -> Denoiser:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = Denoiser(2, 0, 32, 2, 0.0)
-        training = DenoiserTraining(torch.nn.Identity(), network, latents, torch.ones(2), reader, TWO_MODES, random(2))
+        training = DenoiserTraining(
+            torch.nn.Identity(), network, latents, torch.ones(2), reader, PROCESS, TWO_MODES, random(2)
+        )
         training.run(lambda: 0.0, lambda step, steps, **values: None)
     return network
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_trained_denoiser_finds_two_modes(two_modes: Denoiser, sampler: schedule.SamplerName) -> None:
+def test_a_trained_denoiser_finds_two_modes(two_modes: Denoiser, sampler: SamplerName) -> None:
     settings = TWO_MODES.model_copy(update={"sampler": sampler})
     representation = Representation(unscaled(2), None, GeneSpace(2))
-    rows = sampled_rows(two_modes, representation, torch.zeros((2000, 0)), settings, random(4))
+    process = CosineDiffusion.of(settings.sampler, settings.sampling_steps, CPU)
+    rows = sampled_rows(two_modes, representation, torch.zeros((2000, 0)), process, 1.0, random(4))
     assert float((rows[:, 0] > 0).float().mean()) == pytest.approx(0.5, abs=0.06)
     assert float(rows[:, 0].abs().mean()) == pytest.approx(1.5, abs=0.1)
     assert float(rows[:, 0].abs().std()) == pytest.approx(0.2, abs=0.1)
@@ -367,6 +372,7 @@ def test_conditions_are_dropped_at_the_stated_share(data: DeviceFold) -> None:
         torch.zeros((1, 1)),
         torch.ones(1),
         reader,
+        PROCESS,
         generator.settings,
         random(),
     )

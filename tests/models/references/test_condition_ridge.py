@@ -11,11 +11,13 @@ from torch import Tensor
 
 from gexbench.models.checkpoint import load, save
 from gexbench.models.contract import Unavailable
-from gexbench.models.references.condition_ridge import PENALTIES, ConditionRidge, Ridge
+from gexbench.models.references.condition_ridge import ConditionRidge
+from gexbench.models.references.ridge import PENALTIES, Ridge
 from gexbench.models.registry import Entry, Registry, create
 from gexbench.models.training.dispersion import variance_ratio
+from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.conditions import Conditions, RaggedTensor
-from gexbench.tasks.cohorts.device_fold import DeviceFold
+from gexbench.tasks.cohorts.device_fold import DeviceFold, put_on_device
 from gexbench.tasks.cohorts.split import Split
 
 ENTRY = Entry(
@@ -104,7 +106,7 @@ def test_rows_are_predictions_plus_residuals(data: DeviceFold, fitted: Condition
     rows = fitted.sample(conditions, 2, seed=3)
     means = [fitted._donors(conditions, 2, seed=3)[:, draw] for draw in (0, 1)]
     scores = data.train.standardiser.forward(torch.from_numpy(rows.expression)).reshape(len(conditions), 2, -1)
-    predicted = [scores[:, draw] - fitted.residuals[torch.from_numpy(means[draw])] for draw in (0, 1)]
+    predicted = [scores[:, draw] - fitted.donated[torch.from_numpy(means[draw])] for draw in (0, 1)]
     above = (torch.from_numpy(rows.expression).reshape(len(conditions), 2, -1) > 0.0).all(1)
     assert above.float().mean() > 0.5
     torch.testing.assert_close(predicted[0][above], predicted[1][above], atol=1e-4, rtol=0)
@@ -120,11 +122,12 @@ def test_predictions_say_more_than_the_label(data: DeviceFold, fitted: Condition
     assert by_ridge < 0.97 * by_label
 
 
-def test_the_spread_within_labels_is_right(data: DeviceFold, fitted: ConditionRidge) -> None:
-    conditions = data.validation.conditions
+def test_the_spread_within_labels_is_right(small_cohort: Cohort, data: DeviceFold, fitted: ConditionRidge) -> None:
+    audit = put_on_device(small_cohort, data.fold, audit=True).validation
+    conditions = audit.conditions
     drawn = fitted.sample(conditions, seed=0).expression
     scores = data.train.standardiser.forward(torch.from_numpy(drawn))
-    assert variance_ratio(scores, data.validation.standardised, conditions.finest) == pytest.approx(1.0, abs=0.12)
+    assert variance_ratio(scores, audit.standardised, conditions.finest) == pytest.approx(1.0, abs=0.12)
 
 
 @pytest.mark.parametrize("kind", ["labels", "text", "patches"])
@@ -151,7 +154,7 @@ def test_a_patient_without_patches_counts_as_average(data: DeviceFold, fitted: C
     conditions = data.test_conditions
     patches = conditions.patches
     assert patches is not None
-    empty = replace(patches, offsets=torch.zeros_like(patches.offsets))
+    empty = replace(patches, counts=torch.zeros_like(patches.counts))
     features = fitted._features(replace(conditions, patches=empty))
     assert features[:, -patches.width :].abs().max() == 0
     assert np.isfinite(fitted.sample(replace(conditions, patches=empty), seed=0).expression).all()

@@ -27,7 +27,7 @@ def cohort() -> Cohort:
 
 @pytest.fixture(scope="module")
 def data(cohort: Cohort) -> DeviceFold:
-    return put_on_device(cohort, folds(cohort)[1])
+    return put_on_device(cohort, folds(cohort)[1]).named()
 
 
 def test_draws_equal_the_exact_oracle_of_the_cohort(cohort: Cohort, data: DeviceFold) -> None:

@@ -21,7 +21,15 @@ from gexbench.tasks.cohorts.split import Split
 from gexbench.tasks.errors import InputError
 
 Make = Callable[[str], Generator]
-LABEL_REFERENCES = ("real-holdout", "train-copy", "mixup", "class-gaussian", "class-diagonal", "class-mean")
+LABEL_REFERENCES = (
+    "real-holdout",
+    "train-copy",
+    "mixup",
+    "class-copula",
+    "class-gaussian",
+    "class-diagonal",
+    "class-mean",
+)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +161,7 @@ def test_normal_draws_have_the_moments_of_the_class(data: DeviceFold, fitted: Ma
 
 def test_rows_stand_on_the_floor_not_below(data: DeviceFold, fitted: Make) -> None:
     assert float(data.train.expression.min()) == 0.0
-    for kind in ("class-gaussian", "class-diagonal"):
+    for kind in ("class-copula", "class-gaussian", "class-diagonal"):
         rows = fitted(kind).sample(data.test_conditions, 20, seed=0).expression
         assert rows.min() == 0.0
 
@@ -165,7 +173,7 @@ def test_a_class_of_one_patient_works(data: DeviceFold, fitted: Make, kind: str)
     rows = many(data.test_conditions, name, fitted(kind, train), 400)
     lone = train.expression[-1].double().numpy()
     assert np.isfinite(rows).all()
-    if kind in {"class-gaussian", "class-diagonal"}:
+    if kind in {"class-copula", "class-gaussian", "class-diagonal"}:
         codes = train.conditions.names("project")
         z = train.standardised.double().numpy()
         centred = np.concatenate([z[codes == each] - z[codes == each].mean(0) for each in np.unique(codes)])

@@ -11,7 +11,7 @@ from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.names import checked_name, unknown
-from gexbench.tasks.seeds import derive_seed
+from gexbench.tasks.seeds import derive_seed, generator_seed
 
 
 def test_every_axis_changes_the_seed():
@@ -26,6 +26,15 @@ def test_every_axis_changes_the_seed():
     assert len({base, *others}) == 6
     assert base == derive_seed(purpose="fit", repeat=0, generator="g", fold=0, cohort="a")
     assert 0 <= base < 2**63
+
+
+def test_generators_are_handed_seeds_that_every_library_takes():
+    seeds = [generator_seed(cohort="a", repeat=repeat) for repeat in range(2000)]
+    assert len({*seeds}) == 2000
+    assert 2**30 < max(seeds) < 2**31
+    assert min(seeds) >= 0
+    for seed in (min(seeds), max(seeds)):
+        np.random.RandomState(seed)
 
 
 def test_seeds_do_not_depend_on_the_process():

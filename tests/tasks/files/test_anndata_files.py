@@ -88,7 +88,7 @@ def test_samples_of_one_patient_never_cross_a_fold_after_the_way_through_a_file(
     found = build_cohort(Sources("again", _export(cohort, tmp_path / f"out{suffix}"), text_encoder="none"))
     owner = dict(zip(found.samples.tolist(), found.groups.tolist(), strict=True))
     for fold in folds(found):
-        parts = [{owner[name] for name in ids} for ids in (fold.train, fold.validation, fold.test)]
+        parts = [{owner[name] for name in ids} for ids in (fold.train, fold.validation, fold.test, fold.audit)]
         assert len(set.union(*parts)) == sum(map(len, parts)) == 100
 
 

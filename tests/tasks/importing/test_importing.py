@@ -140,7 +140,7 @@ def test_samples_without_a_label_are_dropped(tmp_path: Path, expression: pd.Data
     clinical.loc[ids()[:2], "disease_type"] = [None, "[Unknown]"]
     cohort = build_cohort(sources(tmp_path, expression=expression, clinical=clinical))
     assert len(cohort) == PATIENTS - 2
-    assert cohort.provenance["dropped"][0]["reason"] == "no value of a label"
+    assert cohort.provenance["dropped"][0]["reason"] == "no value of a label: disease_type (blank 1, '[Unknown]' 1)"
 
 
 def _aliquots(expression: pd.DataFrame) -> pd.DataFrame:
@@ -258,7 +258,7 @@ def test_bad_values_are_counted_over_all_blocks_of_rows(monkeypatch: pytest.Monk
         "x.csv: 2 values are missing or infinite, in 2 samples (S0, S6) and 2 genes (A, C); impute them, or remove "
         "these samples or genes",
         "x.csv: 2 values in 2 samples (S3, S5) are below 0, the floor of log2(tpm+1) (lowest -2, B of S5); "
-        "check --unit",
+        "check --unit, or raise a few such values to it with --clip",
     ]
 
 
@@ -347,7 +347,7 @@ def test_samples_without_a_clinical_row_when_labels_are_in_the_expression_file(
 
 
 def test_a_turned_table_is_named(tmp_path: Path, expression: pd.DataFrame, clinical: pd.DataFrame) -> None:
-    with pytest.raises(InputError, match=r"columns are samples .* transpose it"):
+    with pytest.raises(InputError, match=r"its columns are samples .* turn it with --transpose, and"):
         build_cohort(sources(tmp_path, expression=expression.T, clinical=clinical))
 
 

@@ -320,16 +320,18 @@ def test_memorisation_is_seen(worlds, seed):
     fair = world.space.standardise(np.concatenate([world.fair.rows, world.second.rows]), "rows")
     validation = world.space.standardise(world.other.rows, "rows")
     threshold = memorisation.copy_threshold(real, train)
+    names = np.array([f"P{row}" for row in range(ROWS)])
+    labels = np.zeros(ROWS, dtype=int)
+    asked = membership.ground(train, real, validation, (labels, labels), (names, names))
     shares, nearer, attacks = [], [], []
     for level in LEVELS:
         rows = fair.copy()
         rows[order[: round(0.9 * level * ROWS)]] = train[: round(0.9 * level * ROWS)]
         shares.append(memorisation.copy_share(rows[:ROWS], train, threshold))
         nearer.append(membership.nearer_share(rows, train, real))
-        attacks.append(membership.membership_attacks(train, real, rows, validation))
-    sides = [shares, nearer, *([attack[name].auc for attack in attacks] for name in ("distance", "ratio"))]
-    sides.append([attack["distance"].tpr for attack in attacks])
-    assert [spearmanr(LEVELS, side).statistic >= 0.9 for side in sides] == [True] * 5
+        attacks.append(membership.attacks(membership.placements(membership.attack_scores(asked, rows), ROWS)))
+    sides = [shares, nearer, *([attack[name].auc for attack in attacks] for name in membership.ATTACKS)]
+    assert [spearmanr(LEVELS, side).statistic >= 0.9 for side in sides] == [True] * len(sides)
     assert shares[0] < 0.05
     assert shares[1] > memorisation.COPY_PERCENTILE / 100 + 0.1
 

@@ -47,7 +47,7 @@ def test_keys_are_known_to_some_protocol() -> None:
 def test_a_metric_that_is_not_scored_moves_no_score() -> None:
     values = {"detection_lr": 0.6, "detection_xgb": 0.9}
     real = {"detection_lr": 0.5, "detection_xgb": 0.5}
-    without = Protocol(2, "calibrated", FIRST.declared, frozenset({"detection_xgb"}))
+    without = Protocol(2, "calibrated", FIRST.declared, not_scored=frozenset({"detection_xgb"}))
     both = cell_score(values, References(real, real, real, trtr={}, majority={}, protocol=FIRST))
     one = cell_score(values, References(real, real, real, trtr={}, majority={}, protocol=without))
     assert both.overall == pytest.approx((0.8 + 0.2) / 2)

@@ -83,7 +83,7 @@ def test_phenotype_rows_that_are_cut_short_or_too_long(folder: Path, built: Call
     ):
         built(folder)
     _changed(folder, lambda lines: [lines[0], *(f"{line}\tmore" for line in lines[1:])])
-    with pytest.raises(InputError, match=f"{PHENOTYPES}: rows have more fields than the header"):
+    with pytest.raises(InputError, match=f"{PHENOTYPES}: 99 rows have more fields than the header"):
         built(folder)
 
 

@@ -37,7 +37,13 @@ def test_one_primary_tumour_per_patient(
 
 
 def test_tumour_and_normal_tissue_of_a_patient_share_a_fold(folder: Path, built: Callable[..., Cohort]) -> None:
-    cohort = built(folder, Selection(sample_types=("01", "11", "02"), samples="all"))
+    both = Selection(sample_types=("01", "11", "02"), samples="all")
+    with pytest.raises(InputError, match=r"10 samples are normal tissue .* classes with both: GBM, LUAD"):
+        built(folder, both)
+    assert set(built(folder, both, normals="label").labels("project")) == {
+        "GBM", "LUAD", "GBM (normal tissue)", "LUAD (normal tissue)"
+    }  # fmt: skip
+    cohort = built(folder, both, normals="keep")
     assert len(cohort) == 112
     kinds = cohort.clinical["sample_type"].value_counts().to_dict()
     assert kinds == {"primary tumour": 100, "normal tissue": 10, "recurrent tumour": 2}
@@ -45,9 +51,9 @@ def test_tumour_and_normal_tissue_of_a_patient_share_a_fold(folder: Path, built:
     several = {patient for patient in owner.values() if list(owner.values()).count(patient) > 1}
     assert len(several) == 10
     for fold in folds(cohort):
-        parts = [{owner[name] for name in ids} for ids in (fold.train, fold.validation, fold.test)]
+        parts = [{owner[name] for name in ids} for ids in (fold.train, fold.validation, fold.test, fold.audit)]
         assert not any(one & other for one, other in combinations(parts, 2))
-        assert sum(map(len, (fold.train, fold.validation, fold.test))) == 112
+        assert sum(map(len, (fold.train, fold.validation, fold.test, fold.audit))) == 112
 
 
 def test_projects_and_patients(folder: Path, built: Callable[..., Cohort], patients: list[str]) -> None:
@@ -117,8 +123,12 @@ def test_units_by_name_by_json_and_by_option(
         built(tmp_path)
     (tmp_path / "matrix.tsv.json").write_text(json.dumps({"unit": "log2(tpm+0.001)"}))
     assert built(tmp_path).unit.name == "log2(tpm+0.001)"
-    with pytest.raises(InputError, match=r"--unit requests log2\(tpm\+1\), but the files .*matrix.tsv: log2\(tpm\+0"):
-        built(tmp_path, Selection(unit="log2(tpm+1)"))
+    with pytest.raises(
+        InputError, match=r"recipe tcga requests log2\(tpm\+1\), but the files .*matrix.tsv: log2\(tpm\+0"
+    ):
+        built(tmp_path, Selection(unit="log2(tpm+1)", recipe="tcga"))
+    noted = built(tmp_path, Selection(unit="other")).provenance["dropped"]
+    assert noted[0]["reason"] == "files whose names speak of another unit than --unit other"
     (tmp_path / "matrix.tsv.json").unlink()
     with pytest.raises(InputError, match="below 0, the floor of"):
         built(tmp_path, Selection(unit="log2(tpm+1)"))

@@ -185,7 +185,7 @@ def test_reasons(prepared, real, copies):
     site = replace(prepared, rows=replace(real, exchangeable=False))
     drawn = replace(copies, paired=np.repeat(copies.test[:, None, :], 19, axis=1))
     found = evaluate(replace(site, training=None), drawn, panel="extended").values
-    assert "not dealt at random" in found["membership_ratio_tpr"].reason
+    assert "not dealt at random" in found["membership_tpr"].reason
     for key, metric in found.items():
         if lookup(key).panel == "extended" and "training" in lookup(key).needs and "members" not in lookup(key).needs:
             assert metric.reason == "not applicable: training rows are withheld", key

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gexbench.leaderboards.comparing.copies import COPY_METRICS
+from gexbench.leaderboards.comparing.gates import COPY_METRICS
 from gexbench.tasks.panel.declarations.rows import PartLabels, RealRows, SyntheticRows
 from gexbench.tasks.panel.evaluation import evaluate
 from gexbench.tasks.panel.preparation import prepare

@@ -1,4 +1,4 @@
-"""Reading public files once: text that may be compressed, checksums, and the facts that identify an input."""
+"""Text that may be compressed, checksums, and the facts that identify an input."""
 
 import gzip
 import hashlib
@@ -34,6 +34,16 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
             yield file  # type: ignore[misc]
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path.name}: damaged gzip file, perhaps truncated ({error}); download it again") from None
+
+
+def head_of(path: Path, size: int) -> bytes:
+    """The first bytes of a file's content, unpacked where it is gzip.
+
+    Raises:
+        InputError: as `opened`.
+    """
+    with opened(path) as file:
+        return file.read(size)
 
 
 def header_of(path: Path) -> list[str]:

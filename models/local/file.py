@@ -1,6 +1,7 @@
 """A generator's source file that the user named: read once, and run from the bytes that were read; no torch."""
 
 import hashlib
+import re
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,16 @@ from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
+
+from gexbench.tasks.files.input_paths import read_regular
+
+LARGEST_BYTES = 2**24
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_")
+
+
+def key_of(class_name: str) -> str:
+    """The registry key of a class: `MyModel` → `my-model`, `CVAEGemm` → `cvae-gemm`."""
+    return "-".join(part.lower() for part in _WORDS.split(class_name) if part)
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,7 @@ class LocalFile:
     @classmethod
     def read(cls, path: Path) -> "LocalFile":
         """The file at `path`; raises OSError."""
-        return cls(path.resolve(), path.read_bytes())
+        return cls(path.resolve(), read_regular(path, LARGEST_BYTES))
 
     @property
     def name(self) -> str:

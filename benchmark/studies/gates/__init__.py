@@ -1,0 +1,1 @@
+"""The study "Gates": how often honest rows fail, and what is found."""

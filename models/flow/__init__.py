@@ -1,0 +1,1 @@
+"""gexbench.models.flow"""

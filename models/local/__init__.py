@@ -1,0 +1,1 @@
+"""For authors: generators in files that the user names, a base class for models of tables, seeded global state."""
