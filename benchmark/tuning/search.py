@@ -19,7 +19,7 @@ from gexbench.benchmark.sweeps.keys import content_key
 from gexbench.benchmark.sweeps.tuned import FoldTuning, Trial
 from gexbench.leaderboards.records.parts import ObjectiveName, TrialCounts
 from gexbench.models.registry import Entry, resolve_settings
-from gexbench.models.search_space import Choice, Dimension, IntRange, SearchSpace
+from gexbench.models.settings.search_space import Choice, Dimension, IntRange, SearchSpace
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.panel.catalogue import panel_specifications

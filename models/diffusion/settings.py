@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from gexbench.models.conditioning.settings import CONDITIONING_SIZES, ConditioningSettings, Count, Positive
-from gexbench.models.search_space import Choice, IntRange, LogRange, SearchSpace
 from gexbench.models.settings import BudgetName
+from gexbench.models.settings.search_space import Choice, IntRange, LogRange, SearchSpace
 
 SamplerName = Literal["ddpm", "ddim", "dpm-solver++"]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]

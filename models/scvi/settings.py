@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from gexbench.models.search_space import Choice, LogRange, SearchSpace
 from gexbench.models.settings import GeneratorSettings
+from gexbench.models.settings.search_space import Choice, LogRange, SearchSpace
 
 
 class ScviSettings(GeneratorSettings):

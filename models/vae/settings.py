@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from gexbench.models.conditioning.settings import CONDITIONING_SIZES, ConditioningSettings
-from gexbench.models.search_space import Choice, LogRange, SearchSpace
+from gexbench.models.settings.search_space import Choice, LogRange, SearchSpace
 
 
 class VaeSettings(ConditioningSettings):

@@ -13,8 +13,8 @@ from gexbench.models.conditioning.settings import (
     Count,
     Positive,
 )
-from gexbench.models.search_space import Choice, LogRange, SearchSpace
 from gexbench.models.settings import BudgetName
+from gexbench.models.settings.search_space import Choice, LogRange, SearchSpace
 
 Training = Literal["standard", "reference"]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]

@@ -134,7 +134,8 @@ def put_on_device(
     everyone = conditions or all_conditions(cohort, device, patches)
     facts = CohortFacts(cohort.name, fingerprint or cohort.fingerprint(), cohort.unit, cohort.provenance)
     given = replace(fold, validation=fold.audit) if audit else fold
-    fitted = given if train_fraction == 1.0 else share_of(given, cohort, train_fraction)
+    shared = given if train_fraction == 1.0 else share_of(given, cohort, train_fraction)
+    fitted = replace(shared, validation=fold.audit) if audit else shared
     rows = {part: rows_of(cohort, getattr(fitted, part)) for part in ("train", "validation")}
 
     def seen(ids: tuple[str, ...]) -> Conditions:

@@ -168,7 +168,7 @@ import json, math, os, time
 from pathlib import Path
 import torch
 from gexbench.models.contract import Diverged, Generator, GeneratorSettings, Samples
-from gexbench.models.search_space import Choice, IntRange, LogRange
+from gexbench.models.settings.search_space import Choice, IntRange, LogRange
 
 class Settings(GeneratorSettings):
     rate: float = 1e-3

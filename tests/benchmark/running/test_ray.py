@@ -8,13 +8,15 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import psutil
 import pytest
 
 from gexbench.benchmark import cli
+from gexbench.benchmark.cells.development import Development, expression_given, told
 from gexbench.benchmark.cells.jobs import Job
-from gexbench.benchmark.running import ray_pool
+from gexbench.benchmark.running import ray_pool, ray_worker
 from gexbench.benchmark.running.ray_worker import made, needed
 from gexbench.benchmark.storage.store import Store
 from gexbench.benchmark.sweeps.reading import Given, checked
@@ -132,6 +134,30 @@ def test_one_worker_four_workers_and_a_cluster_that_loses_a_node_give_the_same_t
     ]
 
 
+def test_a_worker_of_a_node_trains_without_the_cohort_and_scores_with_it(workbench, monkeypatch):
+    """All that a worker does but Ray: files and expression come as bytes, entries of the store go back."""
+    monkeypatch.setattr(ray_worker, "_cells_of_this_node", lambda cpus, gpus: 1)
+    monkeypatch.setattr(ray_worker, "_start_workers_without_main", lambda: None)
+    runner = workbench.runner({"one": {}})
+    plan, cohort, cell = runner.plan, workbench.cohort, runner.plan.cells[-1]
+    runner.store.make()
+    worker = ray_worker.RayWorker(plan, ray_pool._files(cohort), told(cohort), False, 1.0, 0.0)
+    with Development.of(cohort, runner.store.folder / "running") as development:
+        ids = expression_given(cell)
+        expression = np.fromfile(development.put(cohort, ids), dtype=np.uint8)
+        for kind, given in (("prepare", None), ("train", expression), ("score", None)):
+            job = Job(kind, cell.fold, None if kind == "prepare" else cell)
+            entries = {place: files for place in needed(job, plan) if (files := runner.store.packed(*place))}
+            *_, (_, outcome, written) = worker.do(job, entries, given)
+            assert outcome.state == "ok", outcome.reason
+            for place, files in written.items():
+                runner.store.unpack(*place, files)
+    assert {path.suffix for path in worker.development.folder.iterdir()} >= {".expression", ".json"}
+    worker.close()
+    assert runner.state_of(cell) == "cached"
+    assert not worker.folder.exists()
+
+
 def test_what_a_job_reads_and_writes_travels_between_stores(workbench, tmp_path):
     runner = workbench.runner({"one": {}})
     runner.keep_models = True
@@ -194,7 +220,7 @@ def test_the_executor_and_what_a_cell_takes_stand_in_a_specification():
     for wrong, message in (
         ({"address": "head:6379"}, "add executor: ray"),
         ({"executor": "rya"}, "executor: 'rya'"),
-        ({"executor": "ray", "resources": {"gpus": 0}}, "resources.gpus = 0"),
+        ({"executor": "ray", "resources": {"gpus": 0}}, "resources.gpus: 0"),
     ):
         with pytest.raises(InputError, match=message):
             checked(Given(wrong, "sweep.yaml", "sweep"), {}, registry())

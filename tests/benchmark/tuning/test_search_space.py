@@ -6,7 +6,7 @@ import pytest
 
 from gexbench.models import BUILT_IN
 from gexbench.models.registry import Entry, resolve_settings
-from gexbench.models.search_space import Choice, IntRange, LogRange
+from gexbench.models.settings.search_space import Choice, IntRange, LogRange
 from gexbench.tasks.errors import InputError
 
 TUNABLE = [entry for entry in BUILT_IN if not entry.unavailable and entry.settings_class().search_space]

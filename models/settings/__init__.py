@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from gexbench.models.search_space import SearchSpace
+from gexbench.models.settings.search_space import SearchSpace
 
 BudgetName = Literal["quick", "cpu", "full"]
 
