@@ -120,7 +120,7 @@ def page_of(lines: Lines, counted: Counted) -> str:
     fewest = min(rate(lines, size, "honest", 1)[2] for size in sizes_of(lines))
     text = [
         "# Gates: errors and power",
-        "Do not edit this page: `python -m gexbench.benchmark.studies gates` writes it.",
+        "For readers who ask what the gates let pass. `python -m gexbench.benchmark.studies gates` writes this page.",
         _COPIES.format(repetitions=REPETITIONS, worst=worst_rate(counted)),
         markdown_table(("audit patients", "folds", *(f"{share:.0%} copies" for share in SHARES)), rates, 6),
         "![Power of the copy gate, and rates of failure](gates.png)",
