@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from gexbench.models.registry import Registry
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.files.input_paths import read_regular
 
 if TYPE_CHECKING:
     from gexbench.models.contract import Generator
@@ -61,7 +62,7 @@ def load(folder: Path, generators: Registry, device: torch.device | str = "cpu")
 
 def _read_facts(path: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(read_regular(path))
     except (OSError, ValueError) as error:
         raise InputError(f"{path.parent.name}/{path.name}: cannot be read ({error})") from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from gexbench.leaderboards.records.logs import MOST_VALUES
+
 MOST_NUMBERS = 10_000
 """Of an array that is kept as a list."""
 
@@ -25,6 +27,8 @@ def log_table(columns: Mapping[str, Sequence[float]]) -> bytes | None:
     """
     if not columns or not any(len(values) for values in columns.values()):
         return None
+    if (values := sum(map(len, columns.values()))) > MOST_VALUES:
+        raise BadLog(f"{values:,} values are more than {MOST_VALUES:,}; log fewer steps")
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise BadLog(f"its columns have unequal lengths: {lengths}")

@@ -10,6 +10,7 @@ import typer
 from gexbench.benchmark.commands import options
 from gexbench.benchmark.commands.options import DEFAULT_RESULTS, Results, leaderboard_folder
 from gexbench.benchmark.commands.terminal.tables import print_table
+from gexbench.tasks.files.input_paths import read_regular
 
 EPILOG = """[bold]Examples[/bold]\n
 gexbench report simulated-quick\n
@@ -124,6 +125,6 @@ def _stored_note(path: Path) -> str:
     from gexbench.tasks.errors import InputError
 
     try:
-        return str(json.loads(path.read_text())["note"])
+        return str(json.loads(read_regular(path))["note"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path.parent.name}/{path.name}: cannot be read ({error}); give --note again") from None

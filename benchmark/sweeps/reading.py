@@ -20,6 +20,7 @@ from gexbench.models.settings import BudgetName
 from gexbench.tasks.cohorts.dealing import PARTS
 from gexbench.tasks.data_directory import list_cohorts
 from gexbench.tasks.errors import InputError, field_problem
+from gexbench.tasks.files.input_paths import read_regular
 from gexbench.tasks.names import checked_name, unknown
 
 DEFAULT_SPECIFICATION = "default"
@@ -62,7 +63,7 @@ def given_specification(named: str) -> Given:
     if path.suffix not in {".yaml", ".yml"} and not path.is_file():
         raise InputError(f"{unknown(named, ready_made(), 'specification')}, or name a .yaml file")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path, 2**22).decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise InputError(

@@ -14,6 +14,7 @@ from gexbench.leaderboards.records.parts import DEFAULT, TUNED, GeneSetsFile
 from gexbench.models.registry import Entry, Registry
 from gexbench.tasks.cohorts.vocabulary import Track
 from gexbench.tasks.errors import InputError, field_problem
+from gexbench.tasks.files.input_paths import read_regular
 from gexbench.tasks.names import checked_name, unknown
 
 ANCHORS = ("real-holdout", "class-mean", "gene-shuffle", "class-gaussian")
@@ -116,7 +117,7 @@ def read_sweep(folder: Path) -> Sweep:
         InputError: a missing or damaged `sweep.json`.
     """
     try:
-        return Sweep.model_validate_json((folder / "sweep.json").read_text())
+        return Sweep.model_validate_json(read_regular(folder / "sweep.json"))
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{folder.name}/sweep.json: cannot be read ({reason}); run the sweep again") from None

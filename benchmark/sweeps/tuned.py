@@ -1,6 +1,5 @@
 """Tuning files: settings found per generator and fold, and how a sweep takes them; imports no torch and no optuna."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from gexbench.benchmark.sweeps.design import Strict
 from gexbench.leaderboards.records.parts import ObjectiveName, Tuning
 from gexbench.tasks.cohorts.folds import Fold
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.files.input_paths import checksum, read_regular
 
 
 class Trial(Strict):
@@ -106,7 +106,7 @@ def read_tuning_file(path: Path) -> TuningFile:
         InputError: none there, damaged, or of another format.
     """
     try:
-        return TuningFile.model_validate_json(path.read_text())
+        return TuningFile.model_validate_json(read_regular(path))
     except FileNotFoundError:
         raise InputError(f"no tuned settings in {path}; make them with `gexbench tune`, or name a file") from None
     except (OSError, ValidationError, ValueError) as error:
@@ -167,7 +167,7 @@ def tuned_settings(
         taken[name] = {fold.hash(): tuned.folds[fold.hash()].found() for fold in wanted}
     if problems:
         raise InputError(problems)
-    return TunedSettings(sha256=hashlib.sha256(path.read_bytes()).hexdigest(), generators=taken)
+    return TunedSettings(sha256=checksum(path), generators=taken)
 
 
 def to_json(content: TuningFile) -> str:

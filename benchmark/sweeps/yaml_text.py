@@ -59,7 +59,7 @@ def parsed(text: str, place: str) -> dict[str, Any]:
         text: of the file; place: its name, for messages.
 
     Raises:
-        InputError: no YAML, no mapping, repeated keys, aliases.
+        InputError: no YAML, no mapping, repeated keys, aliases, tags.
     """
     if len(text) > LARGEST_SPECIFICATION:
         raise InputError(f"{place}: {len(text):,} characters is no specification of a sweep")
@@ -79,7 +79,7 @@ def parsed(text: str, place: str) -> dict[str, Any]:
 
 
 def _plain(text: str, place: str) -> None:
-    """Refuse what a specification never needs and a parser stumbles over: aliases, and deep structures.
+    """Refuse what a specification never needs and a parser stumbles over: aliases, tags, and deep structures.
 
     Raises:
         InputError: one of them; YAMLError as it comes.
@@ -89,6 +89,9 @@ def _plain(text: str, place: str) -> None:
         depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
         if isinstance(token, yaml.AliasToken):
             raise InputError(f"{place}: holds an alias (*name); write the value out")
+        if isinstance(token, yaml.TagToken):
+            tag = "".join(part or "" for part in token.value)
+            raise InputError(f"{place}, line {token.start_mark.line + 1}: holds a tag ({tag}); write the plain value")
         if depth > DEEPEST:
             line = token.start_mark.line + 1
             raise InputError(f"{place}, line {line}: more than {DEEPEST} levels deep, which no specification is")

@@ -1,13 +1,20 @@
 """Training logs of a leaderboard folder: a Parquet table per cell, one row per logged step."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from gexbench.leaderboards.records.model import Record
 from gexbench.leaderboards.records.problems import RecordError
+from gexbench.tasks.files.input_paths import read_regular
 
+MOST_VALUES = 10**7
+"""Rows × columns of a log."""
+LARGEST_LOG_BYTES = 2**27
 SCORE = "validation_score"
 STEP = "step"
 KEYS = (STEP, "fold", "seed", "state")
@@ -51,9 +58,12 @@ def quantities(log: pd.DataFrame) -> list[str]:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"it cannot be read: {error}") from None
+        with pq.ParquetFile(io.BytesIO(read_regular(path, LARGEST_LOG_BYTES))) as file:
+            if (values := file.metadata.num_rows * file.metadata.num_columns) > MOST_VALUES:
+                raise ValueError(f"{values:,} values are no log")
+            frame = file.read().to_pandas()
+    except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError, MemoryError) as error:
+        raise ValueError(f"it cannot be read: {' '.join(str(error).split())}") from None
     if STEP not in frame.columns:
         raise ValueError(f"no column {STEP}")
     texts = [str(name) for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name])]

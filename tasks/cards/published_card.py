@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gexbench.tasks.cohorts.cohort import MINIMUM_CLASS_SIZE, Cohort, Ragged
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.gene_columns import FOLD_COLUMNS
-from gexbench.tasks.files.input_paths import check_file
+from gexbench.tasks.files.input_paths import check_file, read_regular
 from gexbench.tasks.names import unknown
 
 SCHEMA = 1
@@ -133,7 +133,7 @@ def read_card(path: Path) -> Side:
     """
     check_file(path)
     try:
-        wrapped = json.loads(path.read_text(encoding="utf-8"))
+        wrapped = json.loads(read_regular(path))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path.name}: not a JSON file ({error})") from None
     return _stated(wrapped, path.name)
@@ -144,8 +144,12 @@ def _stated(wrapped: Any, where: str) -> Side:
         raise InputError(f"{where}: not a cohort card; `gexbench cohort card NAME --out FILE` writes one")
     if wrapped.get("schema") != SCHEMA:
         raise InputError(f"{where}: schema {wrapped.get('schema')!r}, but this version reads {SCHEMA}")
-    content = wrapped.get("content", {})
-    if wrapped.get("sha256") != _checksum(content):
+    content = wrapped.get("content")
+    try:
+        unchanged = isinstance(content, dict) and wrapped.get("sha256") == _checksum(content)
+    except (ValueError, RecursionError):  # numbers that are not finite
+        unchanged = False
+    if not isinstance(content, dict) or not unchanged:
         raise InputError(f"{where}: its checksum does not match, so it was changed or damaged; download the card again")
     return Side(
         name=content["name"],

@@ -19,7 +19,7 @@ from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.errors import InputError
 from gexbench.tasks.files.anndata_files import COUNTS, HEADER
 from gexbench.tasks.files.atomic import FULL, sync
-from gexbench.tasks.files.hdf5_files import check_promises
+from gexbench.tasks.files.hdf5_files import opened_hdf5
 from gexbench.tasks.files.input_paths import is_writable
 from gexbench.tasks.files.npz_files import map_npz, read_npz, write_npz
 
@@ -186,10 +186,8 @@ def _read_table(
     NDArray[np.float32], NDArray[np.int32] | None, pd.DataFrame, tuple[str, ...], NDArray[np.str_], dict[str, Any]
 ]:
     import anndata
-    import h5py
 
-    with _said_when_damaged(path), h5py.File(path, "r") as file:
-        check_promises(file, path.name)
+    with _said_when_damaged(path), opened_hdf5(path) as file:
         header = json.loads(file["uns"][HEADER].asstr()[()])
     refuse(header.get("name"), header.get("fingerprint"))
     with _said_when_damaged(path), warnings.catch_warnings():

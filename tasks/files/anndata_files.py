@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.files.hdf5_files import check_promises
+from gexbench.tasks.files.hdf5_files import opened_hdf5
 from gexbench.tasks.files.notes import Note
 from gexbench.tasks.files.table_rules import AS_IT_IS, TableRules
 
@@ -97,10 +97,9 @@ def read_image_rows(path: Path) -> AnnotatedRows:
 
 def has_image_rows(path: Path) -> bool:
     """Whether an .h5mu file holds image features."""
-    import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with opened_hdf5(path) as file:
             return "mod" in file and any(name in file["mod"] for name in IMAGE_NAMES)
     except (OSError, RuntimeError):
         return False
@@ -125,10 +124,8 @@ def _opened(path: Path, names: tuple[str, ...], what: str) -> Any:
 
 def _of_hdf5(path: Path, names: tuple[str, ...], what: str) -> Any:
     import anndata
-    import h5py
 
-    with h5py.File(path, "r") as file:
-        check_promises(file, path.name)
+    with opened_hdf5(path) as file:
         if path.suffix == ".h5ad":
             return anndata.read_h5ad(path)
         there = sorted(file["mod"]) if "mod" in file else []

@@ -254,7 +254,7 @@ def _read_parquet(
             table = file.read()
         check_columns(table.column_names, path.name)
         frame = table.to_pandas()
-    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+    except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError, MemoryError) as error:
         problem = " ".join(str(error).split())
         raise InputError(f"{path.name}: not a readable parquet file, perhaps truncated ({problem})") from None
     if isinstance(frame.index, pd.MultiIndex):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexbench.tasks.errors import InputError, examples
-from gexbench.tasks.files.hdf5_files import check_promises
+from gexbench.tasks.files.hdf5_files import opened_hdf5
 from gexbench.tasks.files.input_paths import check_file
 
 SLIDE_TYPES = (".h5", ".hdf5", ".pt", ".npy")
@@ -51,12 +51,11 @@ def as_half(features: NDArray[Any], name: str) -> NDArray[np.float16]:
 
 def holds_features(path: Path) -> bool:
     """Whether an HDF5 file holds features; True for one that cannot be read, so that its reader says why."""
-    import h5py
 
     if path.suffix not in (".h5", ".hdf5"):
         return True
     try:
-        with h5py.File(path, "r") as file:
+        with opened_hdf5(path) as file:
             return any(name in file for name in FEATURES)
     except (OSError, RuntimeError, ValueError):
         return True
@@ -70,10 +69,9 @@ def stated_encoder(path: Path) -> str | None:
     if path.suffix not in (".h5", ".hdf5"):
         hipt = path.suffix == ".pt" and any(part.startswith("vit256") for part in path.parts[-3:])
         return "HIPT ViT256-4K" if hipt else by_folder
-    import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with opened_hdf5(path) as file:
             held = next((file[name] for name in FEATURES if name in file), None)
             stated = (
                 file.attrs.get("extractor") if held is None else held.attrs.get("encoder", file.attrs.get("extractor"))
@@ -86,11 +84,9 @@ def stated_encoder(path: Path) -> str | None:
 
 
 def _of_hdf5(path: Path) -> Slide:
-    import h5py
 
     try:
-        with h5py.File(path, "r") as file:
-            check_promises(file, path.name)
+        with opened_hdf5(path) as file:
             key = next((name for name in FEATURES if name in file), None)
             if key is None:
                 raise InputError(

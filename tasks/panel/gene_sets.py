@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gexbench.tasks.files.input_paths import read_regular
+
 SET_GENES = 10
 """Genes of the cohort below which a set takes no part."""
 _SHOWN = 20
@@ -38,7 +40,7 @@ def read_gene_sets(path: Path) -> GeneSets:
             names that appear twice, genes with white space: all at once.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
         text = content.decode("utf-8-sig")
     except OSError as error:
         raise GeneSetsError([f"{path}: cannot be read ({error.strerror})"]) from None
@@ -47,7 +49,9 @@ def read_gene_sets(path: Path) -> GeneSets:
     problems: list[str] = []
     found: dict[str, tuple[str, ...]] = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip():
+        if "\0" in line:
+            problems.append(f"{path.name}, line {number}: holds a zero byte; export the file again")
+        elif line.strip():
             problems += [f"{path.name}, line {number}: {problem}" for problem in _take(line, found)]
     if not found and not problems:
         problems.append(f"{path.name}: holds no gene set; each line is a set's name, a description and its genes")

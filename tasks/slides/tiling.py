@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.atomic import write_bytes
+from gexbench.tasks.files.hdf5_files import opened_hdf5
 from gexbench.tasks.files.input_paths import is_writable
 from gexbench.tasks.slides.encoders import TileEncoder
 from gexbench.tasks.slides.reading import SUFFIXES, Slide, open_slide
@@ -159,10 +160,9 @@ def _stated(slide: Slide, encoder: TileEncoder, tiling: Tiling) -> dict[str, Any
 
 
 def _same(path: Path, stated: dict[str, Any]) -> bool:
-    import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with opened_hdf5(path) as file:
             found = json.loads(file.attrs.get(MADE_WITH, "null"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path.name}: cannot be read ({error}); use --force to replace it") from None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.errors import InputError, examples
 from gexbench.tasks.files.anndata_files import COUNTS
+from gexbench.tasks.files.hdf5_files import opened_hdf5
 from gexbench.tasks.public.inspecting.inspection import (
     Inspection,
     facts_of_samples,
@@ -28,10 +29,9 @@ def inspect_h5ad(path: Path) -> Inspection:
         InputError: an unreadable file.
     """
     import anndata
-    import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with opened_hdf5(path) as file:
             obs: pd.DataFrame = anndata.io.read_elem(file["obs"])
             var: pd.DataFrame = anndata.io.read_elem(file["var"])
             layers = sorted(file["layers"]) if "layers" in file else []
