@@ -6,10 +6,11 @@ standardise training and test rows alike by real training statistics, so that ev
 learning rate 0.3, 32 bins, ``hist``, one thread, float32; their margins are added. A third of the genes a booster, and
 not a third a split of one booster, since ``hist`` fills the histograms of all genes it is given.
 ``mlp``: multilayer perceptron, one hidden layer of 64 ReLU units, L2 of 1e-3, Adam at 2e-3, batches of 128 (or all
-rows), 15 epochs without early stopping, float32.
+rows), 15 epochs, or as many as make 120 steps, without early stopping, float32.
 None is tuned, so that all generators meet the same ones.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from gexbench.metrics.shared.arrays import Matrix, as_matrix
 from gexbench.metrics.shared.row_samples import most_fitted, sampled_of_classes
 
 Classifier = Literal["lr", "xgb", "mlp"]
-EPOCHS = 15
+EPOCHS, STEPS = 15, 120
 BOOSTERS = 3
 """Boosters of the boosted trees, each on a share of the genes."""
 Labels = NDArray[np.str_]
@@ -192,13 +193,15 @@ def fit_perceptron(x: Any, codes: Any, seed: int) -> Any:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
+    batch = min(128, len(x))
+    epochs = max(EPOCHS, math.ceil(STEPS / math.ceil(len(x) / batch)))
     model = MLPClassifier(
         hidden_layer_sizes=(64,),
         alpha=1e-3,
-        batch_size=min(128, len(x)),
+        batch_size=batch,
         learning_rate_init=2e-3,
-        max_iter=EPOCHS,
-        n_iter_no_change=EPOCHS,
+        max_iter=epochs,
+        n_iter_no_change=epochs,
         random_state=seed % 2**31,
     )
     with warnings.catch_warnings():
