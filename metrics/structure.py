@@ -156,7 +156,9 @@ def variance_ratio(real: Any, synthetic: Any, labels: Any) -> float:
     varies = spread > 1e-20 * (x * x).sum(axis=0)
     if not varies.any():
         raise ValueError("the real rows do not vary within any class")
-    return float(np.median(within_class_squares(y, classes)[varies] / spread[varies]))
+    with np.errstate(divide="ignore"):
+        # Of logarithms, so that the ratio turns over when the sets are exchanged.
+        return float(np.exp(np.median(np.log(within_class_squares(y, classes)[varies] / spread[varies]))))
 
 
 def within_class_squares(rows: Matrix, labels: NDArray[Any]) -> Matrix:

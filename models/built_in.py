@@ -185,6 +185,7 @@ BUILT_IN: tuple[Entry, ...] = (
         "reference",
         ("labels", "text", "patches"),
         "simulated cohort only: exact draws from the true conditional",
+        reads="ids",
         settings_target=_ORACLE_SETTINGS,
     ),
     _gan("wgan-gp", (), "unconditional Wasserstein GAN with gradient penalty"),

@@ -83,7 +83,8 @@ class FitReport:
     Attributes:
         curves: name → values over training, for instance the common validation score at each checkpoint.
         log: columns of equal length: `step`, losses, gradient norms, `validation_score`; NaN where not taken.
-        facts: JSON-able facts: parameters, steps used, best step, mean draws of patches, fallbacks.
+        facts: JSON-able facts: parameters, steps used, best step, mean draws of patches, fallbacks. `converged`
+            False says that the training was stopped too early: the row takes no rank and no tests.
         warnings: sentences shown in the generator's row.
     """
 

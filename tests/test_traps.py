@@ -16,8 +16,8 @@ from gexbench.metrics import distribution, structure, support
 from gexbench.metrics.space import fit_space
 from gexbench.models import registry
 from gexbench.models.registry import create
-from gexbench.tasks.cohorts.device_fold import put_on_device, rows_of
-from gexbench.tasks.cohorts.folds import folds
+from gexbench.tasks.cohorts.device_fold import put_on_device
+from gexbench.tasks.cohorts.folds import folds, rows_of
 
 ROOT = Path(__file__).resolve().parent
 PACKAGES = ("benchmark", "leaderboards", "metrics", "models", "tasks")

@@ -23,7 +23,7 @@ from gexbench.benchmark.sweeps.cells import Cell
 from gexbench.models.built_in import is_built_in
 from gexbench.tasks.cohorts.cohort import TEXT_VARIANTS, Cohort
 from gexbench.tasks.cohorts.cohort_folder import modalities, read_ragged, size_of
-from gexbench.tasks.cohorts.device_fold import rows_of
+from gexbench.tasks.cohorts.folds import rows_of
 from gexbench.tasks.cohorts.units import Unit
 from gexbench.tasks.data_directory import SIMULATED, cohort_folder
 from gexbench.tasks.files.atomic import WRITING, said_when_full

@@ -10,8 +10,7 @@ from gexbench.benchmark.cells.training import Clock, Report
 from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.cohorts.cohort import MINIMUM_CLASS_SIZE, Cohort
 from gexbench.tasks.cohorts.dealing import FOLD_SEED
-from gexbench.tasks.cohorts.device_fold import rows_of
-from gexbench.tasks.cohorts.folds import ROLES, Fold, equal_size_rows
+from gexbench.tasks.cohorts.folds import ROLES, Fold, equal_size_rows, rows_of
 from gexbench.tasks.panel.declarations.metric import Panel
 from gexbench.tasks.panel.declarations.rows import PartLabels, Prepared, RealRows, SyntheticRows
 from gexbench.tasks.panel.evaluation import PanelResult, evaluate

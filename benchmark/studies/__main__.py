@@ -46,6 +46,11 @@ STUDIES: Mapping[str, Study] = {
         "speed.large_cohorts", "training and scoring of large cohorts", "docs/metrics/scale/scale.md"
     ),
     "parameters": Study("parameters", "parameters of the built-in generators", "models/cards/parameter_counts.py"),
+    "sensitivity": Study(
+        "sensitivity",
+        "ranks without one metric; metrics that tell models apart",
+        "docs/leaderboards/what-ranks-hang-on.md",
+    ),
     "sweeps": Study("speed.sweeps", "what a sweep costs beside its cells", "docs/clusters/sweep-speed.md"),
 }
 

@@ -9,12 +9,12 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.colors import to_hex
 
-from gexbench.leaderboards.comparing.header import Header
 from gexbench.leaderboards.comparing.judging import BELOW, REFERENCE
 from gexbench.leaderboards.comparing.table import Leaderboard
 from gexbench.leaderboards.figures.style import looks
 from gexbench.leaderboards.formatting import NOTHING, number, percent
 from gexbench.tasks.files.plain_text import plain
+from gexbench.tasks.panel.protocols import FIRST
 
 _FONT = "-apple-system,'Segoe UI','Noto Sans',Helvetica,Arial,sans-serif"
 _CONDITIONS = ("labels", "text", "patches")
@@ -75,7 +75,7 @@ def summary_picture(board: Leaderboard, theme: str = "light") -> str:
     shades = {name: colours.black if look.colour == "#000000" else look.colour for name, look in known.items()}
     for at, row in enumerate(frame.to_dict("records")):
         parts.extend(_row(row, at, board.families, shades, colours))
-    parts.extend(_legend(frame, shades, board.header, height, colours))
+    parts.extend(_legend(frame, shades, board, height, colours))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -154,7 +154,7 @@ def _bar(row: Mapping[str, object], x: float, middle: float, shade: str, theme: 
 
 
 def _legend(
-    frame: pd.DataFrame, shades: Mapping[str, str], header: Header, height: float, theme: Theme
+    frame: pd.DataFrame, shades: Mapping[str, str], board: Leaderboard, height: float, theme: Theme
 ) -> Iterator[str]:
     y = height - _BOTTOM + 18
     x = float(_NAME)
@@ -164,11 +164,13 @@ def _legend(
         yield _text(x + 15, y, family, "s i f" if family == "reference" else "s")
         x += 34 + 6.4 * len(family)
     yield _text(_WIDTH - 8, y, "Solid bars: not separable from the leader. Lines: 95 % intervals over folds.", "s e f")
-    gate = "below the line" if (frame["standing"] == BELOW).any() else "copy gate"
+    line = "below the line" if (frame["standing"] == BELOW).any() else "copy gate"
+    fails = f"the {line}: more than 5 % of rows copied" if board.protocol is FIRST else "a gate"
+    header = board.header
     yield _text(
         _NAME,
         y + 22,
-        f"Scores: 0 = trivial reference, 1 = real patients. References (italic) take no rank. ✗ fails the {gate}: more "
-        f"than 5 % of rows copied. {header.cohort}, {header.samples:,} samples, {len(header.folds)} folds.",
+        f"Scores: 0 = trivial reference, 1 = real patients. References (italic) take no rank. ✗ fails {fails}. "
+        f"{header.cohort}, {header.samples:,} samples, {len(header.folds)} folds.",
         "s f",
     )

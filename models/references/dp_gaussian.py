@@ -18,8 +18,8 @@ UPPER = 20.0
 """Highest value in a logarithmic unit: a million transcripts per million."""
 
 SHARES = {"counts": 0.05, "centre": 0.1, "scatter": 0.7, "means": 0.15}
-"""Of μ², the privacy budget, by release. They and the clips were chosen on a fold of TCGA, once for all cohorts; on
-TCGA the guarantee does not cover that choice."""
+"""Of μ², the privacy budget, by release. They and the clips were chosen on a fold of TCGA, once for all cohorts; the
+guarantee does not cover that choice on TCGA."""
 
 ABOVE_NOISE = 1.05
 """A direction is kept if its eigenvalue exceeds the largest of the noise alone by this factor."""

@@ -16,8 +16,8 @@ COLLAPSED_VARIANCE_RATIO = 1e-3
 def variance_ratio(synthetic: Tensor, real: Tensor, classes: Tensor) -> float:
     """Within-class variance of synthetic over real rows, median over genes; 1 is right, 0 is collapse.
 
-    synthetic and real are (n, genes), row i of each of class `classes[i]`; classes of one row add nothing, and genes
-    that do not vary within classes. The median, since one gene with an outlier would decide a sum.
+    synthetic and real are (n, genes), row i of each of class `classes[i]`; classes of one row add nothing, as do
+    genes that do not vary within classes. The median, since one gene with an outlier would decide a sum.
     """
 
     def within(values: Tensor) -> Tensor:

@@ -13,12 +13,11 @@ from torch import Tensor
 from gexbench.metrics.shared.hashing import hash_order
 from gexbench.tasks.cohorts.cohort import Cohort
 from gexbench.tasks.cohorts.conditions import Conditions, RaggedTensor
-from gexbench.tasks.cohorts.folds import ROLES, Fold, share_of
+from gexbench.tasks.cohorts.folds import ROLES, Fold, places_of, rows_of, share_of
 from gexbench.tasks.cohorts.mapped_files import is_mapped
 from gexbench.tasks.cohorts.mapped_rows import fits
 from gexbench.tasks.cohorts.split import CohortFacts, CountLayer, Split, Standardiser
 from gexbench.tasks.cohorts.vocabulary import PatchPlace
-from gexbench.tasks.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,23 +88,6 @@ def _crc(tensors: Sequence[Tensor], value: int) -> int:
     return value
 
 
-def rows_of(cohort: Cohort, ids: tuple[str, ...]) -> NDArray[np.intp]:
-    """Row of each sample id in the cohort.
-
-    Raises:
-        InputError: ids that the cohort does not hold.
-    """
-    return _places(cohort.name, cohort.samples, ids)
-
-
-def _places(cohort: str, samples: NDArray[np.str_], ids: tuple[str, ...]) -> NDArray[np.intp]:
-    position = {name: row for row, name in enumerate(samples.tolist())}
-    missing = [name for name in ids if name not in position]
-    if missing:
-        raise InputError(f"cohort {cohort}: {len(missing)} unknown sample ids ({', '.join(missing[:3])})")
-    return np.asarray([position[name] for name in ids], dtype=np.intp)
-
-
 def put_on_device(
     cohort: Cohort,
     fold: Fold,
@@ -134,11 +116,12 @@ def put_on_device(
     everyone = conditions or all_conditions(cohort, device, patches)
     facts = CohortFacts(cohort.name, fingerprint or cohort.fingerprint(), cohort.unit, cohort.provenance)
     given = replace(fold, validation=fold.audit) if audit else fold
-    fitted = given if train_fraction == 1.0 else share_of(given, cohort, train_fraction)
+    shared = given if train_fraction == 1.0 else share_of(given, cohort, train_fraction)
+    fitted = replace(shared, validation=fold.audit) if audit else shared
     rows = {part: rows_of(cohort, getattr(fitted, part)) for part in ("train", "validation")}
 
     def seen(ids: tuple[str, ...]) -> Conditions:
-        return replace(everyone.take(_places(cohort.name, everyone.ids, ids)), ids=fold.opaque(ids))
+        return replace(everyone.take(places_of(cohort.name, everyone.ids, ids)), ids=fold.opaque(ids))
 
     expression = {
         part: torch.from_numpy(np.ascontiguousarray(cohort.expression[at])).to(device) for part, at in rows.items()

@@ -123,6 +123,24 @@ def _left_out(labels: pd.Series, role: pd.Series, least: Mapping[str, int]) -> t
     return tuple(sorted(sizes.index[(sizes < pd.Series(least)).any(axis=1)].tolist()))
 
 
+def rows_of(cohort: Cohort, ids: tuple[str, ...]) -> NDArray[np.intp]:
+    """Row of each sample id in the cohort.
+
+    Raises:
+        InputError: ids that the cohort does not hold.
+    """
+    return places_of(cohort.name, cohort.samples, ids)
+
+
+def places_of(cohort: str, samples: NDArray[np.str_], ids: tuple[str, ...]) -> NDArray[np.intp]:
+    """Place of each id among the samples; errors as of `rows_of`, naming the cohort."""
+    position = {name: row for row, name in enumerate(samples.tolist())}
+    missing = [name for name in ids if name not in position]
+    if missing:
+        raise InputError(f"cohort {cohort}: {len(missing)} unknown sample ids ({', '.join(missing[:3])})")
+    return np.asarray([position[name] for name in ids], dtype=np.intp)
+
+
 def share_of(fold: Fold, cohort: Cohort, fraction: float) -> Fold:
     """The fold with a share of its training and validation patients, for a generator that is fitted on few.
 

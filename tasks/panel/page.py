@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from gexbench.tasks.panel.built_in import CATALOGUE
 from gexbench.tasks.panel.declarations.metric import FAMILY_WEIGHTS, Anchor, Metric
+from gexbench.tasks.panel.protocols import CURRENT
 
 _DIRECTIONS = {"match": "as the ceiling", "higher": "higher", "lower": "lower", "skill": "higher", "diagnostic": "none"}
 _INTRODUCTION = """# Metrics
@@ -44,7 +45,7 @@ def _weight(family: str, specifications: Iterable[Metric]) -> str:
     weight = {str(name): value for name, value in FAMILY_WEIGHTS.items()}.get(family)
     if weight is None:
         return "Stands beside the overall score."
-    outside = [f"`{spec.name}`" for spec in specifications if not spec.in_overall]
+    outside = [f"`{spec.name}`" for spec in specifications if not CURRENT.scores(spec)]
     beside = f" Beside the score: {', '.join(outside)}." if outside else ""
     return f"Weight in the overall score: {weight:g}.{beside}"
 

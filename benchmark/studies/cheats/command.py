@@ -121,11 +121,12 @@ def _write(out: Path, cohort: str, measured: "list[Measured]") -> None:
     """The cohort's table and figure, then the page from all tables in the folder."""
     from gexbench.benchmark.studies.cheats.figure import heat_map, png
     from gexbench.benchmark.studies.cheats.page import metric_means, page_of
-    from gexbench.benchmark.studies.cheats.results import read_tables, table_text
+    from gexbench.benchmark.studies.cheats.results import gates_text, read_tables, table_text
     from gexbench.benchmark.studies.cheats.rows import REFERENCES
     from gexbench.tasks.files.atomic import write_bytes
 
     write_bytes(out / f"{PAGE}.{cohort}.csv", table_text(cohort, measured).encode())
+    write_bytes(out / f"{PAGE}-gates.{cohort}.csv", gates_text(measured).encode())
     found = read_tables(out, PAGE)
     references = sum(row.name in found[cohort][0].rows for row in REFERENCES)
     figure = heat_map(metric_means(found[cohort]), references, f"What each metric sees: cohort {cohort}")

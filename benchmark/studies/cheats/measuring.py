@@ -1,7 +1,7 @@
 """Measures cheats and references on the folds of a cohort; what was measured is kept and not measured again."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from gexbench.tasks.simulated.oracle import why_not_simulated
 
 BUDGET: BudgetName = "quick"
 """Of the references: it has no effect on them."""
-SCHEMA = 1
+SCHEMA = 2
 SKILL, MEMBERSHIP = "conditional_skill", "membership_auc"
 BESIDE = (*COPY_METRICS, SKILL, MEMBERSHIP)
 """Metrics that the page shows beside the scored ones."""
@@ -48,6 +48,7 @@ class Measured:
         share: n_test / n_train of the fold.
         values: metric key → value, None where it failed or does not apply.
         trtr, majority: ceilings and floors of the utility metrics by key.
+        gates: figures of the gates; none for a row read from a table.
     """
 
     row: str
@@ -57,6 +58,7 @@ class Measured:
     values: Mapping[str, float | None]
     trtr: Mapping[str, float]
     majority: Mapping[str, float]
+    gates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def rows_for(cohort: Cohort) -> tuple[Cheat, ...]:
@@ -147,6 +149,7 @@ class Bench:
             values={key: found.value for key, found in result.values.items() if split_key(key)[0] in shown},
             trtr=_part(result.reference_values["trtr"], shown),
             majority=_part(result.reference_values["majority"], shown),
+            gates=result.gates,
         )
 
     def _fold(self, fold: Fold, panel: Panel) -> Prepared:

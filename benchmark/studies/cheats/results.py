@@ -3,7 +3,7 @@
 import io
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from gexbench.benchmark.studies.cheats.measuring import BESIDE, Measured
-from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST
+from gexbench.benchmark.studies.cheats.rows import CHEATS, HONEST, REFERENCES
+from gexbench.benchmark.studies.csv_tables import read_rows
 from gexbench.leaderboards.comparing.gates import COPIES, OF_TRAINING, OF_VALIDATION
 from gexbench.leaderboards.statistics import FloatArray, fold_mean, half_width
 from gexbench.tasks.errors import InputError
+from gexbench.tasks.panel import gates
 from gexbench.tasks.panel.catalogue import lookup, place, split_key
 from gexbench.tasks.panel.declarations.metric import Family, Panel
 from gexbench.tasks.panel.scores import COPY_GATE, References, cell_score, undiscriminating
@@ -48,6 +50,7 @@ class Scored:
         overall: (rows, folds).
         beside: metric that stands beside the score → (rows, folds), NaN where it does not apply.
         share: n_test / n_train.
+        gates: row → the gates that it fails; empty where the figures of the gates are not known.
     """
 
     cohort: str
@@ -61,6 +64,7 @@ class Scored:
     overall: FloatArray
     beside: Mapping[str, FloatArray]
     share: float
+    gates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,23 @@ def scored(cohort: str, measured: Sequence[Measured], panel: Panel) -> Scored:
         overall=table({at: cell.overall for at, cell in cells.items()}),
         beside={name: table({at: found.values.get(name) for at, found in by_place.items()}) for name in BESIDE},
         share=float(np.mean([found.share for found in by_place.values()])),
+        gates=failed_gates(measured),
     )
+
+
+def failed_gates(measured: Sequence[Measured]) -> dict[str, tuple[str, ...]]:
+    """Row → the gates that it fails over all its folds; nothing for rows without figures of the gates."""
+    folds: dict[str, list[Mapping[str, Mapping[str, float]]]] = {}
+    for found in measured:
+        if found.gates:
+            folds.setdefault(found.row, []).append(found.gates)
+    references = {row.name for row in REFERENCES}
+    return {
+        row: tuple(
+            verdict.gate for verdict in gates.verdicts(each, reference=row in references) if verdict.state == "failed"
+        )
+        for row, each in folds.items()
+    }
 
 
 def ordered(keys: Iterable[str]) -> tuple[str, ...]:
@@ -158,13 +178,6 @@ def _verdict(found: Scored, name: str) -> Verdict:
     at, honest = found.rows.index(name), found.rows.index(HONEST)
     differences = found.overall[at] - found.overall[honest]
     width = float(half_width(differences, found.share)[0])
-    spoils = next(cheat.spoils_honest_rows for cheat in CHEATS if cheat.name == name)
-    failed = [
-        title
-        for title, gate in GATES.items()
-        if any(fails(found.beside[share][at]) for share in gate if _known(found, share))
-        and not (spoils and any(fails(found.beside[share][honest]) for share in gate if _known(found, share)))
-    ]
     means = found.scores[at].mean(axis=0)
     lowest = np.argsort(means, kind="stable")[:LOWEST]
     return Verdict(
@@ -173,8 +186,20 @@ def _verdict(found: Scored, name: str) -> Verdict:
         difference=float(differences.mean()),
         half_width=width,
         by_score=math.isfinite(width) and float(differences.mean()) + width < 0,
-        by_gates=tuple(failed),
+        by_gates=found.gates[name] if name in found.gates else _by_shares(found, name),
         lowest=tuple((found.keys[key], float(means[key])) for key in lowest),
+    )
+
+
+def _by_shares(found: Scored, name: str) -> tuple[str, ...]:
+    """The gates of protocol 1 that a row fails."""
+    at, honest = found.rows.index(name), found.rows.index(HONEST)
+    spoils = next(cheat.spoils_honest_rows for cheat in CHEATS if cheat.name == name)
+    return tuple(
+        title
+        for title, gate in GATES.items()
+        if any(fails(found.beside[share][at]) for share in gate if _known(found, share))
+        and not (spoils and any(fails(found.beside[share][honest]) for share in gate if _known(found, share)))
     )
 
 
@@ -233,12 +258,28 @@ def read_table(path: Path) -> tuple[str, list[Measured]]:
 
 
 def read_tables(folder: Path, name: str) -> dict[str, list[Scored]]:
-    """Cohort → its views, from the tables NAME.COHORT.csv of a folder.
+    """Cohort → its views, from the tables NAME.COHORT.csv of a folder, with the gates of NAME-gates.COHORT.csv.
 
     Raises:
         InputError: a table of another form.
     """
-    return {cohort: views(cohort, kept) for cohort, kept in map(read_table, sorted(folder.glob(f"{name}.*.csv")))}
+    found = {}
+    for path in sorted(folder.glob(f"{name}.*.csv")):
+        cohort, kept = read_table(path)
+        failed = read_gates(folder / f"{name}-gates.{cohort}.csv")
+        found[cohort] = [replace(view, gates=failed) for view in views(cohort, kept)]
+    return found
+
+
+def gates_text(measured: Sequence[Measured]) -> str:
+    """Row and failed gates, joined by +, as CSV."""
+    lines = [f"{row},{'+'.join(failed)}\n" for row, failed in failed_gates(measured).items()]
+    return "".join(["row,failed\n", *lines])
+
+
+def read_gates(path: Path) -> dict[str, tuple[str, ...]]:
+    """What `gates_text` wrote; nothing where there is no such file, as beside tables of protocol 1."""
+    return {line["row"]: tuple(filter(None, line["failed"].split("+"))) for line in read_rows(path)[1]}
 
 
 def _read_row(fold: int, row: str, part: pd.DataFrame) -> Measured:

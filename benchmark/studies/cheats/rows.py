@@ -14,6 +14,13 @@ from numpy.typing import NDArray
 
 from gexbench.benchmark.cells.training import compact
 from gexbench.benchmark.studies.cheats.few_donors import averaged_rows, blended_rows, mosaic_rows
+from gexbench.benchmark.studies.cheats.many_donors import (
+    averages,
+    cluster_copulas,
+    gated_averages,
+    herded_averages,
+    mixed_rows,
+)
 from gexbench.benchmark.studies.cheats.smoothing import bootstrapped_rows, neighbour_averages
 from gexbench.tasks.panel.declarations.rows import RealRows
 from gexbench.tasks.seeds import derive_seed
@@ -163,6 +170,23 @@ def nearest_average(part: Part, fold: RealRows, rng: np.random.Generator) -> Row
     return neighbour_averages(part.rows, part.labels, fold, rng)
 
 
+def of_many(made: Callable[[NDArray[np.str_], RealRows, np.random.Generator], Rows]) -> Change:
+    """A change that reads the labels of a part alone."""
+
+    def change(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
+        return made(part.labels, fold, rng)
+
+    return change
+
+
+def test_rows_read(part: Part, fold: RealRows, rng: np.random.Generator, *, noise: float) -> Rows:
+    """Rows for test patients replaced by their own test rows plus normal noise; those for training patients stay."""
+    draws = len(part.rows) // len(fold.test)
+    if len(part.rows) % len(fold.test) or not np.array_equal(part.labels, np.repeat(fold.test_labels, draws)):
+        return part.rows
+    return noisy(Part(np.repeat(fold.test, draws, axis=0), part.labels), fold, rng, sds=noise)
+
+
 def all_equal(part: Part, fold: RealRows, rng: np.random.Generator) -> Rows:
     """Every row is the mean of all training rows."""
     return np.tile(fold.train.mean(axis=0, dtype=np.float64).astype(np.float32), (len(part.rows), 1))
@@ -188,6 +212,48 @@ CHEATS: tuple[Cheat, ...] = (
         "the mean of five neighbouring training samples of the type, spread kept",
         "train-copy",
         change=nearest_average,
+    ),
+    *(
+        Cheat(
+            f"average-{donors}",
+            f"the mean of {donors} training samples of the type, marginals restored",
+            "class-gaussian",
+            change=of_many(partial(averages, donors=donors)),
+        )
+        for donors in (6, 12, 24)
+    ),
+    Cheat(
+        "gated-average",
+        "the mean of three training samples, redrawn while a copy gate flags it, marginals restored",
+        "class-gaussian",
+        change=of_many(gated_averages),
+    ),
+    Cheat(
+        "herded-average",
+        "the mean of six training samples nearest to a validation sample of five tries, marginals restored",
+        "class-gaussian",
+        change=of_many(herded_averages),
+    ),
+    Cheat(
+        "validation-average",
+        "the mean of six validation samples of the type, marginals restored",
+        "class-gaussian",
+        change=of_many(partial(averages, donors=6, part="validation")),
+    ),
+    Cheat(
+        "cluster-copula",
+        "a Gaussian copula per cluster of about 30 training samples",
+        "class-gaussian",
+        change=of_many(cluster_copulas),
+    ),
+    Cheat(
+        "mixture",
+        "a class copula with 4 % each of training samples and of means of two and three",
+        "class-gaussian",
+        change=of_many(mixed_rows),
+    ),
+    Cheat(
+        "test-reader", "test samples plus noise of 0.1 sd", "class-gaussian", change=partial(test_rows_read, noise=0.1)
     ),
     Cheat("validation-copy", "validation samples of the same type", "class-gaussian", change=validation_copied),
     Cheat(

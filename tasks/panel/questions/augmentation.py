@@ -30,6 +30,7 @@ RELEASE_DRAWS = 3
 _utility = partial(
     Metric,
     family="utility",
+    version=2,
     goal="higher",
     needs=("labels", "training"),
     reference="this suite",

@@ -17,7 +17,7 @@ from gexbench.tasks.panel.declarations.rows import RealRows
 from gexbench.tasks.panel.declarations.task import Step, Task
 
 _detection = partial(Metric, family="detection", range=(0.0, 1.0), needs=("pairs",), reference="Lopez-Paz & Oquab 2017")
-_COST = "50 + 3 · 34 trees and 3 fits of 30 epochs, 3 folds"
+_COST = "50 + 3 · 34 trees and one fit of 15 epochs, 3 folds"
 _WORDS: dict[Detector, tuple[str, str]] = {
     "xgb": ("boosted trees", "XGB"),
     "trees": ("extremely randomised trees", "ET"),

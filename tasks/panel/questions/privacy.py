@@ -110,7 +110,6 @@ AUC = _MEMBERSHIP(
     "Membership: AUC of the attack that tells training from test patients best, null 0.5",
     reference="Chen et al. 2020; van Breugel et al. 2023",
     short="membership AUC",
-    tables=("main",),
 )
 TPR = _MEMBERSHIP(
     "membership_tpr",

@@ -24,7 +24,8 @@ from gexbench.benchmark.tuning import searches as tuning
 from gexbench.benchmark.tuning.search import Search, search_tasks, storage_at
 from gexbench.models import registry
 from gexbench.models.contract import Budget
-from gexbench.tasks.cohorts.device_fold import put_on_device, rows_of
+from gexbench.tasks.cohorts.device_fold import put_on_device
+from gexbench.tasks.cohorts.folds import rows_of
 from gexbench.tasks.errors import InputError
 
 

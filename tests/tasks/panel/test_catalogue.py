@@ -20,14 +20,14 @@ def test_names_are_unique_and_every_scored_family_has_a_weight():
 @pytest.mark.parametrize(
     ("name", "goal"),
     [
-        ("precision_genes", "match"),
-        ("density_pcs", "match"),
-        ("recall_genes", "higher"),
-        ("coverage_pcs", "higher"),
+        ("precision", "match"),
+        ("density", "match"),
+        ("recall", "higher"),
+        ("coverage", "higher"),
         ("frechet", "lower"),
         ("correlation_gamma", "higher"),
         ("variance_ratio", "match"),
-        ("detection_xgb", "lower"),
+        ("detection", "lower"),
         ("tstr_lr_accuracy", "higher"),
         ("conditional_skill", "skill"),
         ("copy_share", "diagnostic"),
@@ -44,8 +44,8 @@ def test_paired_and_privacy_metrics_stay_out_of_the_overall_score():
 def test_lookup_by_key_and_suggestion():
     assert lookup("tstr_lr_accuracy[project]").name == "tstr_lr_accuracy"
     assert split_key("tstr_lr_accuracy[project]") == ("tstr_lr_accuracy", "project")
-    with pytest.raises(KeyError, match="did you mean precision_genes"):
-        lookup("precision_gene")
+    with pytest.raises(KeyError, match="did you mean precision"):
+        lookup("precisio")
     with pytest.raises(KeyError, match="one value per fold"):
         lookup("frechet[project]")
     with pytest.raises(ValueError, match=r"name\[label\]"):
@@ -55,12 +55,12 @@ def test_lookup_by_key_and_suggestion():
 @pytest.mark.parametrize(
     ("name", "change", "problem"),
     [
-        ("precision_genes", {"floor": "worst-trivial"}, "no floor"),
-        ("precision_genes", {"ceiling": None}, "takes a ceiling"),
-        ("recall_genes", {"floor": None}, "needs a floor"),
-        ("recall_genes", {"goal": "down"}, "none of match"),
-        ("detection_lr", {"goal": "higher"}, "contradict"),
-        ("detection_lr", {"floor": 1.5}, "outside the range"),
+        ("precision", {"floor": "worst-trivial"}, "no floor"),
+        ("precision", {"ceiling": None}, "takes a ceiling"),
+        ("recall", {"floor": None}, "needs a floor"),
+        ("recall", {"goal": "down"}, "none of match"),
+        ("detection", {"goal": "higher", "ceiling": 0.5}, "contradict"),
+        ("detection", {"floor": 1.5}, "outside the range"),
         ("conditional_skill", {"in_overall": True}, "cannot enter"),
         ("crps", {"in_overall": True, "floor": "majority", "ceiling": "trtr"}, "beside the overall"),
         ("tstr_lr_accuracy", {"needs": frozenset()}, "per_label needs"),
@@ -78,7 +78,7 @@ def test_contradictory_specifications_are_refused(name, change, problem):
 
 def test_all_problems_are_reported_at_once():
     with pytest.raises(ValueError, match=r"below 1.*takes a ceiling"):
-        dataclasses.replace(lookup("precision_pcs"), version=0, ceiling=None)
+        dataclasses.replace(lookup("precision"), version=0, ceiling=None)
 
 
 def test_core_is_part_of_extended():

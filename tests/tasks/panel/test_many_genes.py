@@ -204,13 +204,18 @@ def test_the_core_panel_on_samples_is_stated_and_repeats(monkeypatch: pytest.Mon
 
 def test_detection_takes_a_sample_of_patients(monkeypatch: pytest.MonkeyPatch) -> None:
     real, synthetic = _fold()
-    given = np.asarray(real.test, dtype=float), np.asarray(synthetic.test, dtype=float), real.test_ids
-    monkeypatch.setattr(detection, "most_pairs", lambda genes: 30)
-    kept = sampled_places(real.test_ids, 30)
-    expected = detection.detect(*(each[kept] for each in given))
-    assert detection.detect(*given) == expected
-    order = np.random.default_rng(1).permutation(60)
-    assert detection.detect(*(each[order] for each in given)).null_sd == expected.null_sd
+    seen: list[list[str]] = []
+
+    def detect(rows: Any, synthetic: Any, groups: Any, **_: Any) -> detection.Detection:
+        assert len(rows) == len(synthetic) == len(groups)
+        seen.append(groups.tolist())
+        return detection.Detection(0.5, 0.1)
+
+    monkeypatch.setattr("gexbench.metrics.detection.detect", detect)
+    monkeypatch.setattr("gexbench.tasks.panel.questions.detection.most_pairs", lambda genes: 30)
+    evaluate(prepare(real, seed=0), synthetic)
+    wanted = real.test_ids[real.set_rows][sampled_places(real.test_ids[real.set_rows], 30)].tolist()
+    assert seen == [wanted] * 4
 
 
 def test_the_notes_are_in_the_record_behind_the_warnings(small_cohort: Cohort) -> None:

@@ -139,7 +139,7 @@ def test_a_metric_per_label_gets_every_label_column(install, scored, real):
         (lambda given: given.training.rows.mean(), "failed: ValueError: real training rows are withheld"),
         (lambda given: given.real.sort(), "failed: ValueError: sort array is read-only"),
         (lambda given: given.rows.test.fill(0), "failed: ValueError: assignment destination is read-only"),
-        (lambda given: Findings({CATALOGUE[0]: 1.0}), "failed: ValueError: some_package.gap returned precision_genes"),
+        (lambda given: Findings({CATALOGUE[0]: 1.0}), "failed: ValueError: some_package.gap returned precision"),
         (lambda given: Findings({}, extra={"modules": 1.0}), "failed: ValueError: some_package.gap returned modules"),
         (
             lambda given: Findings({}, extra={"some_package.x": float("inf")}),

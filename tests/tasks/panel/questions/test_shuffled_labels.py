@@ -62,8 +62,8 @@ def test_the_floor_is_trtr_on_these_labels_and_far_below_it(real, prepared):
 def test_it_enters_no_score(prepared):
     key = f"tstr_lr_accuracy[{prepared.rows.finest}]"
     known = {name: {key: values[key]} for name, values in prepared.reference_values.items()}
-    values = {key: 0.5, "recall_genes": 0.5}
-    anchors = ({"recall_genes": 0.9}, {"recall_genes": 0.1}, {"recall_genes": 0.2})
+    values = {key: 0.5, "recall": 0.5}
+    anchors = ({"recall": 0.9}, {"recall": 0.1}, {"recall": 0.2})
     with_it = References(*anchors, **known)
     without = References(*anchors, trtr=known["trtr"], majority=known["majority"])
     assert with_it.keys() == without.keys()
