@@ -5,12 +5,11 @@ standardise training and test rows alike by real training statistics, so that ev
 ``xgb``: three XGBoost boosters with seeds of their own, each of 12 trees a class on a third of the genes: depth 4,
 learning rate 0.3, 32 bins, ``hist``, one thread, float32; their margins are added. A third of the genes a booster, and
 not a third a split of one booster, since ``hist`` fills the histograms of all genes it is given.
-``mlp``: multilayer perceptron, one hidden layer of 64 ReLU units, L2 of 1e-3, Adam at 2e-3, batches of 128 (or all
-rows), 15 epochs, or as many as make 120 steps, without early stopping, float32.
+``mlp``: multilayer perceptron, one hidden layer of 128 ReLU units, L2 of 1e-3, Adam at 1e-3, batches of 128 (or all
+rows), 30 epochs without early stopping, float32.
 None is tuned, so that all generators meet the same ones.
 """
 
-import math
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from gexbench.metrics.shared.arrays import Matrix, as_matrix
 from gexbench.metrics.shared.row_samples import most_fitted, sampled_of_classes
 
 Classifier = Literal["lr", "xgb", "mlp"]
-EPOCHS, STEPS = 15, 120
+EPOCHS, BATCH = 30, 128
 BOOSTERS = 3
 """Boosters of the boosted trees, each on a share of the genes."""
 Labels = NDArray[np.str_]
@@ -188,18 +187,16 @@ def _perceptron(x: Any, codes: Any, seed: int) -> Predict:
     return lambda rows: np.asarray(model.predict(rows.astype(np.float32)), dtype=np.intp)
 
 
-def fit_perceptron(x: Any, codes: Any, seed: int) -> Any:
+def fit_perceptron(x: Any, codes: Any, seed: int, *, units: int = 128, epochs: int = EPOCHS, rate: float = 1e-3) -> Any:
     """The suite's multilayer perceptron (module docstring), a fitted scikit-learn ``MLPClassifier``."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
-    batch = min(128, len(x))
-    epochs = max(EPOCHS, math.ceil(STEPS / math.ceil(len(x) / batch)))
     model = MLPClassifier(
-        hidden_layer_sizes=(64,),
+        hidden_layer_sizes=(units,),
         alpha=1e-3,
-        batch_size=batch,
-        learning_rate_init=2e-3,
+        batch_size=min(BATCH, len(x)),
+        learning_rate_init=rate,
         max_iter=epochs,
         n_iter_no_change=epochs,
         random_state=seed % 2**31,

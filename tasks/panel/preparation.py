@@ -94,9 +94,9 @@ def _classes(rows: RealRows) -> int:
 
 
 def _core_anchors(rows: RealRows, train: Matrix, test: Matrix, seed: int) -> dict[str, dict[str, float]]:
-    """Boosting on permuted labels is left to the panel `extended` for its cost."""
+    """Permuted labels for logistic regression on the finest label; the others are left to `extended` for their cost."""
     wanted: list[Asked] = [
-        (classifier, label, ANCHORS if classifier == "lr" else ("trtr", "majority"))
+        (classifier, label, ANCHORS if (classifier, label) == ("lr", rows.finest) else ("trtr", "majority"))
         for classifier, label in asked(rows, "core")
     ]
     return anchor_values(rows, train, test, seed, wanted)
@@ -110,9 +110,14 @@ def _extended_part(
     if kept is not None and kept.get("fingerprint") == key:
         return dict(kept)
     wanted: list[Asked] = [(classifier, label, ANCHORS) for classifier, label in asked(rows, "extended")]
-    values = anchor_values(rows, train, test, seed, [*wanted, ("xgb", rows.finest, ("shuffled_labels",))])
+    shuffled: tuple[Asked, ...] = tuple(
+        (classifier, label, ("shuffled_labels",))
+        for classifier, label in asked(rows, "core")
+        if (classifier, label) != ("lr", rows.finest)
+    )
+    values = anchor_values(rows, train, test, seed, [*wanted, *shuffled])
     for name, known in values.items():
-        known |= copied_anchors(rows, core["values"][name])
+        known |= copied_anchors(rows, {**core["values"][name], **known})
     alone = {str(size): release(rows, train, None, test, size, seed).accuracy for size in RELEASE_SIZES}
     return {"fingerprint": key, "values": values, "release": alone}
 

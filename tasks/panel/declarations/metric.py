@@ -20,7 +20,7 @@ Need = Literal["labels", "pairs", "training", "members", "gene sets"]
 Anchor = Literal["worst-trivial", "real-holdout", "majority", "trtr", "label-draws"]
 Table = Literal["main", "ablations"]
 
-PANEL_SCHEMA = 2
+PANEL_SCHEMA = 3
 """Of what a panel leaves beside its metrics' values (reference values, sums by cluster): a new one scores kept rows
 anew and prepares folds anew; no training depends on it."""
 
