@@ -29,14 +29,13 @@ more than {margin:g} above the AUC that the same attack reaches on samples of a 
 patients. A fixed line would fail that copula on small cohorts and miss averages of many patients on large ones.
 
 **What remains possible.** A cheat that leaks about as much as a class copula fitted to the same patients passes. On
-two folds of TCGA these are means of 100 training samples of the type and copulas of clusters of about 150 patients; of
-about 80 they fail by a hair, and a copula with 10 % of its variance from one training sample fails. On three folds of
-the simulated cohort, where intervals are wider, means of 50 and that copula pass too. Such rows can score above a plain
-class copula: clusters of 150 have 0.93 against 0.90 on one fold of TCGA. Most of what averages and bootstraps gain
-leaks nothing: a class copula itself has 0.95 there (and 0.90 against 0.85 on the simulated cohort) once each gene's
-values are spread evenly over the quantiles of its type. No gate sees that; it is a matter of the scores. Up to 5 % of
-the samples may be outright copies. Whoever reads test patients from elsewhere is sought by the samples alone, and
-passes where these lie no nearer to test than to audit patients."""
+two folds of TCGA these are means of 100 training samples of the type and copulas of clusters of 150 patients (80 lie
+at the line); a copula with 10 % of its variance from one training sample fails. On three folds of the simulated cohort,
+where intervals are wider, means of 50 and that copula pass too. They score above a plain class copula there (by 0.05),
+and so does a class copula itself once each gene's values are spread evenly over the quantiles of its type (0.90
+against 0.85): the gain lies in the marginals, not in memory. Up to 5 % of the samples may be outright copies. Whoever
+reads test patients from elsewhere is sought by the samples alone, and passes where these lie no nearer to test than to
+audit patients."""
 REPETITIONS = 400
 SHARES = (0.0, 0.05, 0.1, 0.2)
 _SHARES = np.linspace(0.0, 0.4, 41)
