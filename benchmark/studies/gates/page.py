@@ -33,7 +33,8 @@ two folds of TCGA these are means of 100 training samples of the type and copula
 at the line); a copula with 10 % of its variance from one training sample fails. On three folds of the simulated cohort,
 where intervals are wider, means of 50 and that copula pass too. They score above a plain class copula there (by 0.05),
 and so does a class copula itself once each gene's values are spread evenly over the quantiles of its type (0.90
-against 0.85): the gain lies in the marginals, not in memory. Up to 5 % of the samples may be outright copies. Whoever
+against 0.85), which remembers nobody. On TCGA, fold 0, copulas of clusters also score above it (0.93 against 0.90):
+the gates do not tell such rows from a fair model. Up to 5 % of the samples may be outright copies. Whoever
 reads test patients from elsewhere is sought by the samples alone, and passes where these lie no nearer to test than to
 audit patients."""
 REPETITIONS = 400
