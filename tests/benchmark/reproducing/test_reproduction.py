@@ -226,8 +226,8 @@ def test_the_record_of_a_share_that_failed_can_be_read(recorded, small_cohort):
     ("change", "message"),
     [
         ({"repeat": 10**9}, "seeds below 1000"),
-        ({"budget": "big"}, "budget = 'big'"),
-        ({"panel": "large"}, "panel = 'large'"),
+        ({"budget": "big"}, "budget: 'big'"),
+        ({"panel": "large"}, "panel: 'large'"),
     ],
 )
 def test_a_record_with_impossible_values_is_refused(change, message, recorded, stored):

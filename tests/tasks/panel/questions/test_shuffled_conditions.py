@@ -62,6 +62,7 @@ def test_by_hand():
 
 def _given(name, fold, cohort):
     device = put_on_device(cohort, fold, fingerprint=cohort.fingerprint())
+    device = device.named() if registry()[name].reads == "ids" else device
     prepared = prepare_fold(cohort, fold, cohort.fingerprint())
     generator = create(registry()[name], "quick")
     generator.fit(device.train, device.validation, seed=0)
