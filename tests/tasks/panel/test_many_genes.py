@@ -195,7 +195,7 @@ def test_the_core_panel_on_samples_is_stated_and_repeats(monkeypatch: pytest.Mon
         key: value.value for key, value in again.values.items()
     }
     assert set(seen) == {60}
-    assert {*compared} == {120, 40}, "training rows among themselves, and samples of all others"
+    assert {*compared} == {120, 60, 40}, "training rows among themselves, test rows, and samples of all others"
     assert once.values["mmd"].value != held.values["mmd"].value
     assert [note.split(":")[1] for note in once.notes] == [
         " 40 of 60",
