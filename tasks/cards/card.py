@@ -26,7 +26,7 @@ class Card:
         floor_fraction: share of values at the unit's floor; of a unit without one the share of zeros.
         classes: label column → class → patients, largest first.
         small_classes: label column → classes with fewer than 25 patients, left out of its classification.
-        missing: clinical column → samples without a value.
+        missing: clinical column → samples without a value; a class called `None` or `Unknown` is a value.
         modalities: modality → samples that have it, rows, width, median rows per sample.
         text_columns: text variant → columns it is written from.
         unrecorded: text variant → its fields that no sample has a value for.
@@ -79,7 +79,7 @@ def card(cohort: Cohort, fingerprint: str | None = None, progress: Callable[[int
         small_classes={label: tuple(of.index[of < MINIMUM_CLASS_SIZE]) for label, of in sizes.items()},
         sites=None if cohort.site_column is None else cohort.clinical[cohort.site_column].nunique(),
         missing={
-            str(column): int(is_absent(cohort.clinical[column]).sum())
+            str(column): int((pd.isna if column in cohort.label_columns else is_absent)(cohort.clinical[column]).sum())
             for column in cohort.clinical
             if column not in FOLD_COLUMNS
         },

@@ -1,9 +1,10 @@
 """Reading the tables of a cohort: delimited text, .parquet, AnnData (.h5ad, .zarr) and MuData (.h5mu)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,9 @@ from gexbench.tasks.files.matrix_files import TextMatrix, is_number, not_numbers
 from gexbench.tasks.files.notes import Note
 from gexbench.tasks.files.sample_ids import mostly_samples
 from gexbench.tasks.files.table_rules import AS_IT_IS, TableRules
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 TABLE_TYPES = (".parquet", *TEXT_TYPES, *ANNDATA_TYPES)
 CONVERTIBLE = {
@@ -115,6 +119,7 @@ def check_table_file(path: Path) -> None:
     """
     kind = text_type(path) or path.suffix
     if kind not in TABLE_TYPES and not is_folder(path):
+        check_file(path)
         suffix = next((end for end in CONVERTIBLE if path.name.lower().removesuffix(".gz").endswith(end)), "")
         way = f"; a recipe for {CONVERTIBLE[suffix]} files: {RECIPES}" if suffix else ""
         raise InputError(
@@ -243,20 +248,35 @@ def _indexed(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     return frame.set_axis(ids.rename("sample"), axis=0)
 
 
-def _read_parquet(
-    path: Path, id_column: str | None = None, others: Collection[str] = (), gene_column: str | None = None
-) -> pd.DataFrame:
+@contextmanager
+def opened_parquet(path: Path) -> "Iterator[pq.ParquetFile]":
+    """A parquet file to read from.
+
+    Raises:
+        InputError: a damaged file, also where it shows only as it is read.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            table = file.read()
-        check_columns(table.column_names, path.name)
-        frame = table.to_pandas()
+            yield file
+    except InputError:
+        raise
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError, MemoryError) as error:
         problem = " ".join(str(error).split())
-        raise InputError(f"{path.name}: not a readable parquet file, perhaps truncated ({problem})") from None
+        raise InputError(
+            f"{path.name}: not a readable parquet file, perhaps truncated ({problem}); write or download it again"
+        ) from None
+
+
+def _read_parquet(
+    path: Path, id_column: str | None = None, others: Collection[str] = (), gene_column: str | None = None
+) -> pd.DataFrame:
+    with opened_parquet(path) as file:
+        table = file.read()
+        check_columns(table.column_names, path.name)
+        frame = table.to_pandas()
     if isinstance(frame.index, pd.MultiIndex):
         raise InputError(
             f"{path.name}: {frame.index.nlevels} index columns ({examples(frame.index.names)}); keep the one with the "

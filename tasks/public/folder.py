@@ -87,7 +87,7 @@ def find(
         except OSError as error:
             what = f"cannot be read ({error.strerror}); fix the path or its permissions"
         raise InputError(f"{folder}: {what}")
-    found = _walk(folder)
+    found = files_in(folder)
     problems: list[str] = []
     for option, chosen in (("expression", expression), ("clinical", clinical), ("patches", patches)):
         if chosen is not None:
@@ -105,7 +105,8 @@ def find(
     return found
 
 
-def _walk(folder: Path) -> PublicFiles:
+def files_in(folder: Path) -> PublicFiles:
+    """Every file of a folder and its subfolders by what it is, with no choice made."""
     kinds: dict[str, list[Path]] = {}
     slides: dict[Path, list[Path]] = {}
     for path in sorted(_files(folder, set())):
@@ -245,7 +246,7 @@ def _unread(found: PublicFiles) -> list[str]:
         "is named like a Xena matrix, but its first line lists no TCGA samples (damaged, or another kind of file)"
     )
     return [
-        f"{path.parent.name}/{path.name}: {_unreadable(path) or no_matrix}; download it again, or remove it"
+        f"{path.absolute().parent.name}/{path.name}: {_unreadable(path) or no_matrix}; download it again, or remove it"
         for path in found.unread
     ]
 
@@ -253,14 +254,15 @@ def _unread(found: PublicFiles) -> list[str]:
 def _ambiguities(found: PublicFiles, folder: Path) -> list[str]:
     problems = []
     here = "; ".join([*found.said(), *filter(None, [_line("not known", found.others)])]) or "no known files"
+    name = folder.absolute().name
     if not found.star and not found.matrices:
         problems.append(
-            f"{folder.name}: no expression (GDC *.rna_seq.augmented_star_gene_counts.tsv or a Xena matrix; "
+            f"{name}: no expression (GDC *.rna_seq.augmented_star_gene_counts.tsv or a Xena matrix; "
             f"there: {here}); add files, or download them with --download"
         )
     if not found.cases and not found.phenotypes:
         problems.append(
-            f"{folder.name}: no clinical table (JSON of the GDC cases endpoint or a Xena phenotype table; "
+            f"{name}: no clinical table (JSON of the GDC cases endpoint or a Xena phenotype table; "
             f"there: {here}); add one, or download it with --download"
         )
     if found.star and found.matrices:
@@ -269,12 +271,12 @@ def _ambiguities(found: PublicFiles, folder: Path) -> list[str]:
         problems.append(_choose(folder, "clinical", "GDC cases and Xena tables", found.cases, found.phenotypes))
     if len(found.slides) > 1:
         places = [str(place.relative_to(folder)) for place, _ in found.slides]
-        problems.append(f"{folder.name}: slide features in {len(places)} folders; choose: --patches {places[0]} "
+        problems.append(f"{name}: slide features in {len(places)} folders; choose: --patches {places[0]} "
                         f"(there: {examples(places, 6)})")  # fmt: skip
     mixed = [place.name for place, paths in found.slides if len({path.suffix for path in paths}) > 1]
     problems += [f"{name}: holds slides of several types; keep one type per folder" for name in mixed]
     if len(found.probemaps) > 1:
-        problems.append(f"{folder.name}: {len(found.probemaps)} probe maps ({examples(p.name for p in found.probemaps)}"
+        problems.append(f"{name}: {len(found.probemaps)} probe maps ({examples(p.name for p in found.probemaps)}"
                         "); keep the one that belongs to the matrix")  # fmt: skip
     return problems
 
@@ -284,7 +286,7 @@ def _choose(folder: Path, option: str, what: str, *groups: Sequence[Path]) -> st
     if option == "expression" and len(groups[0]) > 1:
         top = groups[0][0].relative_to(folder).parts[0]
         ways = f"--{option} {top} or --{option} {groups[1][0].relative_to(folder)}"
-    return f"{folder.name}: holds both {what}; choose: {ways} (a file or a folder)"
+    return f"{folder.absolute().name}: holds both {what}; choose: {ways} (a file or a folder)"
 
 
 def _line(what: str, paths: Sequence[Path]) -> str:

@@ -21,26 +21,13 @@ def inspect(
     """Say what a file or folder is and print the command that builds a cohort from it.
 
     Only heads and samples are read: layout, orientation, ids, unit by its values, sample types, labels that would
-    serve, and what a build would leave out.
+    serve, and what a build would leave out. The exit code is 2 if no cohort can be built from it as it is.
     """
-    from gexbench.tasks.errors import InputError
-    from gexbench.tasks.files.delimited import text_type
     from gexbench.tasks.files.input_paths import is_folder
-    from gexbench.tasks.files.reading import check_table_file
-    from gexbench.tasks.public.inspecting.annotated import inspect_h5ad
     from gexbench.tasks.public.inspecting.folders import inspect_folder
-    from gexbench.tasks.public.inspecting.text_tables import inspect_table
+    from gexbench.tasks.public.inspecting.own_tables import inspect_file
 
-    if is_folder(path) and path.suffix != ".zarr":
-        found = inspect_folder(path)
-    else:
-        check_table_file(path)
-        if path.suffix == ".h5ad":
-            found = inspect_h5ad(path)
-        elif text_type(path) or path.suffix == ".parquet":
-            found = inspect_table(path)
-        else:
-            raise InputError(f"{path.name}: {path.suffix} files are not inspected; build a cohort from it directly")
+    found = inspect_folder(path) if is_folder(path) and path.suffix != ".zarr" else inspect_file(path)
     console = options.console()
     print_table(console, ("", ""), list(found.facts), title=found.name)
     for line in found.lost:
@@ -48,3 +35,5 @@ def inspect(
     if found.command:
         console.print("\nTo build a cohort:", highlight=False)
         console.print(found.command_line, markup=False, highlight=False, soft_wrap=True)
+    else:
+        raise typer.Exit(2)

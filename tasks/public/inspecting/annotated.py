@@ -62,8 +62,9 @@ def inspect_h5ad(path: Path) -> Inspection:
         guess = None
         command += ["--unit", "counts" if chosen == COUNTS else "UNIT"]
     elif not unit and guess is not None:
-        scale = "ln" if log1p else guess.scale
-        command += ["--unit", "log2(cpm+1)" if log1p and guess.unit.startswith("log2") else guess.unit]
+        natural = log1p and guess.unit.startswith("log2")
+        scale = "ln" if natural else guess.scale
+        command += ["--unit", "log2(cpm+1)" if natural else guess.unit]
         command += ["--scale", scale] if scale else []
     symbols = next((name for name in ("feature_name", "gene_symbol", "gene_name", "symbol") if name in var), None)
     if symbols and str(var.index[0]).startswith("ENS"):
@@ -73,7 +74,7 @@ def inspect_h5ad(path: Path) -> Inspection:
     if raw and COUNTS not in layers:
         lost.append("raw is kept only where it holds whole counts of the same genes (--raw reads it as the expression)")
     lost += [f"layer {name!r} is not kept (--layer {name} reads it)" for name in layers if name != COUNTS]
-    return Inspection(path.name, tuple(shown), tuple(lost), tuple(command))
+    return Inspection(path.name, tuple(shown), tuple(lost), tuple(command), role="expression")
 
 
 def _first_rows(held: Any, genes: int) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
-"""Inspecting folders: studies of cBioPortal, files of the GDC and Xena, slide features."""
+"""Inspecting folders: studies of cBioPortal, files of the GDC and Xena, slide features, tables of one's own."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from gexbench.tasks.errors import InputError, examples
@@ -7,8 +8,9 @@ from gexbench.tasks.files.input_paths import entries
 from gexbench.tasks.importing.slide_files import SLIDE_TYPES, read_slide, stated_encoder
 from gexbench.tasks.importing.slide_rules import counted_slides, slide_patient
 from gexbench.tasks.public.cbioportal import clinical_tables, is_study, study_matrices
-from gexbench.tasks.public.folder import find
+from gexbench.tasks.public.folder import files_in, find
 from gexbench.tasks.public.inspecting.inspection import Inspection, labels_that_serve
+from gexbench.tasks.public.inspecting.own_tables import inspect_own_tables
 
 
 def inspect_folder(folder: Path) -> Inspection:
@@ -25,13 +27,17 @@ def inspect_folder(folder: Path) -> Inspection:
     try:
         found = find(folder)
     except InputError as error:
+        if own := inspect_own_tables(folder):
+            return own
+        features = files_in(folder).slides
+        if len(features) == 1:
+            return _slides(*features[0])
         said = ("what", "a folder that --from-public cannot read as it is")
-        return Inspection(folder.name, (said,), tuple(error.problems))
+        return Inspection(folder.absolute().name, (said,), tuple(error.problems))
     facts = [("what", "files of the GDC or UCSC Xena"), *(_split(line) for line in found.said())]
     lost = [f"not known: {examples(path.name for path in found.others)}"] if found.others else []
-    return Inspection(
-        folder.name, tuple(facts), tuple(lost), ("gexbench", "cohort", "build", "NAME", "--from-public", str(folder))
-    )
+    command = ("gexbench", "cohort", "build", "NAME", "--from-public", str(folder))
+    return Inspection(folder.absolute().name, tuple(facts), tuple(lost), command)
 
 
 def _study(folder: Path) -> Inspection:
@@ -46,10 +52,10 @@ def _study(folder: Path) -> Inspection:
     command = ["gexbench", "cohort", "build", "NAME", "--from-public", str(folder)]
     command += ["--expression", matrices[0].name] if len(matrices) > 1 else []
     command += ["--labels", labels[0] if labels else "COLUMN", "--unit", "log2(rsem+1)"]
-    return Inspection(folder.name, facts, (), tuple(command))
+    return Inspection(folder.absolute().name, facts, (), tuple(command))
 
 
-def _slides(folder: Path, paths: list[Path]) -> Inspection:
+def _slides(folder: Path, paths: Sequence[Path]) -> Inspection:
     kept, notes = counted_slides(paths)
     patients = {slide_patient(path) for path in kept}
     facts = [("what", "slide features, a file per slide"),
@@ -64,7 +70,7 @@ def _slides(folder: Path, paths: list[Path]) -> Inspection:
         lost += error.problems
     command = ("gexbench", "cohort", "build", "NAME", "--expression", "FILE", "--labels", "COLUMN", "--unit", "UNIT",
                "--patches", str(folder))  # fmt: skip
-    return Inspection(folder.name, tuple(facts), tuple(lost), command)
+    return Inspection(folder.absolute().name, tuple(facts), tuple(lost), command)
 
 
 def _split(line: str) -> tuple[str, str]:

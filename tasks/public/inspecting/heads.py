@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gexbench.tasks.files.delimited import ABSENT, dialect_of, text_type
 from gexbench.tasks.files.matrix_files import is_number
+from gexbench.tasks.files.reading import opened_parquet
 from gexbench.tasks.files.text_files import head_of, is_gzip
 
 _BYTES = 8 * 2**20
@@ -32,6 +33,8 @@ class Head:
         rows: that were read.
         whole: whether these are all.
         every_column: whether `values` has all columns of numbers.
+        ragged: rows passed over as they have not one field for each column.
+        broken: columns of numbers with a field that is none, as `NAME ('FIELD')`.
     """
 
     kind: str
@@ -42,6 +45,8 @@ class Head:
     rows: int
     whole: bool
     every_column: bool = True
+    ragged: int = 0
+    broken: tuple[str, ...] = ()
 
     @property
     def texts(self) -> list[str]:
@@ -58,7 +63,7 @@ def head_of_table(path: Path) -> Head:
     """The head of delimited text or parquet.
 
     Raises:
-        InputError: a file that is no table.
+        InputError: a file that is no table, or a damaged one.
     """
     return _of_text(path) if text_type(path) else _of_parquet(path)
 
@@ -69,21 +74,32 @@ def _of_text(path: Path) -> Head:
     whole = len(content) < _BYTES
     lines = content.decode(dialect.encoding, "replace").splitlines()[dialect.skipped + 1 :]
     width = len(dialect.header)
-    rows = [row for line in (lines if whole else lines[:-1]) if len(row := _split(line, dialect.separator)) == width]
+    split = [_split(line, dialect.separator) for line in (lines if whole else lines[:-1]) if line.strip()]
+    rows = [row for row in split if len(row) == width]
     fields = list(zip(*rows[:_TYPED], strict=True)) or [()] * width
-    is_text = tuple(not all(_is_number(field, dialect.decimal) for field in column) for column in fields)
+    no_numbers = [[field for field in column if not _is_number(field, dialect.decimal)] for column in fields]
+    is_text = tuple(
+        2 * len(none) > sum(field.strip() not in ABSENT for field in column)
+        for none, column in zip(no_numbers, fields, strict=True)
+    )
+    broken = tuple(
+        f"{name} ({none[0]!r})"
+        for name, none, text in zip(dialect.header, no_numbers, is_text, strict=True)
+        if none and not text
+    )
     shown = [place for place in range(width) if is_text[place] or width <= _FEW_COLUMNS or place == 0]
     table = pd.DataFrame({place: [row[place].strip() for row in rows] for place in shown}, dtype=object)
     table = table.where(~table.isin(ABSENT)).set_axis([dialect.header[place] for place in shown], axis=1)
     numbers = [place for place in range(width) if not is_text[place]]
     values = np.asarray(
         [[_number(row[place], dialect.decimal) for place in numbers] for row in rows[: _sampled(width)]], dtype=float
-    ).reshape(-1, len(numbers))
+    ).reshape(min(len(rows), _sampled(width)), len(numbers))
     packed = ", gzip" if is_gzip(path) else ""
     commas = ", decimal commas" if dialect.decimal == "," else ""
     encoding = dialect.encoding.removesuffix("-sig")
     kind = f"text separated by {_NAMES[dialect.separator]}{packed}, {encoding}{commas}"
-    return Head(kind, dialect.header, is_text, table, values, len(rows), whole)
+    return Head(kind, dialect.header, is_text, table, values, len(rows), whole,
+                ragged=len(split) - len(rows), broken=broken)  # fmt: skip
 
 
 def _sampled(width: int) -> int:
@@ -93,9 +109,8 @@ def _sampled(width: int) -> int:
 
 def _of_parquet(path: Path) -> Head:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    with opened_parquet(path) as file:
         schema, total = file.schema_arrow, file.metadata.num_rows
         names = [name for name in schema.names if not name.startswith("__index_level_")]
         index = [name for name in schema.names if name.startswith("__index_level_")]

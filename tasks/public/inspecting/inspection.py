@@ -26,12 +26,14 @@ class Inspection:
         facts: what it is, as (heading, text) pairs.
         lost: what a build would leave out or refuse, a sentence each.
         command: words of the command to build a cohort; empty where none can be built from it alone.
+        role: of a table: `expression` or `clinical`; else empty.
     """
 
     name: str
     facts: tuple[tuple[str, str], ...]
     lost: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    role: str = ""
 
     @property
     def command_line(self) -> str:

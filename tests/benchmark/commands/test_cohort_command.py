@@ -288,3 +288,14 @@ def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert "gexbench cohort build tcga" in output
     for part in ("--from-package", "--no-deps syng-bts==3.6.1", "AGPL-3.0-only"):
         assert part in " ".join(output.split())
+
+
+def test_inspect_says_by_its_exit_code_whether_a_cohort_can_be_built(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gexbench("cohort", "inspect", folder / "expression.csv") == 0
+    assert "gexbench cohort build NAME" in capsys.readouterr().out
+    (folder / "empty").mkdir()
+    assert gexbench("cohort", "inspect", folder / "empty") == 2
+    assert gexbench("cohort", "inspect", folder / "nothing") == 2
+    assert "nothing: no such file" in capsys.readouterr().err

@@ -131,12 +131,18 @@ def _duplicated_parquet(folder: Path) -> Path:
     return path
 
 
+def _excel(folder: Path) -> Path:
+    (folder / "expression.xlsx").write_bytes(b"PK")
+    return folder / "expression.xlsx"
+
+
 @pytest.mark.parametrize(
     ("write", "message"),
     [
+        (lambda folder: folder / "absent.xlsx", r"absent.xlsx: no such file"),
         (lambda folder: folder / "absent.csv", r"absent.csv: no such file"),
         (
-            lambda folder: folder / "expression.xlsx",
+            _excel,
             r"expression.xlsx: use a table of type .parquet, .csv, .* not .xlsx; a recipe for Excel files",
         ),
         (_empty, "the file is empty"),

@@ -125,7 +125,9 @@ def test_labels_are_trimmed_and_lookalikes_named(tmp_path: Path) -> None:
 
 def test_none_is_a_class_unless_declared_missing(tmp_path: Path) -> None:
     table = expression(patients(90)).assign(therapy=["None", "Radiation", "Drug"] * 30)
-    assert len(build(tmp_path, table, labels=("therapy",))) == 90
+    whole = build(tmp_path, table, labels=("therapy",))
+    assert len(whole) == 90
+    assert card(whole).missing["therapy"] == 0
     fewer = build(tmp_path, table, labels=("therapy",), table=TableRules(absent=("None",)))
     assert len(fewer) == 60
     table.loc[table.index[0], "therapy"] = "[Unknown]"
