@@ -60,26 +60,28 @@ _LAYER = _of("models/scvi/count_layer.py", "models/scvi/test_scvi_count_layer.py
 _LAYER_ROWS = _of("tasks/cohorts/device_fold.py", "models/scvi/test_scvi_count_layer.py")
 _LAYER_KEY = _of("benchmark/sweeps/planning.py", "models/scvi/test_scvi_count_layer.py")
 _OPTION = _of("benchmark/sweeps/option.py", "benchmark/commands/test_options.py")
-_GATE = _of("tasks/panel/questions/privacy.py", "metrics/test_copy_gate.py")
 _GATE_TABLE = _of("leaderboards/comparing/gates.py", "leaderboards/comparing/test_table.py")
 _BOUND = _of("models/vae/bound.py", "models/vae/test_vae.py")
 
 MUTATIONS = (
     _SUPPORT(
         "precision and recall swapped",
-        "precision=float((balls > 0).mean()),\n        recall=float(recalled.mean()),",
-        "precision=float(recalled.mean()),\n        recall=float((balls > 0).mean()),",
+        "precision=float((balls[at] > 0).mean()),\n            recall=float(recalled[at].mean()),",
+        "precision=float(recalled[at].mean()),\n            recall=float((balls[at] > 0).mean()),",
     ),
     _SUPPORT(
-        "k counts the row itself", "(distances, place, axis=1)[:, place]", "(distances, place, axis=1)[:, place - 1]"
+        "k - 1 neighbours when screened", "last - 1)[:last])[places]", "last - 1)[:last])[[p - 1 for p in places]]"
     ),
-    _SUPPORT("k - 1 neighbours when screened", "x, near), k)[k]", "x, near), k)[k - 1]"),
     _SUPPORT(
-        "ties left out", "inside = distances <= inside_real[part, None]", "inside = distances < inside_real[part, None]"
+        "ties left out",
+        "inside = distances <= inside_real[at, part, None]",
+        "inside = distances < inside_real[at, part, None]",
     ),
-    _SUPPORT("ties left out when screened", "y, columns[of_row]) <= inner[row]", "y, columns[of_row]) < inner[row]"),
-    _SUPPORT("density without k", "balls.mean() / k", "balls.mean()"),
-    _SUPPORT("coverage counts recalled rows", "coverage=float(covered.mean())", "coverage=float(recalled.mean())"),
+    _SUPPORT("ties left out when screened", "y, right[of_row]) <= limits[row]", "y, right[of_row]) < limits[row]"),
+    _SUPPORT("density without k", "balls[at].mean() / k", "balls[at].mean()"),
+    _SUPPORT(
+        "coverage counts recalled rows", "coverage=float(covered[at].mean())", "coverage=float(recalled[at].mean())"
+    ),
     _DISTRIBUTION("Fréchet: distance of means not squared", "float(shift @ shift)", "float(np.sqrt(shift @ shift))"),
     _DISTRIBUTION("Fréchet: ddof 0", "n, m = len(x) - 1, len(y) - 1", "n, m = len(x), len(y)"),
     _DISTRIBUTION("Fréchet: root counted once", "traces - 2.0 * root", "traces - root"),
@@ -88,9 +90,15 @@ MUTATIONS = (
     _DISTRIBUTION("MMD: biased", "- m) / (m * (m - 1))", ") / m**2"),
     _DISTRIBUTION("energy: sign", "2.0 * between - inside", "inside - 2.0 * between"),
     _ARRAYS("Wasserstein: wrong axis", "np.sort(rows, axis=0) if", "np.sort(rows, axis=1) if"),
-    _TENSORS("k counts the row itself on a GPU", "kthvalue(place + 1", "kthvalue(place"),
     _TENSORS(
-        "ties left out on a GPU", "(distances <= inside_synthetic[None, :])", "(distances < inside_synthetic[None, :])"
+        "k counts the row itself on a GPU",
+        "distance), last)).T[places]",
+        "distance), last)).T[[p - 1 for p in places]]",
+    ),
+    _TENSORS(
+        "ties left out on a GPU",
+        "(distances <= inside_synthetic[at, None, :])",
+        "(distances < inside_synthetic[at, None, :])",
     ),
     _DISTRIBUTION(
         "sliced: directions of no unit length", "np.linalg.norm(directions, axis=0)", "np.linalg.norm(directions)"
@@ -101,8 +109,8 @@ MUTATIONS = (
     _STRUCTURE("strong pairs of the synthetic set", "strong = abs(a) > threshold", "strong = abs(b) > threshold"),
     _STRUCTURE(
         "variance ratio upside down",
-        "return within_class_squares(y, classes) / spread",
-        "return spread / within_class_squares(y, classes)",
+        "within_class_squares(y, classes)[varies] / spread[varies]",
+        "spread[varies] / within_class_squares(y, classes)[varies]",
     ),
     _STRUCTURE("values at the floor not counted", "<= floor + tolerance", "< floor - tolerance"),
     _COPIES(
@@ -118,16 +126,6 @@ MUTATIONS = (
     _COPIES("segments without ends", "1e-300), 0.0, 1.0)", "1e-300), -9.0, 9.0)"),
     _COPIES("donors over the farthest neighbour", "xp.maximum(near[:, 1:], size)", "xp.maximum(near[:, -1:], size)"),
     _COPIES("donors: squared distances", "xp.sqrt(near[:, :-1] / xp", "(near[:, :-1] / xp"),
-    _GATE(
-        "gate: rows for training patients never looked at",
-        "sampled(given.synthetic_train, rows.train_ids)",
-        "sampled(given.synthetic_test, rows.test_ids)",
-    ),
-    _GATE(
-        "gate: validation rows held against training rows",
-        '"validation_": (training.validation, training',
-        '"validation_": (training.rows, training',
-    ),
     _GATE_TABLE(
         "gate: validation rows count for references alone",
         "np.where(reference, trained",
@@ -156,10 +154,10 @@ MUTATIONS = (
         "return [int(part) for part in parts] or None",
         "return sorted(map(int, parts)) or None",
     ),
-    _MEMBERSHIP("only one side of the null differs", "if abs(each.auc - 0.5) > sds", "if each.auc - 0.5 > sds"),
-    _MEMBERSHIP("membership: sign", "attack(-near[0], -near[1])", "attack(near[0], near[1])"),
-    _MEMBERSHIP("membership: one false positive too many", "len(low) + 1e-9))", "len(low) + 1e-9)) + 1"),
-    _MEMBERSHIP("membership: classes of unequal size", "size = min(len", "size = max(len"),
+    _MEMBERSHIP("membership: sign of the ratio", "logs[1][:, 0] - logs[0][:, 0]", "logs[0][:, 0] - logs[1][:, 0]"),
+    _MEMBERSHIP(
+        "membership: one false positive too many", 'limit + 1e-12, side="right"))', 'limit + 1e-12, side="right")) + 1'
+    ),
     _PAIRED("CRPS: draws not sorted", "np.sort(d[part], axis=1)", "np.asarray(d[part])"),
     _PAIRED("CRPS: not fair", "weights) / (m * (m - 1))", "weights) / (m * m)"),
     _PAIRED("interval one rank too narrow", "round(cut) : ranks - round(cut)", "round(cut) : ranks - round(cut) - 1"),
@@ -186,7 +184,9 @@ MUTATIONS = (
     _STATISTICS("population sd over folds", "axis=1) / (count - 1)", "axis=1) / count"),
     _STATISTICS("naive t over folds", "(1 / np.maximum(count, 1) + share)", "(1 / np.maximum(count, 1))"),
     _STATISTICS("one-sided p", "p = 2 * stdtr(", "p = stdtr("),
-    _STATISTICS("one-sided interval", "0.5 + CONFIDENCE / 2", "CONFIDENCE"),
+    _STATISTICS(
+        "one-sided interval", "np.maximum(count - 1, 1), 0.5 + CONFIDENCE / 2", "np.maximum(count - 1, 1), CONFIDENCE"
+    ),
     _STATISTICS("Holm: Bonferroni instead", "np.arange(len(order), 0, -1)", "np.full(len(order), len(order))"),
     _STATISTICS("Holm: no running maximum", "np.maximum.accumulate(given[order] * factors)", "given[order] * factors"),
     _RANKING("comparison not adjusted", '"p_holm": holm(p)', '"p_holm": p'),
