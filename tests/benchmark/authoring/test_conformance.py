@@ -81,7 +81,7 @@ BROKEN = {
     "settings that take anything": (
         'version = "1"', 'model_config = {"extra": "allow"}; version = "1"', "settings", "unknown names",
     ),
-    "no device": (', device="cpu")', ")", "device", r"torch.randn \(my_model.py, line 32\)"),
+    "no device": (', device="cpu")', ")", "device", r"torch.randn \(my_model.py, line 31\)"),
     "text that is not there": (
         FIT, "train.conditions.text['full']; " + FIT, "absent conditions", "KeyError.*has.kind.*Unavailable",
     ),

@@ -89,4 +89,4 @@ def test_a_table_without_rows_shows_its_heads():
 
 
 def test_foreign_text_is_no_markup_and_moves_no_cursor():
-    assert printed(80, ("name",), [("[red]x[/red]\x1b[2J\n",)])[1] == "[red]x[/red] [2J"
+    assert printed(80, ("name",), [("[red]x[/red]\x1b[2J\n",)])[1] == "[red]x[/red]"

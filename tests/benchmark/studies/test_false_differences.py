@@ -47,8 +47,10 @@ def test_halves_belong_to_the_patient_and_not_to_the_fold(trial):
         kept = dict(zip(*np.unique(half.conditions.finest.numpy(), return_counts=True), strict=True))
         assert kept == {code: (count + 1) // 2 for code, count in whole.items()}
         assert len(half.expression) == len(half.standardised) == len(half.conditions)
-    both = set(trains[0].conditions.ids) & set(trains[1].conditions.ids)
-    mine = [set(half.conditions.ids) & both for half in halves[:2]]
+    names = [fold.device.named().train.conditions.ids for fold in trial.folds]
+    own = [dict(zip(train.conditions.ids, each, strict=True)) for train, each in zip(trains, names, strict=True)]
+    both = set(names[0]) & set(names[1])
+    mine = [{own[at][name] for name in halves[at].conditions.ids} & both for at in (0, 1)]
     assert len(mine[0] & mine[1]) > 0.8 * len(mine[0])
     assert set(half_of(trains[0], 3, 2).conditions.ids) != set(halves[0].conditions.ids)
 

@@ -137,7 +137,7 @@ def test_more_threads_than_any_machine_has_are_refused():
         ("a: &x [1]\nb: *x", "alias"),
         ("[1, 2]", "write keys and values"),
         ("budget: [", "sweep.yaml, line 1"),
-        ("budget: !!python/object/apply:os.system [ls]", "constructor"),
+        ("budget: !!python/object/apply:os.system [ls]", "holds a tag"),
         ("seeds: true", "seeds: True"),
         ("resources: {memory_gb: .nan}", "memory_gb"),
         ("generators: 3", "give all, a list of names"),

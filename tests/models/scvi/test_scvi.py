@@ -99,7 +99,7 @@ def test_patients_without_counts_are_unavailable_with_the_reason(data: DeviceFol
     expression = data.train.expression.clone()
     expression[3] = 0.0
     name = data.train.conditions.ids[3]
-    with pytest.raises(Unavailable, match=f"1 have none .*{name}"):
+    with pytest.raises(Unavailable, match="1 have none"):
         fit(data, train=replace(data.train, expression=expression))
 
 
@@ -239,7 +239,7 @@ def test_the_record_says_that_counts_are_rounded(trained: Scvi) -> None:
     assert facts["counts"] == "rounded RSEM"
     assert facts["steps"] == 600
     assert 0 < facts["best_step"] <= 600
-    assert facts["epochs"] == pytest.approx(600 * 64 / 144, rel=0.1)
+    assert facts["epochs"] == pytest.approx(600 * 64 / 113, rel=0.1)
     assert len(trained.report.curves["validation_score"]) == TINY["checkpoints"]
     assert {"step", "loss", "gradient_norm", "validation_score"} <= set(trained.report.log)
 

@@ -95,10 +95,11 @@ def test_counts_that_the_unit_does_not_follow_from_are_refused_with_the_misfit(c
 def test_counts_of_a_split_are_those_of_its_patients_and_copies(cohort: Cohort, layered: DeviceFold) -> None:
     assert cohort.counts is not None
     row = {name: at for at, name in enumerate(cohort.samples.tolist())}
-    for split in (layered.train, layered.validation):
+    named = layered.named()
+    for split, whose in ((layered.train, named.train), (layered.validation, named.validation)):
         assert split.counts is not None
         found = split.counts.on(torch.device("cpu"))
-        expected = cohort.counts[[row[name] for name in split.conditions.ids.tolist()]]
+        expected = cohort.counts[[row[name] for name in whose.conditions.ids.tolist()]]
         np.testing.assert_array_equal(found.numpy(), expected)
         some = split.counts.take(torch.tensor([4, 2]))
         np.testing.assert_array_equal(some.on(torch.device("cpu")).numpy(), expected[[4, 2]])

@@ -151,7 +151,7 @@ def test_reference_training_has_the_authors_settings_and_says_what_was_cut(data:
     )
     generator = fitted(data, "gemm-gan-reference", steps=4, head_steps=0, checkpoints=1)
     assert generator.report.facts["best_step"] == 4
-    assert any("4 mini-batches of 8: 0.2 of the authors' 500 epochs" in text for text in generator.report.warnings)
+    assert any("4 mini-batches of 8: 0.3 of the authors' 500 epochs" in text for text in generator.report.warnings)
 
 
 def test_presets_fill_what_is_not_given_and_survive_a_round_trip() -> None:

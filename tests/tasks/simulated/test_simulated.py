@@ -123,7 +123,7 @@ def _accuracy(cohort: Cohort, features: NDArray[np.floating], track: Track, stre
 
 
 def test_expression_tells_the_type(cohort: Cohort) -> None:
-    assert _accuracy(cohort, cohort.expression, "random", 1.0) == pytest.approx(0.94, abs=0.02)
+    assert _accuracy(cohort, cohort.expression, "random", 1.0) == pytest.approx(0.92, abs=0.02)
 
 
 def test_patches_tell_the_type_less_when_sites_are_held_out(cohort: Cohort) -> None:
