@@ -121,10 +121,14 @@ def values_of(prepared: Prepared, rows: SyntheticRows) -> dict[str, float]:
     return values
 
 
-def half_of(train: Split, repetition: int, copy: int) -> Split:
-    """Half of the patients of each class, rounded up, in an order that depends on ids, repetition and copy alone."""
+def half_of(device: DeviceFold, repetition: int, copy: int) -> Split:
+    """Half of the training patients of each class, rounded up, in an order that depends on the sample ids, repetition
+    and copy alone."""
+    train = device.train
     codes = train.conditions.finest.cpu().numpy()
-    order = hash_order(derive_seed(repeat=repetition, copy=copy, purpose="null test"), train.conditions.ids)
+    order = hash_order(
+        derive_seed(repeat=repetition, copy=copy, purpose="null test"), device.named().train.conditions.ids
+    )
     chosen = [
         of_class[: (len(of_class) + 1) // 2]
         for code in np.unique(codes)
@@ -147,7 +151,7 @@ def measures_of(trial: Trial, repetition: int) -> dict[str, NDArray[np.float64]]
         for fold in trial.folds:
             fitted = fold.fitted
             if trial.design.fits == "halves":
-                fitted = _fit(GENERATOR, fold.device, half_of(fold.device.train, repetition, copy))
+                fitted = _fit(GENERATOR, fold.device, half_of(fold.device, repetition, copy))
             rows = _rows(fitted, fold.device, GENERATOR, COPIES * repetition + copy)
             columns[-1].append(_with_scores(values_of(fold.prepared, rows), fold.references, trial.left_out))
     names = dict.fromkeys(name for per_fold in columns for values in per_fold for name in values)

@@ -41,7 +41,7 @@ def test_copies_differ_by_their_seeds_alone(trial):
 
 def test_halves_belong_to_the_patient_and_not_to_the_fold(trial):
     trains = [fold.device.train for fold in trial.folds]
-    halves = [half_of(train, repetition=3, copy=1) for train in trains]
+    halves = [half_of(fold.device, repetition=3, copy=1) for fold in trial.folds]
     for train, half in zip(trains, halves, strict=True):
         whole = dict(zip(*np.unique(train.conditions.finest.numpy(), return_counts=True), strict=True))
         kept = dict(zip(*np.unique(half.conditions.finest.numpy(), return_counts=True), strict=True))
@@ -52,7 +52,7 @@ def test_halves_belong_to_the_patient_and_not_to_the_fold(trial):
     both = set(names[0]) & set(names[1])
     mine = [{own[at][name] for name in halves[at].conditions.ids} & both for at in (0, 1)]
     assert len(mine[0] & mine[1]) > 0.8 * len(mine[0])
-    assert set(half_of(trains[0], 3, 2).conditions.ids) != set(halves[0].conditions.ids)
+    assert set(half_of(trial.folds[0].device, 3, 2).conditions.ids) != set(halves[0].conditions.ids)
 
 
 def test_a_stopped_run_goes_on_to_the_same_file(trial, tmp_path):

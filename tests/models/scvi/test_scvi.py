@@ -98,7 +98,6 @@ def test_other_units_are_unavailable_with_the_reason(unit: str, data: DeviceFold
 def test_patients_without_counts_are_unavailable_with_the_reason(data: DeviceFold) -> None:
     expression = data.train.expression.clone()
     expression[3] = 0.0
-    name = data.train.conditions.ids[3]
     with pytest.raises(Unavailable, match="1 have none"):
         fit(data, train=replace(data.train, expression=expression))
 
